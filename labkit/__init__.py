@@ -1,0 +1,54 @@
+"""The helper package of the lab: one function per verb, one module per stage.
+
+    import labkit as lab
+    broker = lab.start_broker()
+
+The names below are loaded on first use, so ``import labkit`` is instant and a notebook without
+widgets never needs the built front end.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "start_broker": "broker",
+    "Broker": "broker",
+    "ensure_topic": "topics",
+    "describe_topic": "topics",
+    "list_topics": "topics",
+    "alter_topic": "topics",
+    "delete_topic": "topics",
+    "Reading": "readings",
+    "Facility": "readings",
+    "Fleet": "fleet",
+    "start_producer": "producer",
+    "start_consumer": "consumer",
+    "read_table": "table",
+    "start_api": "api",
+    "carbon_ledger": "ledger",
+    "live_chart": "widgets",
+    "live_ledger": "widgets",
+    "show_dashboard": "widgets",
+    "running": "worker",
+    "stop_all": "worker",
+    "load_config": "config",
+    "LabError": "errors",
+}
+
+__version__ = "0.1.0"
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        msg = f"module 'labkit' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(importlib.import_module(f"labkit.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,110 @@
+"""The addresses under ``/api``: each asks one pure function, and answers in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+from zlib import crc32
+
+from flask import Response, current_app, request
+from flask_openapi3 import APIBlueprint, Tag
+
+from labkit import api_models as models
+from labkit.api_data import ApiData
+from labkit.pages import page_after
+from labkit.series import emission_series
+from labkit.snapshot import Snapshot
+from labkit.summary import facilities, summary
+
+VERSION = version("labkit")
+PROBLEMS = {
+    400: "The Host header or the cursor is not one we know",
+    422: "A parameter is not as described",
+    503: "The CSV is being read for the first time",
+}
+
+
+def _as_problem(description: str) -> dict[str, Any]:
+    schema = models.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs")  # stands among the components already
+    content = {"application/problem+json": {"schema": schema}}
+    return {"description": description, "content": content}
+
+
+data_tag = Tag(name="data", description="Readings and what they add up to.")
+lab_tag = Tag(name="lab", description="How the lab is.")
+routes = APIBlueprint(
+    "labkit",
+    __name__,
+    url_prefix="/api",
+    abp_responses={status: _as_problem(text) for status, text in PROBLEMS.items()},
+    operation_id_callback=lambda *, name, **_: name,
+)
+
+
+def api_data() -> ApiData:
+    """Return what this app answers from."""
+    data: ApiData = current_app.extensions["labkit"]
+    return data
+
+
+@routes.get("/health", tags=[lab_tag], responses={200: models.Health})
+def get_health(query: models.NoQuery) -> Response:
+    """Tell whether data come in, and what stands in their way."""
+    return _json({**api_data().health(), "version": VERSION})
+
+
+@routes.get("/readings", tags=[data_tag], responses={200: models.Readings})
+def get_readings(query: models.ReadingsQuery) -> Response:
+    """Return readings in the order of their offsets, page by page; the newest without `after`."""
+    return _unless_known(
+        lambda now: page_after(now, query.after, query.limit, query.filters)._asdict()
+    )
+
+
+@routes.get("/series", tags=[data_tag], responses={200: models.Series})
+def get_series(query: models.SeriesQuery) -> Response:
+    """Return CO2 in tonnes per hour over time, up to the newest reading."""
+    return _unless_known(
+        lambda now: emission_series(now, query.by, query.window_s, query.bucket_s, query.filters)
+    )
+
+
+@routes.get("/summary", tags=[data_tag], responses={200: models.Summary})
+def get_summary(query: models.SummaryQuery) -> Response:
+    """Return totals, rates and shares, of all readings or of the last seconds."""
+    return _unless_known(lambda now: summary(now, query.window_s, query.filters))
+
+
+@routes.get("/facilities", tags=[data_tag], responses={200: models.Facilities})
+def get_facilities(query: models.Selection) -> Response:
+    """Return every facility with its newest load and rate, and its totals."""
+    return _unless_known(lambda now: {"facilities": facilities(now, query.filters)})
+
+
+@routes.get("/pipeline", tags=[lab_tag], responses={200: models.Pipeline})
+def get_pipeline(query: models.NoQuery) -> Response:
+    """Return position, lag and dead letters of each partition, as the consumer last said."""
+    response = _json(api_data().pipeline())
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _unless_known(answer: Callable[[Snapshot], dict[str, Any]]) -> Response:
+    """Answer from the newest snapshot; 304 where the client has the answer to this one already."""
+    now = api_data().snapshot()
+    etag = f"{now.version}-{crc32(request.full_path.encode()):08x}-{VERSION}"
+    if request.if_none_match.contains_weak(etag):
+        response = Response(status=304)
+    else:
+        response = _json(answer(now))
+    response.set_etag(etag, weak=True)
+    return response
+
+
+def _json(content: dict[str, Any]) -> Response:
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(text, content_type="application/json")

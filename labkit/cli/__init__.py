@@ -1,0 +1,70 @@
+"""The command line: ``labkit up``, ``labkit topics list``, ``labkit kafka ...``.
+
+Every command is a few lines around a function of the package: what a terminal can do, a notebook
+can do too. The imports stand inside the commands, so that ``labkit --help`` answers at once
+instead of loading pandas and a Kafka client first.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from labkit.cli import broker, help_text, lab, observe, stages, terminal, tools, topics
+
+app = typer.Typer(
+    name="labkit",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from labkit import __version__
+
+        print(f"labkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def labkit(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Follow CO₂ readings from a simulated chimney to a web page, through a real Apache Kafka.
+
+    Start with `labkit up`: the whole pipeline in one terminal.
+    Or with `labkit lab`: the same, lesson by lesson, in Jupyter.
+    """
+    terminal.show_tracebacks(debug)
+
+
+for commands in (lab, observe, stages, broker, topics, tools):
+    commands.add_to(app)
+help_text.from_docstrings(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and end the process with its exit status.
+
+    0 means that what was asked for was done. A `LabError` is 1, with one sentence and the next
+    line to type; a mistake on the command line is 2; Ctrl-C is 130, after cleaning up.
+    """
+    terminal.use_utf8()
+    with terminal.errors_as_text():
+        app(arguments, prog_name="labkit")
+    sys.exit(0)
+
+
+__all__ = ["app", "main"]

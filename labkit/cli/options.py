@@ -1,0 +1,35 @@
+"""Options that several commands share, so that one name means one thing everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Topic = Annotated[
+    str | None,
+    typer.Option("--topic", metavar="T", help="The topic; by default the lab's, co2-emissions."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="The data folder; by default the lab's, data/."),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        "--group", metavar="G", help="The consumer group; by default the lab's, csv-writer."
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Same seed, same fleet and same readings.")]
+Faults = Annotated[
+    float,
+    typer.Option(
+        min=0.0, max=1.0, help="Share of records made bad on purpose; 0.006 is a real chimney's."
+    ),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="The page's port on 127.0.0.1; 0: any free one."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]

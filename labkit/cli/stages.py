@@ -1,0 +1,142 @@
+"""One stage of the journey at a time: ``produce``, ``consume``, ``api``, ``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labkit.cli import options, terminal
+
+PANEL = "One stage at a time"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (produce, consume, api, export):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def produce(
+    topic: options.Topic = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many readings; else on Ctrl-C.")
+    ] = None,
+    rate: Annotated[
+        float, typer.Option(min=0.0, help="Readings per second; 0: as fast as it goes.")
+    ] = 20.0,
+    seed: options.Seed = 7,
+    faults: options.Faults = 0.0,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Send the rows of your own CSV instead.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.0, help="Replay so many times faster than recorded.")
+    ] = 1.0,
+) -> None:
+    """Send readings to a topic, each as one record.
+
+    The key is the facility's id, so all readings of one facility land in one partition, in order.
+    Each record counts only when the broker has acknowledged it (acks=all).
+
+    Example: `labkit produce --count 1000 --rate 100 --seed 7`
+    """
+    from labkit.errors import WorkerFailed
+    from labkit.producer import start_producer
+    from labkit.stopping import stop_event
+    from labkit.topics import ensure_topic
+
+    stop = stop_event()
+    topic = terminal.topic_name(topic)
+    ensure_topic(topic)
+    producer = start_producer(
+        topic, rate, seed, count=count, faults=faults, replay=replay, speed=speed
+    )
+    terminal.say(f"Producing to the topic {topic}. Ctrl-C stops.")
+    while not producer.wait(0.2) and not stop.is_set():
+        pass
+    producer.stop()
+    counts = producer.counts
+    bad = f", and {counts.bad:,} records bad on purpose" if counts.bad else ""
+    print(f"{counts.emitted:,} readings emitted, {counts.acked:,} acknowledged by the broker{bad}")
+    if counts.acked < counts.emitted:
+        raise WorkerFailed(
+            f"{counts.failed:,} readings were refused, and of {counts.unknown:,} nobody knows.",
+            "labkit ledger",
+        )
+    terminal.exit_as_asked(stop)
+
+
+def consume(
+    topic: options.Topic = None,
+    group: options.Group = None,
+    data: options.Data = None,
+    until_end: Annotated[
+        bool, typer.Option("--until-end", help="Stop at the topic's present end.")
+    ] = False,
+) -> None:
+    """Read a topic as a member of a consumer group, and store each record in CSV exactly once.
+
+    The broker gives this member some of the topic's partitions; start a second one and they are
+    shared out anew. Each partition has its own CSV, DIR/TOPIC/PARTITION.csv. A record that is no
+    reading goes to the dead-letter queue, TOPIC.dlq.
+
+    Example: `labkit consume --topic co2-emissions --group csv-writer --data data`
+    """
+    from labkit.config import load_config
+    from labkit.consumer import consume as consume_topic
+    from labkit.stopping import stop_event
+
+    stop = stop_event()
+    topic = terminal.topic_name(topic)
+    group = group or load_config().group_id
+    folder = terminal.data_folder(data)
+    terminal.say(f"Consuming {topic} as a member of the group {group} into {folder}. Ctrl-C stops.")
+    counts = consume_topic(topic, group, folder, stop, until_end)
+    print(f"{counts.rows:,} records stored, {counts.dead_letters:,} dead letters")
+    terminal.exit_as_asked(stop)
+
+
+def api(
+    topic: options.Topic = None,
+    data: options.Data = None,
+    port: options.Port = None,
+) -> None:
+    """Serve the stored readings as JSON, and the web page that shows them.
+
+    It reads the CSV and never asks Kafka: the CSV is where the stream ends and the web begins.
+
+    Example: `labkit api --data data --port 8050`, then open the address it prints.
+    """
+    from labkit.api import start_api
+    from labkit.stopping import stop_event
+
+    stop = stop_event()
+    server = start_api(terminal.data_folder(data), port, terminal.topic_name(topic))
+    print(f"The page: {server.url}", flush=True)
+    terminal.say(f"The API's description: {server.url.rstrip('/')}/api/docs. Ctrl-C stops.")
+    while server.is_running and not stop.wait(0.2):
+        pass
+    server.stop()
+    terminal.exit_as_asked(stop)
+
+
+def export(
+    out: Annotated[
+        Path, typer.Option(metavar="F", help="The file to write: .csv, .json or .parquet.")
+    ],
+    topic: options.Topic = None,
+    data: options.Data = None,
+) -> None:
+    """Write all stored readings of a topic into one file, oldest first in each partition.
+
+    CSV is for spreadsheets: text that a spreadsheet would run as a formula stays behind a quote
+    mark. JSON and Parquet are for programs, and hold every text as it was recorded.
+
+    Example: `labkit export --data data --out readings.parquet`
+    """
+    from labkit.export import export_readings
+
+    rows = export_readings(out, terminal.data_folder(data), terminal.topic_name(topic))
+    print(f"{rows:,} readings written to {out}")

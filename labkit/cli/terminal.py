@@ -1,0 +1,130 @@
+"""What all commands share: where text goes, how errors are told, and the exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from labkit.errors import LabError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from labkit.stopping import StopEvent
+
+DEBUG_VARIABLE = "LABKIT_DEBUG"
+CTRL_C_STATUS = 128 + signal.SIGINT
+
+
+def use_utf8() -> None:
+    """Write UTF-8 whatever the console's code page is.
+
+    An old Windows code page has no ``₂``, no box lines and no arrows; printing one would end the
+    command with a `UnicodeEncodeError`.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="replace")
+
+
+def show_tracebacks(wanted: bool) -> None:
+    """Remember ``--debug``, also for the processes that this one starts."""
+    if wanted:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a rich console on standard output or standard error; it respects ``NO_COLOR``."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def say(text: str) -> None:
+    """Tell a person what happens, on standard error: standard output is for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(content: Any) -> None:
+    """Print one JSON document, and nothing else, on standard output."""
+    print(json.dumps(content, indent=2, ensure_ascii=False, default=str), flush=True)
+
+
+def data_folder(data: Path | None) -> Path:
+    """Return the data folder: what was typed means what the shell means, else the lab's own."""
+    from labkit.config import load_config
+
+    return data.expanduser().resolve() if data is not None else load_config().data_path()
+
+
+def topic_name(topic: str | None) -> str:
+    """Return the topic that was typed, else the lab's own."""
+    from labkit.config import load_config
+
+    return topic or load_config().topic
+
+
+def exit_as_asked(stop: StopEvent) -> None:
+    """End with 130 after Ctrl-C; a stop that somebody else asked for is a success."""
+    if stop.signal_number == signal.SIGINT:
+        raise typer.Exit(CTRL_C_STATUS)
+
+
+@contextlib.contextmanager
+def errors_as_text() -> Iterator[None]:
+    """Turn an error into one sentence, the next line to type and the exit status 1."""
+    try:
+        yield
+    except LabError as error:
+        _show_traceback_if_asked()
+        _tell(error.what, error.next_line)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(CTRL_C_STATUS)
+    except BrokenPipeError:
+        # The reader of our output (`labkit status | head -1`) has gone. Python would complain
+        # once more when it flushes standard output at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        log_path = _log_traceback()
+        _show_traceback_if_asked()
+        what = f"Something went wrong that the lab did not expect: {type(error).__name__}: {error}."
+        _tell(what, f"read {log_path}, or run it again as `labkit --debug ...`")
+        sys.exit(1)
+
+
+def _tell(what: str, next_line: str) -> None:
+    out = console(stderr=True)
+    out.print("[bold red]Error:[/]", end=" ")
+    out.print(what, markup=False, soft_wrap=True)
+    if next_line:
+        out.print("[bold]Next:[/] ", end=" ")
+        out.print(next_line, markup=False, soft_wrap=True)
+
+
+def _show_traceback_if_asked() -> None:
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exc()
+
+
+def _log_traceback() -> Path:
+    from labkit.config import load_config
+
+    folder = load_config().state_dir / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    command = " ".join(sys.argv)
+    path.write_text(f"{command}\n\n{traceback.format_exc()}", encoding="utf-8")
+    return path

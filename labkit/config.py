@@ -1,0 +1,115 @@
+"""The lab's settings: one object, read from ``LABKIT_*`` variables and the lab's ``.env``.
+
+A lab is a folder. It is the nearest folder, from the working directory upwards, that holds
+a ``.labkit`` folder, as git finds its repository; where there is none, the working directory
+becomes one. Notebooks and terminals anywhere inside it share one broker and one data folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from labkit.errors import SettingInvalid
+
+STATE_FOLDER = ".labkit"
+
+
+class LabConfig(BaseSettings):
+    """Every setting of the lab, with its default.
+
+    Each field can be set by a variable of the same name in capitals behind ``LABKIT_``
+    (``LABKIT_BOOTSTRAP_SERVERS=localhost:9092``), in the environment or in ``.env``.
+    Names are those of the Kafka client where it has one.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LABKIT_", extra="ignore", frozen=True)
+
+    lab_dir: Path = Field(description="The lab's folder; relative data folders start here.")
+    state_dir: Path = Field(description="Ports, pids, logs and the broker's own data.")
+    cache_dir: Path | None = Field(None, description="Kafka's jars; None: the user's cache folder.")
+
+    bootstrap_servers: str | None = Field(
+        None, description="host:port of an existing cluster; None: the lab starts its own broker."
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_plain_username: str | None = None
+    sasl_plain_password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+
+    topic: str = "co2-emissions"
+    num_partitions: int = 3
+    group_id: str = "csv-writer"
+    data_dir: Path = Field(Path("data"), description="The CSV logs, one folder per topic.")
+    segment_bytes: int = Field(256 * 1024**2, description="A CSV is rolled past this size.")
+    session_timeout_ms: int = Field(6_000, description="How soon a silent consumer is replaced.")
+    commit_interval_s: float = 0.2
+    broker_heap_mb: int = 256
+    aot_cache: bool = Field(True, description="Make the cache that halves a broker's start.")
+    api_port: int = Field(0, description="0: any free port.")
+    trusted_hosts: str = Field(
+        "", description="Names beside localhost that the API answers to, such as a JupyterHub's."
+    )
+
+    def data_path(self, data_dir: str | Path | None = None) -> Path:
+        """Return an absolute data folder; a relative one lies inside the lab's folder."""
+        return (self.lab_dir / Path(data_dir or self.data_dir).expanduser()).resolve()
+
+    def client_settings(self) -> dict[str, Any]:
+        """Return the security settings that every kafka-python client takes.
+
+        The password leaves its ``SecretStr`` only here, on its way into the client.
+        """
+        password = self.sasl_plain_password
+        settings = {
+            "security_protocol": self.security_protocol,
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_plain_username": self.sasl_plain_username,
+            "sasl_plain_password": password.get_secret_value() if password else None,
+            "ssl_cafile": str(self.ssl_cafile) if self.ssl_cafile else None,
+        }
+        return {key: value for key, value in settings.items() if value is not None}
+
+
+def dead_letter_topic(topic: str) -> str:
+    """Return the name of a topic's dead-letter queue."""
+    return f"{topic}.dlq"
+
+
+def find_lab_dir(start: Path | None = None) -> Path:
+    """Return the lab that ``start`` (default: the working directory) lies in."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / STATE_FOLDER).is_dir():
+            return folder
+    return here
+
+
+def load_config() -> LabConfig:
+    """Read the settings afresh.
+
+    ``LABKIT_STATE_DIR`` and ``LABKIT_LAB_DIR`` override where the lab is; nothing is cached,
+    so a changed variable counts from the next call on.
+
+    Raises
+    ------
+    SettingInvalid
+        A variable has a value that its setting cannot have.
+    """
+    lab_dir = Path(os.environ.get("LABKIT_LAB_DIR") or find_lab_dir()).resolve()
+    state_dir = Path(os.environ.get("LABKIT_STATE_DIR") or lab_dir / STATE_FOLDER).resolve()
+    try:
+        return LabConfig(_env_file=lab_dir / ".env", lab_dir=lab_dir, state_dir=state_dir)
+    except ValidationError as error:
+        # Without the value, also in the traceback: it may be a password.
+        first = error.errors(include_input=False, include_url=False)[0]
+        variable = "_".join(("LABKIT", *map(str, first["loc"]))).upper()
+        raise SettingInvalid(
+            f"The setting {variable} cannot be used: {first['msg']}",
+            f"correct {variable} in the environment or in {lab_dir / '.env'}",
+        ) from None

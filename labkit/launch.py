@@ -1,0 +1,209 @@
+"""Start the lab's own cluster, and stop it: the steps behind `start_broker`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+
+from labkit import aot, node
+from labkit.cluster import (
+    ClusterState,
+    NodeState,
+    cluster_lock,
+    read_cluster,
+    write_cluster,
+)
+from labkit.config import load_config
+from labkit.errors import BrokerUnavailable, LabError
+from labkit.jars import kafka_jars
+from labkit.keeper import stop_processes
+from labkit.state import write_json
+
+START_TIMEOUT_S = 180.0  # a busy machine of two cores; most take four seconds
+KEEPER_END_S = 10.0
+PORT_WAIT_S = 3.0
+_keepers: list[subprocess.Popen[bytes]] = []  # kept, so that a child's end is noticed
+
+
+def plan(known: ClusterState | None, brokers: int | None, port: int, folder: Path) -> ClusterState:
+    """Return the cluster to start: the one of last time on its old ports, or a new one."""
+    known = known or _recall(folder)
+    if known is None:
+        ports = node.free_ports(2 * (brokers or 1))
+        nodes = [
+            NodeState(node_id=number, port=one, controller_port=other)
+            for number, (one, other) in enumerate(zip(ports[::2], ports[1::2], strict=True), 1)
+        ]
+        known = ClusterState(cluster_id=node.new_cluster_id(), nodes=nodes)
+    elif brokers not in (None, len(known.nodes)):
+        msg = f"this lab's cluster was made with {len(known.nodes)} broker(s), not {brokers}"
+        raise LabError(msg, "labkit reset   (deletes its topics), then start it again")
+    stop_nodes(known)  # what is left of a cluster that did not end as a whole
+    if port:
+        known.nodes[0].port = port
+    deadline = time.monotonic() + PORT_WAIT_S
+    for one in known.nodes:
+        if not _becomes_free(one.port, deadline):
+            if one.port == port:
+                msg = f"port {port} of this machine is taken by another program"
+                raise LabError(msg, "lab.start_broker()   (takes a free port)")
+            one.port = node.free_ports(1)[0]  # another program has taken it meanwhile
+        if not _becomes_free(one.controller_port, deadline):
+            one.controller_port = node.free_ports(1)[0]
+    known.owners, known.keep = [], False
+    return known
+
+
+def _becomes_free(port: int, deadline: float) -> bool:
+    """Wait for a port: a killed process keeps its ports until its last thread has ended."""
+    while not node.is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _recall(folder: Path) -> ClusterState | None:
+    """Return the cluster whose records are here though its ``cluster.json`` is not."""
+    ids = {
+        int(one.name.removeprefix("node-")): node.formatted_cluster_id(one)
+        for one in folder.glob("node-*")
+    }
+    found = {number: cluster_id for number, cluster_id in sorted(ids.items()) if cluster_id}
+    if not found:
+        return None
+    ports = iter(node.free_ports(2 * len(found)))
+    nodes = [
+        NodeState(node_id=number, port=next(ports), controller_port=next(ports)) for number in found
+    ]
+    return ClusterState(cluster_id=next(iter(found.values())), nodes=nodes)
+
+
+def start(cluster: ClusterState, folder: Path) -> ClusterState:
+    """Have every node started by the keeper, and wait until each accepts connections.
+
+    Called under the cluster's lock, with ``cluster.json`` written: whatever happens to us from
+    here on, the keeper knows whom the cluster is for, and ends it when they are gone.
+    """
+    config = load_config()
+    jars = kafka_jars()
+    logs = config.state_dir / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+
+    def ask_for(one: NodeState) -> None:
+        own = folder / one.name
+        node.format_data(one, own, jars, cluster.cluster_id)
+        settings = node.write_properties(one, cluster.nodes, own)
+        log = log_path(logs, one)
+        command = node.command(jars, config.broker_heap_mb, settings, log, *aot.options(jars))
+        request = {"command": command, "output": str(log.with_suffix(".out"))}
+        write_json(own / "start.json", request)
+
+    try:
+        with ThreadPoolExecutor(len(cluster.nodes)) as pool:
+            list(pool.map(ask_for, cluster.nodes))
+        keeper = ensure_keeper(cluster, folder, logs, train=aot.is_wanted(jars))
+        return _wait_for_nodes(cluster, folder, logs, keeper)
+    except BaseException:  # Ctrl-C too: a half-started cluster is of no use
+        for one in cluster.nodes:
+            (folder / one.name / "start.json").unlink(missing_ok=True)
+        stop(cluster, folder)
+        raise
+
+
+def log_path(logs: Path, one: NodeState) -> Path:
+    """Return where a node logs."""
+    return logs / f"broker-{one.node_id}.log"
+
+
+def ensure_keeper(
+    cluster: ClusterState, folder: Path, logs: Path, *, train: bool
+) -> subprocess.Popen[bytes] | None:
+    """Start the cluster's keeper, unless it has one."""
+    if cluster.keeper is not None and cluster.keeper.is_alive:
+        return None
+    config = load_config()
+    with (logs / "keeper.log").open("ab") as log:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "labkit.keeper", str(folder), *(["--train"] * train)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={
+                **os.environ,
+                "LABKIT_LAB_DIR": str(config.lab_dir),
+                "LABKIT_STATE_DIR": str(config.state_dir),
+            },
+            # A session of its own, so that neither Ctrl-C nor a closed terminal reaches it.
+            start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+            | getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    _keepers[:] = [one for one in _keepers if one.poll() is None]
+    _keepers.append(keeper)
+    return keeper
+
+
+def _wait_for_nodes(
+    planned: ClusterState, folder: Path, logs: Path, keeper: subprocess.Popen[bytes] | None
+) -> ClusterState:
+    """Wait until each node accepts connections, and return the cluster with its processes."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    started: set[int] = set()
+    while time.monotonic() < deadline:
+        cluster = read_cluster(folder) or planned
+        for one in cluster.nodes:
+            if one.is_running:
+                started.add(one.node_id)
+            elif one.node_id in started or (keeper is not None and keeper.poll() is not None):
+                log = log_path(logs, one)
+                msg = f"broker {one.node_id} ended as it started: {node.last_error(log)}"
+                raise BrokerUnavailable(msg, f"read its log: {log}")
+        if cluster.is_running and all(node.is_listening(one.port) for one in cluster.nodes):
+            return cluster
+        time.sleep(0.05)
+    msg = f"no broker answered within {START_TIMEOUT_S:g} s"
+    raise BrokerUnavailable(msg, f"read the logs in {logs}")
+
+
+def stop(cluster: ClusterState, folder: Path) -> None:
+    """Stop every node and the keeper; called under the cluster's lock."""
+    known = read_cluster(folder) or cluster
+    known.owners, known.keep = [], False
+    write_cluster(known, folder)
+    if known.keeper is not None and known.keeper.is_alive:
+        stop_processes(_processes([known.keeper.pid]), timeout_s=KEEPER_END_S + 20.0)
+    for keeper in _keepers:  # one of ours that has not even said who it is
+        if keeper.poll() is None and keeper.args[3] == str(folder):  # type: ignore[index]
+            stop_processes(_processes([keeper.pid]), timeout_s=KEEPER_END_S)
+            keeper.wait()
+    stop_nodes(read_cluster(folder) or known)
+
+
+def stop_nodes(cluster: ClusterState) -> None:
+    """Stop the nodes that run, with or without a keeper."""
+    stop_processes(
+        _processes([one.process.pid for one in cluster.nodes if one.process and one.is_running])
+    )
+
+
+def _processes(pids: Sequence[int]) -> list[psutil.Process]:
+    return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+
+
+def stop_cluster(folder: Path) -> bool:
+    """Stop the lab's own cluster; return whether one ran. Its records stay on disk."""
+    with cluster_lock(folder):
+        cluster = read_cluster(folder)
+        if cluster is None:
+            return False
+        ran = any(one.is_running for one in cluster.nodes)
+        stop(cluster, folder)
+    return ran

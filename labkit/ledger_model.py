@@ -1,0 +1,146 @@
+"""What a carbon ledger is, and how it looks as text and as a small HTML table."""
+
+from __future__ import annotations
+
+import html
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+MEANING = {
+    "emitted": "made by the simulated chimneys",
+    "acked": "acknowledged by the broker",
+    "topic": "read back from the topic",
+    "csv": "stored in the CSV",
+    "served": "served by the API to the page",
+}
+"""The five stages in the order of the journey, and what each of them weighs."""
+
+
+LedgerState = Literal["agrees", "on the way", "unreported", "phantom", "altered"]
+"""``on the way`` is a difference that time will mend: something is still running."""
+
+SIGNS: dict[LedgerState, str] = {
+    "agrees": "✓",
+    "on the way": "→",
+    "unreported": "≠",
+    "phantom": "≠",
+    "altered": "≠",
+}
+
+
+class Stage(BaseModel):
+    """The CO2 at one stage: good readings, and their mass in whole grams; None where unknown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    records: int | None = None
+    grams: int | None = None
+    note: str = ""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def co2_kg(self) -> float | None:
+        """The mass in kilograms; compare `grams`, which are exact."""
+        return None if self.grams is None else self.grams / 1000
+
+
+class PartitionPlace(BaseModel):
+    """How far the CSV has followed one partition of the topic; offsets are the next to come."""
+
+    model_config = ConfigDict(frozen=True)
+
+    partition: int
+    end_offset: int
+    position: int
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def lag(self) -> int:
+        """Records of the partition that are not in the CSV yet."""
+        return max(0, self.end_offset - self.position)
+
+
+class Ledger(BaseModel):
+    """The same tonnes at five stages.
+
+    ``dead_letters`` are the records that the consumer set aside, as no possible readings;
+    ``bad_in_topic`` is how many the ledger itself found in the topic. They carry no tonnes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    topic_name: str
+    topic_id: str | None
+    data_dir: str
+    emitted: Stage
+    acked: Stage
+    topic: Stage
+    csv: Stage
+    served: Stage
+    dead_letters: int
+    bad_in_topic: int | None
+    partitions: tuple[PartitionPlace, ...]
+    state: LedgerState
+    sentence: str
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def agrees(self) -> bool:
+        """Whether all stages that could be weighed hold the same readings and grams."""
+        return self.state == "agrees"
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def lag(self) -> int | None:
+        """Records of the topic that are not in the CSV yet; None without a broker."""
+        return sum(place.lag for place in self.partitions) if self.partitions else None
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """The five stages by name, in the order of the journey."""
+        return {name: getattr(self, name) for name in MEANING}
+
+    def __str__(self) -> str:
+        rows = self._rows()
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = [
+            f"  {row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}"
+            for row in rows
+        ]
+        return "\n".join([f"Carbon ledger of {self.topic_name}", *lines, self.verdict])
+
+    __repr__ = __str__
+
+    @property
+    def verdict(self) -> str:
+        """A sign and the sentence."""
+        return f"{SIGNS[self.state]} {self.sentence}"
+
+    def _repr_html_(self) -> str:
+        head, *body = [[html.escape(cell) for cell in row] for row in self._rows()]
+        headings = "".join(f"<th>{cell}</th>" for cell in head)
+        rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
+        return (
+            f"<table><caption>Carbon ledger of {html.escape(self.topic_name)}</caption>"
+            f"<thead><tr>{headings}</tr></thead><tbody>{rows}</tbody></table>"
+            f"<p>{html.escape(self.verdict)}</p>"
+        )
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        rows = [("stage", "readings", "tonnes of CO2", "")]
+        for name, stage in self.stages.items():
+            note = f"{MEANING[name]}; {stage.note}" if stage.note else MEANING[name]
+            rows.append((name, count(stage.records), tonnes(stage.grams), note))
+        set_aside = "set aside by the consumer, as no possible readings"
+        return [*rows, ("dead letters", count(self.dead_letters), "–", set_aside)]
+
+
+def count(number: int | None) -> str:
+    """Write a count with thousands separated; a dash where it is unknown."""
+    return "–" if number is None else f"{number:,}"
+
+
+def tonnes(grams: int | None) -> str:
+    """Write a mass in tonnes to the gram: a ledger that rounds cannot show one lost record."""
+    return "–" if grams is None else f"{grams / 1_000_000:,.6f}"

@@ -1,0 +1,201 @@
+"""One node of a Kafka cluster: its ports, its settings, its data folder, its command.
+
+Kafka 4 has no ZooKeeper. Some nodes are *controllers*: they keep the cluster's metadata in a log
+of their own (KRaft, KIP-500). The lab's nodes are broker and controller at once, which is fine
+for learning; large clusters keep the two apart.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import secrets
+import shutil
+import socket
+import subprocess
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from pathlib import Path
+
+from labkit.cluster import NodeState
+from labkit.errors import BrokerUnavailable
+from labkit.jars import class_path, java_executable
+
+LOG_CONFIG = Path(__file__).with_name("broker-log4j2.properties")
+META = "meta.properties"  # what formatting leaves in a data folder
+PORTS = range(20_000, 32_000)
+
+
+def new_cluster_id() -> str:
+    """Return a new cluster id: 16 random bytes in URL-safe base64, as Kafka's own `Uuid` is."""
+    while True:
+        cluster_id = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        if not cluster_id.startswith("-"):  # it would look like an option on a command line
+            return cluster_id
+
+
+def free_ports(count: int) -> list[int]:
+    """Return loopback ports that nothing listens on.
+
+    They lie below those that systems give to outgoing connections (from 32768 on Linux, from
+    49152 elsewhere). So nobody is given a broker's port while the broker is down for a moment.
+    """
+    candidates = random.sample(PORTS, len(PORTS))  # two labs at once should not want the same
+    found = list(itertools.islice(filter(is_free, candidates), count))
+    if len(found) < count:
+        msg = f"no {count} ports between {PORTS.start} and {PORTS.stop} are free"
+        raise BrokerUnavailable(msg, "lab.start_broker(port=9092)   (or another port)")
+    return found
+
+
+def is_free(port: int) -> bool:
+    """Tell whether nothing listens on a loopback port."""
+    with socket.socket() as one:
+        if os.name != "nt":  # a port that a broker left a moment ago is free as well
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def properties(node: NodeState, nodes: Sequence[NodeState], data_dir: Path) -> dict[str, str]:
+    """Return a node's ``server.properties``.
+
+    The defaults of a cluster that loses nothing: three copies where there are three brokers, and
+    a write counts when two of them have it. A topic exists because somebody made it, never
+    because somebody mistyped its name.
+
+    See: Kafka documentation, "Broker Configs" and "KRaft".
+    """
+    copies = min(3, len(nodes))
+    in_sync = 2 if copies == 3 else 1
+    voters = (f"{one.node_id}@127.0.0.1:{one.controller_port}" for one in nodes)
+    return {
+        "process.roles": "broker,controller",
+        "node.id": str(node.node_id),
+        "controller.quorum.voters": ",".join(voters),
+        "controller.listener.names": "CONTROLLER",
+        # Loopback only: nothing outside this machine reaches the lab's broker.
+        "listeners": f"PLAINTEXT://{node.address},CONTROLLER://127.0.0.1:{node.controller_port}",
+        # What the broker answers to "where are you?"; a client uses this address from then on.
+        "advertised.listeners": f"PLAINTEXT://{node.address}",
+        "log.dirs": str(data_dir),
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": str(copies),
+        "min.insync.replicas": str(in_sync),
+        "offsets.topic.replication.factor": str(copies),
+        "transaction.state.log.replication.factor": str(copies),
+        "transaction.state.log.min.isr": str(in_sync),
+        "share.coordinator.state.topic.replication.factor": str(copies),
+        "share.coordinator.state.topic.min.isr": str(in_sync),
+        # Fewer than 50 partitions for the groups' offsets: one group or two start faster.
+        "offsets.topic.num.partitions": "3",
+        "transaction.state.log.num.partitions": "3",
+        # A new group starts at once instead of waiting three seconds for more members.
+        "group.initial.rebalance.delay.ms": "0",
+    }
+
+
+def write_properties(node: NodeState, nodes: Sequence[NodeState], folder: Path) -> Path:
+    """Write a node's ``server.properties``, and return its path."""
+    settings = properties(node, nodes, folder / "data")
+    return _write(folder / "server.properties", settings)
+
+
+def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id: str) -> None:
+    """Format a node's data folder, unless that was done before.
+
+    Formatting writes the cluster's id and the node's into the folder, once and for all. It is
+    done under another name first: a folder that was only half formatted when the power went out
+    is begun anew, and one with records in it is never touched.
+
+    Raises
+    ------
+    BrokerUnavailable
+        Kafka refused to format the folder; its own words are in the message.
+    """
+    if (folder / "data" / META).exists():
+        return
+    draft = folder / "formatting"
+    shutil.rmtree(draft, ignore_errors=True)
+    config = _write(folder / "formatting.properties", properties(node, [node], draft))
+    done = subprocess.run(
+        [
+            *java(jars, 128, "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=error"),
+            *("kafka.tools.StorageTool", "format"),
+            *("--cluster-id", cluster_id, "--config", str(config)),
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        msg = f"Kafka would not format {folder / 'data'}: {done.stdout[-500:]}{done.stderr[-500:]}"
+        raise BrokerUnavailable(msg, "labkit reset   (begins with an empty cluster)")
+    config.unlink()
+    shutil.rmtree(folder / "data", ignore_errors=True)  # without META it holds no record
+    draft.replace(folder / "data")
+
+
+def formatted_cluster_id(folder: Path) -> str | None:
+    """Return the id of the cluster that a node's data folder was formatted for, if it was."""
+    try:
+        lines = (folder / "data" / META).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return None
+    found = [line.partition("=")[2] for line in lines if line.startswith("cluster.id=")]
+    return found[0] if found else None
+
+
+def _write(path: Path, settings: dict[str, str]) -> Path:
+    # Java reads "\\" as an escape, and Windows writes its paths with it.
+    lines = [f"{key}={value.replace(os.sep, '/')}" for key, value in settings.items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def java(jars: Sequence[Path], heap_mb: int, *options: str) -> list[str]:
+    """Return the start of a command that runs a class of Kafka's."""
+    return [
+        str(java_executable()),
+        f"-Xmx{heap_mb}m",
+        "-XX:+UseSerialGC",  # the smallest and soonest ready; a lab's heap is small
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Djava.awt.headless=true",
+        *options,
+        "-cp",
+        class_path(jars),
+    ]
+
+
+def command(
+    jars: Sequence[Path], heap_mb: int, config: Path, log: Path, *options: str
+) -> list[str]:
+    """Return the command that runs a broker."""
+    logging = (f"-Dlog4j2.configurationFile={LOG_CONFIG.as_uri()}", f"-Dlabkit.log={log}")
+    return [*java(jars, heap_mb, *logging, *options), "kafka.Kafka", str(config)]
+
+
+def is_listening(port: int) -> bool:
+    """Tell whether something accepts connections at a loopback port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def last_error(log: Path) -> str:
+    """Return the last complaint of a node's log, or what its Java said before there was one."""
+    for path in (log, log.with_suffix(".out")):
+        if path.exists():
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            complaints = [line for line in lines if " ERROR " in line or " FATAL " in line]
+            if complaints or (path.suffix == ".out" and lines):
+                return (complaints or lines)[-1]
+    return "it left no log"

@@ -1,0 +1,47 @@
+"""What needs only the standard library and psutil.
+
+The keeper of a cluster runs as long as the brokers do, and should cost a learner's machine little:
+it imports this module, and none of the lab's settings and models.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+
+def mark_of(pid: int) -> dict[str, Any]:
+    """Return what tells a process from all others, also from a later one with the same pid."""
+    return {"pid": pid, "process_started": psutil.Process(pid).create_time()}
+
+
+def is_alive(pid: int, process_started: float) -> bool:
+    """Tell whether a pid is still the same process: pids are used again, start times are not."""
+    try:
+        process = psutil.Process(pid)
+        return (
+            abs(process.create_time() - process_started) < 1.0
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except psutil.NoSuchProcess:
+        return False
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace a JSON file in one step, so that a reader sees the old one or the new one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    draft.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON file's content, or None where it is gone."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,179 @@
+"""What runs in this lab, asked of everything that says it runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.cluster import read_cluster
+from labkit.config import load_config
+from labkit.connection import admin, bootstrap_servers
+from labkit.errors import BrokerUnavailable
+from labkit.progress import read_progress
+from labkit.scales import get_json
+from labkit.state import read_run_files
+from labkit.topics import list_topics
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from labkit.topic_view import Topic
+
+STALE_S = 5.0
+"""A partition's status file that is older has no writer."""
+
+
+def lab_status() -> dict[str, Any]:
+    """Return what runs in this lab, in any process.
+
+    A process counts while it lives, a broker while it answers, the page while it serves. What a
+    run file says of a process that was killed is not believed, but removed.
+
+    Returns
+    -------
+    dict
+        ``lab_dir``, ``state_dir``; ``bootstrap_servers`` (None while no broker answers, and then
+        ``problem`` says why); ``brokers``, ``topics``, ``groups``, ``workers``, ``partitions``
+        (lists of dicts); ``api`` (the page's address, or None).
+    """
+    config = load_config()
+    status: dict[str, Any] = {
+        "lab_dir": str(config.lab_dir),
+        "state_dir": str(config.state_dir),
+        "bootstrap_servers": None,
+        "problem": None,
+        "brokers": _own_brokers(),
+        "topics": [],
+        "groups": [],
+        "workers": [run for run in read_run_files() if run["kind"] != "broker"],
+        "partitions": _partitions(),
+        "api": _api(),
+    }
+    try:
+        servers = bootstrap_servers()
+        topics = list_topics()
+        status["groups"] = _groups(topics)
+        status["topics"] = [_describe(topic) for topic in topics]
+        status["bootstrap_servers"] = servers
+    except BrokerUnavailable as error:
+        status["problem"] = error.what
+    return status
+
+
+def _own_brokers() -> list[dict[str, Any]]:
+    """Return the nodes of the lab's own cluster that are alive."""
+    cluster = read_cluster()
+    return [
+        {"node_id": node.node_id, "address": node.address, "pid": node.process.pid}
+        for node in (cluster.nodes if cluster is not None else ())
+        if node.process is not None and node.is_running
+    ]
+
+
+def _describe(topic: Topic) -> dict[str, Any]:
+    return {
+        "name": topic.name,
+        "topic_id": topic.topic_id,
+        "num_partitions": topic.num_partitions,
+        "replication_factor": topic.replication_factor,
+        "records": topic.records,
+        "end_offsets": topic.end_offsets,
+    }
+
+
+def _groups(topics: list[Topic]) -> list[dict[str, Any]]:
+    """Return each group's lag, from the offsets that it has committed."""
+    ends = {
+        (topic.name, partition): end
+        for topic in topics
+        for partition, end in topic.end_offsets.items()
+    }
+    found = []
+    with admin() as client:
+        names = sorted(group["group_id"] for group in client.list_groups())
+        for name, offsets in (client.list_group_offsets(names) if names else {}).items():
+            lags: dict[str, int] = {}
+            for place, committed in offsets.items():
+                end = ends.get((place.topic, place.partition))
+                if end is not None and committed.offset >= 0:
+                    lags[place.topic] = lags.get(place.topic, 0) + max(0, end - committed.offset)
+            found += [{"group_id": name, "topic": topic, "lag": lag} for topic, lag in lags.items()]
+    return found
+
+
+def _partitions() -> list[dict[str, Any]]:
+    """Return what the writer of each partition last said; ``stale`` where it is silent."""
+    places = {
+        (run["data_dir"], run["topic"])
+        for run in read_run_files()
+        if run.get("data_dir") and run.get("topic")
+    }
+    config = load_config()
+    places.add((str(config.data_path()), config.topic))
+    now = datetime.now(UTC)
+    return [
+        {
+            **status.model_dump(mode="json"),
+            "data_dir": data_dir,
+            "stale": (now - status.updated_at).total_seconds() > STALE_S,
+        }
+        for data_dir, topic in sorted(places)
+        for status in read_progress(Path(data_dir), topic)
+    ]
+
+
+def _api() -> str | None:
+    for run in read_run_files("api"):
+        try:
+            get_json(run["url"], "api/health")
+        except (OSError, ValueError):
+            continue
+        return str(run["url"])
+    return None
+
+
+def status_view(status: dict[str, Any]) -> RenderableType:
+    """Return the status as text for a terminal."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
+    def table(title: str, *headings: str) -> Table:
+        columns = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        columns.add_column(title)
+        for heading in headings:
+            columns.add_column(heading)
+        return columns
+
+    head = Table.grid(padding=(0, 2))
+    head.add_row("[bold]Lab[/]", escape(status["lab_dir"]))
+    servers = status["bootstrap_servers"]
+    head.add_row(
+        "[bold]Broker[/]",
+        escape(f"Apache Kafka answers at {servers}" if servers else status["problem"]),
+    )
+    head.add_row(
+        "[bold]Page[/]", f"[cyan]{escape(status['api'])}[/]" if status["api"] else "no API runs"
+    )
+    parts: list[RenderableType] = [head]
+    if status["topics"]:
+        topics = table("topic", "partitions", "records")
+        for topic in status["topics"]:
+            records = "?" if topic["records"] is None else f"{topic['records']:,}"
+            topics.add_row(topic["name"], str(topic["num_partitions"]), records)
+        parts += ["", topics]
+    if status["groups"]:
+        groups = table("consumer group", "topic", "lag")
+        for group in status["groups"]:
+            groups.add_row(group["group_id"], group["topic"], f"{group['lag']:,}")
+        parts += ["", groups]
+    if status["workers"]:
+        workers = table("running", "name", "process", "topic", "since")
+        for run in status["workers"]:
+            since = datetime.fromtimestamp(run["started_at"]).astimezone().strftime("%H:%M:%S")
+            workers.add_row(run["kind"], run["name"], str(run["pid"]), run.get("topic", ""), since)
+        parts += ["", workers]
+    else:
+        parts += ["", "No producer, consumer or API runs. Next: labkit up"]
+    return Group(*parts)

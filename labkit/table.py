@@ -1,0 +1,168 @@
+"""The CSV as a table in memory, brought up to date by reading only what was appended.
+
+`read_table` is the short way: everything, once, as a pandas DataFrame. A `Table` is for whoever
+asks again every two seconds: a refresh costs what is new, and a page of readings costs the page,
+whether the CSV holds a thousand rows or ten million.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from zlib import crc32
+
+import pandas as pd
+
+from labkit.columns import GrowingColumns, Sources
+from labkit.config import load_config
+from labkit.pages import Page, ends, format_cursor, page_after
+from labkit.sink import topic_dir
+from labkit.snapshot import Filters, Snapshot, Totals
+from labkit.tail import LogTail, partitions
+
+
+def read_table(data_dir: str | Path | None = None, topic: str | None = None) -> pd.DataFrame:
+    """Read a topic's CSV files into one DataFrame.
+
+    Dead letters' marker rows are left out, and so is the checksum column, which has done its work.
+    Where there is no CSV yet the frame has no rows, and the same columns.
+
+    Parameters
+    ----------
+    data_dir : str or Path, optional
+        The data folder, seen from the lab's folder; default: the setting ``data_dir``.
+    topic : str, optional
+        Default: the setting ``topic``.
+
+    Returns
+    -------
+    DataFrame of shape (readings, 17)
+        ``partition``, ``offset`` and the fields of a reading, by ``recorded_at`` (UTC). Numbers are
+        floats, text that repeats is categorical.
+    """
+    config = load_config()
+    table = Table(topic_dir(config.data_path(data_dir), topic or config.topic))
+    table.refresh()
+    return table.frame
+
+
+class Table:
+    """The rows of a topic's CSV files, kept up to date by `refresh`.
+
+    Parameters
+    ----------
+    topic_dir : Path
+        The topic's folder; it need not be there yet.
+    """
+
+    def __init__(self, topic_dir: Path) -> None:
+        self.topic_dir = topic_dir
+        self.snapshot = Snapshot()
+        self._lock = threading.Lock()
+        self._sources = Sources()
+        self._totals = Totals()
+        self._tails: dict[int, LogTail] = {}
+        self._columns: dict[int, GrowingColumns] = {}
+        self._foreign: dict[int, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Table({str(self.topic_dir)!r}, rows={self.snapshot.rows})"
+
+    @property
+    def version(self) -> str:
+        """Names what is in the table: the same rows, the same version."""
+        return self.snapshot.version
+
+    @property
+    def cursor(self) -> str:
+        """Where the table ends, for `after`."""
+        return format_cursor(ends(self.snapshot))
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """All rows as a new DataFrame, by time."""
+        return self.snapshot.to_frame()
+
+    def after(self, cursor: str | None, limit: int = 500, filters: Filters | None = None) -> Page:
+        """Return the readings that follow a cursor; see `pages.page_after`."""
+        return page_after(self.snapshot, cursor, limit, filters or {})
+
+    def refresh(self, wait_s: float = -1) -> int:
+        """Read what was appended since the last time.
+
+        Parameters
+        ----------
+        wait_s : float
+            How long to wait where another thread is refreshing; -1: until it is done.
+
+        Returns
+        -------
+        int
+            How many readings came in.
+        """
+        if not self._lock.acquire(timeout=wait_s):
+            return 0
+        try:
+            for partition in partitions(self.topic_dir):
+                if partition not in self._tails:
+                    self._tails[partition] = LogTail(self.topic_dir, partition)
+                    self._columns[partition] = GrowingColumns()
+            return sum(self._read(partition) for partition in self._tails)
+        finally:
+            self._lock.release()
+
+    def _read(self, partition: int) -> int:
+        tail = self._tails[partition]
+        new_rows, problem = 0, tail.problem
+        try:
+            for piece in tail.read():
+                if piece.starts_over:
+                    self._start_over(partition)
+                new_rows += self._append(partition, piece.rows)
+                self._publish()
+        except FileNotFoundError:
+            pass  # taken away while we looked; the next look finds out what there is now
+        except OSError as error:
+            tail.problem = f"partition {partition} cannot be read: {error.strerror}"
+        if tail.problem != problem:
+            self._publish()
+        return new_rows
+
+    def _append(self, partition: int, lines: bytes) -> int:
+        if not lines:
+            return 0
+        try:
+            new = self._sources.parse(lines)
+        except ValueError as error:
+            self._foreign[partition] = f"partition {partition} holds rows of another kind: {error}"
+            return 0
+        self._columns[partition].append(new)
+        self._totals.add(new, len(self._sources))
+        return len(new.offset)
+
+    def _start_over(self, partition: int) -> None:
+        """Forget a partition whose CSV was started anew, and count the others again."""
+        self._columns[partition] = GrowingColumns()
+        self._foreign.pop(partition, None)
+        self._totals = Totals()
+        for columns in self._columns.values():
+            self._totals.add(columns.rows, len(self._sources))
+
+    def _publish(self) -> None:
+        """Let the next question see what has been read."""
+        order = sorted(self._columns)
+        anchors = b"".join(self._tails[partition].anchor for partition in order)
+        columns = {partition: self._columns[partition].rows for partition in order}
+        rows = sum(len(part.offset) for part in columns.values())
+        problems = [*(self._tails[partition].problem for partition in order)]
+        problems += [self._foreign[partition] for partition in sorted(self._foreign)]
+        self.snapshot = Snapshot(
+            version=f"{rows}-{crc32(anchors):08x}",
+            sources=self._sources.all(),
+            partitions=columns,
+            minutes={
+                p: (self._columns[p].rows_in_minutes, self._columns[p].minutes) for p in order
+            },
+            totals=self._totals.copy(),
+            problems=tuple(filter(None, problems)),
+        )

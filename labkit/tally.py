@@ -1,0 +1,121 @@
+"""What each producer run sent, and what became of it: the first two columns of the ledger.
+
+The producer alone knows what it emitted and what the brokers acknowledged. Once a second it leaves
+that in ``<state_dir>/tally/<topic_id>/<run>.json``. A topic's id, unlike its name, is never used
+again, so the tally of a deleted topic cannot mix with that of its successor.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from labkit.config import load_config
+from labkit.state import read_json, write_json
+
+
+@dataclass(slots=True)
+class Counts:
+    """Records and grams of CO2, by what became of them.
+
+    ``emitted`` = ``acked`` + ``failed`` + ``unknown`` + what is still in flight. Records that were
+    bad on purpose are no readings and are counted apart: ``bad`` of them sent, ``bad_acked`` of
+    those acknowledged.
+    """
+
+    emitted: int = 0
+    emitted_g: int = 0
+    acked: int = 0
+    """In the log, and as safe as ``acks=all`` makes it."""
+    acked_g: int = 0
+    failed: int = 0
+    """Refused for certain: not in the log."""
+    failed_g: int = 0
+    unknown: int = 0
+    """No answer in time: in the log or not, only reading the topic tells."""
+    unknown_g: int = 0
+    bad: int = 0
+    bad_acked: int = 0
+
+    @property
+    def records(self) -> int:
+        """How many records were sent, good and bad."""
+        return self.emitted + self.bad
+
+    def __add__(self, other: Counts) -> Counts:
+        sums = (getattr(self, f.name) + getattr(other, f.name) for f in fields(Counts))
+        return Counts(*sums)
+
+
+class Tally:
+    """The tally file of one producer run."""
+
+    def __init__(self, topic: str, topic_id: str, name: str) -> None:
+        started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        # The random end keeps two runs of one second apart.
+        self._record: dict[str, Any] = {
+            "run": f"{started}-{os.getpid()}-{name}-{secrets.token_hex(4)}",
+            "topic": topic,
+            "topic_id": topic_id,
+            "pid": os.getpid(),
+        }
+        self.path = _folder(topic_id) / f"{self._record['run']}.json"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(self, counts: Counts, state: str) -> None:
+        """Replace the file; ``state`` is ``running`` or ``ended``."""
+        write_json(self.path, {**self._record, "state": state, **asdict(counts)})
+
+
+def read_tally(topic_id: str) -> Counts:
+    """Add up what all runs into a topic emitted, also those of other processes and of before.
+
+    A run that was killed has written its last second or less too little.
+    """
+    total = Counts()
+    for path in _folder(topic_id).glob("*.json"):
+        record = read_json(path)
+        if record is not None:
+            total += Counts(**{field.name: record[field.name] for field in fields(Counts)})
+    return total
+
+
+def wait_for_tallies(topic_id: str, pids: Collection[int], since: float, timeout_s: float) -> None:
+    """Wait until the producers that run have written down what they sent up to a moment.
+
+    Parameters
+    ----------
+    topic_id : str
+        The topic they produce to.
+    pids : collection of int
+        The processes of the producers that run now.
+    since : float
+        The moment, in seconds since 1970.
+    timeout_s : float
+        How long to wait at most: a producer that is frozen writes nothing.
+    """
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if not any(
+            record["state"] == "running" and record["pid"] in pids
+            for path in _folder(topic_id).glob("*.json")
+            if _written_before(path, since) and (record := read_json(path)) is not None
+        ):
+            return
+        time.sleep(0.05)
+
+
+def _written_before(path: Path, moment: float) -> bool:
+    try:
+        return path.stat().st_mtime < moment
+    except FileNotFoundError:  # replaced or removed this instant
+        return False
+
+
+def _folder(topic_id: str) -> Path:
+    return load_config().state_dir / "tally" / topic_id

@@ -1,0 +1,125 @@
+"""The tasks of the Makefile. Each one sets up what is missing, and then runs in ``.venv``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import front_end
+import lab_venv
+
+ROOT = front_end.ROOT
+
+
+def setup(_arguments: list[str]) -> int:
+    """Make .venv with pinned packages, and build the web page; nothing if all is there."""
+    lab_venv.ensure()
+    print(f"Ready. Next: make lab   (or make up; labkit itself is {_script('labkit')})")
+    return 0
+
+
+def lab(arguments: list[str]) -> int:
+    """Open JupyterLab on the lessons. ARGS="--no-browser --port 8899"."""
+    lab_venv.ensure()
+    return _python("-m", "labkit", "lab", *arguments)
+
+
+def up(arguments: list[str]) -> int:
+    """Run the whole journey and its page in this terminal. ARGS="--for 30s --rate 50"."""
+    lab_venv.ensure()
+    return _python("-m", "labkit", "up", *arguments)
+
+
+def test(arguments: list[str]) -> int:
+    """Run every test; with ARGS="-k sink", those alone."""
+    lab_venv.ensure(with_node_modules=not arguments)
+    web_status = 0 if arguments else _npm_run("test")
+    return _python("-m", "pytest", *arguments) or web_status
+
+
+def test_quick(arguments: list[str]) -> int:
+    """Run the unit tests and the shortest path through a real broker: two minutes."""
+    lab_venv.ensure()
+    unit_status = _python("-m", "pytest", "tests/unit", *arguments)
+    return _python("-m", "pytest", "tests", "-m", "quick", *arguments) or unit_status
+
+
+def check(_arguments: list[str]) -> int:
+    """Check style, types and notebooks: ruff, mypy, tsc, eslint, nbstripout."""
+    lab_venv.ensure(with_node_modules=True)
+    notebooks = [str(path) for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
+    statuses = [
+        _python("-m", "ruff", "check", "."),
+        _python("-m", "ruff", "format", "--check", "."),
+        _python("-m", "mypy"),
+        _python("-m", "nbstripout", "--verify", "--keep-id", *notebooks) if notebooks else 0,
+        _npm_run("check"),
+    ]
+    return max(statuses)
+
+
+def bench(arguments: list[str]) -> int:
+    """Measure each stage beside its peer. ARGS="--json FILE"."""
+    lab_venv.ensure()
+    return _python("-m", "bench", *arguments)
+
+
+def lock(arguments: list[str]) -> int:
+    """Pin the Python packages anew. ARGS="--upgrade" for the newest ones."""
+    return subprocess.call([sys.executable, "scripts/lock_requirements.py", *arguments], cwd=ROOT)
+
+
+TASKS: dict[str, Callable[[list[str]], int]] = {
+    "setup": setup,
+    "lab": lab,
+    "up": up,
+    "test": test,
+    "test-quick": test_quick,
+    "check": check,
+    "bench": bench,
+    "lock": lock,
+}
+
+
+def main(arguments: list[str]) -> None:
+    """Run one task, and end with its exit status."""
+    name, *rest = arguments or ["help"]
+    if name in ("help", "--help", "-h"):
+        print(help_text())
+        return
+    if name not in TASKS:
+        sys.exit(f"There is no task {name!r}.\n\n{help_text()}")
+    try:
+        status = TASKS[name](rest)
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. What was half done is repaired by the next run.")
+    sys.exit(status)
+
+
+def help_text() -> str:
+    """Return one line per task: its name and what its docstring says first."""
+    lines = [
+        f"  make {name:<11} {(task.__doc__ or '').splitlines()[0]}" for name, task in TASKS.items()
+    ]
+    return "\n".join(["The lab's tasks (without make: python scripts/make.py TASK ARGS):", *lines])
+
+
+def _script(name: str) -> Path:
+    return lab_venv.python().with_name(name).relative_to(ROOT)
+
+
+def _python(*arguments: str) -> int:
+    """Run the Python of .venv in this terminal; Ctrl-C reaches it, and it ends in its own way."""
+    command = [str(lab_venv.python()), *arguments]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+
+
+def _npm_run(name: str) -> int:
+    return _python("scripts/front_end.py", "run", name)

@@ -1,0 +1,109 @@
+"""A real Chromium, and a lab of its own for each test that looks at a page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from csv_feed import CsvFeed
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from require import require
+
+from labkit.api import Api, start_api
+from labkit.api_pages import PAGE_DIR
+from labkit.state import read_run_files
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# Nothing but the test talks to the network, and root may run it in a container.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ARTIFACTS = Path(__file__).parents[2] / "artifacts"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return a headless Chromium; the tests skip, with the reason, where there is none."""
+    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    require("chromium", None if found else f"none of {', '.join(CHROMIUM_NAMES)} is on the PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, lab_dir: Path) -> Iterator[Page]:
+    """Return an empty page, which fails its test when the console has seen an error.
+
+    It is closed before the lab behind it is stopped.
+    A request that goes unanswered while the API is stopped on purpose is no such error, nor is
+    the 500 that jupyter-server-proxy answers then.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        unanswered = re.search("ERR_CONNECTION_(REFUSED|RESET)", message.text) is not None
+        unanswered |= "status of 500" in message.text and "/proxy/" in message.location["url"]
+        if message.type == "error" and not unanswered:
+            errors.append(f"{message.text} ({message.location['url']})")
+
+    page = context.new_page()
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def artifacts() -> Path:
+    """Return the folder for pictures, which git ignores."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    return ARTIFACTS
+
+
+@pytest.fixture
+def feed(lab_dir: Path) -> Iterator[CsvFeed]:
+    """Return the writer of the lab's CSV: the real sink, fed by the fleet."""
+    feed = CsvFeed(lab_dir / "data")
+    yield feed
+    feed.close()
+
+
+@pytest.fixture
+def api(lab_dir: Path) -> Api:
+    """Return the real API over the lab's CSV, which serves the built page."""
+    if not (PAGE_DIR / "index.html").is_file():
+        pytest.fail("the page is not built; next: make setup", pytrace=False)
+    return start_api(port=0)
+
+
+@pytest.fixture
+def jupyterlab(lab_dir: Path) -> Iterator[str]:
+    """Run the real ``labkit lab`` on the lab's folder; return its address, with the token."""
+    command = [sys.executable, "-m", "labkit", "lab", str(lab_dir), "--no-browser", "--port", "0"]
+    log = lab_dir / "jupyterlab.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 90
+    while not (running := read_run_files("lab")):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+    yield running[0]["url"]
+    process.terminate()
+    process.wait(60)

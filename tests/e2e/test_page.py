@@ -1,0 +1,253 @@
+"""The web page in a real browser, over the real API and a real CSV."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from csv_feed import CsvFeed
+from on_screen import number_in, painted_colours
+from playwright.sync_api import Browser, Page, Route, expect
+
+from labkit.api import Api, start_api
+
+pytestmark = pytest.mark.chromium
+
+
+def ask(api: Api, path: str) -> Any:
+    with urllib.request.urlopen(f"{api.url}/api/{path}") as answer:
+        return json.load(answer)
+
+
+def figure(page: Page, title: str) -> float:
+    panel = page.locator(".figure", has_text=title)
+    return float(panel.locator("data").get_attribute("value") or "nan")
+
+
+def stop_the_clock(page: Page) -> None:
+    """Let the page's time pass only when the test says so."""
+    page.clock.install()
+    page.clock.pause_at(time.time() + 1)
+
+
+class PollCounter:
+    """Counts the page's polls: each asks for the health once."""
+
+    def __init__(self, page: Page) -> None:
+        self.count = 0
+        self._page = page
+        page.on("request", self._note)
+
+    def _note(self, request: Any) -> None:
+        self.count += request.url.endswith("/api/health")
+
+    def settle(self) -> int:
+        """Wait until every answer is in, and return how many polls there were."""
+        self._page.wait_for_load_state("networkidle")
+        return self.count
+
+
+def test_the_figures_on_the_page_are_the_apis(page: Page, feed: CsvFeed, api: Api) -> None:
+    feed.write(rounds=90)
+    page.goto(api.url)
+    expect(page.locator(".figure")).to_have_count(4)
+    now, total = ask(api, "summary?window_s=60"), ask(api, "summary")
+    assert figure(page, "Emission rate now") == now["rate_t_per_h"]
+    assert figure(page, "Emitted in total") == total["co2_kg"]
+    assert figure(page, "Largest emitter now") == now["top_facility"]["rate_t_per_h"]
+    assert figure(page, "Above 25,000 t a year") == now["over_25kt_per_year"]
+    shown = page.locator(".figure", has_text="Emission rate now").locator("data").inner_text()
+    assert number_in(shown) == pytest.approx(now["rate_t_per_h"], abs=0.5)
+
+
+@pytest.mark.parametrize("name", ["country", "fuel"])
+def test_the_bars_are_the_apis_totals(page: Page, feed: CsvFeed, api: Api, name: str) -> None:
+    feed.write(rounds=20)
+    page.goto(api.url)
+    panel = page.locator(f"section[aria-labelledby=totals-{name}]")
+    expect(panel).to_be_visible()
+    totals = ask(api, "summary?window_s=300")[f"by_{name}"]
+    assert panel.locator("tbody th").all_inner_texts() == [total["label"] for total in totals]
+    values = panel.locator("data").evaluate_all("all => all.map(one => Number(one.value))")
+    assert values == [total["co2_kg"] for total in totals]
+    widths = panel.locator(".bar").evaluate_all("all => all.map(bar => bar.style.width)")
+    assert widths[0] == "100%"
+
+
+def test_the_lines_are_painted_and_told_in_words(page: Page, feed: CsvFeed, api: Api) -> None:
+    feed.write(rounds=90)
+    page.goto(api.url)
+    legend = page.locator(".ef-legend button")
+    lines = ask(api, "series?by=sector&window_s=300")["series"]
+    expect(legend).to_have_count(len(lines))
+    page.wait_for_timeout(600)  # until the first animation is over
+    assert painted_colours(page) > len(lines)
+    lines.sort(key=lambda line: -line["co2_kg"])
+    labels = page.locator(".ef-table tbody th").all_text_contents()
+    assert labels == [line["label"] for line in lines]
+    table_now = page.locator(".ef-table tbody tr td:nth-child(2)").all_text_contents()
+    assert [number_in(text) for text in table_now] == [
+        pytest.approx(line["values"][-1], rel=0.01) for line in lines
+    ]
+    expect(page.locator(".ef-sentence")).to_contain_text("the simulated plants emit")
+    assert page.locator("canvas").get_attribute("aria-label") == (
+        page.locator(".ef-sentence").inner_text()
+    )
+
+
+def test_a_name_in_the_legend_hides_its_line(page: Page, feed: CsvFeed, api: Api) -> None:
+    feed.write(rounds=90)
+    page.goto(api.url)
+    power = page.locator(".ef-legend button", has_text="Power")
+    power.focus()
+    page.keyboard.press("Enter")
+    expect(power).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("Enter")
+    expect(power).to_have_attribute("aria-pressed", "true")
+
+
+def test_it_asks_every_two_seconds(page: Page, feed: CsvFeed, api: Api) -> None:
+    feed.write(rounds=5)
+    stop_the_clock(page)
+    polls = PollCounter(page)
+    page.goto(api.url)
+    expect(page.locator(".figure")).to_have_count(4)
+    asked = polls.settle()
+    assert asked == 1
+    for _ in range(3):
+        page.clock.run_for(1_900)
+        assert polls.settle() == asked
+        page.clock.run_for(100)
+        asked += 1
+        assert polls.settle() == asked
+
+
+def test_polls_never_overlap(page: Page, feed: CsvFeed, api: Api) -> None:
+    feed.write(rounds=5)
+    stop_the_clock(page)
+    polls = PollCounter(page)
+    held: list[Route] = []
+    page.route("**/api/series*", lambda route: held.append(route), times=1)
+    with page.expect_request("**/api/series*"):
+        page.goto(api.url)
+    page.clock.run_for(6_000)  # three more are due by now, but the first is not answered yet
+    assert polls.count == 1
+    held[0].continue_()
+    expect(page.locator(".figure")).to_have_count(4)
+    page.clock.run_for(1)  # the next one is overdue
+    assert polls.settle() == 2
+
+
+def test_new_readings_appear_by_themselves(page: Page, feed: CsvFeed, api: Api) -> None:
+    page.goto(api.url)
+    notice = page.locator(".notice")
+    expect(notice).to_contain_text("No readings yet")
+    expect(notice).to_contain_text("labkit up")
+    stored = feed.write(rounds=5)
+    expect(page.locator(".figure")).to_have_count(4)
+    expect(page.locator(".strip")).to_contain_text(f"{stored}")
+    expect(notice).to_have_count(0)
+    stored += feed.write(rounds=5)
+    expect(page.locator(".strip")).to_contain_text(f"{stored}")
+
+
+def test_it_says_when_the_api_is_gone_and_recovers(page: Page, feed: CsvFeed, api: Api) -> None:
+    feed.write(rounds=30)
+    page.goto(api.url)
+    expect(page.locator(".figure")).to_have_count(4)
+    before = figure(page, "Emitted in total")
+    api.stop()
+    notice = page.locator(".notice")
+    expect(notice).to_contain_text("The API does not answer", timeout=15_000)
+    expect(notice).to_contain_text("old. The page asks again every two seconds")
+    assert figure(page, "Emitted in total") == before  # the last figures stay
+    feed.write(rounds=30)
+    start_api(port=api.port)
+    expect(notice).to_have_count(0, timeout=15_000)
+    expect(page.get_by_role("status")).to_have_text("Readings are coming in.")
+    assert figure(page, "Emitted in total") > before
+
+
+def test_pause_asks_nothing_and_says_so(page: Page, feed: CsvFeed, api: Api) -> None:
+    feed.write(rounds=5)
+    stop_the_clock(page)
+    polls = PollCounter(page)
+    page.goto(api.url)
+    expect(page.locator(".figure")).to_have_count(4)
+    asked = polls.settle()
+    page.get_by_role("button", name="Pause").click()
+    page.clock.run_for(10_000)
+    assert polls.settle() == asked
+    expect(page.locator(".notice")).to_contain_text("Paused")
+    expect(page.locator(".notice")).to_contain_text("What you see is")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".notice")).to_have_count(0)
+    assert polls.settle() == asked + 1
+
+
+def test_the_window_is_chosen_by_mouse_and_keyboard(page: Page, feed: CsvFeed, api: Api) -> None:
+    feed.write(rounds=90)
+    page.goto(api.url)
+    expect(page.locator(".figure")).to_have_count(4)
+    with page.expect_request("**/api/series?by=sector&window_s=900"):
+        page.get_by_text("15 min").click()
+    with page.expect_request("**/api/series?by=sector&window_s=3600"):
+        page.keyboard.press("ArrowRight")
+
+
+def test_the_age_of_the_newest_reading_grows(page: Page, feed: CsvFeed, api: Api) -> None:
+    feed.write(rounds=5)
+    stop_the_clock(page)
+    page.goto(api.url)
+    age = page.locator(".freshness strong")
+    expect(age).to_contain_text(" s")
+    page.get_by_role("button", name="Pause").click()  # so that no poll answers
+    page.clock.run_for(60_000)
+    expect(page.locator(".freshness")).to_have_attribute("data-live", "false")
+    assert 60 <= number_in(age.inner_text()) < 120
+
+
+def test_a_damaged_csv_is_a_warning_with_the_next_step(
+    page: Page, feed: CsvFeed, api: Api, lab_dir: Path
+) -> None:
+    feed.write(rounds=5)
+    with (lab_dir / "data" / "co2-emissions" / "1.csv").open("r+b") as csv:
+        csv.seek(600)
+        csv.write(b"\0\0\0")
+    page.goto(api.url)
+    notice = page.locator(".notice")
+    expect(notice).to_contain_text("Something needs a look")
+    expect(notice).to_contain_text(ask(api, "health")["problems"][0])
+    expect(notice).to_contain_text("labkit doctor")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280, 1920])
+def test_it_fits_the_screen_in_both_themes(
+    browser: Browser, feed: CsvFeed, api: Api, artifacts: Path, theme: Any, width: int
+) -> None:
+    feed.write(rounds=150)
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=theme, locale="en-GB"
+    )
+    page = context.new_page()
+    page.goto(api.url)
+    expect(page.locator(".figure")).to_have_count(4)
+    assert page.locator("html").get_attribute("data-theme") == theme
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.wait_for_timeout(600)  # until the first animation is over
+    page.screenshot(path=artifacts / f"page-{theme}-{width}.png", full_page=True)
+    context.close()
+
+
+def test_the_theme_button_is_remembered(page: Page, feed: CsvFeed, api: Api) -> None:
+    feed.write(rounds=5)
+    page.goto(api.url)
+    page.get_by_role("button", name="Use the dark theme").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")

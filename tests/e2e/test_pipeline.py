@@ -1,0 +1,48 @@
+"""The whole journey, from a real Kafka to the pixels: the tonnes on the screen are those sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from on_screen import painted_colours
+from playwright.sync_api import Page, expect
+
+import labkit as lab
+
+pytestmark = pytest.mark.chromium
+
+COUNT = 1_200
+# One bad record in this many, on average: the page counts the dead letters.
+FAULTS = 0.01
+
+
+def test_the_tonnes_on_the_screen_are_the_tonnes_sent(
+    page: Page, lab_dir: Path, topic: str, artifacts: Path
+) -> None:
+    consumer = lab.start_consumer(topic)
+    producer = lab.start_producer(topic, readings_per_s=200, count=COUNT, faults=FAULTS)
+    api = lab.start_api(port=0, topic=topic)
+    page.goto(api.url)
+    # While it runs, the page follows by itself.
+    expect(page.locator(".figure")).to_have_count(4, timeout=60_000)
+
+    assert producer.wait(60)
+    sent = producer.counts
+    consumer.wait_until_caught_up()
+    assert sent.acked > 0
+    assert sent.bad > 0
+
+    total = page.locator(".figure", has_text="Emitted in total").locator("data")
+    expect(total).to_have_attribute("value", f"{sent.acked_g / 1000:.10g}", timeout=30_000)
+
+    def strip(name: str) -> Any:
+        return page.locator(".strip > div", has_text=name).locator(".strip-value")
+
+    expect(strip("Consumer")).to_have_text("writing")
+    expect(strip("Lag")).to_have_text("0 records", timeout=30_000)
+    expect(strip("Rows stored")).to_have_text(f"{sent.acked:,}", timeout=30_000)
+    expect(strip("Dead letters")).to_have_text(f"{sent.bad:,}", timeout=30_000)
+    assert painted_colours(page) > 7
+    page.screenshot(path=artifacts / "page-pipeline.png", full_page=True)

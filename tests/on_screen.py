@@ -1,0 +1,25 @@
+"""What a test reads off the screen."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page
+
+
+def painted_colours(page: Page, canvas: str = "canvas") -> int:
+    """Return how many different colours a canvas shows; an empty one shows none."""
+    script = """canvas => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const pixels = new Uint32Array(data.buffer);
+      return new Set(pixels.filter(pixel => pixel >>> 24 === 255)).size;
+    }"""
+    colours: int = page.locator(canvas).first.evaluate(script)
+    return colours
+
+
+def number_in(text: str) -> float:
+    """Return the first number of a text such as ``1,234.5 t/h``."""
+    found = re.search(r"-?[\d,]+(\.\d+)?", text)
+    assert found, f"no number in {text!r}"
+    return float(found[0].replace(",", ""))

@@ -1,0 +1,151 @@
+"""The doctor on a sound machine, and on machines that lack something."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from labkit import doctor_kafka, doctor_machine
+from labkit.config import load_config
+from labkit.doctor import examine, report
+from labkit.doctor_check import Check
+from labkit.errors import LabError
+
+
+def test_a_sound_machine(lab_dir: Path) -> None:
+    checks = examine()
+    assert [check for check in checks if check.verdict == "broken"] == []
+    assert {check.name for check in checks} >= {
+        *("python", "package", "kafka client", "notebook kernel", "settings", "java"),
+        *("kafka's jars", "front end", "disk", "memory", "clock", "loopback", "broker", "docker"),
+    }
+    assert all(check.sentence.endswith((".", "?")) for check in checks)
+    assert report(checks).row_count == len(checks)
+
+
+def test_an_old_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.version_info", (3, 9, 1))
+    assert doctor_machine.python().verdict == "broken"
+
+
+def fake_versions(**known: str) -> Callable[[str], str]:
+    def version(name: str) -> str:
+        if name not in known:
+            raise metadata.PackageNotFoundError(name)
+        return known[name]
+
+    return version
+
+
+@pytest.mark.parametrize(
+    "versions",
+    [
+        {"kafka-python": "3.0.12", "kafka-python-ng": "2.2.3"},
+        {"kafka-python": "2.0.2"},
+        {"kafka": "1.3.5", "kafka-python": "3.0.12"},
+        {},
+    ],
+    ids=str,
+)
+def test_a_kafka_client_that_is_not_ours(
+    versions: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata, "version", fake_versions(**versions))
+    check = doctor_machine.kafka_client()
+    assert check.verdict == "broken"
+    assert 'install --force-reinstall "kafka-python>=3.0.12,<3.1"' in check.next_line
+    assert ("uninstall" in check.next_line) == (len(versions) == 2)
+
+
+def test_a_kernel_of_another_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = SimpleNamespace(argv=["/opt/other/bin/python", "-m", "ipykernel_launcher"])
+    monkeypatch.setattr(
+        "jupyter_client.kernelspec.KernelSpecManager.get_kernel_spec", lambda *_: spec
+    )
+    check = doctor_machine.notebook_kernel()
+    assert (check.verdict, "/opt/other" in check.sentence) == ("note", True)
+
+
+def test_settings_are_shown_and_secrets_are_not(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_SASL_PLAIN_PASSWORD", "tr0ub4dor")
+    monkeypatch.setenv("LABKIT_TOPIC", "mine")
+    check = doctor_machine.settings(load_config())
+    assert check.verdict == "ok"
+    assert "LABKIT_TOPIC=mine" in check.sentence
+    assert "tr0ub4dor" not in check.sentence
+    monkeypatch.setenv("LABKIT_TOPICS", "mine")
+    check = doctor_machine.settings(load_config())
+    assert (check.verdict, "LABKIT_TOPICS" in check.sentence) == ("note", True)
+
+
+def test_a_setting_that_cannot_be_read(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("LABKIT_NUM_PARTITIONS", "three-secret")
+        (broken,) = [check for check in examine() if check.verdict == "broken"]
+    assert "LABKIT_NUM_PARTITIONS" in broken.sentence
+    assert "three-secret" not in broken.sentence
+
+
+def test_a_full_disk_and_little_memory(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100 * 1024**2))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1024**2))
+    assert doctor_machine.disk(load_config()).verdict == "broken"
+    assert doctor_machine.memory().verdict == "note"
+
+
+def test_a_clock_that_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert doctor_machine.clock().verdict == "note"
+
+
+def test_no_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> Path:
+        raise LabError("there is no Java runtime", "export JAVA_HOME=...")
+
+    monkeypatch.setattr(doctor_kafka, "java_executable", none)
+    check = doctor_kafka.java()
+    assert (check.verdict, check.next_line) == ("broken", "export JAVA_HOME=...")
+
+
+def test_jars_that_are_not_here_or_not_right(
+    lab_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_CACHE_DIR", str(tmp_path / "cache"))
+    assert doctor_kafka.jars().verdict == "note"
+    folder = doctor_kafka.jar_dir()
+    folder.mkdir(parents=True)
+    for jar in doctor_kafka.locked_jars():
+        (folder / jar.file_name).write_bytes(b"not a jar")
+    check = doctor_kafka.jars()
+    assert check.verdict == "broken"
+    assert "jars.lock" in check.sentence
+
+
+def test_a_configured_broker_that_is_not_there(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("LABKIT_BOOTSTRAP_SERVERS", f"127.0.0.1:{port}")
+    check = doctor_kafka.broker(load_config())
+    assert (check.verdict, "Nothing listens" in check.sentence) == ("broken", True)
+
+
+def test_a_check_that_fails_does_not_stop_the_others(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ill() -> Check:
+        raise RuntimeError("ill")
+
+    monkeypatch.setattr(doctor_machine, "memory", ill)
+    checks = examine()
+    (found,) = [check for check in checks if "RuntimeError: ill" in check.sentence]
+    assert found.verdict == "note"
+    assert len(checks) > 10

@@ -1,0 +1,43 @@
+"""``import labkit as lab``: every public name is there, explained, and found by Tab."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import labkit
+
+
+@pytest.mark.parametrize("name", labkit.__all__)
+def test_a_public_name_can_be_imported(name: str) -> None:
+    assert getattr(labkit, name) is not None
+    assert name in dir(labkit)
+
+
+@pytest.mark.parametrize("name", [name for name in labkit.__all__ if name != "__version__"])
+def test_a_public_name_explains_itself(name: str) -> None:
+    thing = getattr(labkit, name)
+    assert inspect.getdoc(thing), f"{name} has no docstring"
+    if inspect.isclass(thing):
+        members = [
+            member
+            for key, member in vars(thing).items()
+            if not key.startswith("_")
+            and (inspect.isfunction(member) or isinstance(member, property))
+        ]
+        assert [member for member in members if not inspect.getdoc(member)] == []
+
+
+def test_a_name_that_is_not_there_says_so() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'start_brokr'"):
+        _ = labkit.start_brokr
+
+
+def test_importing_labkit_loads_nothing_heavy() -> None:
+    heavy = "{'pandas', 'kafka', 'flask', 'anywidget', 'pydantic'}"
+    code = f"import sys, labkit; print(sorted({heavy} & set(sys.modules)))"
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert seen.stdout.strip() == "[]"

@@ -1,0 +1,65 @@
+import type { ChartOptions } from "chart.js";
+
+import type { Theme } from "./marks";
+import { formatRate } from "./units";
+
+/** Equal steps, or steps of ten times: sectors differ by a factor of two hundred. */
+export type Scale = "linear" | "logarithmic";
+
+const INK: Record<Theme, { text: string; grid: string; paper: string; line: string }> = {
+  light: { text: "#4d5a63", grid: "#e3e8ea", paper: "#ffffff", line: "#c6d0d4" },
+  dark: { text: "#a9b8c0", grid: "#25323a", paper: "#1b262d", line: "#3d4d57" },
+};
+const FONT = { family: "system-ui, sans-serif", size: 12 };
+
+/** Calm axes with their units on them; the lines are the only strong strokes. */
+export function chartOptions(theme: Theme, scale: Scale): ChartOptions<"line"> {
+  const ink = INK[theme];
+  const ticks = { color: ink.text, font: FONT };
+  const title = { display: true, color: ink.text, font: FONT };
+  return {
+    animation: prefersStillness() ? false : { duration: 450, easing: "easeOutCubic" },
+    // Points slide along; they do not grow from the bottom, which would look like a fall to zero.
+    animations: { y: { duration: 0 } },
+    responsive: true,
+    maintainAspectRatio: false,
+    // Nothing was measured in a gap: a line across it would be made up.
+    spanGaps: false,
+    interaction: { mode: "index", intersect: false },
+    scales: {
+      x: {
+        grid: { display: false },
+        border: { color: ink.line },
+        ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 28 },
+        title: { ...title, text: "local time" },
+      },
+      y: {
+        type: scale,
+        beginAtZero: true,
+        grid: { color: ink.grid },
+        border: { display: false },
+        ticks: { ...ticks, maxTicksLimit: 7, callback: (value) => Number(value).toLocaleString("en") },
+        title: { ...title, text: "tonnes of CO₂ per hour (t/h)" },
+      },
+    },
+    plugins: {
+      tooltip: {
+        backgroundColor: ink.paper,
+        borderColor: ink.line,
+        borderWidth: 1,
+        titleColor: ink.text,
+        bodyColor: ink.text,
+        usePointStyle: true,
+        padding: 10,
+        callbacks: {
+          label: ({ dataset, parsed }) => ` ${dataset.label ?? ""}: ${formatRate(parsed.y)} t/h`,
+        },
+        itemSort: (a, b) => (b.parsed.y ?? 0) - (a.parsed.y ?? 0),
+      },
+    },
+  };
+}
+
+function prefersStillness(): boolean {
+  return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

@@ -1,0 +1,51 @@
+const number = (digits: number) =>
+  new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const WHOLE = number(0);
+const TENTHS = number(1);
+const HUNDREDTHS = number(2);
+
+/** Three to four digits that matter, whatever the size. */
+export function formatNumber(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1000) return WHOLE.format(value);
+  return (size >= 100 ? TENTHS : HUNDREDTHS).format(value);
+}
+
+export const formatCount = (count: number): string => WHOLE.format(count);
+
+/** A rate in t/h, without its unit; a dash where there is none. */
+export const formatRate = (value: number | null): string =>
+  value === null ? "–" : formatNumber(value);
+
+export interface Quantity {
+  value: string;
+  unit: string;
+}
+
+/** A mass in the unit that keeps the number readable: kg, t, kt or Mt. */
+export function massOf(kg: number): Quantity {
+  const size = Math.abs(kg);
+  if (size < 1e3) return { value: formatNumber(kg), unit: "kg" };
+  if (size < 1e6) return { value: formatNumber(kg / 1e3), unit: "t" };
+  if (size < 1e9) return { value: formatNumber(kg / 1e6), unit: "kt" };
+  return { value: formatNumber(kg / 1e9), unit: "Mt" };
+}
+
+export function formatMass(kg: number): string {
+  const { value, unit } = massOf(kg);
+  return `${value} ${unit}`;
+}
+
+export const formatShare = (share: number): string => `${TENTHS.format(share * 100)} %`;
+
+/** 3 s, 4 min, 2 h: an age to glance at, not to calculate with. */
+export function formatAge(seconds: number): string {
+  if (seconds < 10) return `${TENTHS.format(Math.max(0, seconds))} s`;
+  if (seconds < 120) return `${WHOLE.format(seconds)} s`;
+  if (seconds < 7200) return `${WHOLE.format(seconds / 60)} min`;
+  if (seconds < 172_800) return `${WHOLE.format(seconds / 3600)} h`;
+  return `${WHOLE.format(seconds / 86_400)} days`;
+}
+
+export const formatClock = (iso: string): string =>
+  new Date(iso).toLocaleTimeString("en-GB", { hour12: false });

@@ -1,0 +1,37 @@
+import { useEffect, useState, useSyncExternalStore } from "react";
+
+import type { Theme } from "../chart/marks";
+
+const STORED = "labkit-theme";
+const prefersDark = () => window.matchMedia("(prefers-color-scheme: dark)");
+
+/** The theme: the reader's choice on this page, or else the system's, also when that changes. */
+export function useTheme(): [Theme, () => void] {
+  const system = useSyncExternalStore(watchSystem, () => (prefersDark().matches ? "dark" : "light"));
+  const [choice, setChoice] = useState<Theme | null>(readChoice);
+  const theme = choice ?? system;
+
+  useEffect(() => {
+    document.documentElement.dataset.theme = theme;
+  }, [theme]);
+
+  const toggle = () => {
+    const next = theme === "dark" ? "light" : "dark";
+    localStorage.setItem(STORED, next);
+    setChoice(next);
+  };
+  return [theme, toggle];
+}
+
+function watchSystem(changed: () => void): () => void {
+  const query = prefersDark();
+  query.addEventListener("change", changed);
+  return () => {
+    query.removeEventListener("change", changed);
+  };
+}
+
+function readChoice(): Theme | null {
+  const stored = localStorage.getItem(STORED);
+  return stored === "dark" || stored === "light" ? stored : null;
+}

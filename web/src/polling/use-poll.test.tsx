@@ -1,0 +1,123 @@
+import { act, renderHook } from "@testing-library/react";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { usePoll, type PollOptions } from "./use-poll";
+
+const OPTIONS: PollOptions = { everyMs: 2000, timeoutMs: 8000, paused: false };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
+
+/** A load whose answers the test gives one by one. */
+function slowLoad() {
+  const asked: { answer: (text: string) => void; fail: (error: Error) => void; signal: AbortSignal }[] =
+    [];
+  const load = (signal: AbortSignal) =>
+    new Promise<string>((answer, fail) => {
+      asked.push({ answer, fail, signal });
+    });
+  return { asked, load };
+}
+
+describe("usePoll", () => {
+  it("asks at once, and then on a steady beat", async () => {
+    const load = vi.fn(() => Promise.resolve("answer"));
+    const { result } = renderHook(() => usePoll(load, OPTIONS));
+    await pass(0);
+    expect(result.current.data).toBe("answer");
+    await pass(1999);
+    expect(load).toHaveBeenCalledTimes(1);
+    await pass(1);
+    expect(load).toHaveBeenCalledTimes(2);
+    await pass(6000);
+    expect(load).toHaveBeenCalledTimes(5);
+  });
+
+  it("never asks while a question is open, and then asks at once if it is late", async () => {
+    const { asked, load } = slowLoad();
+    renderHook(() => usePoll(load, OPTIONS));
+    await pass(7000);
+    expect(asked).toHaveLength(1);
+    asked[0]?.answer("late");
+    await pass(0);
+    expect(asked).toHaveLength(2);
+  });
+
+  it("gives up a question that takes too long, and asks again", async () => {
+    vi.useRealTimers(); // AbortSignal.timeout is the browser's own: no fake clock moves it
+    const { asked, load } = slowLoad();
+    renderHook(() => usePoll(load, { ...OPTIONS, everyMs: 5, timeoutMs: 20 }));
+    expect(asked[0]?.signal.aborted).toBe(false);
+    await vi.waitFor(() => {
+      expect(asked[0]?.signal.aborted).toBe(true);
+    });
+    expect(asked).toHaveLength(1);
+    asked[0]?.fail(new Error("given up"));
+    await vi.waitFor(() => {
+      expect(asked.length).toBeGreaterThan(1);
+    });
+  });
+
+  it("keeps the last answer while questions fail, and forgets the error afterwards", async () => {
+    const { asked, load } = slowLoad();
+    const { result } = renderHook(() => usePoll(load, OPTIONS));
+    asked[0]?.answer("first");
+    await pass(2000);
+    asked[1]?.fail(new Error("gone"));
+    await pass(0);
+    expect(result.current).toMatchObject({ data: "first", error: new Error("gone") });
+    await pass(2000);
+    asked[2]?.answer("second");
+    await pass(0);
+    expect(result.current).toMatchObject({ data: "second", error: undefined });
+  });
+
+  it("asks nothing while it is paused, and drops what is on its way", async () => {
+    const { asked, load } = slowLoad();
+    const { result, rerender } = renderHook((paused: boolean) => usePoll(load, { ...OPTIONS, paused }), {
+      initialProps: false,
+    });
+    rerender(true);
+    expect(asked[0]?.signal.aborted).toBe(true);
+    asked[0]?.answer("too late");
+    await pass(10_000);
+    expect(asked).toHaveLength(1);
+    expect(result.current.data).toBeUndefined();
+    rerender(false);
+    expect(asked).toHaveLength(2);
+  });
+
+  it("asks nothing while the tab is hidden", async () => {
+    const load = vi.fn(() => Promise.resolve("answer"));
+    const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+    renderHook(() => usePoll(load, OPTIONS));
+    await pass(10_000);
+    expect(load).not.toHaveBeenCalled();
+    hidden.mockReturnValue(false);
+    act(() => {
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it("asks a new question at once, and ends with its component", async () => {
+    const [first, second] = [slowLoad(), slowLoad()];
+    const { rerender, unmount } = renderHook(({ load }) => usePoll(load, OPTIONS), {
+      initialProps: first,
+    });
+    rerender(second);
+    expect(first.asked[0]?.signal.aborted).toBe(true);
+    expect(second.asked).toHaveLength(1);
+    unmount();
+    expect(second.asked[0]?.signal.aborted).toBe(true);
+    await pass(10_000);
+    expect(second.asked).toHaveLength(1);
+  });
+});

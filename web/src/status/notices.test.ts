@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+
+import { ApiGone, ApiProblem, type Snapshot } from "../polling/api";
+import type { Poll } from "../polling/use-poll";
+import { noticeOf } from "./notices";
+
+const NOW = 1_000_000;
+const SNAPSHOT = {
+  health: {
+    status: "ok",
+    topic: "co2-emissions",
+    rows: 10,
+    newest_recorded_at: "2026-11-23T22:13:04.123Z",
+    age_s: 1,
+    problems: [] as string[],
+  },
+  pipeline: { state: "running" },
+} as unknown as Snapshot;
+const poll = (changes: Partial<Poll<Snapshot>>): Poll<Snapshot> => ({
+  data: SNAPSHOT,
+  receivedAt: NOW - 500,
+  error: undefined,
+  ...changes,
+});
+const withHealth = (health: Partial<Snapshot["health"]>): Snapshot => ({
+  ...SNAPSHOT,
+  health: { ...SNAPSHOT.health, ...health },
+});
+
+describe("noticeOf", () => {
+  it("has nothing to say while all is well", () => {
+    expect(noticeOf(poll({}), false, NOW)).toBeNull();
+  });
+
+  it("says that it is loading before the first answer", () => {
+    const first = poll({ data: undefined, receivedAt: undefined });
+    expect(noticeOf(first, false, NOW)?.kind).toBe("loading");
+  });
+
+  it("names the command that starts the readings where there are none", () => {
+    const empty = noticeOf(poll({ data: withHealth({ rows: 0 }) }), false, NOW);
+    expect(empty?.kind).toBe("empty");
+    expect(empty?.commands.map(({ line }) => line)).toContain("labkit up");
+  });
+
+  it("says how old the figures are when the API is gone", () => {
+    const gone = poll({ error: new ApiGone("The API does not answer"), receivedAt: NOW - 14_000 });
+    const notice = noticeOf(gone, false, NOW);
+    expect(notice?.kind).toBe("gone");
+    expect(notice?.text).toContain("What you see is 14 s old.");
+  });
+
+  it("takes an answer that never came for a slow API", () => {
+    const slow = poll({ error: new DOMException("timed out", "TimeoutError") });
+    expect(noticeOf(slow, false, NOW)?.title).toBe("The API takes too long to answer");
+  });
+
+  it("shows a problem with the next line to type", () => {
+    const problem = noticeOf(poll({ error: new ApiProblem("damaged", "labkit doctor") }), false, NOW);
+    expect(problem).toMatchObject({ kind: "problem", text: "damaged" });
+    expect(problem?.commands).toEqual([{ where: "next", line: "labkit doctor" }]);
+  });
+
+  it("says that it is paused before anything else, for then nothing is asked", () => {
+    const paused = noticeOf(poll({ error: new ApiGone("gone") }), true, NOW);
+    expect(paused?.kind).toBe("paused");
+  });
+
+  it("passes on what the API finds wrong", () => {
+    const data = withHealth({ problems: ["partition 1 is paused: disk full"] });
+    expect(noticeOf(poll({ data }), false, NOW)).toMatchObject({
+      kind: "warning",
+      text: "partition 1 is paused: disk full",
+    });
+  });
+
+  it("wonders about a silent producer, or a missing consumer", () => {
+    const silent = poll({ data: withHealth({ age_s: 240 }) });
+    expect(noticeOf(silent, false, NOW)?.commands[0]?.line).toContain("start_producer");
+    const data = { ...withHealth({ age_s: 240 }), pipeline: { state: "stale" } } as Snapshot;
+    expect(noticeOf(poll({ data }), false, NOW)?.commands[0]?.line).toContain("start_consumer");
+  });
+});

@@ -1,0 +1,86 @@
+import { formatAge } from "../chart/units";
+import { ApiGone, ApiProblem, type Snapshot } from "../polling/api";
+import type { Poll } from "../polling/use-poll";
+
+export interface Notice {
+  kind: "loading" | "empty" | "gone" | "problem" | "paused" | "warning";
+  title: string;
+  text: string;
+  /** Lines to type, where typing helps. */
+  commands: { where: string; line: string }[];
+}
+
+/** A producer that has been silent this long is worth a word. */
+export const QUIET_AFTER_S = 30;
+
+/** What the reader has to know about the state of things; null while all is well. */
+export function noticeOf(poll: Poll<Snapshot>, paused: boolean, now: number): Notice | null {
+  const { data, error, receivedAt } = poll;
+  const age = receivedAt === undefined ? "" : formatAge((now - receivedAt) / 1000);
+  // Pausing is the reader's own doing: while it lasts, nothing is asked and nothing can fail.
+  if (paused) {
+    const shown = age ? `What you see is ${age} old. ` : "";
+    return notice("paused", "Paused", `${shown}Press Resume to follow the readings again.`);
+  }
+  if (error instanceof ApiProblem) {
+    const commands = error.next ? [{ where: "next", line: error.next }] : [];
+    return notice("problem", "The API reports a problem", error.message, commands);
+  }
+  if (error !== undefined) return gone(error, age);
+  if (data === undefined) return notice("loading", "Loading", "Asking the API for readings …");
+  if (data.health.rows === 0) return EMPTY;
+  if (data.health.problems.length > 0) {
+    return notice("warning", "Something needs a look", data.health.problems.join("; "), [
+      { where: "terminal", line: "labkit doctor" },
+    ]);
+  }
+  const silence = (data.health.age_s ?? 0) + (now - (receivedAt ?? now)) / 1000;
+  return silence > QUIET_AFTER_S ? quiet(data, silence) : null;
+}
+
+function gone(error: unknown, age: string): Notice {
+  const reason = error instanceof ApiGone ? error.message : "The API takes too long to answer";
+  const shown = age ? `What you see is ${age} old. ` : "";
+  return notice(
+    "gone",
+    reason,
+    `${shown}The page asks again every two seconds and goes on by itself. If you stopped the API, start it:`,
+    [{ where: "terminal", line: "labkit up" }],
+  );
+}
+
+const EMPTY = notice(
+  "empty",
+  "No readings yet",
+  "Nothing has been stored so far. Start the simulated plants and the consumer that stores their readings; they appear here by themselves.",
+  [
+    { where: "terminal", line: "labkit up" },
+    { where: "notebook", line: 'lab.start_producer("co2-emissions"); lab.start_consumer("co2-emissions")' },
+  ],
+);
+
+function quiet({ health, pipeline }: Snapshot, silence: number): Notice {
+  const consumer = pipeline.state === "running";
+  return notice(
+    "warning",
+    `No new reading for ${formatAge(silence)}`,
+    consumer
+      ? "The consumer is at work, so it is the plants that are silent. Start them:"
+      : "No consumer is storing readings at the moment. Start one:",
+    [
+      {
+        where: "notebook",
+        line: consumer ? `lab.start_producer("${health.topic}")` : `lab.start_consumer("${health.topic}")`,
+      },
+    ],
+  );
+}
+
+function notice(
+  kind: Notice["kind"],
+  title: string,
+  text: string,
+  commands: Notice["commands"] = [],
+): Notice {
+  return { kind, title, text, commands };
+}

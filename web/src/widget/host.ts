@@ -1,0 +1,53 @@
+import type { Theme } from "../chart/marks";
+import "./host.css";
+
+/** What anywidget hands to `render`: the Python object's traits, and a place on the screen. */
+export interface RenderProps<Traits> {
+  model: Model<Traits>;
+  el: HTMLElement;
+}
+
+interface Model<Traits> {
+  get<K extends keyof Traits>(key: K): Traits[K];
+  on(event: `change:${string & keyof Traits}`, listener: () => void): void;
+  off(event: `change:${string & keyof Traits}`, listener: () => void): void;
+}
+
+/** Call `show` with a trait now and at each change; returns what ends that. */
+export function follow<Traits, K extends string & keyof Traits>(
+  model: Model<Traits>,
+  key: K,
+  show: (value: Traits[K]) => void,
+): () => void {
+  const listener = () => {
+    show(model.get(key));
+  };
+  model.on(`change:${key}`, listener);
+  // A view that is opened late finds the last snapshot in the trait.
+  listener();
+  return () => {
+    model.off(`change:${key}`, listener);
+  };
+}
+
+/** JupyterLab says on <body> which theme it shows; elsewhere the system's preference counts. */
+export function hostTheme(): Theme {
+  const light = document.body.dataset.jpThemeLight;
+  if (light !== undefined) return light === "false" ? "dark" : "light";
+  return window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
+/** Tell the theme now and whenever JupyterLab changes it; returns what ends that. */
+export function followTheme(el: HTMLElement, show: (theme: Theme) => void): () => void {
+  const apply = () => {
+    const theme = hostTheme();
+    el.dataset.theme = theme;
+    show(theme);
+  };
+  const observer = new MutationObserver(apply);
+  observer.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
+  apply();
+  return () => {
+    observer.disconnect();
+  };
+}

@@ -1,0 +1,86 @@
+import { element, tableHead, tableRow } from "../chart/dom";
+import { formatCount } from "../chart/units";
+import { follow, followTheme, type RenderProps } from "./host";
+import "./ledger.css";
+
+interface Stage {
+  key: string;
+  label: string;
+  note: string;
+  records: number | null;
+  grams: number | null;
+}
+
+interface Traits {
+  snapshot: {
+    stages: Stage[];
+    dead_letters: number;
+    /** agrees, on the way, or the way in which it differs. */
+    verdict: string;
+    sentence: string;
+    state: string;
+  };
+}
+
+/** The carbon ledger: the same tonnes, counted at every stage of the journey. */
+function render({ model, el }: RenderProps<Traits>): () => void {
+  const verdict = element("p", { className: "labkit-verdict" });
+  const state = element("p", { className: "labkit-state" });
+  const table = element("table", { className: "labkit-ledger" });
+  el.classList.add("labkit-widget");
+  el.append(element("h3", {}, "Carbon ledger"), verdict, table, state);
+
+  const endings = [
+    followTheme(el, () => undefined),
+    follow(model, "snapshot", (snapshot) => {
+      verdict.dataset.verdict = snapshot.verdict;
+      verdict.textContent = snapshot.sentence;
+      state.textContent = snapshot.state;
+      table.replaceChildren(...tableOf(snapshot));
+    }),
+  ];
+  return () => {
+    for (const end of endings) end();
+  };
+}
+
+function tableOf({ stages, dead_letters }: Traits["snapshot"]): Node[] {
+  const most = Math.max(...stages.map((stage) => stage.grams ?? 0), 1);
+  const rows = stages.map((stage) =>
+    tableRow(stage.label, [
+      barOf(stage, most),
+      stage.records === null ? "–" : formatCount(stage.records),
+      stage.grams === null ? "–" : tonnes(stage.grams),
+    ]),
+  );
+  return [
+    tableHead(["stage", "", "records", "tonnes of CO₂"]),
+    element("tbody", {}, ...rows),
+    element(
+      "tfoot",
+      {},
+      tableRow("dead letters", ["set aside: no possible reading", formatCount(dead_letters), "–"]),
+    ),
+  ];
+}
+
+/** A bar as long as the stage's mass, and what the stage is; no bar where it is not known. */
+function barOf({ grams, note }: Stage, most: number): HTMLDivElement {
+  const cell = element("div", {}, element("span", { className: "labkit-note" }, note));
+  if (grams !== null) {
+    const bar = element("div", { className: "labkit-bar" });
+    bar.style.width = `${(100 * grams) / most}%`;
+    cell.prepend(bar);
+  }
+  return cell;
+}
+
+/** To the gram: a ledger that rounds cannot show that one record is missing. */
+function tonnes(grams: number): string {
+  return (grams / 1e6).toLocaleString("en", {
+    minimumFractionDigits: 6,
+    maximumFractionDigits: 6,
+  });
+}
+
+export default { render };
