@@ -28,7 +28,7 @@ from labkit.state import RunFile
 
 HOST = "127.0.0.1"
 MAX_PORT = 65_535
-THREADS = 8  # the page asks for five things at once
+THREADS = 8  # the page asks for six things at once
 MAX_BODY_BYTES = 65_536
 MAX_HEADER_BYTES = 16_384
 STOP_WITHIN_S = 0.2
