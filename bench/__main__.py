@@ -62,12 +62,17 @@ def table(figures: list[Figure]) -> Table:
     for one in figures:
         shown.add_row(
             one.name,
-            f"{one.value:,.4g} {one.unit}",
-            f"{one.peer_value:,.4g} {one.unit}\n{one.peer}",
+            f"{_said(one.value)} {one.unit}",
+            f"{_said(one.peer_value)} {one.unit}\n{one.peer}",
             f"{one.ratio:.3g}",
             f"{one.ratio_min:.3g} … {one.ratio_max:.3g}",
         )
     return shown
+
+
+def _said(value: float) -> str:
+    """Return a number with three significant digits, and no exponent."""
+    return f"{value:,.2f}" if value < 10 else f"{float(f'{value:.3g}'):,.0f}"
 
 
 if __name__ == "__main__":
