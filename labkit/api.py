@@ -6,32 +6,24 @@ Flask and waitress know nothing of Kafka, and Kafka nothing of them: between the
 from __future__ import annotations
 
 import builtins
-import logging
 import socket
 import threading
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import waitress
-from flask import Flask
 from flask_openapi3 import Info, OpenAPI, Server
-from waitress import wasyncore
 
 from labkit import api_problems, worker
 from labkit.api_data import ApiData
 from labkit.api_models import ParameterError
 from labkit.api_pages import pages
 from labkit.api_routes import VERSION, routes
+from labkit.api_server import HOST, MAX_BODY_BYTES, listen, serve
 from labkit.config import load_config
 from labkit.errors import LabError
 from labkit.state import RunFile
 
-HOST = "127.0.0.1"
 MAX_PORT = 65_535
-THREADS = 8  # the page asks for six things at once
-MAX_BODY_BYTES = 65_536
-MAX_HEADER_BYTES = 16_384
-STOP_WITHIN_S = 0.2
 
 
 def create_app(data_dir: Path, topic: str) -> OpenAPI:
@@ -60,7 +52,9 @@ def create_app(data_dir: Path, topic: str) -> OpenAPI:
         static_folder=None,
         validation_error_callback=api_problems.invalid_query,
         validation_error_model=ParameterError,
+        security_schemes={},  # None would become a null, which OpenAPI does not know
     )
+    app.url_map.merge_slashes = False  # /api//health is no address: this API sends nobody elsewhere
     extra_hosts = load_config().trusted_hosts.replace(",", " ").split()
     app.config["TRUSTED_HOSTS"] = ["localhost", HOST, *extra_hosts]
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -103,7 +97,7 @@ class Api(worker.ThreadWorker):
 
         def run(stop: threading.Event) -> None:
             try:
-                _serve(app, listener, stop)
+                serve(app, listener, stop)
             finally:
                 run_file.remove()
 
@@ -166,31 +160,9 @@ def _listen(port: int) -> socket.socket:
     try:
         if port not in range(MAX_PORT + 1):
             raise OSError(f"ports go from 0 to {MAX_PORT}")
-        return socket.create_server((HOST, port))
+        return listen(port)
     except OSError as error:
         msg = f"port {port} cannot be used: {error}"
         raise LabError(
             msg, "labkit api --port 0 (in Python start_api(port=0)): any free port"
         ) from error
-
-
-def _serve(app: Flask, listener: socket.socket, stop: threading.Event) -> None:
-    """Run waitress until ``stop`` is set; its own loop would know no end."""
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue only means waiting
-    sockets: dict[int, Any] = {}
-    server = waitress.create_server(
-        app,
-        map=sockets,
-        sockets=[listener],
-        threads=THREADS,
-        max_request_body_size=MAX_BODY_BYTES,
-        max_request_header_size=MAX_HEADER_BYTES,
-        ident=None,
-    )
-    try:
-        while not stop.is_set():
-            wasyncore.loop(timeout=STOP_WITHIN_S, map=sockets, count=1)
-    finally:
-        server.task_dispatcher.shutdown()
-        wasyncore.close_all(sockets)
-        server.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labkit.groups import By
+from labkit.pages import CURSOR_PATTERN
 from labkit.progress import PartitionStatus
 from labkit.readings import Reading
 from labkit.series import LIMIT_BUCKETS
@@ -39,7 +41,9 @@ class ReadingsQuery(Selection):
     """Which page of readings."""
 
     after: str | None = Field(
-        None, description="The `next` of an earlier answer; empty: from the very beginning."
+        None,
+        description="The `next` of an earlier answer; empty: from the very beginning.",
+        json_schema_extra={"pattern": CURSOR_PATTERN},  # told, and judged by `parse_cursor`
     )
     limit: int = Field(500, ge=1, le=5000, description="Readings in one answer.")
 
@@ -50,19 +54,18 @@ class SeriesQuery(Selection):
     by: By = Field("sector", description="One line per sector, country, fuel or facility.")
     window_s: int = Field(900, ge=10, le=WEEK_S, description="Seconds up to the newest reading.")
     bucket_s: int | None = Field(
-        None, ge=1, le=86_400, description="Seconds of one point; default: at most 180 points."
+        None,
+        ge=1,
+        le=86_400,
+        description="Seconds of one point; default: at most 180 points. It is made to fit: a "
+        f"window has one point at least, and {LIMIT_BUCKETS} at most.",
     )
 
     @model_validator(mode="after")
     def _points_within_reason(self) -> Self:
-        if self.bucket_s is None:
-            return self
-        if self.bucket_s > self.window_s:
-            raise ValueError(f"bucket_s is more than window_s ({self.window_s})")
-        if self.window_s / self.bucket_s > LIMIT_BUCKETS:
-            raise ValueError(
-                f"that makes more than {LIMIT_BUCKETS} points; ask for a wider bucket_s"
-            )
+        if self.bucket_s is not None:
+            self.window_s = max(self.window_s, self.bucket_s)
+            self.bucket_s = max(self.bucket_s, math.ceil(self.window_s / LIMIT_BUCKETS))
         return self
 
 

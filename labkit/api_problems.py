@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from labkit import api_models
 from labkit.api_models import ParameterError
-from labkit.errors import CursorInvalid, FrontEndMissing, LabError
+from labkit.errors import CursorInvalid, CursorOutdated, FrontEndMissing, LabError
 
 # Everything from this server alone, no inline script. 'self' may frame the page: notebook 00 shows
 # it through jupyter-server-proxy, which is the same origin as JupyterLab.
@@ -31,7 +31,11 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",  # keep it, and ask whether it has changed (ETag, 304)
 }
-_STATUS = {CursorInvalid: HTTPStatus.BAD_REQUEST, FrontEndMissing: HTTPStatus.NOT_FOUND}
+_STATUS = {
+    CursorInvalid: HTTPStatus.BAD_REQUEST,
+    CursorOutdated: HTTPStatus.CONFLICT,
+    FrontEndMissing: HTTPStatus.NOT_FOUND,
+}
 _NEXT = {
     404: "GET /api/docs lists every address",
     405: "GET: this API only reads",

@@ -24,6 +24,7 @@ PROBLEMS = {
     422: "A parameter is not as described",
     503: "The CSV is being read for the first time",
 }
+OUTDATED = "The cursor points behind the last row: the CSV was started anew"
 
 
 def _as_problem(description: str) -> dict[str, Any]:
@@ -56,7 +57,9 @@ def get_health(query: models.NoQuery) -> Response:
     return _json({**api_data().health(), "version": VERSION})
 
 
-@routes.get("/readings", tags=[data_tag], responses={200: models.Readings})
+@routes.get(
+    "/readings", tags=[data_tag], responses={200: models.Readings, 409: _as_problem(OUTDATED)}
+)
 def get_readings(query: models.ReadingsQuery) -> Response:
     """Return readings in the order of their offsets, page by page; the newest without `after`."""
     return _unless_known(

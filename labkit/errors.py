@@ -14,6 +14,7 @@ LabError
 │   ├── SinkDamaged        a row before the tail is not as it was written
 │   └── SinkForeign        the CSV belongs to another topic or cluster
 ├── CursorInvalid          the ``after`` of an API call is not a cursor
+│   └── CursorOutdated     it points behind the last row: the CSV was started anew
 ├── FrontEndMissing        the web page or the widgets have not been built
 └── WorkerFailed           something in the background stopped with an error
 
@@ -94,6 +95,10 @@ class SinkForeign(SinkError):
 
 class CursorInvalid(LabError):
     """The cursor of an API call cannot be read."""
+
+
+class CursorOutdated(CursorInvalid):
+    """The cursor points behind the last row: it is of an earlier CSV."""
 
 
 class FrontEndMissing(LabError):

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from labkit.columns import Columns, iso_times
-from labkit.errors import CursorInvalid
+from labkit.errors import CursorInvalid, CursorOutdated
 from labkit.intervals import Array
 from labkit.readings import READING_FIELDS
 from labkit.snapshot import Filters, Snapshot
 
-_CURSOR = re.compile(r"\d{1,9}\.\d{1,18}(-\d{1,9}\.\d{1,18}){0,9999}", re.ASCII)
+CURSOR_PATTERN = r"^([0-9]{1,9}\.[0-9]{1,18}(-[0-9]{1,9}\.[0-9]{1,18})*)?$"
+_CURSOR = re.compile(CURSOR_PATTERN)
 _SCAN_ROWS = 65_536  # looked at in one go when a filter skips rows
 
 
@@ -45,7 +46,9 @@ def page_after(snapshot: Snapshot, cursor: str | None, limit: int, filters: Filt
     Raises
     ------
     CursorInvalid
-        The text is not a cursor, or it points behind the last reading.
+        The text is not a cursor.
+    CursorOutdated
+        It points behind the last reading.
     """
     chosen = snapshot.chosen(filters)
     if cursor is None:
@@ -86,7 +89,7 @@ def format_cursor(position: Mapping[int, int]) -> str:
 
 
 def parse_cursor(cursor: str) -> dict[int, int]:
-    """Read a cursor.
+    """Read a cursor; of a partition that it names twice, the lower offset counts.
 
     Raises
     ------
@@ -95,11 +98,13 @@ def parse_cursor(cursor: str) -> dict[int, int]:
     """
     if not cursor:
         return {}
-    places = [place.split(".") for place in cursor.split("-")] if _CURSOR.fullmatch(cursor) else []
-    position = {int(partition): int(offset) for partition, offset in places}
-    if not places or len(position) < len(places):
+    if _CURSOR.fullmatch(cursor) is None:
         msg = "`after` is not a cursor: it is the `next` of an earlier answer, such as 0.123-1.456"
         raise CursorInvalid(msg, "GET /api/readings (without `after`: the newest readings)")
+    position: dict[int, int] = {}
+    for place in cursor.split("-"):
+        partition, offset = map(int, place.split("."))
+        position[partition] = min(offset, position.get(partition, offset))
     return position
 
 
@@ -111,7 +116,7 @@ def _checked(position: dict[int, int], snapshot: Snapshot) -> dict[int, int]:
                 f"`after` names offset {offset} of partition {partition}, and the CSV ends at "
                 f"{end.get(partition, 'nothing')}: it was started anew"
             )
-            raise CursorInvalid(msg, "GET /api/readings (without `after`: the newest readings)")
+            raise CursorOutdated(msg, "GET /api/readings (without `after`: the newest readings)")
     return position
 
 

@@ -25,7 +25,7 @@ HOMES = {
     "pandas": {"columns", "snapshot", "table", "export"},
     "flask": {"api", "api_data", "api_pages", "api_problems", "api_routes"},
     "flask_openapi3": {"api", "api_routes"},
-    "waitress": {"api"},
+    "waitress": {"api_server"},
     "anywidget": {"widgets", "live_widget"},
     "typer": {"cli"},
     "jgo": {"jars"},

@@ -63,8 +63,12 @@ def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
         assert parse_cursor(format_cursor(position)) == position
 
 
+def test_of_a_partition_named_twice_the_lower_offset_counts() -> None:
+    assert parse_cursor("0.7-1.5-0.3-1.9") == {0: 3, 1: 5}  # so that nothing is skipped
+
+
 @pytest.mark.parametrize(
-    "text", ["0", "0.", ".1", "0.1-", "-0.1", "0.1-0.2", "0.-1", "1.٣", "0.1\n", "a.b", "0.1 "]
+    "text", ["0", "0.", ".1", "0.1-", "-0.1", "0.-1", "1.٣", "0.1\n", "a.b", "0.1 "]
 )
 def test_what_is_not_a_cursor_is_refused(text: str) -> None:
     with pytest.raises(CursorInvalid) as refused:
