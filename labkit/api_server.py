@@ -25,6 +25,7 @@ HOST = "127.0.0.1"  # IPv4: Flask's check of the Host header cannot name [::1]
 THREADS = 8  # the page asks for six things at once
 MAX_BODY_BYTES = 65_536  # waitress's own limit is 1 GiB; this API reads no body at all
 MAX_HEADER_BYTES = 16_384
+MAX_LATE_BYTES = 1024**2
 STOP_WITHIN_S = 0.2
 _DETAILS = {
     400: "This is not a request as HTTP has it (RFC 9112).",
@@ -65,14 +66,41 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
         self.content_length = len(body)
         self.response_headers += [*HEADERS.items(), ("Content-Type", answer.content_type)]
         self.set_close_on_finish()
+        self.channel.late_bytes = MAX_LATE_BYTES
         self.write(body)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection."""
+    """One connection; behind a refused request it listens a little longer.
+
+    A connection that is closed while bytes of the request lie unread is reset, and with it goes the
+    answer: the client would hear "connection reset" and never why (RFC 9112, section 9.6).
+    """
 
     parser_class = Request
     error_task_class = ProblemTask
+    late_bytes = 0  # how many more may come in, to be thrown away
+    is_lingering = False
+
+    def handle_close(self) -> None:
+        """Say that we are done, and close once the client is too, or says too much."""
+        if self.late_bytes <= 0 or self.is_lingering:
+            super().handle_close()
+            return
+        self.is_lingering, self.will_close = True, False
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:  # the client has gone
+            super().handle_close()
+
+    def received(self, data: bytes) -> bool:
+        """Take what came in; waitress reads it, or it is late."""
+        if not self.is_lingering:
+            return bool(super().received(data))
+        self.late_bytes -= len(data)
+        if self.late_bytes <= 0:
+            self.handle_close()
+        return False
 
 
 def listen(port: int) -> socket.socket:

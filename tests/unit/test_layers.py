@@ -23,7 +23,7 @@ HOMES = {
         *("consumer", "consumer_loop", "consumer_report", "assignment", "dead_letters", "scales"),
     },
     "pandas": {"columns", "snapshot", "table", "export"},
-    "flask": {"api", "api_data", "api_pages", "api_problems", "api_routes"},
+    "flask": {"api", "api_data", "api_pages", "api_problems", "api_routes", "api_server"},
     "flask_openapi3": {"api", "api_routes"},
     "waitress": {"api_server"},
     "anywidget": {"widgets", "live_widget"},
