@@ -12,7 +12,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from labkit.columns import iso_times
 from labkit.progress import PartitionStatus, read_progress
-from labkit.sink import topic_dir
+from labkit.segments import topic_dir
 from labkit.snapshot import Snapshot
 from labkit.table import Table
 

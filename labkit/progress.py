@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from labkit.sink import topic_dir
+from labkit.segments import topic_dir
 from labkit.state import write_json
 
 

@@ -8,13 +8,14 @@ no crash of ours does that, so it is refused by row number and never repaired si
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
 from labkit.errors import SinkDamaged
 from labkit.rows import HEADER, row_grams, verify_row
+from labkit.segments import segment_path
 
 MAX_TAIL_BYTES = 64 * 1024**2  # more than was ever written between two fsyncs is not a torn tail
 _CHUNK_BYTES = 1024**2
@@ -40,7 +41,6 @@ def recover_all(
     files: Sequence[Path],
     partition: int,
     checkpoints: Mapping[str, Extent],
-    path_of: Callable[[int], Path],
 ) -> dict[str, Extent]:
     """Return how far the true rows of each file of a partition go, by the file's name.
 
@@ -52,8 +52,6 @@ def recover_all(
         The partition that every row must name.
     checkpoints : mapping
         What the writer last said of each file, by its name.
-    path_of : callable
-        Gives the name that a file has which starts at an offset.
 
     Raises
     ------
@@ -63,7 +61,7 @@ def recover_all(
     extents: dict[str, Extent] = {}
     first_offset = 0
     for path in files:
-        if path != path_of(first_offset):
+        if path != segment_path(path.parent, partition, first_offset):
             raise damaged(path, f"the rows before it end at offset {first_offset}")
         extent = recover(path, partition, first_offset, checkpoints.get(path.name))
         if path != files[-1]:

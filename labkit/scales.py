@@ -17,7 +17,7 @@ from labkit.errors import BadReading, BrokerUnavailable
 from labkit.ledger_model import PartitionPlace, Stage
 from labkit.readings import Reading, grams
 from labkit.rows import row_grams
-from labkit.sink import topic_dir
+from labkit.segments import topic_dir
 from labkit.state import read_json, read_run_files
 from labkit.tail import LogTail, partitions
 from labkit.topics import describe_topic

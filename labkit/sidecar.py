@@ -37,6 +37,8 @@ class Sidecar:
     def __init__(self, folder: Path, partition: int, ids: Mapping[str, str]) -> None:
         self._path = folder / f"{partition}.json"
         self._identity: dict[str, Any] = {"format": FORMAT, **ids, "partition": partition}
+        # By the offset that was next, so that a gap that is met again after a crash counts once.
+        self._gaps: dict[str, int] = {}
 
     def take_lock(self) -> FileLock:
         """Return the partition's lock, held; the operating system frees it with the process.
@@ -80,12 +82,22 @@ class Sidecar:
             theirs = content.get(key)
             if theirs != ours:
                 raise self._foreign(f"their {key} is {theirs!r}, and it is {ours!r} now")
+        self._gaps = content.get("gaps", {})
         return {name: Extent(**extent) for name, extent in content["checkpoints"].items()}
+
+    @property
+    def gap_records(self) -> int:
+        """Records that were deleted from the topic before they could be stored."""
+        return sum(until - int(begin) for begin, until in self._gaps.items())
+
+    def add_gap(self, begin: int, until: int) -> None:
+        """Note that the records from ``begin`` up to ``until`` are gone; `write` keeps it."""
+        self._gaps[str(begin)] = until
 
     def write(self, extents: Mapping[str, Extent]) -> None:
         """Keep how far each file is, and that this process writes them."""
         checkpoints = {name: asdict(extent) for name, extent in extents.items() if extent.bytes}
-        own = {"writer_pid": os.getpid(), "checkpoints": checkpoints}
+        own = {"writer_pid": os.getpid(), "checkpoints": checkpoints, "gaps": self._gaps}
         write_json(self._path, self._identity | own)
 
     def _read(self) -> Any:

@@ -11,34 +11,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from pathlib import Path
 from typing import Self
 from zlib import crc32
 
+from labkit.batch import Batch
 from labkit.errors import SinkError
-from labkit.readings import Reading, grams
+from labkit.readings import Reading
 from labkit.recovery import Extent, recover_all
-from labkit.rows import HEADER, encode_marker, encode_row, row_grams
+from labkit.rows import HEADER
+from labkit.segments import segment_path, segments, topic_dir
 from labkit.sidecar import Sidecar
 
 CHECKPOINT_BYTES = 8 * 1024**2  # what has to be verified row by row after a crash, at most
-
-
-def topic_dir(data_dir: Path, topic: str) -> Path:
-    """Return the folder of a topic's CSV files."""
-    return data_dir / topic
-
-
-def segments(folder: Path, partition: int) -> list[Path]:
-    """Return the CSV files of a partition, in the order of their offsets.
-
-    ``0.csv`` is the first; the file it is rolled into is named for its first offset, as Kafka
-    names the segments of its own log: ``0.00000000000000500000.csv``.
-    """
-    name = re.compile(rf"{partition}(\.\d{{20}})?\.csv")
-    found = (path for path in folder.glob(f"{partition}.*csv") if name.fullmatch(path.name))
-    return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
 class CsvLog:
@@ -91,9 +76,7 @@ class CsvLog:
         self._sidecar = Sidecar(self.folder, partition, ids)
         self._sealed: dict[str, Extent] = {}
         self._active = Extent()
-        self._pending: list[bytes] = []
-        self._pending_grams = self._pending_markers = 0
-        self._highest = -1  # the last offset collected
+        self._pending = Batch(partition, 0)
         self.folder.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as undo:
             self._lock = self._sidecar.take_lock()
@@ -126,28 +109,27 @@ class CsvLog:
         """The CO2 of all rows in the file, in whole grams."""
         return sum(extent.grams for extent in self._extents())
 
+    @property
+    def gap_records(self) -> int:
+        """Records that the topic's retention deleted before they could be stored."""
+        return self._sidecar.gap_records
+
+    def note_gap(self, next_offset: int) -> None:
+        """Keep in the sidecar that the next record is this one: those before it are gone."""
+        self._sidecar.add_gap(self.next_offset or 0, next_offset)
+        self._checkpoint()
+
     def append(self, offset: int, reading: Reading) -> None:
         """Collect the row of one reading."""
-        row = encode_row(self.partition, offset, reading)
-        self._expect(offset)
-        self._pending.append(row)
-        self._pending_grams += grams(reading.co2_kg)
+        self._pending.append(offset, reading)
 
     def mark(self, offset: int) -> None:
         """Collect the marker row of one dead letter."""
-        self._expect(offset)
-        self._pending.append(encode_marker(self.partition, offset))
-        self._pending_markers += 1
+        self._pending.mark(offset)
 
     def drop_from(self, offset: int) -> None:
         """Forget what was collected from this offset on; it will be fetched again."""
-        kept = [row for row in self._pending if _offset_of(row) < offset]
-        self._forget()
-        self._pending = kept
-        self._highest = _offset_of(kept[-1]) if kept else self._highest
-        for co2_g in map(row_grams, kept):
-            self._pending_grams += co2_g or 0
-            self._pending_markers += co2_g is None
+        self._pending = self._pending.before(offset, self.next_offset or 0)
 
     def flush(self) -> None:
         """Write the collected rows in one go, or none of them.
@@ -163,7 +145,7 @@ class CsvLog:
         try:
             if self._active.bytes >= self._segment_bytes:
                 self._roll()
-            self._write(b"".join(self._pending))
+            self._write(self._pending)
             if self._active.bytes - self._checkpoint_bytes >= CHECKPOINT_BYTES:
                 self._checkpoint()
         except OSError as error:
@@ -199,24 +181,18 @@ class CsvLog:
     def _extents(self) -> list[Extent]:
         return [*self._sealed.values(), self._active]
 
-    def _expect(self, offset: int) -> None:
-        if offset <= self._highest:
-            msg = f"offset {offset} of partition {self.partition} is not above {self._highest}"
-            raise ValueError(msg)
-        self._highest = offset
-
     def _forget(self) -> None:
-        self._pending = []
-        self._pending_grams = self._pending_markers = 0
-        self._highest = (self.next_offset or 0) - 1
+        self._pending = Batch(self.partition, self.next_offset or 0)
 
     def _recover(self) -> Path:
         """Verify every row of every file, and return the file that is written to."""
-        files = segments(self.folder, self.partition) or [self._segment_path(0)]
+        files = segments(self.folder, self.partition) or [
+            segment_path(self.folder, self.partition, 0)
+        ]
         files[-1].touch()
         has_rows = any(path.stat().st_size > len(HEADER) for path in files)
         checkpoints = self._sidecar.checkpoints() if has_rows else {}
-        extents = recover_all(files, self.partition, checkpoints, self._segment_path)
+        extents = recover_all(files, self.partition, checkpoints)
         self._active = extents.pop(files[-1].name)
         self._sealed = extents
         self.cut_bytes = files[-1].stat().st_size - self._active.bytes
@@ -227,23 +203,19 @@ class CsvLog:
         self._sidecar.write(self._sealed | {self._path.name: self._active})
         self._checkpoint_bytes = self._active.bytes
 
-    def _segment_path(self, first_offset: int) -> Path:
-        base = f".{first_offset:020d}" if first_offset else ""
-        return self.folder / f"{self.partition}{base}.csv"
-
     def _roll(self) -> None:
         """Go on in a new file, named for the offset it starts at."""
         self._checkpoint()
-        path = self._segment_path(self._active.next_offset or 0)
+        path = segment_path(self.folder, self.partition, self._active.next_offset or 0)
         file = path.open("ab", buffering=0)
         self._file.close()
         self._sealed[self._path.name] = self._active
         self._path, self._file, self._active, self._checkpoint_bytes = path, file, Extent(), 0
 
-    def _write(self, content: bytes) -> None:
+    def _write(self, batch: Batch) -> None:
         """Write all of it; where the disk fails half-way, take the half back."""
         known = self._active
-        content = content if known.bytes else HEADER + content
+        content = batch.content if known.bytes else HEADER + batch.content
         rest = memoryview(content)
         try:
             while rest:  # a raw write may take less than it was given
@@ -257,12 +229,8 @@ class CsvLog:
         self._active = Extent(
             known.bytes + len(content),
             crc32(content, known.crc32),
-            known.rows + len(self._pending) - self._pending_markers,
-            known.dead_letters + self._pending_markers,
-            known.grams + self._pending_grams,
-            self._highest + 1,
+            known.rows + len(batch) - batch.dead_letters,
+            known.dead_letters + batch.dead_letters,
+            known.grams + batch.grams,
+            batch.next_offset,
         )
-
-
-def _offset_of(row: bytes) -> int:
-    return int(row.split(b",", 2)[1])

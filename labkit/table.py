@@ -16,7 +16,7 @@ import pandas as pd
 from labkit.columns import GrowingColumns, Sources
 from labkit.config import load_config
 from labkit.pages import Page, ends, format_cursor, page_after
-from labkit.sink import topic_dir
+from labkit.segments import topic_dir
 from labkit.snapshot import Filters, Snapshot, Totals
 from labkit.tail import LogTail, partitions
 

@@ -16,7 +16,7 @@ from zlib import crc32
 
 from labkit.recovery import Extent
 from labkit.rows import HEADER, verify_row
-from labkit.sink import segments
+from labkit.segments import segments
 from labkit.state import read_json
 
 PIECE_BYTES = 8 * 1024**2  # read at once: bounds the memory that opening a large CSV takes

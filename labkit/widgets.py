@@ -18,8 +18,8 @@ from labkit.config import load_config
 from labkit.groups import By
 from labkit.ledger_model import MEANING, SIGNS, Ledger
 from labkit.live_widget import LiveWidget, Snapshot, bundled
+from labkit.segments import topic_dir
 from labkit.series import emission_series
-from labkit.sink import topic_dir
 from labkit.table import Table
 
 

@@ -16,7 +16,7 @@ from labkit import pages
 from labkit.errors import CursorInvalid
 from labkit.pages import format_cursor, parse_cursor
 from labkit.readings import Reading
-from labkit.sink import topic_dir
+from labkit.segments import topic_dir
 from labkit.table import Table
 
 PLACES = st.dictionaries(st.integers(0, 10**9 - 1), st.integers(0, 10**18 - 1))

@@ -20,7 +20,8 @@ from labkit import sink
 from labkit.errors import SinkDamaged, SinkError, SinkForeign, SinkLocked
 from labkit.readings import Reading, grams
 from labkit.rows import HEADER, Row, decode_row
-from labkit.sink import CsvLog, segments, topic_dir
+from labkit.segments import segments, topic_dir
+from labkit.sink import CsvLog
 
 TOPIC = "co2-emissions"
 

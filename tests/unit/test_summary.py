@@ -7,7 +7,7 @@ import pytest
 from csv_feed import TOPIC, CsvFeed
 
 from labkit.emissions import COUNTRIES, FUELS, SECTORS
-from labkit.sink import topic_dir
+from labkit.segments import topic_dir
 from labkit.snapshot import Filters, Snapshot
 from labkit.summary import facilities, summary
 from labkit.table import Table

@@ -21,7 +21,8 @@ from labkit import tail
 from labkit.fleet import Fleet
 from labkit.readings import READING_FIELDS, Reading
 from labkit.rows import HEADER, decode_row, encode_marker, encode_row
-from labkit.sink import CsvLog, segments, topic_dir
+from labkit.segments import segments, topic_dir
+from labkit.sink import CsvLog
 from labkit.table import Table, read_table
 
 START = datetime(2026, 11, 23, 22, tzinfo=UTC)

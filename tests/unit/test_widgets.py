@@ -19,8 +19,8 @@ from labkit import live_widget, worker
 from labkit.errors import BrokerUnavailable, FrontEndMissing, WorkerFailed
 from labkit.ledger_model import Ledger, Stage
 from labkit.live_widget import LiveWidget
+from labkit.segments import topic_dir
 from labkit.series import emission_series
-from labkit.sink import topic_dir
 from labkit.table import Table
 from labkit.widgets import LiveChart, live_chart, live_ledger, show_dashboard
 
