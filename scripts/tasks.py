@@ -47,7 +47,7 @@ def test_quick(arguments: list[str]) -> int:
 
 
 def check(_arguments: list[str]) -> int:
-    """Check style, types and notebooks: ruff, mypy, tsc, eslint, nbstripout."""
+    """Check style, types, notebooks and known holes: ruff, mypy, tsc, bandit, pip-audit, ..."""
     lab_venv.ensure(with_node_modules=True)
     notebooks = [str(path) for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
     statuses = [
@@ -56,6 +56,7 @@ def check(_arguments: list[str]) -> int:
         _python("-m", "mypy"),
         _python("-m", "nbstripout", "--verify", "--keep-id", *notebooks) if notebooks else 0,
         _npm_run("check"),
+        _python("scripts/audit.py"),
     ]
     return max(statuses)
 
