@@ -7,11 +7,10 @@ records stay on disk for the next start.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Self
 
-from labkit import launch
+from labkit import launch, node_control
 from labkit.cluster import (
     ClusterState,
     NodeState,
@@ -23,11 +22,9 @@ from labkit.cluster import (
 )
 from labkit.config import load_config
 from labkit.connection import admin
-from labkit.errors import BrokerUnavailable, LabError
+from labkit.errors import LabError
 from labkit.jars import KAFKA_VERSION
 from labkit.waiting import waiting
-
-_READY_TIMEOUT_S = 60
 
 
 class Broker:
@@ -73,6 +70,68 @@ class Broker:
         """Whether the lab's own nodes are alive; a configured cluster counts as running."""
         return all(one.is_running for one in self.nodes)
 
+    def kill(self, node_id: int) -> None:
+        """Kill one node (SIGKILL), as a power cut would; the others go on.
+
+        What has been acknowledged is on two other disks. Within some four seconds another replica
+        leads each of its partitions, and writes go on. `restart` brings it back.
+
+        Parameters
+        ----------
+        node_id : int
+            Which one: 1, 2, 3.
+
+        Raises
+        ------
+        LabError
+            There is no such node, it is dead already, or the cluster is not the lab's own.
+        """
+        node_control.kill(self._own_folder("kill"), node_id)
+
+    def freeze(self, node_id: int) -> None:
+        """Freeze one node: its process gets no processor time, and its connections stay open.
+
+        So looks a machine that hangs, or a Java that collects garbage for too long. Whoever talks
+        with it waits; the others stop waiting after some four seconds. `thaw` lets it go on.
+
+        Raises
+        ------
+        LabError
+            There is no such node, it is dead or frozen already, or not the lab's own.
+        """
+        node_control.freeze(self._own_folder("freeze"), node_id)
+
+    def thaw(self, node_id: int) -> None:
+        """Let a frozen node go on. It learns that it was given up, and catches up as a follower.
+
+        Raises
+        ------
+        LabError
+            There is no such node, it is not frozen, or the cluster is not the lab's own.
+        """
+        node_control.thaw(self._own_folder("thaw"), node_id)
+
+    def restart(self, node_id: int) -> None:
+        """Stop one node in good order and start it again on its port; start it if it was dead.
+
+        Raises
+        ------
+        LabError
+            There is no such node, or the cluster is not the lab's own.
+        BrokerUnavailable
+            It does not start, or does not join the cluster.
+        """
+        node_control.restart(self._own_folder("restart"), node_id)
+
+    def _own_folder(self, verb: str) -> Path:
+        if self.data_dir is None:
+            msg = (
+                f"the cluster at {self.bootstrap_servers} is not the lab's own: the lab cannot "
+                f"{verb} its brokers"
+            )
+            raise LabError(msg, "unset LABKIT_BOOTSTRAP_SERVERS, then lab.start_broker(brokers=3)")
+        return self.data_dir
+
     def stop(self) -> None:
         """Stop the lab's cluster, for everybody who uses it. Its records stay on disk.
 
@@ -92,11 +151,9 @@ class Broker:
     def __repr__(self) -> str:
         if not self.is_own:
             return f"<Broker at {self.bootstrap_servers}: a cluster of your own>"
-        pids = ", ".join(
-            str(one.process.pid) if one.is_running and one.process else "stopped"
-            for one in self.nodes
-        )
-        kind = "Broker" if len(self.nodes) == 1 else f"{len(self.nodes)} brokers"
+        nodes = self.nodes
+        pids = ", ".join(one.in_words for one in nodes)
+        kind = "Broker" if len(nodes) == 1 else f"{len(nodes)} brokers"
         return (
             f"<{kind} at {self.bootstrap_servers}: Apache Kafka {self.version}, pid {pids}, "
             f"data in {self.data_dir}>"
@@ -106,14 +163,15 @@ class Broker:
 def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = False) -> Broker:
     """Start a real Apache Kafka on this machine, or find the one that this lab runs.
 
-    Each node is broker and controller at once (KRaft). With ``LABKIT_BOOTSTRAP_SERVERS`` set,
-    nothing is started, and that cluster is used.
+    Each node is broker and controller at once (KRaft). Where some nodes of the lab's cluster have
+    died, they alone are started. With ``LABKIT_BOOTSTRAP_SERVERS`` set, nothing is started, and
+    that cluster is used.
 
     Parameters
     ----------
     brokers : int, optional
-        How many nodes; three show replication. By default as many as this lab's cluster has,
-        and one in a new lab.
+        How many nodes; three show replication: each record is on three disks, and counts when
+        it is on two. By default as many as this lab's cluster has, and one in a new lab.
     port : int
         The first node's port; 0: any free one, the same at every start.
     keep : bool
@@ -142,7 +200,7 @@ def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = Fals
     folder = cluster_dir()
     with waiting(f"Starting Apache Kafka {KAFKA_VERSION}"), cluster_lock(folder):
         cluster = read_cluster(folder)
-        found = cluster is not None and cluster.is_running
+        found = cluster is not None and cluster.is_kept
         if cluster is None or not found:
             cluster = launch.plan(cluster, brokers, port, folder)
         elif brokers not in (None, len(cluster.nodes)) or port not in (0, cluster.nodes[0].port):
@@ -151,7 +209,9 @@ def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = Fals
         _take_part(cluster, folder, keep=keep)
         if not found:
             cluster = launch.start(cluster, folder)
-        _wait_until_complete(cluster)
+            node_control.wait_until_joined(cluster, {one.node_id for one in cluster.nodes})
+        else:
+            cluster = node_control.complete(cluster, folder)
     return Broker(cluster.bootstrap_servers, cluster.cluster_id, folder, started_here=not found)
 
 
@@ -177,19 +237,6 @@ def find_broker() -> Broker | None:
 def stop_cluster() -> bool:
     """Stop the lab's own cluster; return whether one ran. Its records stay on disk."""
     return launch.stop_cluster(cluster_dir())
-
-
-def _wait_until_complete(cluster: ClusterState) -> None:
-    """Wait until the cluster itself says that all its brokers have joined."""
-    deadline = time.monotonic() + _READY_TIMEOUT_S
-    with admin(
-        bootstrap_servers=cluster.bootstrap_servers, bootstrap_timeout_ms=_READY_TIMEOUT_S * 1000
-    ) as client:
-        while len(client.describe_cluster()["brokers"]) < len(cluster.nodes):
-            if time.monotonic() > deadline:
-                msg = f"not all of {len(cluster.nodes)} brokers joined the cluster"
-                raise BrokerUnavailable(msg, "read their logs, in .labkit/logs")
-            time.sleep(0.1)
 
 
 def _ask_cluster_id() -> str:

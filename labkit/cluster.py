@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import psutil
 from filelock import FileLock
 from pydantic import BaseModel, Field
 
 from labkit.config import load_config
+from labkit.errors import LabError
+from labkit.plain import is_suspended
 from labkit.state import is_alive, read_json, write_json
 
 OWNER_PID = "LABKIT_OWNER_PID"
@@ -52,6 +55,21 @@ class NodeState(BaseModel):
         return self.process is not None and self.process.is_alive
 
     @property
+    def state(self) -> Literal["running", "frozen", "dead"]:
+        """How it is now; a frozen node accepts connections, and answers none."""
+        if self.process is None or not self.process.is_alive:
+            return "dead"
+        return "frozen" if is_suspended(self.process.pid) else "running"
+
+    @property
+    def in_words(self) -> str:
+        """How it is, for a repr: its pid where it runs, and what is amiss where it does not."""
+        if self.process is None or self.state == "dead":
+            return f"none (node {self.node_id} is dead)"
+        frozen = f" (node {self.node_id} is frozen)" if self.state == "frozen" else ""
+        return f"{self.process.pid}{frozen}"
+
+    @property
     def address(self) -> str:
         """Where clients find it."""
         return f"127.0.0.1:{self.port}"
@@ -79,6 +97,32 @@ class ClusterState(BaseModel):
     def is_running(self) -> bool:
         """Whether every node's process is alive."""
         return all(node.is_running for node in self.nodes)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether some of its nodes are alive, and the keeper that looks after them."""
+        has_keeper = self.keeper is not None and self.keeper.is_alive
+        return has_keeper and any(node.is_running for node in self.nodes)
+
+    @property
+    def majority(self) -> int:
+        """How many controllers have to agree on anything: the cluster stands still with fewer."""
+        return len(self.nodes) // 2 + 1
+
+    def node(self, node_id: int) -> NodeState:
+        """Return the node of this number.
+
+        Raises
+        ------
+        LabError
+            There is none.
+        """
+        for one in self.nodes:
+            if one.node_id == node_id:
+                return one
+        known = ", ".join(str(one.node_id) for one in self.nodes)
+        msg = f"this lab's cluster has no node {node_id}; it has {known}"
+        raise LabError(msg, "labkit broker status")
 
 
 def cluster_dir() -> Path:

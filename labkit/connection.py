@@ -6,13 +6,16 @@ So the address is tried with a plain TCP connection first, and the client is mad
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
 
 from labkit.cluster import read_cluster
 from labkit.config import load_config
@@ -20,6 +23,8 @@ from labkit.errors import BrokerUnavailable
 
 PROBE_TIMEOUT_S = 3.0
 BOOTSTRAP_TIMEOUT_MS = 5_000
+HANDSHAKE_TIMEOUT_MS = 3_000
+"""How long a broker that accepts a connection may take to say a word; the client's own is 10 s."""
 START = "lab.start_broker()   or, in a terminal: labkit broker start"
 
 # The client writes four lines for each failed attempt; what matters reaches the user as an error.
@@ -34,20 +39,27 @@ def bootstrap_servers() -> str:
     Returns
     -------
     str
-        ``LABKIT_BOOTSTRAP_SERVERS`` where it is set, else the lab's own broker.
+        ``LABKIT_BOOTSTRAP_SERVERS`` where it is set, else the lab's own brokers that can answer.
 
     Raises
     ------
     BrokerUnavailable
-        No address is set, and the lab's own broker does not run.
+        No address is set, and the lab's own broker does not run, or is frozen.
     """
     configured = load_config().bootstrap_servers
     if configured:
         return configured
     cluster = read_cluster()
-    if cluster is None or not any(node.is_running for node in cluster.nodes):
+    alive = [node for node in (cluster.nodes if cluster else ()) if node.is_running]
+    if not alive:
         raise BrokerUnavailable("No broker of this lab is running", START)
-    return cluster.bootstrap_servers
+    # A frozen broker accepts the connection and never answers: a client would wait for it.
+    addresses = [node.address for node in alive if node.state == "running"]
+    if not addresses:
+        frozen = alive[0].node_id
+        msg = f"broker {frozen} of this lab is frozen: it accepts connections, and answers none"
+        raise BrokerUnavailable(msg, f"labkit broker thaw {frozen}")
+    return ",".join(addresses)
 
 
 def admin(**settings: Any) -> KafkaAdminClient:
@@ -63,7 +75,14 @@ def admin(**settings: Any) -> KafkaAdminClient:
     BrokerUnavailable
         Nothing answers at the address.
     """
-    return _connect(KafkaAdminClient, settings)
+    client = _connect(KafkaAdminClient, settings)
+    for _ in range(5 if silent_nodes() else 0):
+        # The client asks whom it likes, at first also a broker that is dead or frozen and that the
+        # others have not given up yet. Once it is connected with one that answers, it stays there.
+        with contextlib.suppress(KafkaError):
+            client.describe_cluster()
+            break
+    return client
 
 
 def consumer(**settings: Any) -> KafkaConsumer:
@@ -76,6 +95,12 @@ def producer(**settings: Any) -> KafkaProducer:
     return _connect(KafkaProducer, settings)
 
 
+def silent_nodes() -> set[int]:
+    """Return which of the lab's own nodes are dead or frozen; none where the cluster is another."""
+    cluster = None if load_config().bootstrap_servers else read_cluster()
+    return {one.node_id for one in (cluster.nodes if cluster else ()) if one.state != "running"}
+
+
 def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
     servers = settings.pop("bootstrap_servers", None) or bootstrap_servers()
     probe(servers)
@@ -86,6 +111,9 @@ def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
                 "client_id": "labkit",
                 "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
                 "reconnect_backoff_max_ms": 1_000,
+                "kafka_client": partial(
+                    KafkaNetClient, socket_connection_setup_timeout_ms=HANDSHAKE_TIMEOUT_MS
+                ),
                 **load_config().client_settings(),
                 **settings,
             },

@@ -33,6 +33,7 @@ from labkit.plain import is_alive, mark_of, read_json, write_json
 
 LOOK_EVERY_S = 0.2
 STOP_TIMEOUT_S = 20.0
+LAST_ONE_TIMEOUT_S = 6.0
 TRAIN_AFTER_S = 20.0  # the learner's own first steps come first
 _PR_SET_PDEATHSIG = 1
 
@@ -54,6 +55,7 @@ class Keeper:
         try:
             while True:
                 self._start_requested()
+                self._note_ends()
                 if self._asked_to_end or (self._is_idle() and self._may_end()):
                     return
                 self._train_when_calm()
@@ -79,6 +81,14 @@ class Keeper:
     def _tell(self) -> None:
         nodes = {name: mark_of(one.pid) for name, one in self._nodes.items() if is_running(one)}
         write_json(self._folder / "keeper.json", {"keeper": mark_of(os.getpid()), "nodes": nodes})
+
+    def _note_ends(self) -> None:
+        """Tell of nodes that have died; the others live on, for that is what they are for."""
+        ended = [name for name, node in self._nodes.items() if not is_running(node)]
+        for name in ended:
+            say(f"{name} has ended, exit status {self._nodes.pop(name).returncode}")
+        if ended:
+            self._tell()
 
     def _running(self) -> list[subprocess.Popen[bytes]]:
         return [one for one in self._nodes.values() if is_running(one)]
@@ -164,12 +174,13 @@ def is_running(child: subprocess.Popen[bytes]) -> bool:
 def stop_processes(processes: list[psutil.Process], timeout_s: float = STOP_TIMEOUT_S) -> None:
     """Stop brokers as one does: ask all (SIGTERM), wait, and end by force who does not follow.
 
-    A broker that is asked hands over its leaderships and closes its logs. On Windows there is no
-    asking; Kafka then checks its logs at the next start.
+    A broker that is asked hands over its leaderships and closes its logs; a frozen one has to be
+    thawed to hear it. On Windows there is no asking; Kafka then checks its logs at the next start.
     """
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
+            process.resume()
     for process in _wait_for_end(processes, timeout_s):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
@@ -177,12 +188,20 @@ def stop_processes(processes: list[psutil.Process], timeout_s: float = STOP_TIME
 
 
 def _wait_for_end(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
-    """Wait for processes of whatever parent, and return those that are still at work."""
+    """Wait for processes of whatever parent, and return those that are still at work.
+
+    A broker asks the controllers for leave to go. One that is the last of several asks in vain:
+    there is no majority any more that could grant it, and so there is little to wait for.
+    """
     deadline = time.monotonic() + timeout_s
+    is_minority = False
     while True:
         left = [one for one in processes if _is_at_work(one)]
         if not left or time.monotonic() > deadline:
             return left
+        if len(left) <= len(processes) // 2 and not is_minority:
+            is_minority = True
+            deadline = min(deadline, time.monotonic() + LAST_ONE_TIMEOUT_S)
         time.sleep(0.02)
 
 

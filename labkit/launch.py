@@ -50,18 +50,18 @@ def plan(known: ClusterState | None, brokers: int | None, port: int, folder: Pat
         known.nodes[0].port = port
     deadline = time.monotonic() + PORT_WAIT_S
     for one in known.nodes:
-        if not _becomes_free(one.port, deadline):
+        if not becomes_free(one.port, deadline):
             if one.port == port:
                 msg = f"port {port} of this machine is taken by another program"
                 raise LabError(msg, "lab.start_broker()   (takes a free port)")
             one.port = node.free_ports(1)[0]  # another program has taken it meanwhile
-        if not _becomes_free(one.controller_port, deadline):
+        if not becomes_free(one.controller_port, deadline):
             one.controller_port = node.free_ports(1)[0]
     known.owners, known.keep = [], False
     return known
 
 
-def _becomes_free(port: int, deadline: float) -> bool:
+def becomes_free(port: int, deadline: float) -> bool:
     """Wait for a port: a killed process keeps its ports until its last thread has ended."""
     while not node.is_free(port):
         if time.monotonic() > deadline:
@@ -86,12 +86,16 @@ def _recall(folder: Path) -> ClusterState | None:
     return ClusterState(cluster_id=next(iter(found.values())), nodes=nodes)
 
 
-def start(cluster: ClusterState, folder: Path) -> ClusterState:
-    """Have every node started by the keeper, and wait until each accepts connections.
+def start(
+    cluster: ClusterState, folder: Path, nodes: Sequence[NodeState] | None = None
+) -> ClusterState:
+    """Have nodes (by default all) started by the keeper, and wait until each accepts connections.
 
     Called under the cluster's lock, with ``cluster.json`` written: whatever happens to us from
-    here on, the keeper knows whom the cluster is for, and ends it when they are gone.
+    here on, the keeper knows whom the cluster is for, and ends it when they are gone. Where a
+    start fails, what it started is stopped; nodes that ran before run on.
     """
+    nodes = cluster.nodes if nodes is None else nodes
     config = load_config()
     jars = kafka_jars()
     logs = config.state_dir / "logs"
@@ -107,14 +111,17 @@ def start(cluster: ClusterState, folder: Path) -> ClusterState:
         write_json(own / "start.json", request)
 
     try:
-        with ThreadPoolExecutor(len(cluster.nodes)) as pool:
-            list(pool.map(ask_for, cluster.nodes))
+        with ThreadPoolExecutor(len(nodes)) as pool:
+            list(pool.map(ask_for, nodes))
         keeper = ensure_keeper(cluster, folder, logs, train=aot.is_wanted(jars))
-        return _wait_for_nodes(cluster, folder, logs, keeper)
+        return _wait_for_nodes(cluster, folder, nodes, keeper)
     except BaseException:  # Ctrl-C too: a half-started cluster is of no use
-        for one in cluster.nodes:
+        for one in nodes:
             (folder / one.name / "start.json").unlink(missing_ok=True)
-        stop(cluster, folder)
+        if len(nodes) == len(cluster.nodes):
+            stop(cluster, folder)
+        else:
+            stop_nodes(read_cluster(folder) or cluster, nodes)
         raise
 
 
@@ -152,22 +159,34 @@ def ensure_keeper(
 
 
 def _wait_for_nodes(
-    planned: ClusterState, folder: Path, logs: Path, keeper: subprocess.Popen[bytes] | None
+    planned: ClusterState,
+    folder: Path,
+    nodes: Sequence[NodeState],
+    keeper: subprocess.Popen[bytes] | None,
 ) -> ClusterState:
-    """Wait until each node accepts connections, and return the cluster with its processes."""
+    """Wait until each node accepts connections, and return the cluster with its processes.
+
+    A node opens its port once it has joined the cluster, which takes a majority of controllers.
+    Where fewer run, there is only its process to wait for.
+    """
+    logs = load_config().state_dir / "logs"
+    wanted = {one.node_id for one in nodes}
     deadline = time.monotonic() + START_TIMEOUT_S
     started: set[int] = set()
     while time.monotonic() < deadline:
         cluster = read_cluster(folder) or planned
-        for one in cluster.nodes:
+        waited_for = [one for one in cluster.nodes if one.node_id in wanted]
+        for one in waited_for:
             if one.is_running:
                 started.add(one.node_id)
             elif one.node_id in started or (keeper is not None and keeper.poll() is not None):
                 log = log_path(logs, one)
                 msg = f"broker {one.node_id} ended as it started: {node.last_error(log)}"
                 raise BrokerUnavailable(msg, f"read its log: {log}")
-        if cluster.is_running and all(node.is_listening(one.port) for one in cluster.nodes):
-            return cluster
+        if all(one.is_running for one in waited_for):
+            able = sum(one.state == "running" for one in cluster.nodes) >= cluster.majority
+            if not able or all(node.is_listening(one.port) for one in waited_for):
+                return cluster
         time.sleep(0.05)
     msg = f"no broker answered within {START_TIMEOUT_S:g} s"
     raise BrokerUnavailable(msg, f"read the logs in {logs}")
@@ -187,11 +206,11 @@ def stop(cluster: ClusterState, folder: Path) -> None:
     stop_nodes(read_cluster(folder) or known)
 
 
-def stop_nodes(cluster: ClusterState) -> None:
-    """Stop the nodes that run, with or without a keeper."""
-    stop_processes(
-        _processes([one.process.pid for one in cluster.nodes if one.process and one.is_running])
-    )
+def stop_nodes(cluster: ClusterState, nodes: Sequence[NodeState] | None = None) -> None:
+    """Stop the nodes that run (by default all of them), with or without a keeper."""
+    wanted = {one.node_id for one in (cluster.nodes if nodes is None else nodes)}
+    found = [one for one in cluster.nodes if one.node_id in wanted and one.is_running]
+    stop_processes(_processes([one.process.pid for one in found if one.process]))
 
 
 def _processes(pids: Sequence[int]) -> list[psutil.Process]:

@@ -91,6 +91,10 @@ def properties(node: NodeState, nodes: Sequence[NodeState], data_dir: Path) -> d
         "transaction.state.log.min.isr": str(in_sync),
         "share.coordinator.state.topic.replication.factor": str(copies),
         "share.coordinator.state.topic.min.isr": str(in_sync),
+        # How soon a broker that hangs or has died is given up, and others lead in its place:
+        # with Kafka's own nine seconds, a learner would only sit and wait.
+        "broker.session.timeout.ms": "4000",
+        "broker.heartbeat.interval.ms": "1000",
         # Fewer than 50 partitions for the groups' offsets: one group or two start faster.
         "offsets.topic.num.partitions": "3",
         "transaction.state.log.num.partitions": "3",

@@ -32,6 +32,14 @@ def is_alive(pid: int, process_started: float) -> bool:
         return False
 
 
+def is_suspended(pid: int) -> bool:
+    """Tell whether a process exists and gets no processor time (SIGSTOP, or Windows' own way)."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return False
+
+
 def write_json(path: Path, content: Any) -> None:
     """Replace a JSON file in one step, so that a reader sees the old one or the new one."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")

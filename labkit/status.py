@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.cluster import read_cluster
 from labkit.config import load_config
-from labkit.connection import admin, bootstrap_servers
+from labkit.connection import bootstrap_servers
 from labkit.errors import BrokerUnavailable
 from labkit.progress import read_progress
 from labkit.scales import get_json
 from labkit.state import read_run_files
+from labkit.topic_state import cluster
 from labkit.topics import list_topics
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,8 +35,9 @@ def lab_status() -> dict[str, Any]:
     Returns
     -------
     dict
-        ``lab_dir``, ``state_dir``; ``bootstrap_servers`` (None while no broker answers, and then
-        ``problem`` says why); ``brokers``, ``topics``, ``groups``, ``workers``, ``partitions``
+        ``lab_dir``, ``state_dir``; ``bootstrap_servers`` (None while no broker answers);
+        ``problem`` (what could not be asked, and why, or None); ``brokers`` (each with its
+        ``state``: running, frozen or dead), ``topics``, ``groups``, ``workers``, ``partitions``
         (lists of dicts); ``api`` (the page's address, or None).
     """
     config = load_config()
@@ -46,28 +49,39 @@ def lab_status() -> dict[str, Any]:
         "brokers": _own_brokers(),
         "topics": [],
         "groups": [],
-        "workers": [run for run in read_run_files() if run["kind"] != "broker"],
+        "workers": [_without_token(run) for run in read_run_files() if run["kind"] != "broker"],
         "partitions": _partitions(),
         "api": _api(),
     }
     try:
         servers = bootstrap_servers()
         topics = list_topics()
-        status["groups"] = _groups(topics)
         status["topics"] = [_describe(topic) for topic in topics]
         status["bootstrap_servers"] = servers
+        status["groups"] = _groups(topics)
     except BrokerUnavailable as error:
         status["problem"] = error.what
     return status
 
 
+def _without_token(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run file without the secret in JupyterLab's address: a status is shown around."""
+    return {**run, "url": run["url"].partition("?")[0]} if run.get("url") else run
+
+
 def _own_brokers() -> list[dict[str, Any]]:
-    """Return the nodes of the lab's own cluster that are alive."""
-    cluster = read_cluster()
+    """Return the nodes of the lab's own cluster, also the dead ones while another is alive."""
+    known = read_cluster()
+    if known is None or not any(node.is_running for node in known.nodes):
+        return []
     return [
-        {"node_id": node.node_id, "address": node.address, "pid": node.process.pid}
-        for node in (cluster.nodes if cluster is not None else ())
-        if node.process is not None and node.is_running
+        {
+            "node_id": node.node_id,
+            "address": node.address,
+            "state": node.state,
+            "pid": node.process.pid if node.process and node.is_running else None,
+        }
+        for node in known.nodes
     ]
 
 
@@ -90,7 +104,7 @@ def _groups(topics: list[Topic]) -> list[dict[str, Any]]:
         for partition, end in topic.end_offsets.items()
     }
     found = []
-    with admin() as client:
+    with cluster() as client:  # each broker is asked for the groups that it coordinates
         names = sorted(group["group_id"] for group in client.list_groups())
         for name, offsets in (client.list_group_offsets(names) if names else {}).items():
             lags: dict[str, int] = {}
@@ -138,6 +152,7 @@ def status_view(status: dict[str, Any]) -> RenderableType:
     from rich.console import Group
     from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     def table(title: str, *headings: str) -> Table:
         columns = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
@@ -146,33 +161,43 @@ def status_view(status: dict[str, Any]) -> RenderableType:
             columns.add_column(heading)
         return columns
 
+    def shown(text: str) -> Text:
+        return Text(visible(text))  # no markup: a group may be called [red]
+
     head = Table.grid(padding=(0, 2))
-    head.add_row("[bold]Lab[/]", escape(status["lab_dir"]))
+    head.add_row("[bold]Lab[/]", shown(status["lab_dir"]))
     servers = status["bootstrap_servers"]
-    head.add_row(
-        "[bold]Broker[/]",
-        escape(f"Apache Kafka answers at {servers}" if servers else status["problem"]),
-    )
+    answer = [f"Apache Kafka answers at {servers}"] if servers else []
+    problem = [status["problem"]] if status["problem"] else []
+    head.add_row("[bold]Broker[/]", shown("; ".join(answer + problem)))
     head.add_row(
         "[bold]Page[/]", f"[cyan]{escape(status['api'])}[/]" if status["api"] else "no API runs"
     )
     parts: list[RenderableType] = [head]
+    if len(status["brokers"]) > 1 or any(node["state"] != "running" for node in status["brokers"]):
+        nodes = table("node", "address", "process", "state")
+        for node in status["brokers"]:
+            nodes.add_row(
+                str(node["node_id"]), node["address"], str(node["pid"] or ""), node["state"]
+            )
+        parts += ["", nodes]
     if status["topics"]:
         topics = table("topic", "partitions", "records")
         for topic in status["topics"]:
             records = "?" if topic["records"] is None else f"{topic['records']:,}"
-            topics.add_row(topic["name"], str(topic["num_partitions"]), records)
+            topics.add_row(shown(topic["name"]), str(topic["num_partitions"]), records)
         parts += ["", topics]
     if status["groups"]:
         groups = table("consumer group", "topic", "lag")
         for group in status["groups"]:
-            groups.add_row(group["group_id"], group["topic"], f"{group['lag']:,}")
+            groups.add_row(shown(group["group_id"]), shown(group["topic"]), f"{group['lag']:,}")
         parts += ["", groups]
     if status["workers"]:
         workers = table("running", "name", "process", "topic", "since")
         for run in status["workers"]:
             since = datetime.fromtimestamp(run["started_at"]).astimezone().strftime("%H:%M:%S")
-            workers.add_row(run["kind"], run["name"], str(run["pid"]), run.get("topic", ""), since)
+            name, topic = shown(run["name"]), shown(run.get("topic", ""))
+            workers.add_row(run["kind"], name, str(run["pid"]), topic, since)
         parts += ["", workers]
     else:
         parts += ["", "No producer, consumer or API runs. Next: labkit up"]

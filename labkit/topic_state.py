@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
-from labkit.connection import admin
+from labkit.connection import admin, silent_nodes
 from labkit.errors import BrokerUnavailable, TopicNotFound, TopicRefused
 from labkit.topic_view import Partition, Topic
 
@@ -123,7 +123,8 @@ def _read_offsets(
         for partition in metadata["partitions"]:
             log = TopicPartition(metadata["name"], partition["partition_index"])
             by_leader[partition["leader_id"]].append(log)
-    by_leader.pop(-1, None)  # partitions that nobody leads just now
+    for silent in (-1, *silent_nodes()):  # -1: partitions that nobody leads just now
+        by_leader.pop(silent, None)
     offsets: dict[TopicPartition, tuple[int, int]] = {}
     for logs in by_leader.values():
         try:
