@@ -13,7 +13,7 @@ from bench.figures import Figure, compare, seconds
 from labkit import connection
 from labkit.fleet import Fleet
 from labkit.pace import Pace
-from labkit.producer import RELIABLE, fleet_source, produce
+from labkit.producer_loop import RELIABLE, fleet_source, produce
 from labkit.topics import ensure_topic
 
 

@@ -17,7 +17,7 @@ from bench.figures import Figure, compare, seconds
 from labkit import connection
 from labkit.consumer import consume
 from labkit.pace import Pace
-from labkit.producer import fleet_source, produce
+from labkit.producer_loop import fleet_source, produce
 from labkit.topics import ensure_topic
 
 

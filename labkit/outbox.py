@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
 from labkit.errors import TopicNotFound
+from labkit.journal import Journal
 from labkit.pace import Item
 from labkit.readings import Reading, grams
 from labkit.tally import Counts
@@ -44,6 +45,17 @@ def partition_for(key: bytes, num_partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % num_partitions
 
 
+class _Record(NamedTuple):
+    """A record to be sent, and what to remember of it until its answer comes."""
+
+    number: int  # in this run, from 1
+    partition: int
+    co2_g: int
+    key: bytes
+    value: bytes | None
+    timestamp_ms: int
+
+
 class Outbox:
     """Sends records, bounded in flight, and counts what became of each.
 
@@ -56,15 +68,25 @@ class Outbox:
     stamp_now : bool
         Give records the time of sending as their timestamp, not ``recorded_at``: Kafka deletes
         by timestamp, and would at once throw away readings older than the topic's retention.
+    journal : Journal, optional
+        Where to write down what became of each record.
     """
 
-    def __init__(self, client: KafkaProducer, topic: str, *, stamp_now: bool = False) -> None:
+    def __init__(
+        self,
+        client: KafkaProducer,
+        topic: str,
+        *,
+        stamp_now: bool = False,
+        journal: Journal | None = None,
+    ) -> None:
         self.counts = Counts()
         self.last_error = ""
         self._client = client
         self._topic = topic
         self._stamp_now = stamp_now
-        self._in_flight: deque[tuple[Any, int]] = deque()  # (future, grams), oldest first
+        self._journal = journal
+        self._in_flight: deque[tuple[Any, _Record]] = deque()  # (future, ...), oldest first
         self._routes: dict[str, tuple[bytes, int]] = {}  # facility_id -> (key, partition)
         self._num_partitions = 0
 
@@ -78,30 +100,55 @@ class Outbox:
         """Whether to wait before sending more."""
         return len(self._in_flight) >= MAX_IN_FLIGHT
 
-    def send(self, item: Item) -> None:
-        """Hand a record to the client; its key is the facility, so each plant keeps its order."""
+    def send(self, *items: Item) -> None:
+        """Hand records to the client; the key is the facility, so each plant keeps its order.
+
+        All of them are written into the journal before the first one can leave.
+        """
+        prepared = deque(self._prepare(item) for item in items)
+        if self._journal is not None:
+            self._journal.flush()
+        try:
+            while prepared:
+                self._hand_over(prepared.popleft())
+        except TopicNotFound as error:
+            for one in prepared:  # these never left
+                self._count_lost(one, error, certain=True)
+            raise
+
+    def _prepare(self, item: Item) -> _Record:
+        """Count a record, and write it into the journal."""
         counts = self.counts
+        key, partition = self._routes.get(item.facility_id) or self._route(item.facility_id)
+        timestamp_ms = time.time_ns() // 1_000_000 if self._stamp_now else item.timestamp_ms
         if isinstance(item, Reading):
             value: bytes | None = item.to_json()
-            co2_g = grams(item.co2_kg)
+            reading_id, co2_g, note = item.reading_id, grams(item.co2_kg), ""
             counts.emitted += 1
             counts.emitted_g += co2_g
         else:
-            value, co2_g = item.value, BAD
+            value, reading_id, co2_g, note = item.value, "", BAD, f"bad: {item.name}"
             counts.bad += 1
-        key, partition = self._routes.get(item.facility_id) or self._route(item.facility_id)
-        timestamp_ms = time.time_ns() // 1_000_000 if self._stamp_now else item.timestamp_ms
+        if self._journal is not None:
+            self._journal.sent(counts.records, partition, value, reading_id, note)
+        return _Record(counts.records, partition, co2_g, key, value, timestamp_ms)
+
+    def _hand_over(self, record: _Record) -> None:
         try:
             future = self._client.send(
-                self._topic, value, key=key, partition=partition, timestamp_ms=timestamp_ms
+                self._topic,
+                record.value,
+                key=record.key,
+                partition=record.partition,
+                timestamp_ms=record.timestamp_ms,
             )
         except kafka_errors.KafkaTimeoutError as error:
-            self._count_lost(error, co2_g, certain=True)
+            self._count_lost(record, error, certain=True)
             raise self._gone() from error
         except kafka_errors.KafkaError as error:  # it never left: too large, say
-            self._count_lost(error, co2_g, certain=True)
+            self._count_lost(record, error, certain=True)
         else:
-            self._in_flight.append((future, co2_g))
+            self._in_flight.append((future, record))
 
     def _route(self, facility_id: str) -> tuple[bytes, int]:
         """Work out a key's partition once: hashing it in Python takes longer than the rest."""
@@ -132,27 +179,34 @@ class Outbox:
         in_flight = self._in_flight
         while in_flight and in_flight[0][0].is_done:
             self._settle(*in_flight.popleft())
+        if self._journal is not None:
+            self._journal.flush()
 
-    def _settle(self, future: Any, co2_g: int) -> None:
+    def _settle(self, future: Any, record: _Record) -> None:
         """Count one record by its answer."""
         if future.exception is not None:
-            self._count_lost(future.exception, co2_g, _is_certain(future.exception))
-        elif co2_g == BAD:
+            self._count_lost(record, future.exception, certain=_is_certain(future.exception))
+            return
+        if self._journal is not None:
+            self._journal.acked(record.number, record.partition, future.value.offset)
+        if record.co2_g == BAD:
             self.counts.bad_acked += 1
         else:
             self.counts.acked += 1
-            self.counts.acked_g += co2_g
+            self.counts.acked_g += record.co2_g
 
-    def _count_lost(self, error: Exception, co2_g: int, certain: bool) -> None:
+    def _count_lost(self, record: _Record, error: Exception, *, certain: bool) -> None:
         self.last_error = f"{type(error).__name__}: {error}"
-        if co2_g == BAD:
+        if self._journal is not None:
+            self._journal.lost(record.number, record.partition, self.last_error, certain=certain)
+        if record.co2_g == BAD:
             return
         if certain:
             self.counts.failed += 1
-            self.counts.failed_g += co2_g
+            self.counts.failed_g += record.co2_g
         else:
             self.counts.unknown += 1
-            self.counts.unknown_g += co2_g
+            self.counts.unknown_g += record.co2_g
 
     def drain(self, timeout_s: float) -> None:
         """Wait for all answers; what has none by then is unknown."""
@@ -162,11 +216,11 @@ class Outbox:
             time.sleep(0.01)
             self.reap()
         silence = kafka_errors.KafkaTimeoutError("no answer before the producer was stopped")
-        for future, co2_g in self._in_flight:
+        for future, record in self._in_flight:
             if future.is_done:
-                self._settle(future, co2_g)
+                self._settle(future, record)
             else:
-                self._count_lost(silence, co2_g, certain=False)
+                self._count_lost(record, silence, certain=False)
         self._in_flight.clear()
 
 

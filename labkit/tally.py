@@ -58,13 +58,14 @@ class Tally:
     def __init__(self, topic: str, topic_id: str, name: str) -> None:
         started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         # The random end keeps two runs of one second apart.
+        self.run = f"{started}-{os.getpid()}-{name}-{secrets.token_hex(4)}"
         self._record: dict[str, Any] = {
-            "run": f"{started}-{os.getpid()}-{name}-{secrets.token_hex(4)}",
+            "run": self.run,
             "topic": topic,
             "topic_id": topic_id,
             "pid": os.getpid(),
         }
-        self.path = _folder(topic_id) / f"{self._record['run']}.json"
+        self.path = _folder(topic_id) / f"{self.run}.json"
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
     def write(self, counts: Counts, state: str) -> None:

@@ -14,7 +14,7 @@ import labkit as lab
 from labkit.consumer import consume
 from labkit.ledger import LedgerReader, carbon_ledger
 from labkit.pace import Pace
-from labkit.producer import fleet_source, produce
+from labkit.producer_loop import fleet_source, produce
 from labkit.readings import Reading, grams
 
 
