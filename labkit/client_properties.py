@@ -48,6 +48,7 @@ def properties_file(config: LabConfig) -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory(prefix="labkit-") as folder:  # made with mode 0700
         path = Path(folder) / "client.properties"
         lines = [f"{key}={_escaped(value)}" for key, value in client_properties(config).items()]
+        path.touch(mode=0o600)
         path.write_text("\n".join(lines) + "\n", encoding="ascii")
         yield path
 

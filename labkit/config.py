@@ -8,15 +8,19 @@ becomes one. Notebooks and terminals anywhere inside it share one broker and one
 from __future__ import annotations
 
 import os
+import re
+import stat
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from labkit.errors import SettingInvalid
 
 STATE_FOLDER = ".labkit"
+_PASSWORD_LINE = re.compile(r"^\s*(export\s+)?LABKIT_SASL_PLAIN_PASSWORD\s*=", re.M | re.I)
 
 
 class LabConfig(BaseSettings):
@@ -56,6 +60,20 @@ class LabConfig(BaseSettings):
         "", description="Names beside localhost that the API answers to, such as a JupyterHub's."
     )
 
+    @field_validator("security_protocol")
+    @classmethod
+    def _no_password_in_the_clear(cls, protocol: str, info: ValidationInfo) -> str:
+        servers: str = info.data.get("bootstrap_servers") or "127.0.0.1"
+        hosts = [
+            server.strip().rpartition(":")[0] or server.strip() for server in servers.split(",")
+        ]
+        if protocol == "SASL_PLAINTEXT" and not all(map(_is_loopback, hosts)):
+            raise ValueError(
+                f"SASL_PLAINTEXT sends your password unencrypted, and {servers} is not only this "
+                "machine; SASL_SSL sends it encrypted"
+            )
+        return protocol
+
     def data_path(self, data_dir: str | Path | None = None) -> Path:
         """Return an absolute data folder; a relative one lies inside the lab's folder."""
         return (self.lab_dir / Path(data_dir or self.data_dir).expanduser()).resolve()
@@ -74,6 +92,14 @@ class LabConfig(BaseSettings):
             "ssl_cafile": str(self.ssl_cafile) if self.ssl_cafile else None,
         }
         return {key: value for key, value in settings.items() if value is not None}
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, without asking a name server, which may be wrong."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def dead_letter_topic(topic: str) -> str:
@@ -99,17 +125,29 @@ def load_config() -> LabConfig:
     Raises
     ------
     SettingInvalid
-        A variable has a value that its setting cannot have.
+        A variable has a value that its setting cannot have, or others may read your password.
     """
     lab_dir = Path(os.environ.get("LABKIT_LAB_DIR") or find_lab_dir()).resolve()
     state_dir = Path(os.environ.get("LABKIT_STATE_DIR") or lab_dir / STATE_FOLDER).resolve()
+    env_file = lab_dir / ".env"
+    _refuse_open_password(env_file)
     try:
-        return LabConfig(_env_file=lab_dir / ".env", lab_dir=lab_dir, state_dir=state_dir)
+        return LabConfig(_env_file=env_file, lab_dir=lab_dir, state_dir=state_dir)
     except ValidationError as error:
         # Without the value, also in the traceback: it may be a password.
         first = error.errors(include_input=False, include_url=False)[0]
         variable = "_".join(("LABKIT", *map(str, first["loc"]))).upper()
         raise SettingInvalid(
             f"The setting {variable} cannot be used: {first['msg']}",
-            f"correct {variable} in the environment or in {lab_dir / '.env'}",
+            f"correct {variable} in the environment or in {env_file}",
         ) from None
+
+
+def _refuse_open_password(env_file: Path) -> None:
+    """Refuse a ``.env`` with a password in it that other users of this machine may read."""
+    if os.name == "nt" or not env_file.is_file():  # Windows: who may read is the folder's matter
+        return
+    mode = stat.S_IMODE(env_file.stat().st_mode)
+    if mode & 0o077 and _PASSWORD_LINE.search(env_file.read_text(encoding="utf-8")):
+        msg = f"{env_file} holds a password, and other users of this machine may read it"
+        raise SettingInvalid(f"{msg} (mode {mode:o})", f"chmod 600 {env_file}")

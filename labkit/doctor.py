@@ -13,6 +13,7 @@ from labkit import doctor_kafka, doctor_machine
 from labkit.config import load_config
 from labkit.doctor_check import Check
 from labkit.errors import SettingInvalid
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -73,9 +74,9 @@ def report(checks: list[Check]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for check in checks:
-        text = escape(check.sentence)
+        text = escape(visible(check.sentence))
         if check.next_line:
-            text += f"\n[bold]Next:[/] {escape(check.next_line)}"
+            text += f"\n[bold]Next:[/] {escape(visible(check.next_line))}"
         colour = colours[check.verdict]
         table.add_row(f"[{colour}]{check.verdict}[/]", f"[bold]{check.name}[/]", text)
     return table

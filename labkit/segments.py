@@ -5,9 +5,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from labkit.errors import TopicRefused
+
+_TOPIC_NAME = re.compile(r"(?!\.{1,2}\Z)[a-zA-Z0-9._-]{1,249}")
+
 
 def topic_dir(data_dir: Path, topic: str) -> Path:
-    """Return the folder of a topic's CSV files."""
+    """Return the folder of a topic's CSV files.
+
+    Raises
+    ------
+    TopicRefused
+        It is no topic name of Kafka's: ``../other`` would lead out of the data folder.
+    """
+    if _TOPIC_NAME.fullmatch(topic) is None:
+        msg = f"{topic!r} is no topic name: Kafka takes letters, digits, '.', '_', '-', at most 249"
+        raise TopicRefused(msg, "labkit topics list")
     return data_dir / topic
 
 

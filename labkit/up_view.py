@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labkit.ledger_model import SIGNS, Ledger, LedgerState, count, tonnes
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     from labkit.pipeline import Pipeline
@@ -93,7 +94,7 @@ class Display:
 
     def say(self, line: str) -> None:
         """Print one line of progress; above the live picture, where there is one."""
-        self.console.print(line, markup=False, soft_wrap=True)
+        self.console.print(visible(line), markup=False, soft_wrap=True)
 
     @property
     def ran_s(self) -> float:
@@ -168,7 +169,7 @@ def picture(pipeline: Pipeline, sample: Sample, ran_s: float) -> RenderableType:
         verdict(sample.ledger),
     ]
     if sample.problem:
-        parts.append(Text(f"! {sample.problem}", style="bold red"))
+        parts.append(Text(f"! {visible(sample.problem)}", style="bold red"))
     parts += ["", Text(WHAT_TO_TYPE, style="dim")]
     return Group(*parts)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from labkit.errors import LabError
+from labkit.visible import visible, visible_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,12 +54,13 @@ def console(stderr: bool = False) -> Console:
 
 def say(text: str) -> None:
     """Tell a person what happens, on standard error: standard output is for results."""
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text), file=sys.stderr, flush=True)
 
 
 def print_json(content: Any) -> None:
     """Print one JSON document, and nothing else, on standard output."""
-    print(json.dumps(content, indent=2, ensure_ascii=False, default=str), flush=True)
+    document = json.dumps(content, indent=2, ensure_ascii=False, default=str)
+    print(visible_json(document), flush=True)
 
 
 def data_folder(data: Path | None) -> Path:
@@ -87,8 +89,7 @@ def errors_as_text() -> Iterator[None]:
     try:
         yield
     except LabError as error:
-        _show_traceback_if_asked()
-        _tell(error.what, error.next_line)
+        tell(error)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(CTRL_C_STATUS)
@@ -105,13 +106,19 @@ def errors_as_text() -> Iterator[None]:
         sys.exit(1)
 
 
+def tell(error: LabError) -> None:
+    """Write an error as one sentence and the next line to type."""
+    _show_traceback_if_asked()
+    _tell(error.what, error.next_line)
+
+
 def _tell(what: str, next_line: str) -> None:
     out = console(stderr=True)
     out.print("[bold red]Error:[/]", end=" ")
-    out.print(what, markup=False, soft_wrap=True)
+    out.print(visible(what), markup=False, soft_wrap=True)
     if next_line:
         out.print("[bold]Next:[/] ", end=" ")
-        out.print(next_line, markup=False, soft_wrap=True)
+        out.print(visible(next_line), markup=False, soft_wrap=True)
 
 
 def _show_traceback_if_asked() -> None:

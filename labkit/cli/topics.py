@@ -36,9 +36,11 @@ def list_all(
     Example: `labkit topics list`
     """
     from rich.table import Table
+    from rich.text import Text
 
     from labkit.cli.terminal import console
     from labkit.topics import list_topics
+    from labkit.visible import visible
 
     topics = list_topics(internal)
     if not topics:
@@ -49,7 +51,8 @@ def list_all(
         table.add_column(heading, justify="right")
     for topic in topics:
         records = "?" if topic.records is None else f"{topic.records:,}"
-        table.add_row(topic.name, str(topic.num_partitions), str(topic.replication_factor), records)
+        replicas = str(topic.replication_factor)
+        table.add_row(Text(visible(topic.name)), str(topic.num_partitions), replicas, records)
     console().print(table)
 
 
@@ -60,8 +63,9 @@ def describe(name: Name = "co2-emissions") -> None:
     Example: `labkit topics describe co2-emissions`
     """
     from labkit.topics import describe_topic
+    from labkit.visible import visible
 
-    print(describe_topic(name))
+    print(visible(str(describe_topic(name))))
 
 
 @commands.command()

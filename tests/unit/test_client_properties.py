@@ -42,6 +42,7 @@ def test_the_file_is_for_its_owner_and_for_its_time() -> None:
         assert read_java_properties(path.read_text()) == client_properties(settings)
         if os.name != "nt":
             assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not path.exists()
 
 
