@@ -70,9 +70,9 @@ class ApiData:
         snapshot = self.table.snapshot
         problems += snapshot.problems
         problems += [
-            f"partition {status.partition} is {status.state}: {status.reason or 'no reason given'}"
+            trouble
             for status in read_progress(self.data_dir, self.topic)
-            if status.state in ("paused", "failed")
+            for trouble in status.troubles
         ]
         newest_ms = snapshot.newest_ms
         newest = age_s = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from labkit.topics import describe_topic
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
 OFFSETS_TIMEOUT_MS = 5_000
+OPENING = "its CSV is being opened"
 
 
 @dataclass
@@ -31,6 +33,17 @@ class Wait:
 
     reason: str
     retry_at: float  # on time.monotonic's clock
+
+
+@dataclass
+class Trouble:
+    """How often in a row a partition could not go on, and why it could not last time."""
+
+    times: int
+    reason: str
+
+
+Troubles = dict[TopicPartition, Trouble]
 
 
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
@@ -61,7 +74,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         self._topic = topic
         self._data_dir = data_dir
         self._segment_bytes = segment_bytes
-        self._failures: Counter[TopicPartition] = Counter()
+        self._troubles: Troubles = {}
         self.logs: dict[TopicPartition, CsvLog] = {}
         self.waiting: dict[TopicPartition, Wait] = {}
         self.start_offsets: dict[TopicPartition, int] = {}
@@ -73,23 +86,38 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         for partition in assigned:
             # A position of any kind keeps the client from asking for a committed one.
             self._consumer.seek(partition, 0)
-            self._hold(partition, "its CSV is being opened", time.monotonic())
+            self._consumer.pause(partition)
+            if partition in self._troubles:  # it is known from before the client was made anew
+                self.hold(partition, self._troubles[partition].reason)
+            else:
+                self.waiting[partition] = Wait(OPENING, time.monotonic())
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Give partitions back: to another member, or because they were taken away."""
         for partition in revoked:
             self.waiting.pop(partition, None)
+            self._troubles.pop(partition, None)
             self.let_go(partition)
 
     def hold(self, partition: TopicPartition, reason: str) -> None:
         """Stop fetching a partition, and try again later: each time twice as much later."""
-        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** self._failures[partition])
-        self._failures[partition] += 1
-        self._hold(partition, reason, time.monotonic() + wait_s)
+        times = self.times_held(partition)
+        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**times)
+        self._troubles[partition] = Trouble(times + 1, reason)
+        self._consumer.pause(partition)
+        self.waiting[partition] = Wait(reason, time.monotonic() + wait_s)
+
+    def times_held(self, partition: TopicPartition) -> int:
+        """Return how often in a row a partition could not go on."""
+        return self._troubles[partition].times if partition in self._troubles else 0
+
+    def expect(self, troubles: Troubles) -> None:
+        """Hold these partitions at first, for what an earlier client met there."""
+        self._troubles.update(troubles)
 
     def flows(self, partition: TopicPartition) -> None:
         """Note that a partition's records were stored."""
-        self._failures.pop(partition, None)
+        self._troubles.pop(partition, None)
 
     def let_go(self, partition: TopicPartition) -> None:
         """Close a partition's CSV, so that another member can have it."""
@@ -102,8 +130,13 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         for partition in list(self.logs):
             self.let_go(partition)
 
-    def open_due(self) -> None:
+    def open_due(self, beat: Callable[[], None]) -> None:
         """Let those partitions flow whose time to try again has come.
+
+        Parameters
+        ----------
+        beat : callable
+            Called before each, for opening can take a while and is no hanging.
 
         Raises
         ------
@@ -113,6 +146,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         now = time.monotonic()
         topic = None
         for partition in [key for key, wait in self.waiting.items() if wait.retry_at <= now]:
+            beat()
             try:
                 if partition not in self.logs:
                     # Asked again: it may have been deleted and made anew in the meantime.
@@ -124,10 +158,6 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
             else:
                 del self.waiting[partition]
                 self._consumer.resume(partition)
-
-    def _hold(self, partition: TopicPartition, reason: str, retry_at: float) -> None:
-        self._consumer.pause(partition)
-        self.waiting[partition] = Wait(reason, retry_at)
 
     def _open(self, partition: TopicPartition, topic: Topic) -> CsvLog:
         return CsvLog(
@@ -153,6 +183,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
             )
             raise SinkForeign(msg, f'mv "{log.folder}" "{log.folder}.old"')
         if position < start:
-            self.gaps[partition] += start - position
+            known = log.gap_records
+            log.note_gap(start)
+            self.gaps[partition] += log.gap_records - known
             position = start
         self._consumer.seek(partition, position)

@@ -8,25 +8,36 @@ done again from exactly there: what the topic retains is stored once, and in ord
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+from labkit.assignment import Troubles
 from labkit.config import load_config
-from labkit.consumer_loop import ConsumerLoop, Counts
+from labkit.consumer_loop import ClientSpoilt, ConsumerLoop
 from labkit.errors import WorkerFailed
 from labkit.progress import PartitionStatus, read_progress
+from labkit.record_store import Counts
 from labkit.state import read_run_files
 from labkit.topics import describe_topic
 from labkit.worker import ChildProcess, register, replace
+
+log = logging.getLogger(__name__)
 
 JOIN_TIMEOUT_S = 60.0
 NO_PARTITIONS_S = 8.0  # longer than a rebalance takes: each member hears of it by a heartbeat
 
 
 def consume(
-    topic: str, group_id: str, data_dir: Path, stop: threading.Event, until_end: bool = False
+    topic: str,
+    group_id: str,
+    data_dir: Path,
+    stop: threading.Event,
+    until_end: bool = False,
+    *,
+    owns_process: bool = False,
 ) -> Counts:
     """Store a topic's records as a member of a consumer group, until told to stop.
 
@@ -43,6 +54,8 @@ def consume(
         left, so that the others take over at once.
     until_end : bool
         Return when everything is stored that the topic held when this was called.
+    owns_process : bool
+        The process does nothing else, and may be ended where the client hangs for good.
 
     Returns
     -------
@@ -55,44 +68,77 @@ def consume(
         There is nothing to read from.
     SinkForeign, SinkDamaged
         The CSV in the folder cannot be continued.
+    ConsumerHung
+        The client did not move for a minute; a new process can go on.
 
     See: Kafka documentation, "Consumer groups"; KIP-429 (cooperative rebalancing).
     """
-    with ConsumerLoop(topic, group_id, data_dir) as loop:
-        return loop.run(stop, until_end)
+    counts = Counts()
+    troubles: Troubles = {}
+    while True:
+        try:
+            with ConsumerLoop(topic, group_id, data_dir, counts, owns_process) as loop:
+                loop.run(stop, until_end, troubles)
+                return counts
+        except ClientSpoilt as spoilt:
+            troubles = spoilt.troubles
+            log.warning("the client is made anew: %s", spoilt)
 
 
 class Consumer(ChildProcess):
-    """A consumer in a process of its own: ``labkit consume``, which ends when we end."""
+    """A consumer in a process of its own: ``labkit consume``, which ends when we end.
 
-    def __init__(self, name: str, topic: str, group_id: str, data_dir: Path) -> None:
+    With several ``workers``, that process starts them, and what it says here is said of them all.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        topic: str,
+        group_id: str,
+        data_dir: Path,
+        *,
+        workers: int = 1,
+        until_end: bool = False,
+    ) -> None:
         self.topic, self.group_id, self.data_dir = topic, group_id, data_dir
+        self.workers = workers
         options = ["--topic", topic, "--group", group_id, "--data", str(data_dir)]
+        options += ["--workers", str(workers)] if workers > 1 else []
+        options += ["--until-end"] if until_end else []
         super().__init__(name, ["consume", *options])
 
     @property
     def progress(self) -> list[PartitionStatus]:
         """What it last said of each partition it writes."""
         found = read_progress(self.data_dir, self.topic)
-        return [status for status in found if status.pid == self.pid]
+        pids = {run["pid"] for run in self._run_records()}
+        return [status for status in found if status.pid in pids or status.pid == self.pid]
 
     @property
     def partitions(self) -> list[int] | None:
-        """The partitions that the group gave it; None until it is a member."""
-        record = self._run_record()
-        return None if record is None else record["partitions"]
+        """The partitions that the group gave it; None until all its workers are members."""
+        runs = self._run_records()
+        if len(runs) < self.workers or any(run["partitions"] is None for run in runs):
+            return None
+        return sorted(number for run in runs for number in run["partitions"])
 
     @property
     def status(self) -> str:
         """One line: what it does, and what it waits for."""
-        record = self._run_record()
-        if not self.is_running or record is None or record["partitions"] is None:
+        partitions = self.partitions
+        if not self.is_running or partitions is None:
             return "joining the group" if self.is_running else self.state
         lag = sum(status.lag or 0 for status in self.progress)
         rows = sum(status.rows for status in self.progress)
-        parts = ", ".join(map(str, record["partitions"])) or "none"
-        waits = "".join(f"; {number}: {why}" for number, why in record["waiting"].items())
-        return f"running, partitions {parts}, {rows:,} rows stored, lag {lag:,}{waits}"
+        parts = ", ".join(map(str, partitions)) or "none"
+        many = f"{self.workers} workers, " if self.workers > 1 else ""
+        waits = "".join(
+            f"; {number}: {why}"
+            for run in self._run_records()
+            for number, why in run["waiting"].items()
+        )
+        return f"running, {many}partitions {parts}, {rows:,} rows stored, lag {lag:,}{waits}"
 
     def wait_until_member(self, timeout_s: float = JOIN_TIMEOUT_S) -> None:
         """Wait until the group has taken it in and given it partitions, or raise why not.
@@ -140,9 +186,10 @@ class Consumer(ChildProcess):
                 raise WorkerFailed(msg, f"read {self.log_path}")
             time.sleep(0.1)
 
-    def _run_record(self) -> dict[str, Any] | None:
-        found = (record for record in read_run_files("consumer") if record["pid"] == self.pid)
-        return next(found, None)
+    def _run_records(self) -> list[dict[str, Any]]:
+        """Return what its process, or each of its workers, says of itself."""
+        key = "pid" if self.workers == 1 else "parent_pid"
+        return [run for run in read_run_files("consumer") if run.get(key) == self.pid]
 
     def __repr__(self) -> str:
         return f"Consumer({self.topic} as {self.group_id}, pid {self.pid}, {self.status})"
@@ -154,6 +201,7 @@ def start_consumer(
     data_dir: str | Path | None = None,
     *,
     name: str = "consumer",
+    workers: int = 1,
 ) -> Consumer:
     """Start a consumer in a process of its own, and wait until the group has taken it in.
 
@@ -170,6 +218,8 @@ def start_consumer(
         The data folder; a relative one lies in the lab's folder.
     name : str
         Its name in the lab. What ran under that name is stopped first.
+    workers : int
+        How many members of the group, each a process of its own; they share the partitions.
 
     Returns
     -------
@@ -186,7 +236,9 @@ def start_consumer(
     config = load_config()
     replace(name)
     folder = config.data_path(data_dir)
-    consumer = Consumer(name, topic or config.topic, group_id or config.group_id, folder)
+    consumer = Consumer(
+        name, topic or config.topic, group_id or config.group_id, folder, workers=workers
+    )
     register(consumer)
     consumer.wait_until_member()
     return consumer

@@ -7,56 +7,75 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from kafka import OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import (
+    CorruptRecordError,
+    KafkaError,
+    LogTruncationError,
+    OffsetOutOfRangeError,
+)
 
 from labkit import connection
-from labkit.assignment import Assignment
+from labkit.assignment import Assignment, Trouble, Troubles
 from labkit.config import load_config
 from labkit.consumer_report import ConsumerReport
-from labkit.dead_letters import DeadLetter, DeadLetterQueue
-from labkit.errors import SinkError
-from labkit.readings import Reading
+from labkit.dead_letters import DeadLetterQueue
+from labkit.errors import ConsumerHung, SinkForeign
+from labkit.progress import say_failed
+from labkit.record_store import Batches, Counts, RecordStore
 from labkit.topics import describe_topic
+from labkit.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
 POLL_MS = 200  # how long a round waits for records: also how soon it notices that it shall stop
 MAX_POLL_RECORDS = 500  # the most in one round: few enough to stay in the processor's cache
+MAX_POLL_INTERVAL_MS = 300_000  # whoever does not poll for so long is out of the group
 TIMEOUT_MS = 3_000  # for what is asked of the broker at the begin and the end
 
-Batches = Mapping[TopicPartition, Sequence[Any]]  # Any: kafka-python's ConsumerRecord
 
+class ClientSpoilt(Exception):
+    """The client met a batch that fails its checksum, and cannot go on: make another one.
 
-@dataclass
-class Counts:
-    """What one call of `consume` stored."""
+    After that, kafka-python's next `poll` never returns. ``troubles`` are for the next client.
+    """
 
-    rows: int = 0
-    dead_letters: int = 0
-    grams: int = 0
-    gap_records: int = 0  # deleted by the topic's retention before they could be read
+    def __init__(self, troubles: Troubles) -> None:
+        super().__init__(*(trouble.reason for trouble in troubles.values()))
+        self.troubles = troubles
 
 
 class ConsumerLoop:
-    """One member of a consumer group that writes CSV; use it in a ``with``."""
+    """One member of a consumer group that writes CSV; use it in a ``with``.
 
-    def __init__(self, topic: str, group_id: str, data_dir: Path) -> None:
+    Parameters
+    ----------
+    topic, group_id, data_dir
+        What it reads, as whom, and where to.
+    counts : Counts
+        What it stores is added here.
+    owns_process : bool
+        Whether the process may be ended where the client hangs.
+    """
+
+    def __init__(
+        self, topic: str, group_id: str, data_dir: Path, counts: Counts, owns_process: bool = False
+    ) -> None:
         config = load_config()
         found = describe_topic(topic)  # says in plain words if there is none, or no broker
         self._all = [TopicPartition(topic, one.partition) for one in found.partitions]
-        self._topic = topic
+        self._topic, self._data_dir = topic, data_dir
         self._topic_uuid: UUID | None = None
-        self._counts = Counts()
+        self._counts = counts
         self._commit_interval_s = config.commit_interval_s
         self._commit_at = 0.0
         self._committed: dict[TopicPartition, int] = {}
@@ -67,104 +86,92 @@ class ConsumerLoop:
             session_timeout_ms=config.session_timeout_ms,
             heartbeat_interval_ms=config.session_timeout_ms // 3,
             max_poll_records=MAX_POLL_RECORDS,
+            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
             partition_assignment_strategy=[CooperativeStickyAssignor],
             metadata_max_age_ms=10_000,  # how soon new partitions are noticed
         )
         self._assignment = Assignment(self._consumer, topic, data_dir, config.segment_bytes)
         self._dead_letters = DeadLetterQueue(topic, group_id)
         self._report = ConsumerReport(self._consumer, self._assignment, topic, group_id, data_dir)
+        self._store = RecordStore(self._assignment, self._dead_letters, self._report, counts)
+        self._watchdog = Watchdog(
+            self._consumer, lambda why: say_failed(data_dir, topic, why), owns_process
+        )
         self._consumer.subscribe([topic], listener=self._assignment)
 
     def __enter__(self) -> Self:
+        self._watchdog.__enter__()
         return self
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Commit, leave the group, and let go of every CSV; also after an error."""
         with contextlib.ExitStack() as last:  # called in the opposite order
+            last.push(self._watchdog)
             last.callback(self._report.close)
             last.callback(self._assignment.close)
             last.callback(self._leave)
             last.callback(self._dead_letters.close)
             if error is None:
                 self._report.write_status("stopped")
-            else:
-                self._report.write_status("failed", str(error))
+            elif not self._watchdog.verdict:  # it has said so itself
+                self._report.write_status("failed", getattr(error, "what", str(error)))
 
-    def run(self, stop: threading.Event, until_end: bool = False) -> Counts:
+    def run(
+        self,
+        stop: threading.Event,
+        until_end: bool = False,
+        troubles: Troubles | None = None,
+    ) -> None:
         """Go round until told to stop, or until everything is stored that was there at first."""
+        self._assignment.expect(troubles or {})
         ends = self._consumer.end_offsets(self._all, TIMEOUT_MS) if until_end else {}
-        while not stop.is_set():
-            self._round()
-            if until_end and self._reached(ends):
-                break
-        self._counts.gap_records = self._assignment.gaps.total()
-        return self._counts
+        try:
+            while not stop.is_set():
+                self._round()
+                if until_end and self._reached(ends):
+                    break
+        except KafkaError as error:
+            if self._watchdog.verdict:
+                raise ConsumerHung(self._watchdog.verdict, "labkit consume") from error
+            raise
+        finally:
+            self._counts.gap_records += self._assignment.gaps.total()
 
     def _round(self) -> None:
-        batches: Batches = {}
-        try:
-            batches = self._consumer.poll(timeout_ms=POLL_MS)
-        except OffsetOutOfRangeError as error:
-            for partition in self._assignment.logs.keys() & error.args[0].keys():
-                self._hold(partition, "Kafka no longer retains the record that comes next")
+        self._watchdog.beat()
+        batches = self._poll()
         self._look_for_another_topic()
         if batches:
-            self._store(batches)
-        self._assignment.open_due()
+            self._store.store(batches)
+        self._assignment.open_due(self._watchdog.beat)
         if time.monotonic() >= self._commit_at:
             self._commit()
         self._report.update()
 
-    def _store(self, batches: Batches) -> None:
-        """Judge all records, deliver the dead letters, then write what can be written."""
-        letters = []
-        for partition, records in batches.items():
-            csv = self._assignment.logs[partition]
-            for record in records:
-                try:
-                    csv.append(record.offset, Reading.from_json(record.value, record.timestamp))
-                except Exception as error:  # whatever it is: one record stops no partition
-                    letters.append(DeadLetter(record, error))
-                    csv.mark(record.offset)
-        undelivered = self._dead_letters.deliver(letters) if letters else {}
-        for partition, records in batches.items():
-            mine = [one for one in letters if one.record.partition == partition.partition]
-            self._write(partition, records, mine, undelivered)
-
-    def _write(
-        self,
-        partition: TopicPartition,
-        records: Sequence[Any],
-        letters: Sequence[DeadLetter],
-        undelivered: Mapping[tuple[int, int], str],
-    ) -> None:
-        """Write one partition's rows, up to a dead letter that could not be delivered."""
-        csv, counts = self._assignment.logs[partition], self._counts
-        before = (csv.rows, csv.dead_letters, csv.grams)
-        stuck = next((one for one in letters if one.place in undelivered), None)
-        if stuck is not None:
-            csv.drop_from(stuck.record.offset)
-        full = None
+    def _poll(self) -> Batches:
+        """Return what Kafka has; and do what each of its refusals asks for."""
         try:
-            csv.flush()
-        except SinkError as error:
-            full = error.what
-        counts.rows += csv.rows - before[0]
-        counts.dead_letters += csv.dead_letters - before[1]
-        counts.grams += csv.grams - before[2]
-        self._dead_letters.forget_below(partition.partition, csv.next_offset or 0)
-        self._report.note(partition, csv.next_offset or 0, records, letters)
-        if full is not None:
-            self._hold(partition, full)
-            self._assignment.let_go(partition)  # the next try opens it anew, and recovers it
-        elif stuck is not None:
-            self._hold(partition, undelivered[stuck.place])
-        else:
-            self._assignment.flows(partition)
+            batches: Batches = self._consumer.poll(timeout_ms=POLL_MS)
+        except OffsetOutOfRangeError as error:
+            for partition in self._assignment.logs.keys() & error.args[0].keys():
+                self._store.hold(partition, "Kafka no longer retains the record that comes next")
+            return {}
+        except CorruptRecordError as error:
+            raise ClientSpoilt(self._troubles_of(error)) from error
+        except LogTruncationError as error:
+            numbers = ", ".join(str(one.partition) for one in error.divergent_offsets)
+            msg = f"the brokers have lost records of partition {numbers} that the CSV holds"
+            raise SinkForeign(msg, f'mv "{self._data_dir}" "{self._data_dir}.old"') from error
+        return batches
 
-    def _hold(self, partition: TopicPartition, reason: str) -> None:
-        self._assignment.hold(partition, reason)
-        self._report.write_status("running")
+    def _troubles_of(self, error: CorruptRecordError) -> Troubles:
+        """Return which partition a batch with a wrong checksum is of: the text alone says it."""
+        found = re.search(r"partition=(\d+)\D.* at offset (\d+)", str(error))
+        if found is None:
+            return {}
+        partition = TopicPartition(self._topic, int(found[1]))
+        reason = f"what the broker sends at offset {found[2]} fails its checksum"
+        return {partition: Trouble(self._assignment.times_held(partition) + 1, reason)}
 
     def _look_for_another_topic(self) -> None:
         """Open every CSV anew if the topic was deleted and made anew: it will be refused."""
@@ -174,7 +181,7 @@ class ConsumerLoop:
         if uuid is None or uuid == self._topic_uuid:
             return
         for partition in list(self._assignment.logs) if self._topic_uuid else []:
-            self._hold(partition, "the topic was deleted and made anew")
+            self._store.hold(partition, "the topic was deleted and made anew")
             self._assignment.let_go(partition)
         self._topic_uuid = uuid
 
@@ -209,6 +216,8 @@ class ConsumerLoop:
 
     def _leave(self) -> None:
         """Commit what is stored, and leave the group at once instead of by a missed heartbeat."""
+        if self._watchdog.verdict:
+            return  # a client that hangs cannot be closed either
         self._committed.clear()  # an earlier commit may have failed
         try:
             if offsets := self._uncommitted():

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from kafka import KafkaConsumer, TopicPartition
 from kafka.structs import MemberState
 
-from labkit.assignment import Assignment
+from labkit.assignment import OPENING, Assignment
 from labkit.dead_letters import DeadLetter
 from labkit.progress import LastDeadLetter, PartitionStatus
 from labkit.state import RunFile
@@ -54,7 +54,8 @@ class ConsumerReport:
         self._next_at = 0.0
         self._about: dict[str, Any] = {"partitions": None, "waiting": {}}
         about = {"topic": topic, "group_id": group_id, "data_dir": str(data_dir), **self._about}
-        self._run_file = RunFile("consumer", "consumer", **about)
+        # The parent's process tells the workers of one `labkit consume --workers 3`.
+        self._run_file = RunFile("consumer", "consumer", parent_pid=os.getppid(), **about)
 
     def note(
         self,
@@ -83,7 +84,9 @@ class ConsumerReport:
         if self.joined or self._about["partitions"] is not None:
             mine = sorted(one.partition for one in self._consumer.assignment())
             waiting = {
-                str(one.partition): wait.reason for one, wait in self._assignment.waiting.items()
+                str(one.partition): wait.reason
+                for one, wait in self._assignment.waiting.items()
+                if wait.reason != OPENING
             }
             about = {"partitions": mine, "waiting": waiting}
             if about != self._about:
@@ -138,6 +141,7 @@ class ConsumerReport:
             end_offset=end,
             lag=lag,
             lag_s=_lag_s(lag, newest.timestamp_ms),
+            gap_records=csv.gap_records,
             rows=csv.rows,
             dead_letters=csv.dead_letters,
             grams=csv.grams,

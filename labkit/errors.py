@@ -17,6 +17,7 @@ LabError
 │   └── CursorOutdated     it points behind the last row: the CSV was started anew
 ├── FrontEndMissing        the web page or the widgets have not been built
 └── WorkerFailed           something in the background stopped with an error
+    └── ConsumerHung       the Kafka client answers no more; a new process can go on
 
 Every message says what happened and the next line to type. That line is also kept
 apart, as ``next_line``, so that a notebook or a terminal can show it on its own.
@@ -107,3 +108,7 @@ class FrontEndMissing(LabError):
 
 class WorkerFailed(LabError):
     """A thread or process in the background ended with an error."""
+
+
+class ConsumerHung(WorkerFailed):
+    """The Kafka client, or the loop around it, made no progress for too long."""

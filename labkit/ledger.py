@@ -18,6 +18,7 @@ from labkit.config import load_config
 from labkit.errors import BrokerUnavailable, TopicNotFound
 from labkit.ledger_model import Ledger, Stage
 from labkit.ledger_verdict import Circumstances, judge
+from labkit.progress import read_progress
 from labkit.scales import CsvScale, TopicScale, csv_topic_id, weigh_served
 from labkit.state import read_run_files
 from labkit.tally import Counts, read_tally, wait_for_tallies
@@ -85,6 +86,7 @@ class LedgerReader:
         around = Circumstances(
             lag=sum(place.lag for place in places) if scale else None,
             expired=scale.expired if scale else 0,
+            gap=sum(one.gap_records for one in read_progress(self.data_dir, self.topic)),
             producer_runs=bool(producers),
             consumer_runs=bool(_running("consumer", self.topic)),
             unknown=tally.unknown,

@@ -13,11 +13,13 @@ class Circumstances:
     """What explains a difference.
 
     ``lag``: records of the topic behind the CSV's position. ``expired``: records that retention
-    has deleted from the topic. ``unknown``: sends whose acknowledgement never came.
+    has deleted from the topic; ``gap``: those of them that were not stored before. ``unknown``:
+    sends whose acknowledgement never came.
     """
 
     lag: int | None = None
     expired: int = 0
+    gap: int = 0
     producer_runs: bool = False
     consumer_runs: bool = False
     unknown: int = 0
@@ -112,6 +114,8 @@ def _why_missing(after: str, missing: int, around: Circumstances) -> tuple[bool,
 def _why_not_stored(missing: int, around: Circumstances) -> tuple[bool, str]:
     if around.csv_problem:
         return False, f"the CSV cannot be read on ({around.csv_problem})."
+    if around.gap and missing <= around.gap + (around.lag or 0):
+        return False, f"retention deleted {around.gap:,} records before they could be stored."
     if (around.lag or 0) < missing:
         return False, "the consumer has moved past them, so they are lost."
     behind = f"the consumer's lag is {around.lag:,} records"

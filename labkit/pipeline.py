@@ -45,6 +45,7 @@ class UpOptions:
     readings_per_s: float = 20.0
     seed: int = 7
     faults: float = 0.0
+    workers: int = 1
     port: int | None = None
     run_for_s: float | None = None
     open_browser: bool = True
@@ -109,7 +110,9 @@ class Pipeline:
         self.say("stages    starting consumer, API and producer, each in a process of its own ...")
         place = ["--topic", options.topic, "--data", str(options.data_dir)]
         group_id = load_config().group_id
-        self.stages["consumer"] = Consumer("consumer", options.topic, group_id, options.data_dir)
+        self.stages["consumer"] = Consumer(
+            "consumer", options.topic, group_id, options.data_dir, workers=options.workers
+        )
         port = [] if options.port is None else ["--port", str(options.port)]
         self.stages["api"] = ChildProcess("api", ["api", *place, *port])
         self.stages["producer"] = ChildProcess("producer", self._produce_arguments())

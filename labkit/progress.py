@@ -6,6 +6,8 @@ asking Kafka. A file that is older than a few seconds means that nobody writes t
 
 from __future__ import annotations
 
+import contextlib
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -13,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labkit.segments import topic_dir
-from labkit.state import write_json
+from labkit.state import read_run_files, write_json
 
 
 class LastDeadLetter(BaseModel):
@@ -48,15 +50,32 @@ class PartitionStatus(BaseModel):
         description="0 without lag; else how long ago the newest stored record was made, in "
         "seconds; None where this consumer has not stored one yet.",
     )
+    waiting: str | None = Field(
+        None, description="Which member of the group waits for this partition's CSV, and why."
+    )
+    gap_records: int = Field(
+        0, description="Records that the topic's retention deleted before they could be stored."
+    )
     rows: int = 0
     dead_letters: int = 0
     grams: int = 0
     last_dead_letter: LastDeadLetter | None = None
 
+    @property
+    def troubles(self) -> list[str]:
+        """What keeps the partition from being stored, in words; empty where nothing does."""
+        name = f"partition {self.partition}"
+        found = []
+        if self.state in ("paused", "failed"):
+            found.append(f"{name} is {self.state}: {self.reason or 'no reason given'}")
+        if self.waiting is not None:
+            found.append(f"{name}: {self.waiting}")
+        return found
+
     def write(self, data_dir: Path) -> None:
         """Replace the partition's status file."""
         path = topic_dir(data_dir, self.topic) / f"{self.partition}.status.json"
-        write_json(path, self.model_dump(mode="json"))
+        write_json(path, self.model_dump(mode="json", exclude={"waiting"}))
 
 
 def read_progress(data_dir: Path, topic: str) -> list[PartitionStatus]:
@@ -73,12 +92,36 @@ def read_progress(data_dir: Path, topic: str) -> list[PartitionStatus]:
     -------
     list of PartitionStatus
         By partition; empty where no consumer has been yet. A file that a power cut emptied says
-        nothing and is left out: its writer replaces it within a second.
+        nothing and is left out: its writer replaces it within a second. Who waits for a partition
+        cannot write its file, for another holds it; that comes from the waiting process's own.
     """
-    found = []
+    found, waiting = [], _waiting(data_dir, topic)
     for path in topic_dir(data_dir, topic).glob("*.status.json"):
         try:
-            found.append(PartitionStatus.model_validate_json(path.read_bytes()))
+            status = PartitionStatus.model_validate_json(path.read_bytes())
         except (ValidationError, FileNotFoundError):
             continue
+        pid, reason = waiting.get(status.partition, (status.pid, ""))
+        if pid != status.pid:
+            status.waiting = f"process {pid} waits: {reason}"
+        found.append(status)
     return sorted(found, key=lambda status: status.partition)
+
+
+def _waiting(data_dir: Path, topic: str) -> dict[int, tuple[int, str]]:
+    """Return which process waits for a partition, and why."""
+    return {
+        int(number): (run["pid"], reason)
+        for run in read_run_files("consumer")
+        if (run.get("data_dir"), run.get("topic")) == (str(data_dir), topic)
+        for number, reason in run.get("waiting", {}).items()
+    }
+
+
+def say_failed(data_dir: Path, topic: str, reason: str) -> None:
+    """Have the status of each partition that this process writes say that it failed."""
+    for status in read_progress(data_dir, topic):
+        if status.pid == os.getpid():
+            changes = {"state": "failed", "reason": reason, "updated_at": datetime.now(UTC)}
+            with contextlib.suppress(OSError):  # a full disk must not keep us from ending
+                status.model_copy(update=changes).write(data_dir)

@@ -130,6 +130,7 @@ def _partitions() -> list[dict[str, Any]]:
         {
             **status.model_dump(mode="json"),
             "data_dir": data_dir,
+            "troubles": status.troubles,
             "stale": (now - status.updated_at).total_seconds() > STALE_S,
         }
         for data_dir, topic in sorted(places)
@@ -201,4 +202,11 @@ def status_view(status: dict[str, Any]) -> RenderableType:
         parts += ["", workers]
     else:
         parts += ["", "No producer, consumer or API runs. Next: labkit up"]
+    for partition in status["partitions"]:
+        place = f"{partition['topic']} in {partition['data_dir']}"
+        for trouble in partition["troubles"]:
+            parts += ["", f"[bold red]Trouble:[/] {escape(f'{place}: {trouble}')}"]
+        if gap := partition["gap_records"]:
+            what = f"{gap:,} records of partition {partition['partition']}"
+            parts += ["", escape(f"{place}: retention deleted {what} before they could be stored")]
     return Group(*parts)

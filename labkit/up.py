@@ -133,10 +133,8 @@ class Sampler:
 
     def _trouble(self) -> str:
         """Return why a partition is not being stored, where that is so."""
-        for status in read_progress(self._reader.data_dir, self._reader.topic):
-            if status.state in ("paused", "failed"):
-                return f"partition {status.partition} is {status.state}: {status.reason}"
-        return ""
+        statuses = read_progress(self._reader.data_dir, self._reader.topic)
+        return next((trouble for status in statuses for trouble in status.troubles), "")
 
     def stop(self) -> None:
         """End the thread; the reader is free for others then."""

@@ -217,11 +217,15 @@ class ChildProcess:
             return False
         return True
 
-    def stop(self, timeout_s: float = 15.0) -> None:
-        """Close its standard input (its sign to finish), wait, and raise if it failed."""
+    def ask_to_stop(self) -> None:
+        """Close its standard input: its sign to finish."""
         if self.process.stdin is not None and not self.process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):  # it ended: its exit status tells how
                 self.process.stdin.close()
+
+    def stop(self, timeout_s: float = 15.0) -> None:
+        """Ask it to finish, wait, and raise if it failed."""
+        self.ask_to_stop()
         if not self.wait(timeout_s):
             self.process.kill()
             self.process.wait()

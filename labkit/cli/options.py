@@ -21,6 +21,10 @@ Group = Annotated[
         "--group", metavar="G", help="The consumer group; by default the lab's, csv-writer."
     ),
 ]
+Workers = Annotated[
+    int,
+    typer.Option(min=1, max=64, help="Members of the group, each a process; they share the work."),
+]
 Seed = Annotated[int, typer.Option(help="Same seed, same fleet and same readings.")]
 Faults = Annotated[
     float,

@@ -72,6 +72,7 @@ def consume(
     topic: options.Topic = None,
     group: options.Group = None,
     data: options.Data = None,
+    workers: options.Workers = 1,
     until_end: Annotated[
         bool, typer.Option("--until-end", help="Stop at the topic's present end.")
     ] = False,
@@ -83,17 +84,32 @@ def consume(
     reading goes to the dead-letter queue, TOPIC.dlq.
 
     Example: `labkit consume --topic co2-emissions --group csv-writer --data data`
+    Example: `labkit consume --workers 3`
     """
     from labkit.config import load_config
     from labkit.consumer import consume as consume_topic
+    from labkit.errors import ConsumerHung
     from labkit.stopping import stop_event
+    from labkit.topics import describe_topic
+    from labkit.watchdog import EXIT_STATUS
+    from labkit.worker_group import WorkerGroup
 
     stop = stop_event()
     topic = terminal.topic_name(topic)
     group = group or load_config().group_id
     folder = terminal.data_folder(data)
     terminal.say(f"Consuming {topic} as a member of the group {group} into {folder}. Ctrl-C stops.")
-    counts = consume_topic(topic, group, folder, stop, until_end)
+    if workers > 1:
+        describe_topic(topic)  # says once, and not by each worker, if there is none, or no broker
+        with WorkerGroup(topic, group, folder, workers, terminal.say, until_end) as members:
+            members.run(stop)
+        terminal.exit_as_asked(stop)
+        return
+    try:
+        counts = consume_topic(topic, group, folder, stop, until_end, owns_process=True)
+    except ConsumerHung as hung:
+        terminal.tell(hung)
+        raise typer.Exit(EXIT_STATUS) from hung
     print(f"{counts.rows:,} records stored, {counts.dead_letters:,} dead letters")
     terminal.exit_as_asked(stop)
 

@@ -72,6 +72,7 @@ def test_the_file_holds_the_fields_that_the_api_passes_on(tmp_path: Path) -> Non
         "end_offset": None,
         "lag": None,
         "lag_s": None,
+        "gap_records": 0,
         "rows": 0,
         "dead_letters": 0,
         "grams": 12,
