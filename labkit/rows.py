@@ -24,8 +24,13 @@ _ROW = "%d,%d,%s,%d-%02d-%02dT%02d:%02d:%02d.%03dZ,%r,%s,%r,%r,%s"
 _CRC_CELL = 10  # bytes of the last cell with its comma and its line break: ",0a1b2c3d\n"
 _CO2_CELL = COLUMNS.index("co2_kg")
 _MARKER_END = f",{DEAD_LETTER}".encode()
-_NEEDS_CARE = re.compile(r"[=+\-@'\t\r\0]|.*[,\"\r\n]", re.DOTALL)
-_FORMULA_SIGNS = frozenset("=+-@'\t\r\0")
+_PLAIN = re.compile(r"\w[^,;\"\r\n]*")
+# What a spreadsheet may run (OWASP, "CSV Injection"): a formula's sign, also the wide forms of East
+# Asian input and behind what is not seen, at the start of a cell. Where a comma is the decimal
+# sign, a spreadsheet splits at semicolons, so behind each of them as well.
+_UNSEEN = r"\"\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_RUNS = re.compile(rf"(^|;)(?=[{_UNSEEN}]*[-=+@'\t\r\n\0＝＋－＠﹦﹢﹣﹫−])")
+_QUOTED = re.compile("(^|;)'")
 
 
 class Row(NamedTuple):
@@ -131,13 +136,13 @@ def row_grams(line: bytes) -> int | None:
 
 
 def neutralise(text: str) -> str:
-    """Return a text behind a ``'`` if a spreadsheet would run it; `restore` takes it away."""
-    return f"'{text}" if text[:1] in _FORMULA_SIGNS else text
+    """Return a text with a ``'`` wherever a spreadsheet would begin to run it; see `restore`."""
+    return _RUNS.sub(r"\1'", text)
 
 
 def restore(cell: str) -> str:
-    """Return a cell's text without the ``'`` that kept spreadsheets from running it."""
-    return cell[1:] if cell.startswith("'") else cell
+    """Return a cell's text without each ``'`` that kept spreadsheets from running it."""
+    return _QUOTED.sub(r"\1", cell)
 
 
 def _seal(body: str) -> bytes:
@@ -147,7 +152,7 @@ def _seal(body: str) -> bytes:
 
 def _cell(text: str) -> str:
     """Write one text so that a spreadsheet shows it and never runs it (CWE-1236)."""
-    if _NEEDS_CARE.match(text) is None:
+    if _PLAIN.fullmatch(text):
         return text
     if "\n" in text or "\r" in text:
         msg = f"a text with a line break cannot be one cell of a row: {text!r}"
