@@ -71,6 +71,7 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
         "LabApp.extension_manager": "readonly",
         "LabApp.user_settings_dir": user_settings_dir,
         "LanguageServerManager.autodetect": False,  # it runs npm at every start, to look for some
+        "ServerApp.allow_unauthenticated_access": False,  # an address of an extension as well
         "ServerApp.allow_root": _is_root(),  # in a container there may be no other user
         "ServerApp.ip": "127.0.0.1",
         "ServerApp.open_browser": open_browser,

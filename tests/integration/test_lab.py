@@ -4,133 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
-import subprocess
 import sys
-import time
-import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from http.cookiejar import CookieJar
 from pathlib import Path
-from typing import Any, TypeVar
 
 import psutil
 import pytest
-from jupyter_client.blocking.client import BlockingKernelClient
+from running_lab import RunningLab, answer_of, in_kernel, wait_for
+from websocket import WebSocketBadStatusException, create_connection
 
 from labkit.errors import LabError
-from labkit.jars import cache_dir
 from labkit.jupyter import open_lab
 from labkit.state import is_alive, read_run_files
-
-PATIENCE_S = 120.0
-
-
-Found = TypeVar("Found")
-
-
-def wait_for(what: str, look: Callable[[], Found | None]) -> Found:
-    """Return what ``look`` finds, as soon as it finds it."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.2)
-    pytest.fail(f"{what} did not come within {PATIENCE_S:g} s")
-
-
-@dataclass
-class RunningLab:
-    process: subprocess.Popen[str]
-    folder: Path
-    home: Path
-    url: str
-
-    @property
-    def token(self) -> str:
-        return urllib.parse.parse_qs(urllib.parse.urlsplit(self.url).query)["token"][0]
-
-    def ask(
-        self, path: str, method: str = "GET", body: Any = None, **headers: str
-    ) -> tuple[int, str]:
-        """Send one request with the token; return the status and the text."""
-        request = urllib.request.Request(
-            urllib.parse.urljoin(self.url, path),
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"token {self.token}", **headers},
-        )
-        return answer_of(request)
-
-    def interrupt(self) -> int:
-        """Press Ctrl-C once; return the exit status."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(PATIENCE_S)
-
-
-def answer_of(request: urllib.request.Request) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-
-@pytest.fixture
-def running(
-    lab_dir: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[RunningLab]:
-    """Return a JupyterLab of an empty lab with one lesson, run by a user with an empty home."""
-    home = tmp_path_factory.mktemp("home")
-    (lab_dir / "notebooks").mkdir()
-    lesson = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    (lab_dir / "notebooks" / "00_start_here.ipynb").write_text(json.dumps(lesson))
-    monkeypatch.chdir(lab_dir)
-    # The jars stay where they are for this machine; all else of the home is fresh.
-    environment = {**os.environ, "LABKIT_CACHE_DIR": str(cache_dir()), "HOME": str(home)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "labkit", "lab", "--no-browser"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-    def look() -> str | None:
-        assert process.poll() is None, process.stdout and process.stdout.read()
-        return next((record["url"] for record in read_run_files("lab")), None)
-
-    url = wait_for("JupyterLab", look)
-    with process:
-        yield RunningLab(process, lab_dir, home, url)
-        if process.poll() is None:
-            process.terminate()
-            process.wait(PATIENCE_S)
-
-
-def in_kernel(running: RunningLab, kernel_id: str, code: str) -> str:
-    """Run code in a kernel of this JupyterLab; return what it printed."""
-    runtime = running.folder / ".labkit" / "jupyter" / "runtime"
-    client = BlockingKernelClient()
-    client.load_connection_file(str(runtime / f"kernel-{kernel_id}.json"))
-    client.start_channels(hb=False)  # a busy machine may answer a heartbeat too late
-    printed: list[str] = []
-    try:
-        client.wait_for_ready(PATIENCE_S)
-        reply = client.execute_interactive(
-            code,
-            timeout=PATIENCE_S,
-            output_hook=lambda message: printed.append(message["content"].get("text", "")),
-        )
-    finally:
-        client.stop_channels()
-    assert reply["content"]["status"] == "ok", reply["content"]
-    return "".join(printed)
 
 
 def test_only_this_machine_and_only_with_the_token(running: RunningLab) -> None:
@@ -145,6 +33,39 @@ def test_only_this_machine_and_only_with_the_token(running: RunningLab) -> None:
         if connection.status == psutil.CONN_LISTEN
     ]
     assert set(listening) == {"127.0.0.1"}
+
+
+def test_a_foreign_host_gets_nothing_and_nor_does_who_has_no_token(running: RunningLab) -> None:
+    for path in ("/", "/lab", "/api/kernels", "/api/terminals", "/api/contents/x", "/proxy/1/"):
+        for host in ("evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "10.0.0.1"):
+            assert running.ask(path, Host=host)[0] == 403
+        status, text = answer_of(urllib.request.Request(urllib.parse.urljoin(running.url, path)))
+        assert status == 403 or "Token authentication is enabled" in text  # the page to log in
+        assert running.token not in text
+
+
+def test_another_page_cannot_use_the_browsers_cookie(running: RunningLab) -> None:
+    """A page elsewhere can make the browser send its cookie, and not read or repeat it (XSRF)."""
+    jar = CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    browser.open(running.url).close()
+    kernels = urllib.parse.urljoin(running.url, "/api/kernels")
+    with browser.open(kernels) as answer:
+        assert json.load(answer) == []
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
+    for origin in ({}, {"Origin": "http://evil.example"}):
+        form = {"Cookie": cookies, "Content-Type": "text/plain", **origin}
+        request = urllib.request.Request(kernels, b"{}", form, method="POST")
+        assert answer_of(request)[0] in (403, 404)
+    assert running.ask("/api/kernels") == (200, "[]")
+    port = urllib.parse.urlsplit(running.url).port
+    assert port is not None
+    kernel_id = json.loads(running.ask("/api/kernels", "POST", {"name": "python3"})[1])["id"]
+    channel = f"ws://127.0.0.1:{port}/api/kernels/{kernel_id}/channels"
+    for origin in ("http://evil.example", f"http://127.0.0.1:{port + 1}", "null"):
+        with pytest.raises(WebSocketBadStatusException, match="403"):
+            create_connection(channel, cookie=cookies, origin=origin)
+    create_connection(channel, cookie=cookies, origin=f"http://127.0.0.1:{port}").close()
 
 
 def test_a_first_visit_begins_without_questions(running: RunningLab) -> None:
