@@ -28,6 +28,7 @@ _HOME = {
     "read_table": "table",
     "start_api": "api",
     "carbon_ledger": "ledger",
+    "check_pipeline": "checker",
     "live_chart": "widgets",
     "live_ledger": "widgets",
     "show_dashboard": "widgets",

@@ -59,7 +59,8 @@ def test_the_commands_are_these() -> None:
     look = {"status", "ledger", "doctor"}
     stages = {"produce", "consume", "api", "export"}
     kafka = {"kafka", "broker", "topics"}
-    assert {command[0] for command in COMMANDS} == whole_lab | look | stages | kafka
+    prove = {"check"}
+    assert {command[0] for command in COMMANDS} == whole_lab | look | stages | kafka | prove
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -1,0 +1,214 @@
+"""What the checker says: a verdict, a line for each partition, and counter-examples."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+KINDS = {
+    "lost": "acknowledged and not in the topic, or in the topic and not in the CSV",
+    "doubled": "one record twice",
+    "reordered": "not in the order it was sent or stored in",
+    "divergent": "not the content that was sent",
+    "phantom": "there, and it should not be",
+    "damaged": "a line of the CSV that is no whole, true row",
+    "dead letter": "set aside though good, or bad and not set aside",
+}
+"""The kinds of violation, and what each means."""
+
+Kind = Literal["lost", "doubled", "reordered", "divergent", "phantom", "damaged", "dead letter"]
+State = Literal["holds", "on the way", "broken"]
+SIGNS: dict[State, str] = {"holds": "✓", "on the way": "→", "broken": "≠"}
+
+
+class Violation(BaseModel):
+    """One counter-example, told so that a person can follow it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    partition: int
+    offset: int
+    what: str
+    reading_id: str = ""
+    journal: str = ""
+    row: str = ""
+    topic: str = ""
+    next: str = ""
+
+    def __str__(self) -> str:
+        of = f", reading {self.reading_id}" if self.reading_id else ""
+        place = (
+            f"partition {self.partition}, offset {self.offset}"
+            if self.offset >= 0
+            else (f"partition {self.partition}")
+        )
+        lines = [f"{self.kind}: {place}{of}: {self.what}"]
+        parts = {"journal": self.journal, "CSV": self.row, "topic": self.topic, "next": self.next}
+        lines += [f"  {name:<8} {text}" for name, text in parts.items() if text]
+        return "\n".join(lines)
+
+
+class PartitionVerdict(BaseModel):
+    """What was compared of one partition."""
+
+    model_config = ConfigDict(frozen=True)
+
+    partition: int
+    acked: int
+    """Acknowledged, by the journals; readings and bad records."""
+    records: int
+    """In the topic now."""
+    rows: int
+    markers: int
+    """Rows that stand for dead letters."""
+    behind: int
+    """In the topic when the check began, and not in the CSV yet."""
+    expired: int
+    """Offsets that retention has deleted."""
+    gap: int
+    """Acknowledged records that retention deleted before they were stored: no error, but told."""
+    violations: dict[Kind, int]
+
+
+class Verdict(BaseModel):
+    """Whether every record that the topic retains is in the CSV once, in order and unchanged.
+
+    Attributes
+    ----------
+    state : {"holds", "on the way", "broken"}
+        ``on the way``: no violation, but the CSV is not yet where the topic was.
+    unknown, unknown_in_topic : int
+        Records nobody had an answer for, and how many of those are in the topic after all.
+    unjournalled : int
+        Records in the topic that no journal knows: of other programs, or sent without one.
+    examples : tuple of Violation
+        One of each kind, and of each partition where it occurs.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    topic_name: str
+    topic_id: str
+    data_dir: str
+    seed: int | None = None
+    runs: int
+    acked: int
+    failed: int
+    unknown: int
+    unknown_in_topic: int
+    unjournalled: int
+    dead_letters: int
+    letters_again: int
+    torn_bytes: int
+    partitions: tuple[PartitionVerdict, ...]
+    examples: tuple[Violation, ...] = Field((), repr=False)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def violations(self) -> dict[str, int]:
+        """How many there are of each kind, of the kinds that there are."""
+        sums = {kind: sum(one.violations.get(kind, 0) for one in self.partitions) for kind in KINDS}  # type: ignore[call-overload]
+        return {kind: number for kind, number in sums.items() if number}
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def state(self) -> State:
+        """The verdict in a word or three."""
+        if self.violations:
+            return "broken"
+        return "on the way" if any(one.behind for one in self.partitions) else "holds"
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def holds(self) -> bool:
+        """Whether the promise is kept, and nothing is on its way."""
+        return self.state == "holds"
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def sentence(self) -> str:
+        """The verdict in a sentence."""
+        records = sum(one.records for one in self.partitions)
+        if self.state == "broken":
+            found = ", ".join(f"{number:,} {kind}" for kind, number in self.violations.items())
+            said = f"The promise is broken: {found}."
+        elif self.state == "on the way":
+            behind = sum(one.behind for one in self.partitions)
+            said = f"Nothing is wrong so far; {behind:,} records are not in the CSV yet."
+        else:
+            said = f"Each of the {records:,} records in the topic is in the CSV once and in order."
+        return " ".join([said, *self._asides()])
+
+    def _asides(self) -> list[str]:
+        """Say what is no violation and should be known."""
+        asides = []
+        if not self.runs:
+            asides.append("No producer of this lab kept a journal, so nobody says what was sent.")
+        if self.unknown:
+            found = f"of {self.unknown:,} without an answer {self.unknown_in_topic:,} are there"
+            asides.append(f"All acknowledged ones were looked for; {found}.")
+        if gap := sum(one.gap for one in self.partitions):
+            asides.append(f"Retention deleted {gap:,} records before they were stored.")
+        if self.seed is not None:
+            asides.append(f"Seed {self.seed}.")
+        return asides
+
+    def cells(self) -> list[list[str]]:
+        """Return the table of the partitions, its headings first."""
+        head = ["partition", "acked", "in topic", "rows", "dead letters", "behind", *KINDS]
+        rows = []
+        for one in self.partitions:
+            found = (one.violations.get(kind, 0) for kind in KINDS)  # type: ignore[call-overload]
+            sizes = (one.acked, one.records, one.rows, one.markers, one.behind)
+            rows.append([str(one.partition), *_counts(*sizes, *found)])
+        return [head, *rows]
+
+    def view(self) -> Group:
+        """Return the verdict as a terminal shows it."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        head, *body = self.cells()
+        table = Table(title=f"Check of {self.topic_name}")
+        for name in head:
+            table.add_column(name, justify="right")
+        for row in body:
+            table.add_row(*row)
+        style = "bold green" if self.holds else "bold red" if self.violations else "bold yellow"
+        stories = (Text(f"\n{one}", overflow="fold") for one in self.examples)
+        return Group(table, Text(f"{SIGNS[self.state]} {self.sentence}", style), *stories)
+
+    def __str__(self) -> str:
+        table = self.cells()
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = [
+            "  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+            for row in table
+        ]
+        verdict = f"{SIGNS[self.state]} {self.sentence}"
+        stories = map(str, self.examples)
+        return "\n".join([f"Check of {self.topic_name}", *lines, verdict, *stories])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, *body = [[html.escape(cell) for cell in row] for row in self.cells()]
+        headings = "".join(f"<th>{cell}</th>" for cell in head)
+        rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
+        stories = "".join(f"<pre>{html.escape(str(one))}</pre>" for one in self.examples)
+        return (
+            f"<table><caption>Check of {html.escape(self.topic_name)}</caption>"
+            f"<thead><tr>{headings}</tr></thead><tbody>{rows}</tbody></table>"
+            f"<p>{SIGNS[self.state]} {html.escape(self.sentence)}</p>{stories}"
+        )
+
+
+def _counts(*numbers: int) -> list[str]:
+    return [f"{number:,}" for number in numbers]
