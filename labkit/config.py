@@ -23,6 +23,15 @@ STATE_FOLDER = ".labkit"
 _PASSWORD_LINE = re.compile(r"^\s*(export\s+)?LABKIT_SASL_PLAIN_PASSWORD\s*=", re.M | re.I)
 
 
+class _Unprinted(str):
+    """A password as a client takes it: kafka-python logs all its settings, at level DEBUG."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'**********'"
+
+
 class LabConfig(BaseSettings):
     """Every setting of the lab, with its default.
 
@@ -45,6 +54,9 @@ class LabConfig(BaseSettings):
     sasl_plain_username: str | None = None
     sasl_plain_password: SecretStr | None = None
     ssl_cafile: Path | None = None
+    proxy_url: str | None = Field(
+        None, description="Clients go through this proxy; `labkit proxy` prints its address."
+    )
 
     topic: str = "co2-emissions"
     num_partitions: int = 3
@@ -79,7 +91,7 @@ class LabConfig(BaseSettings):
         return (self.lab_dir / Path(data_dir or self.data_dir).expanduser()).resolve()
 
     def client_settings(self) -> dict[str, Any]:
-        """Return the security settings that every kafka-python client takes.
+        """Return the security and network settings that every kafka-python client takes.
 
         The password leaves its ``SecretStr`` only here, on its way into the client.
         """
@@ -88,8 +100,9 @@ class LabConfig(BaseSettings):
             "security_protocol": self.security_protocol,
             "sasl_mechanism": self.sasl_mechanism,
             "sasl_plain_username": self.sasl_plain_username,
-            "sasl_plain_password": password.get_secret_value() if password else None,
+            "sasl_plain_password": _Unprinted(password.get_secret_value()) if password else None,
             "ssl_cafile": str(self.ssl_cafile) if self.ssl_cafile else None,
+            "proxy_url": self.proxy_url,
         }
         return {key: value for key, value in settings.items() if value is not None}
 

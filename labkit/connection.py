@@ -27,6 +27,9 @@ HANDSHAKE_TIMEOUT_MS = 3_000
 """How long a broker that accepts a connection may take to say a word; the client's own is 10 s."""
 START = "lab.start_broker()   or, in a terminal: labkit broker start"
 
+WIRE_LOGS = ("kafka.protocol.parser", "kafka.net.connection", "kafka.net.transport")
+"""Where the client writes each request, byte for byte, at level DEBUG: a login too."""
+
 # The client writes four lines for each failed attempt; what matters reaches the user as an error.
 _log = logging.getLogger("kafka")
 if _log.level == logging.NOTSET:  # somebody who wants to read them has set a level before
@@ -104,6 +107,10 @@ def silent_nodes() -> set[int]:
 def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
     servers = settings.pop("bootstrap_servers", None) or bootstrap_servers()
     probe(servers)
+    config = load_config()
+    if config.sasl_mechanism is not None:
+        for name in WIRE_LOGS:
+            logging.getLogger(name).setLevel(logging.INFO)
     try:
         return client(
             bootstrap_servers=servers.split(","),
@@ -114,13 +121,13 @@ def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
                 "kafka_client": partial(
                     KafkaNetClient, socket_connection_setup_timeout_ms=HANDSHAKE_TIMEOUT_MS
                 ),
-                **load_config().client_settings(),
+                **config.client_settings(),
                 **settings,
             },
         )
     except KafkaError as error:
         msg = f"{servers} accepts connections, but does not answer as Kafka does: {error}"
-        if load_config().security_protocol != "PLAINTEXT":
+        if config.security_protocol != "PLAINTEXT":
             # A refused login looks like silence: kafka-python tries it again until its time is up.
             msg += ". It may refuse the login in LABKIT_SASL_* and LABKIT_SSL_*"
         raise BrokerUnavailable(msg, "labkit doctor") from error

@@ -29,6 +29,7 @@ def test_the_settings_never_show_it(password: None) -> None:
     shown = [repr(config), str(config), repr(config.model_dump()), config.model_dump_json()]
     assert CANARY not in "".join(shown)
     assert config.client_settings()["sasl_plain_password"] == CANARY
+    assert CANARY not in repr(config.client_settings())
 
 
 @pytest.mark.parametrize("name", ["LABKIT_SECURITY_PROTOCOL", "LABKIT_SASL_PLAIN_PASSWORD"])
