@@ -13,11 +13,13 @@ import psutil
 
 from labkit.broker import find_broker
 from labkit.config import load_config
-from labkit.errors import WorkerFailed
+from labkit.errors import LabError, WorkerFailed
+from labkit.faults import mend
+from labkit.plain import is_labkit
 from labkit.state import ask_to_stop, read_json, read_run_files
 from labkit.tail import partitions
 
-STOP_ORDER = ("up", "producer", "consumer", "api")
+STOP_ORDER = ("up", "producer", "consumer", "api", "proxy")
 """What fills the topic ends first, so that what empties it can finish. `up` stops its own."""
 PATIENCE_S = {"up": 90.0, "lab": 0.0}
 DEFAULT_PATIENCE_S = 20.0
@@ -47,6 +49,7 @@ def stop_lab(say: Say) -> list[str]:
             raise WorkerFailed(msg, "lab.stop_all() in its notebook, or restart that kernel")
         stopped.append(run["name"])
 
+    _mend(say)
     for kind in STOP_ORDER:
         for run in read_run_files(kind):
             stop(run, PATIENCE_S.get(kind, DEFAULT_PATIENCE_S))
@@ -63,6 +66,15 @@ def stop_lab(say: Say) -> list[str]:
     return stopped
 
 
+def _mend(say: Say) -> None:
+    """Undo what is broken on purpose: who is frozen could not hear that it should stop."""
+    try:
+        for one in mend(revive=False):
+            say(f"{'mended':<9} {one}")
+    except LabError as error:
+        say(f"not everything could be mended: {error.what}")
+
+
 def _own_ancestors() -> set[int]:
     return {process.pid for process in psutil.Process().parents()}
 
@@ -73,7 +85,7 @@ def _stop(run: dict[str, Any], patience_s: float) -> bool:
     try:
         if _ended(run, patience_s):
             return True
-        if not _is_labkit(run["pid"]):
+        if not is_labkit(run["pid"]):
             return False  # a notebook that is too busy to listen
         for insist in (psutil.Process.terminate, psutil.Process.kill):
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -98,16 +110,6 @@ def _ended(run: dict[str, Any], patience_s: float) -> bool:
     return True
 
 
-def _is_labkit(pid: int) -> bool:
-    """Tell whether a process runs a labkit command, and not a notebook or a program around it."""
-    try:
-        words = psutil.Process(pid).cmdline()
-    except psutil.Error:
-        return False
-    program = [Path(word).stem.removesuffix("-script") for word in words[:2]]
-    return "labkit" in program or words[1:3] == ["-m", "labkit"]
-
-
 def what_reset_deletes() -> list[Path]:
     """Return the folders that hold what the lab has made: its cluster, its logs, its CSV.
 
@@ -115,7 +117,7 @@ def what_reset_deletes() -> list[Path]:
     sidecar. Settings (``.env``), notebooks and the cache of Kafka's jars stay.
     """
     config = load_config()
-    own = (config.state_dir / name for name in ("cluster", "tally", "logs", "run"))
+    own = (config.state_dir / name for name in ("cluster", "tally", "logs", "run", "faults"))
     data = config.data_path()
     topics = (folder for folder in data.glob("*") if _is_ours(folder))
     return [folder for folder in (*own, *topics) if folder.is_dir()]

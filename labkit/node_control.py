@@ -47,6 +47,13 @@ def thaw(folder: Path, node_id: int) -> None:
     _wait_until(folder, node_id, "running")
 
 
+def stop(folder: Path, node_id: int) -> None:
+    """Stop a node in good order: it hands over its leaderships, and closes its logs."""
+    with cluster_lock(folder):
+        cluster = _known(folder)
+        launch.stop_nodes(cluster, [_living(folder, node_id)])
+
+
 def restart(folder: Path, node_id: int) -> None:
     """Stop a node as one does, if it lives, and start it again on its port.
 

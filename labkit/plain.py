@@ -40,6 +40,16 @@ def is_suspended(pid: int) -> bool:
         return False
 
 
+def is_labkit(pid: int) -> bool:
+    """Tell whether a process runs a labkit command, and not a notebook or a program around it."""
+    try:
+        words = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+    program = [Path(word).stem.removesuffix("-script") for word in words[:2]]
+    return "labkit" in program or words[1:3] == ["-m", "labkit"]
+
+
 def write_json(path: Path, content: Any) -> None:
     """Replace a JSON file in one step, so that a reader sees the old one or the new one."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")

@@ -10,6 +10,7 @@ from labkit.cluster import read_cluster
 from labkit.config import load_config
 from labkit.connection import bootstrap_servers
 from labkit.errors import BrokerUnavailable
+from labkit.fault_state import active_faults
 from labkit.progress import read_progress
 from labkit.scales import get_json
 from labkit.state import read_run_files
@@ -37,8 +38,9 @@ def lab_status() -> dict[str, Any]:
     dict
         ``lab_dir``, ``state_dir``; ``bootstrap_servers`` (None while no broker answers);
         ``problem`` (what could not be asked, and why, or None); ``brokers`` (each with its
-        ``state``: running, frozen or dead), ``topics``, ``groups``, ``workers``, ``partitions``
-        (lists of dicts); ``api`` (the page's address, or None).
+        ``state``: running, frozen or dead), ``faults`` (what is broken on purpose), ``topics``,
+        ``groups``, ``workers``, ``partitions`` (lists of dicts); ``api`` (the page's address, or
+        None).
     """
     config = load_config()
     status: dict[str, Any] = {
@@ -47,6 +49,7 @@ def lab_status() -> dict[str, Any]:
         "bootstrap_servers": None,
         "problem": None,
         "brokers": _own_brokers(),
+        "faults": [one.model_dump() | {"in_words": one.in_words} for one in active_faults()],
         "topics": [],
         "groups": [],
         "workers": [_without_token(run) for run in read_run_files() if run["kind"] != "broker"],
@@ -182,6 +185,11 @@ def status_view(status: dict[str, Any]) -> RenderableType:
                 str(node["node_id"]), node["address"], str(node["pid"] or ""), node["state"]
             )
         parts += ["", nodes]
+    if status["faults"]:
+        faults = table("broken on purpose")
+        for fault in status["faults"]:
+            faults.add_row(escape(fault["in_words"]))
+        parts += ["", faults]
     if status["topics"]:
         topics = table("topic", "partitions", "records")
         for topic in status["topics"]:

@@ -13,7 +13,18 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli import broker, help_text, lab, observe, prove, stages, terminal, tools, topics
+from labkit.cli import (
+    broker,
+    faults,
+    help_text,
+    lab,
+    observe,
+    prove,
+    stages,
+    terminal,
+    tools,
+    topics,
+)
 
 app = typer.Typer(
     name="labkit",
@@ -50,7 +61,7 @@ def labkit(
     terminal.show_tracebacks(debug)
 
 
-for commands in (lab, observe, stages, broker, topics, tools, prove):
+for commands in (lab, observe, stages, faults, broker, topics, tools, prove):
     commands.add_to(app)
 help_text.from_docstrings(app)
 

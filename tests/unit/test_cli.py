@@ -60,7 +60,9 @@ def test_the_commands_are_these() -> None:
     stages = {"produce", "consume", "api", "export"}
     kafka = {"kafka", "broker", "topics"}
     prove = {"check"}
-    assert {command[0] for command in COMMANDS} == whole_lab | look | stages | kafka | prove
+    break_it = {"break", "mend", "proxy"}
+    known = whole_lab | look | stages | kafka | prove | break_it
+    assert {command[0] for command in COMMANDS} == known
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -21,7 +21,7 @@ HOMES = {
     "kafka": {
         *("connection", "broker", "topics", "topic_changes", "topic_state", "producer", "outbox"),
         *("consumer", "consumer_loop", "consumer_report", "assignment", "dead_letters", "scales"),
-        *("record_store", "watchdog", "topic_reader"),
+        *("record_store", "watchdog", "topic_reader", "topic_faults", "traffic_faults"),
     },
     "pandas": {"columns", "snapshot", "table", "export"},
     "flask": {"api", "api_data", "api_pages", "api_problems", "api_routes", "api_server"},
