@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from kafka.structs import MemberState
 
 from labkit.assignment import OPENING, Assignment
 from labkit.dead_letters import DeadLetter
+from labkit.latency import Followed, newest_followed
 from labkit.progress import LastDeadLetter, PartitionStatus
 from labkit.state import RunFile
 
@@ -30,6 +32,7 @@ class _Newest:
 
     timestamp_ms: int | None = None
     dead_letter: LastDeadLetter | None = None
+    followed: Followed | None = None
 
 
 class ConsumerReport:
@@ -63,9 +66,11 @@ class ConsumerReport:
         next_offset: int,
         records: Sequence[Any],
         letters: Sequence[DeadLetter],
+        polled_at: datetime,
     ) -> None:
         """Remember the newest record and dead letter that lie before ``next_offset``."""
         newest = self._newest[partition]
+        newest.followed = newest_followed(records, next_offset, polled_at) or newest.followed
         for record in reversed(records):
             if record.offset < next_offset:
                 newest.timestamp_ms = record.timestamp
@@ -77,8 +82,11 @@ class ConsumerReport:
                 )
                 break
 
-    def update(self) -> None:
-        """Say what is new: the process at once, the partitions about once a second."""
+    def update(self, problem: str = "") -> None:
+        """Say what is new: the process at once, the partitions about once a second.
+
+        ``problem`` keeps all of them from going on.
+        """
         state = self._consumer.group_metadata().state
         self.joined = state == MemberState.STABLE
         if self.joined or self._about["partitions"] is not None:
@@ -88,15 +96,17 @@ class ConsumerReport:
                 for one, wait in self._assignment.waiting.items()
                 if wait.reason != OPENING
             }
+            if problem:
+                waiting = {str(number): problem for number in mine}
             about = {"partitions": mine, "waiting": waiting}
             if about != self._about:
                 self._about = about
                 self._run_file.update(**about)
         if time.monotonic() >= self._next_at:
-            self.write_status("running")
+            self.write_status("paused" if problem else "running", problem or None)
 
     def write_status(
-        self, state: Literal["running", "stopped", "failed"], reason: str | None = None
+        self, state: Literal["running", "paused", "stopped", "failed"], reason: str | None = None
     ) -> None:
         """Write the status file of each partition whose CSV is ours."""
         self._next_at = time.monotonic() + STATUS_INTERVAL_S
@@ -146,6 +156,7 @@ class ConsumerReport:
             dead_letters=csv.dead_letters,
             grams=csv.grams,
             last_dead_letter=newest.dead_letter,
+            followed=newest.followed,
         )
 
     def _end_offset(self, partition: TopicPartition) -> int | None:

@@ -18,6 +18,7 @@ from kafka.partitioner.default import murmur2
 
 from labkit.errors import TopicNotFound
 from labkit.journal import Journal
+from labkit.latency import Marker
 from labkit.pace import Item
 from labkit.readings import Reading, grams
 from labkit.tally import Counts
@@ -82,6 +83,7 @@ class Outbox:
     ) -> None:
         self.counts = Counts()
         self.last_error = ""
+        self.marker = Marker()
         self._client = client
         self._topic = topic
         self._stamp_now = stamp_now
@@ -141,6 +143,7 @@ class Outbox:
                 key=record.key,
                 partition=record.partition,
                 timestamp_ms=record.timestamp_ms,
+                headers=[] if record.co2_g == BAD else self.marker.headers(record.number),
             )
         except kafka_errors.KafkaTimeoutError as error:
             self._count_lost(record, error, certain=True)
@@ -189,6 +192,7 @@ class Outbox:
             return
         if self._journal is not None:
             self._journal.acked(record.number, record.partition, future.value.offset)
+        self.marker.settle(record.number, record.partition, future.value.offset)
         if record.co2_g == BAD:
             self.counts.bad_acked += 1
         else:

@@ -92,7 +92,8 @@ def produce(
 
     def account(state: str) -> None:
         tally.write(outbox.counts, state)
-        run_file.update(emitted=outbox.counts.emitted, acked=outbox.counts.acked)
+        counts, marked = outbox.counts, outbox.marker.to_json()
+        run_file.update(emitted=counts.emitted, acked=counts.acked, marked=marked)
         if report is not None:
             report(outbox)
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from labkit.latency import Followed
 from labkit.segments import topic_dir
 from labkit.state import read_run_files, write_json
 
@@ -60,6 +61,9 @@ class PartitionStatus(BaseModel):
     dead_letters: int = 0
     grams: int = 0
     last_dead_letter: LastDeadLetter | None = None
+    followed: Followed | None = Field(
+        None, description="The newest record that its producer had marked, and when it was stored."
+    )
 
     @property
     def troubles(self) -> list[str]:

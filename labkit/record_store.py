@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from kafka import TopicPartition
@@ -43,10 +44,12 @@ class RecordStore:
     ) -> None:
         self._assignment, self._dead_letters = assignment, dead_letters
         self._report, self._counts = report, counts
+        self._polled_at = datetime.now(UTC)
 
     def store(self, batches: Batches) -> None:
         """Judge all records, deliver the dead letters, then write what can be written."""
         letters = []
+        self._polled_at = datetime.now(UTC)
         for partition, records in batches.items():
             csv = self._assignment.logs[partition]
             for record in records:
@@ -87,7 +90,7 @@ class RecordStore:
         counts.dead_letters += csv.dead_letters - before[1]
         counts.grams += csv.grams - before[2]
         self._dead_letters.forget_below(partition.partition, csv.next_offset or 0)
-        self._report.note(partition, csv.next_offset or 0, records, letters)
+        self._report.note(partition, csv.next_offset or 0, records, letters, self._polled_at)
         if full is not None:
             self.hold(partition, full)
             self._assignment.let_go(partition)  # the next try opens it anew, and recovers it

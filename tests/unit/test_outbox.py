@@ -4,7 +4,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka import TopicPartition
 from kafka import errors as kafka_errors
@@ -35,7 +35,7 @@ class Client:
     def partitions_for(self, _topic: str) -> set[int]:
         return set(range(self.partitions))
 
-    def send(self, topic, value, key, partition, timestamp_ms):
+    def send(self, topic, value, key, partition, timestamp_ms, headers):
         batch = FutureProduceResult(TopicPartition(topic, partition))
         future = FutureRecordMetadata(batch, 0, timestamp_ms, None, 0, 0, 0)
         self.sent.append(SimpleNamespace(**locals()))
@@ -49,6 +49,7 @@ class Client:
             batch.failure(error)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(sorted(OUTCOMES)), max_size=30), st.randoms(use_true_random=False))
 def test_every_record_is_counted_once_whatever_the_order_of_answers(outcomes, rng):
     client, fleet = Client(), Fleet(size=3)

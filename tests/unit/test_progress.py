@@ -77,6 +77,7 @@ def test_the_file_holds_the_fields_that_the_api_passes_on(tmp_path: Path) -> Non
         "dead_letters": 0,
         "grams": 12,
         "last_dead_letter": last,
+        "followed": None,
     }
 
 
