@@ -19,7 +19,8 @@ from labkit.errors import BrokerUnavailable, TopicNotFound
 from labkit.ledger_model import Ledger, Stage
 from labkit.ledger_verdict import Circumstances, judge
 from labkit.progress import read_progress
-from labkit.scales import CsvScale, TopicScale, csv_topic_id, weigh_served
+from labkit.scales import CsvScale, TopicScale, weigh_served
+from labkit.sidecar import csv_topic_id
 from labkit.state import read_run_files
 from labkit.tally import Counts, read_tally, wait_for_tallies
 

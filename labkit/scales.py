@@ -18,7 +18,7 @@ from labkit.ledger_model import PartitionPlace, Stage
 from labkit.readings import Reading, grams
 from labkit.rows import row_grams
 from labkit.segments import topic_dir
-from labkit.state import read_json, read_run_files
+from labkit.state import read_run_files
 from labkit.tail import LogTail, partitions
 from labkit.topics import describe_topic
 
@@ -184,13 +184,6 @@ class CsvScale:
             )
             for partition, end in sorted(end_offsets.items())
         )
-
-
-def csv_topic_id(data_dir: Path, topic: str) -> str | None:
-    """Return the id of the topic that a CSV was written from, or None where there is no CSV."""
-    folder = topic_dir(data_dir, topic)
-    contents = (read_json(folder / f"{partition}.json") for partition in partitions(folder))
-    return next((content["topic_id"] for content in contents if content), None)
 
 
 def find_api(data_dir: Path, topic: str) -> str | None:

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from labkit.errors import SinkForeign, SinkLocked
 from labkit.recovery import Extent, damaged
+from labkit.segments import topic_dir
 from labkit.state import read_json, write_json
 
 FORMAT = 1
@@ -113,3 +114,10 @@ class Sidecar:
             "(A topic that is deleted and made anew has another topic_id.) Set the folder aside"
         )
         return SinkForeign(msg, f'mv "{folder}" "{folder}.old"')
+
+
+def csv_topic_id(data_dir: Path, topic: str) -> str | None:
+    """Return the id of the topic that a CSV was written from, or None where there is no CSV."""
+    paths = sorted(topic_dir(data_dir, topic).glob("*.json"))
+    contents = (read_json(path) for path in paths if path.stem.isdecimal())
+    return next((str(content["topic_id"]) for content in contents if content), None)

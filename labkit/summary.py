@@ -17,10 +17,14 @@ from labkit.snapshot import Filters, Snapshot, Totals
 
 LARGE_EMITTER_T_PER_YEAR = 25_000.0
 HOURS_PER_YEAR = 8760
+TOP = 10
 
 
 def summary(
-    snapshot: Snapshot, window_s: int | None = None, filters: Filters | None = None
+    snapshot: Snapshot,
+    window_s: int | None = None,
+    filters: Filters | None = None,
+    top: int = TOP,
 ) -> dict[str, Any]:
     """Return totals, rates and shares of all readings, or of those in a window.
 
@@ -29,6 +33,8 @@ def summary(
     window_s : int, optional
         Only the readings of this many seconds up to the newest one. Without it all readings count,
         from running totals: the answer costs the same for a thousand rows and for ten million.
+    top : int
+        How many facilities to name, the largest first.
 
     Returns
     -------
@@ -45,7 +51,8 @@ def summary(
         totals = Totals()
         totals.add(snapshot.since(newest_ms - window_s * 1000, filters), len(snapshot.sources))
     facilities = Groups.of(snapshot.sources, "facility")
-    rates = _rates(facilities, totals, chosen)
+    per_source = _rates(facilities, totals, chosen)
+    rates = facilities.sum(per_source)
     grams = np.where(chosen, totals.grams, 0)
     co2_g, mwh = int(grams.sum()), float(totals.mwh[chosen].sum())
     last_ms = int(totals.last_ms[chosen].max(initial=0))
@@ -60,9 +67,11 @@ def summary(
         "newest_recorded_at": _iso(last_ms or None),
         "top_facility": _top(facilities, rates),
         "over_25kt_per_year": int((rates * HOURS_PER_YEAR > LARGE_EMITTER_T_PER_YEAR).sum()),
-        "by_sector": _shares(snapshot, "sector", grams, chosen),
-        "by_country": _shares(snapshot, "country", grams, chosen),
-        "by_fuel": _shares(snapshot, "fuel", grams, chosen),
+        "facilities": len(np.unique(facilities.of_source[totals.records * chosen > 0])),
+        "by_sector": _shares(snapshot, "sector", grams, per_source, chosen),
+        "by_country": _shares(snapshot, "country", grams, per_source, chosen),
+        "by_fuel": _shares(snapshot, "fuel", grams, per_source, chosen),
+        "by_facility": _shares(snapshot, "facility", grams, per_source, chosen)[:top],
     }
 
 
@@ -90,9 +99,12 @@ def facilities(snapshot: Snapshot, filters: Filters | None = None) -> list[dict[
 
 
 def _rates(facilities: Groups, totals: Totals, chosen: Array) -> Array:
-    """Return each facility's mean rate in tonnes per hour; 0 where it has no reading."""
-    grams = facilities.sum(np.where(chosen, totals.grams, 0))
-    covered_s = facilities.sum(np.where(chosen, totals.covered_s, 0))
+    """Return what each source adds to the mean rate of its facility, in tonnes per hour.
+
+    The seconds are the facility's: with two fuels in turns it does not emit twice as much.
+    """
+    grams = np.where(chosen, totals.grams, 0)
+    covered_s = facilities.sum(np.where(chosen, totals.covered_s, 0))[facilities.of_source]
     g_per_s = np.divide(grams, covered_s, out=np.zeros(len(grams)), where=covered_s > 0)
     rates: Array = g_per_s * 0.0036
     return rates
@@ -109,10 +121,12 @@ def _top(facilities: Groups, rates: Array) -> dict[str, Any] | None:
     }
 
 
-def _shares(snapshot: Snapshot, by: By, grams: Array, chosen: Array) -> list[dict[str, Any]]:
-    """Return what each group emitted and its share of all, the largest first."""
+def _shares(
+    snapshot: Snapshot, by: By, grams: Array, per_source: Array, chosen: Array
+) -> list[dict[str, Any]]:
+    """Return what each group emitted, its share of all and its rate, the largest first."""
     groups = Groups.of(snapshot.sources, by)
-    sums = groups.sum(grams)
+    sums, rates = groups.sum(grams), groups.sum(per_source)
     total = sums.sum()
     present = np.unique(groups.of_source[chosen])
     return [
@@ -121,6 +135,7 @@ def _shares(snapshot: Snapshot, by: By, grams: Array, chosen: Array) -> list[dic
             "label": groups.labels[group],
             "co2_kg": int(sums[group]) / 1000,
             "share": round(float(sums[group] / total), 6) if total > 0 else 0.0,
+            "rate_t_per_h": round(float(rates[group]), 3),
         }
         for group in present[np.argsort(-sums[present], kind="stable")].tolist()
     ]

@@ -78,12 +78,52 @@ def read_tally(topic_id: str) -> Counts:
 
     A run that was killed has written its last second or less too little.
     """
-    total = Counts()
-    for path in _folder(topic_id).glob("*.json"):
-        record = read_json(path)
-        if record is not None:
-            total += Counts(**{field.name: record[field.name] for field in fields(Counts)})
-    return total
+    return TallyReader().read(topic_id)
+
+
+class TallyReader:
+    """Reads tallies again and again, and of each only what has changed.
+
+    Attributes
+    ----------
+    written_at : float
+        When the newest one was written, in seconds since 1970.
+    running : set of int
+        The processes of the runs that have not said that they ended: at work, or killed.
+    """
+
+    def __init__(self) -> None:
+        self.written_at = 0.0
+        self.running: set[int] = set()
+        self._known: dict[Path, tuple[float, Counts, int | None]] = {}
+
+    def read(self, topic_id: str) -> Counts:
+        """Add up what all runs into a topic sent; see `read_tally`."""
+        known, self._known = self._known, {}
+        for path in _folder(topic_id).glob("*.json"):
+            written_at = _written_at(path)
+            if path not in known or known[path][0] != written_at:
+                record = read_json(path)
+                if written_at is None or record is None:
+                    continue
+                counts = {field.name: record[field.name] for field in fields(Counts)}
+                pid = record["pid"] if record["state"] == "running" else None
+                known[path] = written_at, Counts(**counts), pid
+            self._known[path] = known[path]
+        runs = self._known.values()
+        self.written_at = max((written_at for written_at, _, _ in runs), default=0.0)
+        self.running = {pid for _, _, pid in runs if pid is not None}
+        return sum((counts for _, counts, _ in runs), start=Counts())
+
+
+def newest_topic_id(topic: str) -> str | None:
+    """Return the id of the topic of this name that was produced to last."""
+    found = [
+        (_written_at(path) or 0.0, record["topic_id"])
+        for path in _folder("").glob("*/*.json")
+        if (record := read_json(path)) is not None and record["topic"] == topic
+    ]
+    return max(found)[1] if found else None
 
 
 def wait_for_tallies(topic_id: str, pids: Collection[int], since: float, timeout_s: float) -> None:
@@ -112,10 +152,14 @@ def wait_for_tallies(topic_id: str, pids: Collection[int], since: float, timeout
 
 
 def _written_before(path: Path, moment: float) -> bool:
+    return (_written_at(path) or moment) < moment
+
+
+def _written_at(path: Path) -> float | None:
     try:
-        return path.stat().st_mtime < moment
+        return path.stat().st_mtime
     except FileNotFoundError:  # replaced or removed this instant
-        return False
+        return None
 
 
 def _folder(topic_id: str) -> Path:
