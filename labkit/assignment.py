@@ -125,6 +125,11 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         if log is not None:
             log.close()
 
+    def open_anew(self, partition: TopicPartition) -> None:
+        """Close a partition's CSV and open it, which looks whether it is of this very topic."""
+        self.let_go(partition)
+        self.logs[partition] = self._open(partition, describe_topic(self._topic))
+
     def close(self) -> None:
         """Close every CSV."""
         for partition in list(self.logs):

@@ -31,6 +31,7 @@ from labkit.consumer_report import ConsumerReport
 from labkit.dead_letters import DeadLetterQueue
 from labkit.errors import ConsumerHung, SinkForeign
 from labkit.progress import say_failed
+from labkit.reachability import Reachability
 from labkit.record_store import Batches, Counts, RecordStore
 from labkit.topics import describe_topic
 from labkit.watchdog import Watchdog
@@ -79,6 +80,7 @@ class ConsumerLoop:
         self._commit_interval_s = config.commit_interval_s
         self._commit_at = 0.0
         self._committed: dict[TopicPartition, int] = {}
+        self._brokers = Reachability()
         self._consumer = connection.consumer(
             group_id=group_id,
             enable_auto_commit=False,
@@ -142,11 +144,14 @@ class ConsumerLoop:
         batches = self._poll()
         self._look_for_another_topic()
         if batches:
+            self._brokers.heard()
             self._store.store(batches)
+        else:
+            self._brokers.look()
         self._assignment.open_due(self._watchdog.beat)
         if time.monotonic() >= self._commit_at:
             self._commit()
-        self._report.update()
+        self._report.update(self._brokers.problem)
 
     def _poll(self) -> Batches:
         """Return what Kafka has; and do what each of its refusals asks for."""
@@ -159,6 +164,8 @@ class ConsumerLoop:
         except CorruptRecordError as error:
             raise ClientSpoilt(self._troubles_of(error)) from error
         except LogTruncationError as error:
+            for partition in error.divergent_offsets:
+                self._assignment.open_anew(partition)  # refuses if it is another topic
             numbers = ", ".join(str(one.partition) for one in error.divergent_offsets)
             msg = f"the brokers have lost records of partition {numbers} that the CSV holds"
             raise SinkForeign(msg, f'mv "{self._data_dir}" "{self._data_dir}.old"') from error
