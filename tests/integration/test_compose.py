@@ -110,6 +110,16 @@ def test_it_is_published_on_loopback_alone(cluster: Compose) -> None:
     assert bindings.split() == ["127.0.0.1"]
 
 
+def test_it_has_no_right_that_root_has(cluster: Compose) -> None:
+    assert cluster.inspect("{{.HostConfig.CapDrop}} {{.HostConfig.Privileged}}") == "[ALL] false"
+    assert cluster.inspect("{{.HostConfig.SecurityOpt}}") == "[no-new-privileges:true]"
+    status = cluster("exec", "-T", "kafka", "cat", "/proc/1/status")
+    rights = dict(line.split(":\t", 1) for line in status.splitlines())
+    assert rights["CapEff"].strip("0") == rights["CapPrm"].strip("0") == ""
+    assert rights["NoNewPrivs"] == "1"
+    assert "0" not in rights["Uid"].split()
+
+
 def test_a_misspelt_topic_is_not_created(cluster: Compose, topic_name: str) -> None:
     with consumer(auto_offset_reset="earliest") as client:
         client.subscribe([topic_name])
