@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from itertools import product
@@ -56,7 +57,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def paths_of_all_routes() -> list[str]:
     """Return one path for each rule of the app, and some that there are not."""
     rules = create_app(Path("nowhere"), TOPIC).url_map.iter_rules()
-    paths = [str(rule).replace("<path:name>", "index-1a2b.js") for rule in rules]
+    paths = [re.sub("<[^>]*>", "index-1a2b.js", str(rule)) for rule in rules]
     return [*paths, "/nothing", "/api/nothing", "/api/docs/css/swagger-ui.css", "/assets/none.js"]
 
 
@@ -81,10 +82,6 @@ def is_problem(answer: Answer) -> dict[str, object]:
     api_models.Problem.model_validate(shown)
     assert shown["status"] == answer.status
     return shown
-
-
-def test_there_are_as_many_routes_as_we_know_of() -> None:
-    assert len(paths_of_all_routes()) == 6 + 1 + 2 + 3 + 4  # API, description, page, docs, extra
 
 
 @pytest.mark.parametrize("path", paths_of_all_routes())
