@@ -23,7 +23,7 @@ from oracle import assert_agrees, read_csv, read_topic
 
 import labkit as lab
 from labkit.consumer import Consumer, consume, start_consumer
-from labkit.errors import SinkForeign, TopicNotFound, WorkerFailed
+from labkit.errors import TopicNotFound, WorkerFailed
 from labkit.fleet import Fleet
 from labkit.progress import PartitionStatus, read_progress
 from labkit.readings import Reading
@@ -270,74 +270,8 @@ def test_a_partition_whose_lock_is_held_waits_and_says_for_whom(
     assert_agrees(bootstrap_servers, topic, tmp_path)
 
 
-def test_a_topic_made_anew_is_not_written_into_the_old_csv(
-    bootstrap_servers: str, topic: str, tmp_path: Path
-) -> None:
-    send(bootstrap_servers, topic, readings(30))
-    with running(topic, "anew", tmp_path) as consumer:
-        wait_until(lambda: stored(tmp_path, topic) == 30, "30 rows")
-        before = {path: path.read_bytes() for path in (tmp_path / topic).glob("*.csv")}
-        lab.delete_topic(topic)
-        lab.ensure_topic(topic, num_partitions=3)
-        send(bootstrap_servers, topic, readings(100, seed=8))
-        wait_until(lambda: not consumer.is_running, "it refuses")
-        assert "made anew has another topic_id" in consumer.state
-        with pytest.raises(WorkerFailed, match="topic_id"):
-            consumer.stop()
-    with pytest.raises(SinkForeign, match="topic_id"):
-        drain(topic, tmp_path)
-
-    assert {path: path.read_bytes() for path in before} == before
-
-
-def test_what_retention_deleted_is_counted_as_a_gap(
-    bootstrap_servers: str, topic: str, tmp_path: Path
-) -> None:
-    send(bootstrap_servers, topic, readings(90))
-    drain(topic, tmp_path)
-    send(bootstrap_servers, topic, readings(90, seed=8))
-    records = read_topic(bootstrap_servers, topic)
-    kept = {number: group[-1].offset for number, group in records.items() if group}
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    admin.delete_records({TopicPartition(topic, number): end for number, end in kept.items()})
-    admin.close()
-    before = {number: len(read_csv(tmp_path / topic, number)) for number in kept}
-
-    counts = drain(topic, tmp_path)
-
-    assert counts.gap_records == sum(kept[number] - before[number] for number in kept)
-    assert counts.rows == len(kept)
-    for number, status in progress(tmp_path, topic).items():
-        assert status.start_offset == kept[number]
-        assert "deleted by the topic's retention" in (status.reason or "")
-
-
 def test_a_topic_that_is_not_there(bootstrap_servers: str, tmp_path: Path) -> None:
     with pytest.raises(TopicNotFound):
         drain("no-such-topic", tmp_path)
     with pytest.raises(WorkerFailed, match="no-such-topic"):
         start_consumer("no-such-topic", "g", tmp_path)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="Linux sets the limits of another process")
-def test_a_full_disk_pauses_and_loses_nothing(
-    bootstrap_servers: str, topic: str, tmp_path: Path
-) -> None:
-    with running(topic, "full", tmp_path) as consumer:
-        send(bootstrap_servers, topic, readings(50))
-        wait_until(lambda: stored(tmp_path, topic) == 50, "50 rows")
-        child = psutil.Process(consumer.pid)
-        largest = max(path.stat().st_size for path in (tmp_path / topic).glob("*.csv"))
-        child.rlimit(psutil.RLIMIT_FSIZE, (largest + 2_000, psutil.RLIM_INFINITY))
-        send(bootstrap_servers, topic, readings(500, seed=8))
-
-        def says_why() -> bool:
-            found = read_progress(tmp_path, topic)
-            return any(s.state == "paused" and "takes no more" in (s.reason or "") for s in found)
-
-        wait_until(says_why, "a paused partition says why")
-        child.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
-        wait_until(lambda: stored(tmp_path, topic) == 550, "all of it, once there is room")
-        consumer.stop()
-
-    assert_agrees(bootstrap_servers, topic, tmp_path)

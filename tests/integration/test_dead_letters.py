@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer
-from oracle import assert_agrees, read_csv, read_topic
+from oracle import assert_agrees, read_topic
 
-import labkit as lab
 from labkit.consumer import Counts, consume
 from labkit.fleet import BAD_RECORDS, Fleet
-from labkit.progress import PartitionStatus, read_progress
+from labkit.progress import read_progress
 from labkit.readings import Reading
 
 ERRORS = "__connect.errors."
@@ -159,56 +158,6 @@ def test_a_compressed_giant_is_cut_to_what_the_queue_takes(
     assert giant.startswith(letter.value)
     assert kept > 1_000_000
     assert dict(letter.headers)["labkit.value.kept"] == f"{kept} of 5000000 bytes".encode()
-
-
-def paused(data_dir: Path, topic: str) -> list[PartitionStatus]:
-    return [status for status in read_progress(data_dir, topic) if status.state == "paused"]
-
-
-def test_nothing_is_skipped_while_the_queue_is_unreachable(
-    bootstrap_servers: str, topic: str, tmp_path: Path
-) -> None:
-    queue = f"{topic}.dlq"
-    lab.ensure_topic(queue, num_partitions=1, config={"max.message.bytes": 60})  # takes nothing
-    with sender(bootstrap_servers, topic) as out:
-        for number in range(20):
-            value = b"bad" if number in (5, 12) else good(number).to_json()
-            out.send("bad" if value == b"bad" else "fine", value, key=b"one partition")
-    bad = [offset for (_, offset), name in out.places.items() if name == "bad"]
-    ((partition, _), *_) = out.places
-    stop, failures = threading.Event(), []
-
-    def run() -> None:
-        try:
-            consume(topic, "unreachable", tmp_path, stop)
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        deadline = time.monotonic() + PATIENCE_S
-        while not paused(tmp_path, topic):
-            assert time.monotonic() < deadline, (failures, read_progress(tmp_path, topic))
-            time.sleep(0.05)
-        (status,) = paused(tmp_path, topic)
-        assert status.position == bad[0], "up to the bad record all is stored, and nothing behind"
-        assert queue in (status.reason or "")
-        assert len(read_csv(tmp_path / topic, partition)) == bad[0]
-        lab.alter_topic(queue, config={"max.message.bytes": 2_000_000})
-        while sum(one.rows for one in read_progress(tmp_path, topic)) < 18:
-            assert time.monotonic() < deadline, (failures, read_progress(tmp_path, topic))
-            time.sleep(0.05)
-    finally:
-        stop.set()
-        thread.join(PATIENCE_S)
-
-    assert not failures
-    assert_agrees(bootstrap_servers, topic, tmp_path, bad=2)
-    letters = dead_letters(bootstrap_servers, topic)
-    assert {place: len(found) for place, found in letters.items()} == {
-        (partition, offset): 1 for offset in bad
-    }
 
 
 @pytest.mark.quick

@@ -148,7 +148,7 @@ class SlowStore(consumer_loop.RecordStore):
     def store(self, batches):
         if brake.exists():
             brake.rename(brake.with_suffix(".used"))
-            time.sleep(9)
+            time.sleep(15)
         super().store(batches)
 consumer_loop.RecordStore = SlowStore
 stop = threading.Event()

@@ -111,7 +111,7 @@ def test_nothing_is_in_the_file_before_flush_and_nothing_after_close(tmp_path: P
 
 
 @pytest.mark.parametrize("ending", [kill, CsvLog.close])
-def test_a_cut_at_every_byte_of_the_last_three_rows(tmp_path: Path, ending: Any) -> None:
+def test_row_02_a_cut_at_every_byte_of_the_last_three_rows(tmp_path: Path, ending: Any) -> None:
     log = open_log(tmp_path)
     feed(log, range(0, 14))
     ending(log)
@@ -131,7 +131,7 @@ def test_a_cut_at_every_byte_of_the_last_three_rows(tmp_path: Path, ending: Any)
         assert path.read_bytes() == whole, f"cut at byte {end}"
 
 
-def test_a_cut_in_the_header(tmp_path: Path) -> None:
+def test_row_02_a_cut_in_the_header(tmp_path: Path) -> None:
     for end in range(len(HEADER) + 1):
         with open_log(tmp_path) as log:
             csv_of(tmp_path).write_bytes(HEADER[:end])
@@ -155,7 +155,7 @@ TAILS = {
 
 @pytest.mark.parametrize("ending", [kill, CsvLog.close])
 @pytest.mark.parametrize("tail", TAILS)
-def test_a_torn_tail_is_cut_off(tmp_path: Path, tail: str, ending: Any) -> None:
+def test_row_03_a_torn_tail_is_cut_off(tmp_path: Path, tail: str, ending: Any) -> None:
     log = open_log(tmp_path)
     feed(log, range(0, 14))
     ending(log)
@@ -169,7 +169,9 @@ def test_a_torn_tail_is_cut_off(tmp_path: Path, tail: str, ending: Any) -> None:
 
 
 @pytest.mark.parametrize("ending", [kill, CsvLog.close])
-def test_damage_before_the_tail_is_refused_by_row_number(tmp_path: Path, ending: Any) -> None:
+def test_row_03_damage_before_the_tail_is_refused_by_row_number(
+    tmp_path: Path, ending: Any
+) -> None:
     log = open_log(tmp_path)
     feed(log, range(0, 14))
     ending(log)
@@ -191,7 +193,7 @@ def test_damage_before_the_tail_is_refused_by_row_number(tmp_path: Path, ending:
         assert log.next_offset == 14
 
 
-def test_a_flip_in_the_last_row_is_a_torn_tail(tmp_path: Path) -> None:
+def test_row_03_a_flip_in_the_last_row_is_a_torn_tail(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     feed(log, range(0, 5))
     log.close()
@@ -438,6 +440,21 @@ def test_offsets_only_go_up(tmp_path: Path) -> None:
     assert [row.offset for row in stored(tmp_path)] == [0, 1, 2, 5]
 
 
+def test_a_gap_is_kept_and_counted_once(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        feed(log, range(0, 3))
+        log.note_gap(10)
+        log.note_gap(10)  # met again, after a crash before the next row
+        assert log.gap_records == 7
+        log.note_gap(12)  # and retention has gone on meanwhile
+        assert log.gap_records == 9
+        feed(log, range(12, 14))
+        log.note_gap(20)
+        kill(log)
+    with open_log(tmp_path) as log:
+        assert (log.next_offset, log.gap_records) == (14, 15)
+
+
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
@@ -466,7 +483,7 @@ log.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX's limit on the size of a file")
-def test_a_full_disk_leaves_whole_rows(tmp_path: Path) -> None:
+def test_row_10_a_full_disk_leaves_whole_rows(tmp_path: Path) -> None:
     script = [sys.executable, "-c", FULL_DISK, str(tmp_path), str(Path(__file__).parent)]
     subprocess.run(script, check=True, timeout=60)
 
@@ -474,7 +491,7 @@ def test_a_full_disk_leaves_whole_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
-def test_a_file_that_cannot_even_be_cut_is_let_go(tmp_path: Path) -> None:
+def test_row_10_a_file_that_cannot_even_be_cut_is_let_go(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     feed(log, range(0, 3))
     log._file.close()
