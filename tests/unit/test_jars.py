@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import jars
+from labkit import jars, kafka_tools
 from labkit.errors import JarRefused, LabError
 from labkit.jars import KAFKA_VERSION, Jar, class_path, java_executable, locked_jars
 
@@ -71,6 +71,59 @@ def test_a_cut_jar_is_refused_by_name(one_jar: tuple[Jar, Path]) -> None:
     jar, path = one_jar
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(JarRefused, match=rf"thing-1\.0\.jar.*{jar.size - 1:,} bytes"):
+        jars.kafka_jars()
+
+
+@pytest.fixture
+def whole_cache(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Lock a handful of jars of our own making, of both groups, and lay them into a cache."""
+    monkeypatch.setenv("LABKIT_CACHE_DIR", str(lab_dir / "cache"))
+    folder = jars.jar_dir()
+    folder.mkdir(parents=True)
+    locked = []
+    for place, group in enumerate(("broker", "connect", "broker", "connect", "broker")):
+        content = b"PK\x03\x04" + bytes([place]) * 2000
+        digest = hashlib.sha256(content).hexdigest()
+        jar = Jar(group, digest, len(content), f"org.lab:thing-{9 - place}:1.0")
+        (folder / jar.file_name).write_bytes(content)
+        locked.append(jar)
+    monkeypatch.setattr(jars, "locked_jars", lambda: tuple(locked))
+    return folder
+
+
+def test_the_class_path_is_the_lock_in_its_order_and_nothing_else(whole_cache: Path) -> None:
+    """The first jar that has a class wins: so a jar that lies there by chance must not be named."""
+    for intruder in ("aaa.jar", "thing-9-1.0.jar.jar", "zzz.jar"):
+        (whole_cache / intruder).write_bytes(b"PK")
+    broker = [whole_cache / f"thing-{number}-1.0.jar" for number in (9, 7, 5)]
+    everything = [whole_cache / f"thing-{number}-1.0.jar" for number in (9, 8, 7, 6, 5)]
+    assert jars.kafka_jars() == broker
+    assert jars.kafka_jars("connect") == everything
+    command = kafka_tools.java_command(kafka_tools.TOOLS["connect-standalone"])
+    assert command[command.index("-cp") + 1] == class_path(everything)
+
+
+@pytest.mark.parametrize("number", [9, 8, 7, 6, 5])
+def test_kafka_connect_is_not_started_with_one_wrong_byte(whole_cache: Path, number: int) -> None:
+    path = whole_cache / f"thing-{number}-1.0.jar"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(JarRefused, match=f"thing-{number}"):
+        kafka_tools.run_tool("connect-standalone", ["worker.properties"])
+    if number in (9, 7, 5):
+        with pytest.raises(JarRefused, match=f"thing-{number}"):
+            kafka_tools.run_tool("kafka-storage", ["random-uuid"])
+
+
+def test_a_link_to_another_file_is_no_jar_of_ours(whole_cache: Path, tmp_path: Path) -> None:
+    other = tmp_path / "evil.jar"
+    other.write_bytes(b"PK\x03\x04" + b"!" * 2000)
+    path = whole_cache / "thing-9-1.0.jar"
+    path.unlink()
+    try:
+        path.symlink_to(other)
+    except OSError:
+        pytest.skip("this Windows lets nobody make links")
+    with pytest.raises(JarRefused, match="thing-9"):
         jars.kafka_jars()
 
 
