@@ -169,6 +169,13 @@ class ConsumerLoop:
             numbers = ", ".join(str(one.partition) for one in error.divergent_offsets)
             msg = f"the brokers have lost records of partition {numbers} that the CSV holds"
             raise SinkForeign(msg, f'mv "{self._data_dir}" "{self._data_dir}.old"') from error
+        except KafkaError as error:
+            if self._watchdog.client_is_dead or not error.retriable:
+                raise
+            # Such as a connection that was cut: the client connects again, we poll again.
+            self._brokers.lost(str(error))
+            time.sleep(POLL_MS / 1000)
+            return {}
         return batches
 
     def _troubles_of(self, error: CorruptRecordError) -> Troubles:

@@ -38,6 +38,10 @@ class Reachability:
         self.problem = ""
         self._look_at = time.monotonic() + LOOK_EVERY_S
 
+    def lost(self, why: str) -> None:
+        """Note that the client has lost its connection; the next look tells whether for long."""
+        self.problem = why
+
     def look(self) -> None:
         """Try to connect, if nothing was heard for some seconds.
 

@@ -58,6 +58,11 @@ class Watchdog:
     def __exit__(self, *_exc: object) -> None:
         self._ended.set()
 
+    @property
+    def client_is_dead(self) -> bool:
+        """Whether the network thread has crashed, or was given up: the client is of no more use."""
+        return self._net._exception is not None
+
     def beat(self) -> None:
         """Say that the loop goes on."""
         self._loop_beats += 1
