@@ -131,13 +131,16 @@ def run_tool(name: str, arguments: Sequence[str]) -> int:
     Raises
     ------
     LabError
-        Kafka has no tool of that name; the nearest are named.
+        Kafka has no tool of that name; the nearest are named. Or a Connect worker would take
+        orders from the whole network.
     BrokerUnavailable
         The tool needs a cluster and none answers.
 
     See: Kafka documentation, "Basic Kafka Operations"; ``labkit kafka TOOL --help``.
     """
     tool, rest = find_tool(name, arguments)
+    if tool.main_class.startswith("org.apache.kafka.connect.cli."):
+        _refuse_open_worker(rest)
     if not wants_bootstrap(tool, rest):
         return _run([*java_command(tool), *rest])
     servers = bootstrap_servers()
@@ -148,6 +151,21 @@ def run_tool(name: str, arguments: Sequence[str]) -> int:
             options += ["--command-config", str(security)]
         rest = [*options, *rest] if tool.bootstrap == "first" else [*rest, *options]
         return _run([*java_command(tool), *rest])
+
+
+def _refuse_open_worker(arguments: Sequence[str]) -> None:
+    """Refuse to start a Connect worker that would take orders from the whole network.
+
+    Its REST API has no password, and who may make a connector may run code. Without ``listeners``
+    it answers on every address of this machine. See: Kafka documentation, "Connect: REST API".
+    """
+    worker = Path(next((word for word in arguments if not word.startswith("-")), ""))
+    if not worker.is_file():
+        return  # Connect says itself that it needs its file
+    text = worker.read_text(encoding="utf-8", errors="replace")
+    if re.search(r"^\s*listeners\s*[=:]\s*\S", text, re.MULTILINE) is None:
+        msg = f"{worker} does not say where Connect listens, and then it is on every address"
+        raise LabError(msg, f"add to {worker.name}: listeners=http://127.0.0.1:8083")
 
 
 def _run(command: list[str]) -> int:

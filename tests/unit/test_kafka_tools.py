@@ -9,7 +9,15 @@ import pytest
 
 from labkit import kafka_tools
 from labkit.errors import LabError
-from labkit.kafka_tools import TOOLS, Tool, find_tool, java_command, tool_names, wants_bootstrap
+from labkit.kafka_tools import (
+    TOOLS,
+    Tool,
+    find_tool,
+    java_command,
+    run_tool,
+    tool_names,
+    wants_bootstrap,
+)
 
 
 @pytest.mark.parametrize("name", ["kafka-topics", "kafka-topics.sh", "kafka-topics.bat"])
@@ -23,6 +31,28 @@ def test_trogdor_takes_its_action_first() -> None:
     tool, rest = find_tool("trogdor", ["client", "--help"])
     assert tool.main_class.endswith("CoordinatorClient")
     assert rest == ["--help"]
+
+
+@pytest.mark.parametrize("tool", ["connect-standalone", "connect-distributed.sh"])
+@pytest.mark.parametrize("text", ["", "# listeners=http://127.0.0.1:8083\n", "listeners=\n"])
+def test_a_connect_worker_for_the_whole_network_is_refused(
+    tmp_path: Path, tool: str, text: str
+) -> None:
+    worker = tmp_path / "worker.properties"
+    worker.write_text(f"key.converter=x\n{text}")
+    with pytest.raises(LabError, match="every address") as refused:
+        run_tool(tool, [str(worker), "connector.properties"])
+    assert "listeners=http://127.0.0.1:8083" in refused.value.next_line
+
+
+@pytest.mark.parametrize("line", ["listeners=http://127.0.0.1:8083", "  listeners : http://x:1"])
+def test_a_connect_worker_that_says_where_it_listens_is_started(
+    tmp_path: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = tmp_path / "worker.properties"
+    worker.write_text(f"{line}\n")
+    monkeypatch.setattr(kafka_tools, "kafka_jars", lambda _group: [])
+    assert run_tool("connect-standalone", [str(worker)]) != 0  # without a jar: Java has no class
 
 
 def test_any_class_can_be_run() -> None:
