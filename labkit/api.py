@@ -13,11 +13,12 @@ from typing import Self
 
 from flask_openapi3 import Info, OpenAPI, Server
 
-from labkit import api_problems, worker
-from labkit.api_data import ApiData
+from labkit import api_gzip, api_problems, worker
+from labkit.api_data import VERSION, ApiData
+from labkit.api_examples import with_examples
 from labkit.api_models import ParameterError
 from labkit.api_pages import pages
-from labkit.api_routes import VERSION, routes
+from labkit.api_routes import routes
 from labkit.api_server import HOST, MAX_BODY_BYTES, listen, serve
 from labkit.config import load_config
 from labkit.errors import LabError
@@ -60,9 +61,10 @@ def create_app(data_dir: Path, topic: str) -> OpenAPI:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions["labkit"] = ApiData(data_dir, topic)
     api_problems.install(app)
+    api_gzip.install(app)
     app.register_api(routes)
     app.register_blueprint(pages)
-    app.get("/api/openapi.json", doc_ui=False)(lambda: app.api_doc)
+    app.get("/api/openapi.json", doc_ui=False)(lambda: with_examples(app.api_doc))
     return app
 
 

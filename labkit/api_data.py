@@ -1,24 +1,30 @@
-"""What the API answers from: the table, and the consumers' status files."""
+"""What the API answers from: the table, and what producers and consumers leave in small files."""
 
 from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from collections import defaultdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from werkzeug.exceptions import ServiceUnavailable
 
+from labkit.api_latency import Journeys
+from labkit.api_ledger import FlowLedger, producers, total
 from labkit.columns import iso_times
 from labkit.progress import PartitionStatus, read_progress
+from labkit.recent import Recent, rate_per_s
 from labkit.segments import topic_dir
 from labkit.snapshot import Snapshot
 from labkit.table import Table
 
 LOADING_WAIT_S = 2.0  # how long a request waits for the first reading of the CSV
 REFRESH_WAIT_S = 1.0  # how long it waits for another request that is reading what is new
-STALE_AFTER_S = 5.0  # a status file is written about once a second
+RATE_OVER_S = 10.0
+LOADING = "the CSV is being read for the first time"
+VERSION = version("labkit")
 
 
 class ApiData:
@@ -36,6 +42,9 @@ class ApiData:
         self.data_dir = data_dir
         self.topic = topic
         self.table = Table(topic_dir(data_dir, topic))
+        self._flow = FlowLedger(data_dir, topic)
+        self._journeys = Journeys()
+        self._positions: defaultdict[int, Recent[int]] = defaultdict(Recent)
         self._loaded = threading.Event()
         threading.Thread(target=self._load, name="labkit-api-load", daemon=True).start()
 
@@ -60,20 +69,27 @@ class ApiData:
         self.table.refresh(wait_s=REFRESH_WAIT_S)
         return self.table.snapshot
 
+    def statuses(self) -> list[PartitionStatus]:
+        """Return what the consumers last said of each partition."""
+        return read_progress(self.data_dir, self.topic)
+
     def health(self) -> dict[str, Any]:
         """Return whether there are data, how old the newest is, and what is wrong."""
-        problems: list[str] = []
-        if self._loaded.wait(LOADING_WAIT_S):
+        loading = [] if self._loaded.wait(LOADING_WAIT_S) else [LOADING]
+        return self.health_of(self.newest(), self.statuses(), loading)
+
+    def newest(self) -> Snapshot:
+        """Return the table with what has just been appended, as far as it has been read."""
+        if self._loaded.is_set():
             self.table.refresh(wait_s=REFRESH_WAIT_S)
-        else:
-            problems.append("the CSV is being read for the first time")
-        snapshot = self.table.snapshot
-        problems += snapshot.problems
-        problems += [
-            trouble
-            for status in read_progress(self.data_dir, self.topic)
-            for trouble in status.troubles
-        ]
+        return self.table.snapshot
+
+    def health_of(
+        self, snapshot: Snapshot, statuses: list[PartitionStatus], problems: list[str]
+    ) -> dict[str, Any]:
+        """Return the health that a snapshot and the consumers' words tell of."""
+        problems = [*problems, *snapshot.problems]
+        problems += [trouble for status in statuses for trouble in status.troubles]
         newest_ms = snapshot.newest_ms
         newest = age_s = None
         if newest_ms is not None:
@@ -81,6 +97,7 @@ class ApiData:
             age_s = round(max(time.time() - newest_ms / 1000, 0), 3)
         return {
             "status": "degraded" if problems else "ok" if newest else "empty",
+            "version": VERSION,
             "topic": self.topic,
             "rows": snapshot.rows,
             "newest_recorded_at": newest,
@@ -88,33 +105,65 @@ class ApiData:
             "problems": problems,
         }
 
-    def pipeline(self) -> dict[str, Any]:
+    def pipeline(self, snapshot: Snapshot, statuses: list[PartitionStatus]) -> dict[str, Any]:
         """Return what the consumers last said, and whether they still say anything."""
-        statuses = read_progress(self.data_dir, self.topic)
         newest = max(statuses, key=lambda status: status.updated_at, default=None)
-        lags = [status.lag for status in statuses if status.lag is not None]
+        partitions = [self._partition(status) for status in statuses]
+        rates = [one["rate_per_s"] for one in partitions]
         lags_s = [status.lag_s for status in statuses if status.lag_s is not None]
         return {
             "topic": self.topic,
             "group_id": newest.group_id if newest else None,
             "state": _state(statuses),
-            "partitions": [status.model_dump(mode="json") for status in statuses],
+            "partitions": partitions,
+            "producers": [
+                {name: run.get(name) for name in ("name", "pid", "emitted", "acked")}
+                for run in producers(self.topic)
+            ],
             "totals": {
                 "rows": sum(status.rows for status in statuses),
                 "dead_letters": sum(status.dead_letters for status in statuses),
-                "lag": sum(lags) if lags else None,
+                "gap_records": sum(status.gap_records for status in statuses),
+                "lag": total([status.lag for status in statuses]),
                 "lag_s": max(lags_s, default=None),
                 "co2_g": sum(status.grams for status in statuses),
+                "rate_per_s": None if None in rates or not rates else round(sum(rates), 2),
+                "acked_per_s": self._flow.acked_per_s(RATE_OVER_S),
             },
+            "latency": self.latency(snapshot, statuses),
+        }
+
+    def ledger(self, snapshot: Snapshot, statuses: list[PartitionStatus]) -> dict[str, Any]:
+        """Return the carbon ledger, as far as files tell it."""
+        return self._flow.read(snapshot, statuses)
+
+    def latency(self, snapshot: Snapshot, statuses: list[PartitionStatus]) -> dict[str, Any]:
+        """Return how long readings are on their way."""
+        self._journeys.look(snapshot, statuses, producers(self.topic))
+        return self._journeys.to_dict(snapshot)
+
+    def live(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Return all that changes by itself, without new readings."""
+        statuses = self.statuses()
+        ledger = self.ledger(snapshot, statuses)
+        return {
+            "health": self.health_of(snapshot, statuses, []),
+            "pipeline": self.pipeline(snapshot, statuses),
+            "ledger": ledger,
+        }
+
+    def _partition(self, status: PartitionStatus) -> dict[str, Any]:
+        positions = self._positions[status.partition]
+        positions.add(status.updated_at.timestamp(), status.rows + status.dead_letters)
+        rate = rate_per_s(positions, RATE_OVER_S)
+        return {
+            **status.model_dump(mode="json"),
+            "age_s": status.silent_s,
+            "rate_per_s": rate if status.is_fresh else 0.0,
         }
 
 
 def _state(statuses: list[PartitionStatus]) -> str:
     """Return whether somebody writes now, has written once, or never has."""
-    now = datetime.now(UTC)
-    at_work = (
-        status.state in ("running", "paused")
-        and (now - status.updated_at).total_seconds() < STALE_AFTER_S
-        for status in statuses
-    )
-    return "running" if any(at_work) else "stale" if statuses else "absent"
+    at_work = any(status.is_fresh for status in statuses)
+    return "running" if at_work else "stale" if statuses else "absent"

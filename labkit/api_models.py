@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labkit.groups import By
 from labkit.pages import CURSOR_PATTERN
-from labkit.progress import PartitionStatus
 from labkit.readings import Reading
 from labkit.series import LIMIT_BUCKETS
 from labkit.snapshot import FILTERS, Filters
+from labkit.summary import TOP
 
 WEEK_S = 7 * 86_400
 
@@ -26,10 +26,22 @@ class NoQuery(BaseModel):
 class Selection(NoQuery):
     """Which readings count; each may be repeated, and then any of its values will do."""
 
-    sector: list[str] = Field([], description="Such as power; may be repeated.")
-    country: list[str] = Field([], description="ISO 3166-1 alpha-2, such as PL; may be repeated.")
-    fuel: list[str] = Field([], description="Such as coal; may be repeated.")
-    facility_id: list[str] = Field([], description="Such as PL-COAL-001; may be repeated.")
+    sector: list[str] = Field(
+        [], description="Such as power; may be repeated.", json_schema_extra={"example": ["power"]}
+    )
+    country: list[str] = Field(
+        [],
+        description="ISO 3166-1 alpha-2, such as PL; may be repeated.",
+        json_schema_extra={"example": ["PL"]},
+    )
+    fuel: list[str] = Field(
+        [], description="Such as coal; may be repeated.", json_schema_extra={"example": ["coal"]}
+    )
+    facility_id: list[str] = Field(
+        [],
+        description="Such as PL-COAL-001; may be repeated.",
+        json_schema_extra={"example": ["PL-COAL-001"]},
+    )
 
     @property
     def filters(self) -> Filters:
@@ -43,7 +55,10 @@ class ReadingsQuery(Selection):
     after: str | None = Field(
         None,
         description="The `next` of an earlier answer; empty: from the very beginning.",
-        json_schema_extra={"pattern": CURSOR_PATTERN},  # told, and judged by `parse_cursor`
+        json_schema_extra={
+            "pattern": CURSOR_PATTERN,
+            "example": "0.41-1.97-2.63",
+        },  # told, and judged by `parse_cursor`
     )
     limit: int = Field(500, ge=1, le=5000, description="Readings in one answer.")
 
@@ -72,9 +87,25 @@ class SeriesQuery(Selection):
 class SummaryQuery(Selection):
     """Which readings the figures are of."""
 
+    top: int = Field(TOP, ge=1, le=100, description="How many facilities to name.")
+
     window_s: int | None = Field(
         None, ge=10, le=WEEK_S, description="Seconds up to the newest reading; default: all."
     )
+
+
+class DashboardQuery(SeriesQuery):
+    """All that a page asks for in one question."""
+
+    heat_window_s: int | None = Field(
+        None,
+        ge=600,
+        le=WEEK_S,
+        description="How far back the heat strip goes; default: no heat strip.",
+        json_schema_extra={"example": 21_600},
+    )
+    top: int = Field(TOP, ge=1, le=100, description="How many facilities to name.")
+    limit: int = Field(20, ge=1, le=500, description="How many of the newest readings.")
 
 
 class Health(BaseModel):
@@ -134,12 +165,13 @@ class TopFacility(BaseModel):
 
 
 class Share(BaseModel):
-    """What one sector, country or fuel emitted."""
+    """What one sector, country, fuel or facility emitted."""
 
     key: str
     label: str
     co2_kg: float
     share: float
+    rate_t_per_h: float = Field(description="The mean over the seconds that readings cover.")
 
 
 class Summary(BaseModel):
@@ -155,9 +187,11 @@ class Summary(BaseModel):
     newest_recorded_at: str | None
     top_facility: TopFacility | None
     over_25kt_per_year: int
+    facilities: int = Field(description="How many facilities these readings are of.")
     by_sector: list[Share]
     by_country: list[Share]
     by_fuel: list[Share]
+    by_facility: list[Share] = Field(description="The largest ones, as many as `top` says.")
 
 
 class FacilityNow(BaseModel):
@@ -182,26 +216,6 @@ class Facilities(BaseModel):
     """Every facility that has sent a reading."""
 
     facilities: list[FacilityNow]
-
-
-class PipelineTotals(BaseModel):
-    """All partitions together; null where the consumer has not said."""
-
-    rows: int
-    dead_letters: int
-    lag: int | None
-    lag_s: float | None
-    co2_g: int
-
-
-class Pipeline(BaseModel):
-    """What the consumer last said of each partition."""
-
-    topic: str
-    group_id: str | None
-    state: Literal["running", "stale", "absent"]
-    partitions: list[PartitionStatus]
-    totals: PipelineTotals
 
 
 class ParameterError(BaseModel):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from labkit.latency import Followed
 from labkit.segments import topic_dir
 from labkit.state import read_run_files, write_json
+
+STALE_AFTER_S = 5.0  # a status file is written about once a second
 
 
 class LastDeadLetter(BaseModel):
@@ -64,6 +67,16 @@ class PartitionStatus(BaseModel):
     followed: Followed | None = Field(
         None, description="The newest record that its producer had marked, and when it was stored."
     )
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since it was written."""
+        return round(max(time.time() - self.updated_at.timestamp(), 0.0), 3)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether somebody writes this partition now."""
+        return self.state in ("running", "paused") and self.silent_s < STALE_AFTER_S
 
     @property
     def troubles(self) -> list[str]:
