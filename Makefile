@@ -3,7 +3,7 @@
 # The work is in scripts/tasks.py, which also runs without make: python scripts/make.py lab
 
 .DEFAULT_GOAL := help
-TASKS := help setup lab up test test-quick check bench lock
+TASKS := help setup lab up test test-quick test-long check bench lock
 .PHONY: $(TASKS)
 
 # The first of these that is Python 3.11 or newer; `py -3` is Windows' launcher.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,6 +47,16 @@ def test_quick(arguments: list[str]) -> int:
     return _python("-m", "pytest", "tests", "-m", "quick", *arguments) or unit_status
 
 
+LONG_FORMS = {"KILLS": "100", "BROKER_KILLS": "20", "CHURNS": "20", "FREEZE_S": "20"}
+
+
+def test_long(arguments: list[str]) -> int:
+    """Run the fault matrix in its long forms: 100 kills, 20 broker kills. Half an hour."""
+    lab_venv.ensure()
+    os.environ.update({f"LABKIT_TEST_{name}": value for name, value in LONG_FORMS.items()})
+    return _python("-m", "pytest", "tests", "-s", "-k", "test_row", *arguments)
+
+
 def check(_arguments: list[str]) -> int:
     """Check style, types, notebooks and known holes: ruff, mypy, tsc, bandit, pip-audit, ..."""
     lab_venv.ensure(with_node_modules=True)
@@ -78,6 +89,7 @@ TASKS: dict[str, Callable[[list[str]], int]] = {
     "up": up,
     "test": test,
     "test-quick": test_quick,
+    "test-long": test_long,
     "check": check,
     "bench": bench,
     "lock": lock,
