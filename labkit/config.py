@@ -69,7 +69,8 @@ class LabConfig(BaseSettings):
     aot_cache: bool = Field(True, description="Make the cache that halves a broker's start.")
     api_port: int = Field(0, description="0: any free port.")
     trusted_hosts: str = Field(
-        "", description="Names beside localhost that the API answers to, such as a JupyterHub's."
+        "",
+        description="Names beside localhost that the API answers to; .x: and all below x.",
     )
 
     @field_validator("security_protocol")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 
 import audit
@@ -80,6 +81,14 @@ def test_an_expired_waiver_fails_the_check(
     cut_off(monkeypatch)
     assert audit.main([str(path)]) == 1
     assert "GHSA-1 ended on 2020-01-01" in capsys.readouterr().out
+
+
+def test_the_page_on_security_names_tests_that_there_are() -> None:
+    tests = {path.name for path in (audit.ROOT / "tests").rglob("test_*.py")}
+    page = (audit.ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"test_\w+\.py", page))
+    assert len(named) > 10
+    assert named <= tests
 
 
 def cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
