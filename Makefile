@@ -1,9 +1,10 @@
 # The lab's tasks; `make` alone lists them. Each sets up what is missing first.
 #   make lab ARGS="--no-browser --port 8899"     make test ARGS="-k sink"     make lab PYTHON=python3.13
+#   make soak MINUTES=10
 # The work is in scripts/tasks.py, which also runs without make: python scripts/make.py lab
 
 .DEFAULT_GOAL := help
-TASKS := help setup lab up test test-quick test-long check bench lock
+TASKS := help setup lab up test test-quick test-long check bench soak lock
 .PHONY: $(TASKS)
 
 # The first of these that is Python 3.11 or newer; `py -3` is Windows' launcher.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -20,6 +22,9 @@ KINDS = {
     "dead letter": "set aside though good, or bad and not set aside",
 }
 """The kinds of violation, and what each means."""
+
+MOST_COLUMNS = 9
+"""More partitions than this, and only those are shown where something is wrong."""
 
 Kind = Literal["lost", "doubled", "reordered", "divergent", "phantom", "damaged", "dead letter"]
 State = Literal["holds", "on the way", "broken"]
@@ -73,7 +78,7 @@ class PartitionVerdict(BaseModel):
     """Offsets that retention has deleted."""
     gap: int
     """Acknowledged records that retention deleted before they were stored: no error, but told."""
-    violations: dict[Kind, int]
+    violations: dict[str, int]
 
 
 class Verdict(BaseModel):
@@ -113,7 +118,7 @@ class Verdict(BaseModel):
     @property
     def violations(self) -> dict[str, int]:
         """How many there are of each kind, of the kinds that there are."""
-        sums = {kind: sum(one.violations.get(kind, 0) for one in self.partitions) for kind in KINDS}  # type: ignore[call-overload]
+        sums = {kind: sum(_violations(kind, one) for one in self.partitions) for kind in KINDS}
         return {kind: number for kind, number in sums.items() if number}
 
     @computed_field  # type: ignore[prop-decorator]
@@ -160,14 +165,24 @@ class Verdict(BaseModel):
         return asides
 
     def cells(self) -> list[list[str]]:
-        """Return the table of the partitions, its headings first."""
-        head = ["partition", "acked", "in topic", "rows", "dead letters", "behind", *KINDS]
-        rows = []
-        for one in self.partitions:
-            found = (one.violations.get(kind, 0) for kind in KINDS)  # type: ignore[call-overload]
-            sizes = (one.acked, one.records, one.rows, one.markers, one.behind)
-            rows.append([str(one.partition), *_counts(*sizes, *found)])
-        return [head, *rows]
+        """Return the table, its headings first: a column for each partition, and for all."""
+        shown = self.partitions
+        if len(shown) > MOST_COLUMNS:
+            shown = tuple(one for one in shown if one.violations or one.behind)[:MOST_COLUMNS]
+        head = ["partition", *(str(one.partition) for one in shown), "all"]
+        figures: dict[str, Callable[[PartitionVerdict], int]] = {
+            "acknowledged": lambda one: one.acked,
+            "in the topic": lambda one: one.records,
+            "rows": lambda one: one.rows,
+            "dead letters": lambda one: one.markers,
+            "not stored yet": lambda one: one.behind,
+            **{kind: partial(_violations, kind) for kind in KINDS},
+        }
+        body = [
+            [name, *(f"{figure(one):,}" for one in shown), f"{sum(map(figure, self.partitions)):,}"]
+            for name, figure in figures.items()
+        ]
+        return [head, *body]
 
     def view(self) -> Group:
         """Return the verdict as a terminal shows it."""
@@ -178,7 +193,7 @@ class Verdict(BaseModel):
         head, *body = self.cells()
         table = Table(title=f"Check of {self.topic_name}")
         for name in head:
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right" if table.columns else "left")
         for row in body:
             table.add_row(*row)
         style = "bold green" if self.holds else "bold red" if self.violations else "bold yellow"
@@ -189,7 +204,9 @@ class Verdict(BaseModel):
         table = self.cells()
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = [
-            "  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+            "  ".join(
+                f"{cell:>{width}}" for cell, width in zip(["", *row], [0, *widths], strict=True)
+            )
             for row in table
         ]
         verdict = f"{SIGNS[self.state]} {self.sentence}"
@@ -210,5 +227,5 @@ class Verdict(BaseModel):
         )
 
 
-def _counts(*numbers: int) -> list[str]:
-    return [f"{number:,}" for number in numbers]
+def _violations(kind: str, one: PartitionVerdict) -> int:
+    return one.violations.get(kind, 0)

@@ -19,6 +19,7 @@ from labkit.rows import restore
 
 CRC_CELL = re.compile(rb",([0-9a-f]{8})\n\Z")
 NOT_OF_THE_READING = {"partition", "offset", "crc32"}
+END_BYTES = 64 * 1024
 
 
 class Row(NamedTuple):
@@ -69,6 +70,18 @@ class CsvReader:
             return None
         content = json.loads(self._sidecar.read_text(encoding="utf-8"))
         return str(content["topic_id"])
+
+    def last_offset(self) -> int:
+        """Return the offset of the last whole, true row without reading the others; -1: none."""
+        for path, size in reversed(self._sizes.items()):
+            with path.open("rb") as file:
+                file.seek(max(0, size - END_BYTES))
+                lines = file.read(END_BYTES).splitlines(keepends=True)
+            for line in reversed(lines):
+                match = CRC_CELL.search(line)
+                if match is not None and int(match[1], 16) == crc32(line[: match.start()]):
+                    return int(line.split(b",", 2)[1])
+        return -1
 
     def rows(self) -> Iterator[Row]:
         """Return each line behind the header, damaged ones too, but no torn tail."""

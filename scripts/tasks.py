@@ -47,14 +47,20 @@ def test_quick(arguments: list[str]) -> int:
     return _python("-m", "pytest", "tests", "-m", "quick", *arguments) or unit_status
 
 
-LONG_FORMS = {"KILLS": "100", "BROKER_KILLS": "20", "CHURNS": "20", "FREEZE_S": "20"}
+LONG_FORMS = {
+    "KILLS": "100",
+    "BROKER_KILLS": "20",
+    "CHURNS": "20",
+    "FREEZE_S": "20",
+    "EXAMPLES": "500",
+}
 
 
 def test_long(arguments: list[str]) -> int:
-    """Run the fault matrix in its long forms: 100 kills, 20 broker kills. Half an hour."""
+    """Run what has a long form: 100 kills, 20 broker kills, 500 questions. Half an hour."""
     lab_venv.ensure()
     os.environ.update({f"LABKIT_TEST_{name}": value for name, value in LONG_FORMS.items()})
-    return _python("-m", "pytest", "tests", "-s", "-k", "test_row", *arguments)
+    return _python("-m", "pytest", "tests", "-s", "-k", "test_row or test_api_fuzz", *arguments)
 
 
 def check(_arguments: list[str]) -> int:
@@ -78,6 +84,13 @@ def bench(arguments: list[str]) -> int:
     return _python("-m", "bench", *arguments)
 
 
+def soak(arguments: list[str]) -> int:
+    """Break everything for MINUTES=10, and prove that nothing was lost. ARGS="--seed 7"."""
+    lab_venv.ensure()
+    minutes = os.environ.get("MINUTES", "10")
+    return _python("-m", "labkit", "soak", "--for", f"{minutes}m", *arguments)
+
+
 def lock(arguments: list[str]) -> int:
     """Pin the Python packages anew. ARGS="--upgrade" for the newest ones."""
     return subprocess.call([sys.executable, "scripts/lock_requirements.py", *arguments], cwd=ROOT)
@@ -92,6 +105,7 @@ TASKS: dict[str, Callable[[list[str]], int]] = {
     "test-long": test_long,
     "check": check,
     "bench": bench,
+    "soak": soak,
     "lock": lock,
 }
 

@@ -59,7 +59,7 @@ def test_the_commands_are_these() -> None:
     look = {"status", "ledger", "doctor"}
     stages = {"produce", "consume", "api", "export"}
     kafka = {"kafka", "broker", "topics"}
-    prove = {"check"}
+    prove = {"check", "soak"}
     break_it = {"break", "mend", "proxy"}
     known = whole_lab | look | stages | kafka | prove | break_it
     assert {command[0] for command in COMMANDS} == known
