@@ -50,6 +50,7 @@ class Proxy(ThreadWorker):
         self._delay_s = 0.0
         self._is_cut = False
         self._open: set[asyncio.StreamWriter] = set()
+        self._run_file = RunFile("proxy", name, url=self.url, connections=0)
         super().__init__(name, self._work)
 
     @property
@@ -63,14 +64,16 @@ class Proxy(ThreadWorker):
             del os.environ[VARIABLE]
         super().stop(timeout_s)
 
-    def _work(self, stop: threading.Event) -> None:
-        run_file = RunFile("proxy", self.name, url=self.url, connections=0)
-        try:
-            asyncio.run(self._serve(stop, run_file))
-        finally:
-            run_file.remove()
+    def __repr__(self) -> str:
+        return f"<Proxy at {self.url}: {self.state}, {self.connections} connections>"
 
-    async def _serve(self, stop: threading.Event, run_file: RunFile) -> None:
+    def _work(self, stop: threading.Event) -> None:
+        try:
+            asyncio.run(self._serve(stop))
+        finally:
+            self._run_file.remove()
+
+    async def _serve(self, stop: threading.Event) -> None:
         self._flows = asyncio.Event()
         server = await asyncio.start_server(self._accept, sock=self._listener)
         told = 0
@@ -78,7 +81,7 @@ class Proxy(ThreadWorker):
             self._obey()
             if self.connections != told:
                 told = self.connections
-                run_file.update(connections=told)
+                self._run_file.update(connections=told)
             await asyncio.sleep(LOOK_EVERY_S)
         server.close()
         self._flows.set()

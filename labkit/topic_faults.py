@@ -21,7 +21,7 @@ from labkit.topic_view import Topic
 from labkit.topics import alter_topic, delete_topic, describe_topic, ensure_topic
 
 HOLD_S = 4.0  # shorter than a consumer's session, so that the group does not give it up
-TOO_MANY = "99"  # more replicas in sync than any lab has brokers
+OLDEST = "message.timestamp.before.max.ms"  # how old a record may be when it arrives
 
 
 def dlq_gone(scene: Scene) -> None:
@@ -41,9 +41,9 @@ def dlq_gone(scene: Scene) -> None:
 
 
 def dlq_refuses(scene: Scene) -> None:
-    """Let the dead-letter queue refuse every record, by a setting that no cluster can meet.
+    """Let the dead-letter queue refuse every record: none may be older than 0 ms when it arrives.
 
-    It asks for 99 replicas in sync (`min.insync.replicas`): the queue is there, and says no.
+    The setting is `message.timestamp.before.max.ms`. So the queue is there, and says no.
 
     Watch: the partition of the next bad record is paused, with the reason; afterwards it goes on
     by itself.
@@ -51,9 +51,9 @@ def dlq_refuses(scene: Scene) -> None:
     Promise: nothing is skipped, and no dead letter is lost.
     """
     queue = _queue(scene)
-    before = queue.config.get("min.insync.replicas")
+    before = queue.config.get(OLDEST)
     scene.will_break(f"the topic {queue.name}", name=queue.name, before=before)
-    alter_topic(queue.name, config={"min.insync.replicas": TOO_MANY})
+    alter_topic(queue.name, config={OLDEST: "0"})
 
 
 def topic_recreated(scene: Scene) -> None:
@@ -149,7 +149,7 @@ def _make_again(undo: Mapping[str, Any]) -> None:
 
 def _let_it_take_records(undo: Mapping[str, Any]) -> None:
     with contextlib.suppress(TopicNotFound):  # deleted since: there is nothing to put back
-        alter_topic(undo["name"], config={"min.insync.replicas": undo["before"]})
+        alter_topic(undo["name"], config={OLDEST: undo["before"]})
 
 
 def _resume_all(undo: Mapping[str, Any]) -> None:

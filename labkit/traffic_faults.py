@@ -23,6 +23,8 @@ from labkit.producer_loop import produce
 from labkit.topics import describe_topic
 
 HOT_READINGS_PER_S = 300.0
+STAYS_S = (0.3, 2.0)  # how long the idle member keeps what it was given
+LONGEST_STAY_S = 8.0
 POISON_SHARE = 0.8  # of the fault's time; in the rest the last of them are dealt with
 
 
@@ -67,8 +69,8 @@ def _spoilt(fleet: Fleet, names: list[str]) -> Iterator[BadRecord]:
 def rebalance_storm(scene: Scene) -> None:
     """Let a member that never reads join and leave the group, over and over.
 
-    Watch: `labkit status`: partitions move with each coming and going (a rebalance), and those
-    that the idle member is given stand still until it goes.
+    Watch: each coming and going is a rebalance. Where the group has fewer members than the topic
+    has partitions, one of them moves to the idle member, and stands still until it goes.
 
     Promise: each partition has one writer at any time; nothing is lost or stored twice.
     """
@@ -80,13 +82,14 @@ def rebalance_storm(scene: Scene) -> None:
 def _come_and_go(scene: Scene, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
-            _join_for(scene, scene.rng.uniform(0.8, 2.5), stop)
+            _join_and_leave(scene, stop)
         except (LabError, KafkaError):
             stop.wait(1.0)  # the brokers have troubles of their own just now
         stop.wait(scene.rng.uniform(0.2, 1.0))
 
 
-def _join_for(scene: Scene, for_s: float, stop: threading.Event) -> None:
+def _join_and_leave(scene: Scene, stop: threading.Event) -> None:
+    """Be a member until it has been given something, which takes two rounds of heartbeats."""
     settings: dict[str, Any] = {
         "group_id": scene.group_id,
         "enable_auto_commit": False,
@@ -96,9 +99,13 @@ def _join_for(scene: Scene, for_s: float, stop: threading.Event) -> None:
     member = connection.consumer(**settings)
     try:
         member.subscribe([scene.topic], listener=_Idle(member))
-        until = time.monotonic() + for_s
+        until = time.monotonic() + LONGEST_STAY_S
+        has_some = False
         while time.monotonic() < until and not stop.is_set():
             member.poll(timeout_ms=100)
+            if member.assignment() and not has_some:
+                has_some = True
+                until = min(until, time.monotonic() + scene.rng.uniform(*STAYS_S))
     finally:
         member.close(autocommit=False, timeout_ms=3_000)
 
