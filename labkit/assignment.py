@@ -107,6 +107,10 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         self._consumer.pause(partition)
         self.waiting[partition] = Wait(reason, time.monotonic() + wait_s)
 
+    def trouble_of(self, partition: TopicPartition) -> str | None:
+        """Return why a partition could not go on last time, until something of it is stored."""
+        return self._troubles[partition].reason if partition in self._troubles else None
+
     def times_held(self, partition: TopicPartition) -> int:
         """Return how often in a row a partition could not go on."""
         return self._troubles[partition].times if partition in self._troubles else 0
@@ -162,7 +166,18 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
                 self.hold(partition, error.what if isinstance(error, LabError) else str(error))
             else:
                 del self.waiting[partition]
-                self._consumer.resume(partition)
+                self._resume(partition)
+
+    def _resume(self, partition: TopicPartition) -> None:
+        """Fetch a partition again, from the position that was sought.
+
+        What the client had parsed of it when it was paused, kafka-python 3.0 puts aside, and may
+        never look at again: then it fetches that partition no more. So that is dropped first.
+        """
+        fetcher = self._consumer._fetcher
+        fetcher._paused_partition_records.pop(partition, None)
+        fetcher._paused_completed_fetches.pop(partition, None)
+        self._consumer.resume(partition)
 
     def _open(self, partition: TopicPartition, topic: Topic) -> CsvLog:
         return CsvLog(

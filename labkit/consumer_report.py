@@ -138,6 +138,8 @@ class ConsumerReport:
         if end is not None and position is not None:
             end = max(end, position)
             lag = end - position
+        if lag and state == "running" and (trouble := assignment.trouble_of(partition)):
+            state, reason = "paused", trouble  # it is being tried again
         return PartitionStatus(
             partition=partition.partition,
             topic=self._topic,
