@@ -13,6 +13,7 @@ import stat
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -86,6 +87,17 @@ class LabConfig(BaseSettings):
                 "machine; SASL_SSL sends it encrypted"
             )
         return protocol
+
+    @field_validator("proxy_url")
+    @classmethod
+    def _no_password_for_a_proxy(cls, url: str | None, info: ValidationInfo) -> str | None:
+        place = urlsplit(url or "")
+        if place.username or place.password:
+            raise ValueError("it has a name or a password in it, which `labkit doctor` would show")
+        in_the_clear = info.data.get("security_protocol") == "SASL_PLAINTEXT"
+        if url and in_the_clear and not _is_loopback(place.hostname or ""):
+            raise ValueError(f"SASL_PLAINTEXT would send your password to {place.hostname}")
+        return url
 
     def data_path(self, data_dir: str | Path | None = None) -> Path:
         """Return an absolute data folder; a relative one lies inside the lab's folder."""

@@ -40,7 +40,8 @@ api = lab.start_api(port=0)
 while producer.counts.acked < 50 or not list((lab.load_config().data_path()).glob("*/0.csv")):
     assert producer.is_running and consumer.is_running, (producer, consumer)
     time.sleep(0.1)
-print(api.url)
+from labkit.proxy import start_proxy
+print(api.url, start_proxy())
 print(repr(lab.load_config()), repr([broker, topic, consumer, producer, api]))
 """
 
@@ -104,8 +105,8 @@ def test_nothing_listens_off_loopback_and_no_secret_shows(
         for place in one.net_connections(kind="inet")
         if place.status == psutil.CONN_LISTEN or (place.type.name == "SOCK_DGRAM" and place.laddr)
     }
-    # JupyterLab; a kernel's five; the broker and its controller; the API. The kernel may have more.
-    assert len(listening) >= 1 + 5 + 2 + 1
+    # JupyterLab; a kernel's five (it may have more); broker and controller; API; proxy.
+    assert len(listening) >= 1 + 5 + 2 + 1 + 1
     assert {pid for pid, _, _ in listening} >= {running.process.pid}
     assert [place for place in listening if not is_loopback(place[1])] == []
 

@@ -36,10 +36,11 @@ def test_the_settings_never_show_it(password: None) -> None:
 def test_a_password_in_the_wrong_place_is_not_repeated(
     lab_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    with monkeypatch.context() as patch, pytest.raises(SettingInvalid) as refused:
+    with monkeypatch.context() as patch:
         patch.setenv(name, CANARY)
         patch.setenv("LABKIT_API_PORT", CANARY)
-        load_config()
+        with pytest.raises(SettingInvalid) as refused:
+            load_config()
     told = "".join(traceback.format_exception(refused.value))
     assert CANARY not in told + repr(refused.value)
 
@@ -79,6 +80,18 @@ def test_on_this_machine_it_may_go_in_the_clear(
         monkeypatch.setenv("LABKIT_BOOTSTRAP_SERVERS", servers)
     monkeypatch.setenv("LABKIT_SECURITY_PROTOCOL", "SASL_PLAINTEXT")
     assert load_config().security_protocol == "SASL_PLAINTEXT"
+
+
+@pytest.mark.parametrize("url", [f"http://ada:{CANARY}@127.0.0.1:1", "http://proxy.example:1"])
+def test_a_proxy_gets_no_password(lab_dir: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("LABKIT_SECURITY_PROTOCOL", "SASL_PLAINTEXT")
+        patch.setenv("LABKIT_PROXY_URL", url)
+        with pytest.raises(SettingInvalid, match="LABKIT_PROXY_URL") as refused:
+            load_config()
+        assert CANARY not in str(refused.value)
+        patch.setenv("LABKIT_PROXY_URL", "http://127.0.0.1:1")
+        assert load_config().proxy_url == "http://127.0.0.1:1"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such mode")
