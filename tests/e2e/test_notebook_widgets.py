@@ -80,7 +80,7 @@ def test_the_page_is_framed_through_the_jupyter_server(
     )
     open_and_run(page, jupyterlab, notebook)
     frame = page.frame_locator("iframe.labkit-frame")
-    expect(frame.locator(".figure")).to_have_count(4, timeout=SLOW_MS)
+    expect(frame.locator(".figure")).to_have_count(6, timeout=SLOW_MS)
     expect(frame.locator(".strip")).to_contain_text(f"{stored:,}")
     address = page.locator("iframe.labkit-frame").get_attribute("src") or ""
     assert "/proxy/" in address

@@ -26,7 +26,7 @@ def test_the_tonnes_on_the_screen_are_the_tonnes_sent(
     api = lab.start_api(port=0, topic=topic)
     page.goto(api.url)
     # While it runs, the page follows by itself.
-    expect(page.locator(".figure")).to_have_count(4, timeout=60_000)
+    expect(page.locator(".figure")).to_have_count(6, timeout=60_000)
 
     assert producer.wait(60)
     sent = producer.counts

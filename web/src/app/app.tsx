@@ -1,31 +1,50 @@
 import { useCallback, useState } from "react";
 
-import { EmissionLines } from "../chart/emission-lines";
 import { PauseButton } from "../controls/pause-button";
 import { ThemeButton } from "../controls/theme-button";
 import { useTheme } from "../controls/use-theme";
 import { WindowSelector } from "../controls/window-selector";
-import { HeadlineFigures } from "../figures/headline-figures";
-import { PipelineStrip } from "../pipeline/pipeline-strip";
-import { loadSnapshot } from "../polling/api";
+import { ExplainButton } from "../explain/explain-button";
+import { snapshotLoader } from "../polling/api";
 import { usePoll } from "../polling/use-poll";
 import { Freshness } from "../status/freshness";
-import { StatusNotice } from "../status/status-notice";
 import { noticeOf } from "../status/notices";
+import { StatusNotice } from "../status/status-notice";
 import { useNow } from "../status/use-now";
-import { TotalsPanel } from "../totals/totals-panel";
+import { FilterChips } from "../view/filter-chips";
+import { useView } from "../view/use-view";
+import { withoutFilters } from "../view/view";
+import { Board } from "./board";
 
 const POLL_EVERY_MS = 2000;
 const POLL_TIMEOUT_MS = 8000;
 
 export function App() {
-  const [windowS, setWindowS] = useState(300);
+  const [view, setView] = useView();
   const [paused, setPaused] = useState(false);
   const [theme, toggleTheme] = useTheme();
-  const load = useCallback((signal: AbortSignal) => loadSnapshot(windowS, signal), [windowS]);
+  const [loadSnapshot] = useState(snapshotLoader);
+  // Shape and scale are in the view too, but no answer depends on them: they are no new question.
+  const { windowS, filters } = view;
+  const question = JSON.stringify({ windowS, filters });
+  const load = useCallback(
+    (signal: AbortSignal) => loadSnapshot(JSON.parse(question) as typeof view, signal),
+    [loadSnapshot, question],
+  );
   const poll = usePoll(load, { everyMs: POLL_EVERY_MS, timeoutMs: POLL_TIMEOUT_MS, paused });
   const notice = noticeOf(poll, paused, useNow(1000));
   const snapshot = poll.data;
+  const showEverything = (
+    <button
+      type="button"
+      className="link"
+      onClick={() => {
+        setView(withoutFilters(view));
+      }}
+    >
+      show everything
+    </button>
+  );
 
   return (
     <>
@@ -38,32 +57,23 @@ export function App() {
           <p>What simulated plants emit, seconds after each reading passed through Kafka.</p>
         </div>
         <div className="controls">
-          <WindowSelector windowS={windowS} onChange={setWindowS} />
-          <PauseButton paused={paused} onChange={setPaused} />
+          <WindowSelector
+            windowS={windowS}
+            onChange={(seconds) => {
+              setView({ ...view, windowS: seconds });
+            }}
+          />
+          <PauseButton paused={paused} onChange={setPaused} onStep={poll.step} />
+          <ExplainButton />
           <ThemeButton theme={theme} onToggle={toggleTheme} />
         </div>
       </header>
       <main>
-        <StatusNotice notice={notice} />
+        <StatusNotice notice={notice} wayOut={notice?.kind === "filtered" ? showEverything : null} />
+        <FilterChips view={view} choices={snapshot?.choices} onChange={setView} />
         {snapshot && snapshot.health.rows > 0 && (
-          <div className="board" data-aged={notice !== null && notice.kind !== "warning"}>
-            <HeadlineFigures snapshot={snapshot} />
-            <section className="panel" aria-labelledby="lines-title">
-              <h2 id="lines-title">Emission rate by sector</h2>
-              <p className="how">
-                Each line is one sector: how many tonnes of CO₂ its plants would emit if they went
-                on like this for an hour. New readings come in on the right. Press a name to hide
-                its line, or switch the scale to see large and small sectors at once.
-              </p>
-              <EmissionLines payload={snapshot.series} theme={theme} />
-            </section>
-            <div className="pair">
-              <TotalsPanel name="country" totals={snapshot.recent.by_country} windowS={windowS} />
-              <div className="stack">
-                <TotalsPanel name="fuel" totals={snapshot.recent.by_fuel} windowS={windowS} />
-                <PipelineStrip snapshot={snapshot} />
-              </div>
-            </div>
+          <div className="board" data-aged={["gone", "problem", "paused"].includes(notice?.kind ?? "")}>
+            <Board snapshot={snapshot} view={view} onView={setView} theme={theme} paused={paused} />
           </div>
         )}
       </main>

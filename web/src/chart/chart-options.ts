@@ -6,6 +6,9 @@ import { formatRate } from "./units";
 /** Equal steps, or steps of ten times: sectors differ by a factor of two hundred. */
 export type Scale = "linear" | "logarithmic";
 
+/** Lines to compare the sectors, or areas on top of each other to see what they add up to. */
+export type Shape = "lines" | "stacked";
+
 const INK: Record<Theme, { text: string; grid: string; paper: string; line: string }> = {
   light: { text: "#4d5a63", grid: "#e3e8ea", paper: "#ffffff", line: "#c6d0d4" },
   dark: { text: "#a9b8c0", grid: "#25323a", paper: "#1b262d", line: "#3d4d57" },
@@ -13,7 +16,7 @@ const INK: Record<Theme, { text: string; grid: string; paper: string; line: stri
 const FONT = { family: "system-ui, sans-serif", size: 12 };
 
 /** Calm axes with their units on them; the lines are the only strong strokes. */
-export function chartOptions(theme: Theme, scale: Scale): ChartOptions<"line"> {
+export function chartOptions(theme: Theme, scale: Scale, shape: Shape = "lines"): ChartOptions<"line"> {
   const ink = INK[theme];
   const ticks = { color: ink.text, font: FONT };
   const title = { display: true, color: ink.text, font: FONT };
@@ -34,7 +37,9 @@ export function chartOptions(theme: Theme, scale: Scale): ChartOptions<"line"> {
         title: { ...title, text: "local time" },
       },
       y: {
-        type: scale,
+        // Areas add up only where every tonne is equally high.
+        type: shape === "stacked" ? "linear" : scale,
+        stacked: shape === "stacked",
         beginAtZero: true,
         grid: { color: ink.grid },
         border: { display: false },

@@ -1,6 +1,7 @@
 import {
   CategoryScale,
   Chart,
+  Filler,
   LinearScale,
   LineController,
   LineElement,
@@ -10,7 +11,7 @@ import {
   type ChartDataset,
 } from "chart.js";
 
-import { chartOptions, type Scale } from "./chart-options";
+import { chartOptions, type Scale, type Shape } from "./chart-options";
 import { MarkBook, type Mark, type Theme } from "./marks";
 import { bucketsAhead, type EmissionSeries, type SeriesPayload } from "./series";
 import { formatClock } from "./units";
@@ -18,6 +19,7 @@ import { formatClock } from "./units";
 // Only the parts that are used: the notebook's widget carries them in every message that opens it.
 Chart.register(
   CategoryScale,
+  Filler,
   LinearScale,
   LineController,
   LineElement,
@@ -36,8 +38,9 @@ export interface EmissionChart {
   update(payload: SeriesPayload): void;
   setTheme(theme: Theme): void;
   setScale(scale: Scale): void;
-  /** Show or hide one line; tells whether it is visible now. */
-  toggle(key: string): boolean;
+  setShape(shape: Shape): void;
+  /** Show all lines but these. */
+  setHidden(keys: ReadonlySet<string>): void;
   markOf(key: string): Mark;
   /** Chart.js keeps a hold on its canvas until it is destroyed. */
   destroy(): void;
@@ -51,13 +54,15 @@ export function createEmissionChart(
   const marks = new MarkBook();
   let { theme } = options;
   let scale: Scale = "linear";
+  let shape: Shape = "lines";
+  let hidden: ReadonlySet<string> = new Set();
   let times: string[] = [];
   let bucketMs = 1000;
 
   const chart = new Chart<"line", (number | null)[], string>(canvas, {
     type: "line",
     data: { labels: [], datasets: [] },
-    options: chartOptions(theme, scale),
+    options: chartOptions(theme, scale, shape),
   });
   const datasets = () => chart.data.datasets as LineDataset[];
 
@@ -73,9 +78,22 @@ export function createEmissionChart(
     const { colour, dash, point } = marks.markOf(dataset.key, theme);
     Object.assign(dataset, {
       borderColor: colour,
-      backgroundColor: colour,
+      backgroundColor: shape === "stacked" ? `${colour}55` : colour,
       borderDash: dash,
       pointStyle: point,
+      fill: shape === "stacked" ? "stack" : false,
+    });
+  }
+
+  function redress(): void {
+    chart.options = chartOptions(theme, scale, shape);
+    datasets().forEach(dress);
+    chart.update("none");
+  }
+
+  function hide(): void {
+    datasets().forEach(({ key }, index) => {
+      chart.setDatasetVisibility(index, !hidden.has(key));
     });
   }
 
@@ -99,26 +117,25 @@ export function createEmissionChart(
       times = payload.times;
       chart.data.labels = times.map(formatClock);
       chart.data.datasets = mergeDatasets(datasets(), payload.series, ahead, newDataset);
+      hide();
       chart.update(ahead === null ? "none" : undefined);
     },
     setTheme(next) {
       theme = next;
-      chart.options = chartOptions(theme, scale);
-      datasets().forEach(dress);
-      chart.update("none");
+      redress();
     },
     setScale(next) {
       scale = next;
-      chart.options = chartOptions(theme, scale);
-      chart.update("none");
+      redress();
     },
-    toggle(key) {
-      const index = datasets().findIndex((dataset) => dataset.key === key);
-      if (index < 0) return false;
-      const visible = !chart.isDatasetVisible(index);
-      chart.setDatasetVisibility(index, visible);
+    setShape(next) {
+      shape = next;
+      redress();
+    },
+    setHidden(keys) {
+      hidden = keys;
+      hide();
       chart.update();
-      return visible;
     },
     markOf: (key) => marks.markOf(key, theme),
     destroy() {

@@ -1,4 +1,5 @@
 import { element } from "./dom";
+import type { Scale, Shape } from "./chart-options";
 import { createEmissionChart } from "./emission-chart";
 import "./emission-figure.css";
 import type { Theme } from "./marks";
@@ -10,7 +11,21 @@ import { formatRate } from "./units";
 export interface EmissionFigure {
   update(payload: SeriesPayload): void;
   setTheme(theme: Theme): void;
+  show(look: Look): void;
   destroy(): void;
+}
+
+/** How the reader looks at the lines. */
+export interface Look {
+  shape: Shape;
+  scale: Scale;
+  hidden: ReadonlySet<string>;
+}
+
+export interface FigureOptions {
+  theme: Theme;
+  /** What to do when the reader changes the look. Without it, the figure itself follows. */
+  onLook?: ((look: Look) => void) | undefined;
 }
 
 /**
@@ -19,28 +34,47 @@ export interface EmissionFigure {
  */
 export function createEmissionFigure(
   container: HTMLElement,
-  options: { theme: Theme },
+  options: FigureOptions,
 ): EmissionFigure {
   const legend = element("ul", { className: "ef-legend" });
-  const scale = element("button", { type: "button", className: "ef-scale" });
+  const shape = element("button", { type: "button", className: "ef-switch" });
+  const scale = element("button", { type: "button", className: "ef-switch" });
   const canvas = element("canvas", { role: "img" });
   const sentence = element("p", { className: "ef-sentence" });
-  const table = element("div", { className: "ef-table", tabIndex: 0 });
-  const details = element(
-    "details",
-    {},
-    element("summary", {}, "The same as a table"),
-    table,
-  );
+  const table = element("div", { className: "ef-table", tabIndex: 0, role: "group" });
+  table.setAttribute("aria-label", "The lines as a table");
+  const details = element("details", {}, element("summary", {}, "The same as a table"), table);
   container.classList.add("ef");
   const picture = element("div", { className: "ef-canvas" }, canvas);
-  const keys = element("div", { className: "ef-keys" }, legend, scale);
-  container.append(keys, picture, sentence, details);
+  const switches = element("div", { className: "ef-switches" }, shape, scale);
+  container.append(element("div", { className: "ef-keys" }, legend, switches), picture, sentence, details);
   const chart = createEmissionChart(canvas, options);
-  alternate(scale, (logarithmic) => {
-    chart.setScale(logarithmic ? "logarithmic" : "linear");
-    return logarithmic ? "Scale: steps of ten times" : "Scale: equal steps";
+  let look: Look = { shape: "lines", scale: "linear", hidden: new Set() };
+  shape.addEventListener("click", () => {
+    change({ ...look, shape: look.shape === "lines" ? "stacked" : "lines" });
   });
+  scale.addEventListener("click", () => {
+    change({ ...look, scale: look.scale === "linear" ? "logarithmic" : "linear" });
+  });
+
+  function change(next: Look): void {
+    (options.onLook ?? show)(next);
+  }
+
+  function show(next: Look): void {
+    if (next.shape !== look.shape) chart.setShape(next.shape);
+    if (next.scale !== look.scale) chart.setScale(next.scale);
+    chart.setHidden(next.hidden);
+    look = next;
+    label();
+  }
+
+  function label(): void {
+    shape.textContent = look.shape === "lines" ? "Shape: lines" : "Shape: stacked areas";
+    scale.textContent = look.scale === "linear" ? "Scale: equal steps" : "Scale: steps of ten times";
+    scale.hidden = look.shape === "stacked";
+    for (const [key, item] of items) item.press(!look.hidden.has(key));
+  }
   let latest: SeriesPayload | undefined;
 
   // Kept from update to update, so that the keyboard's focus stays on the button it is on.
@@ -56,14 +90,18 @@ export function createEmissionFigure(
     for (const one of series) {
       let item = items.get(one.key);
       if (item === undefined) {
-        item = createLegendItem(one.label, () => chart.toggle(one.key));
+        item = createLegendItem(one.label, () => {
+          change({ ...look, hidden: toggled(look.hidden, one.key) });
+        });
         items.set(one.key, item);
         legend.append(item.element);
       }
       item.show(swatch(chart.markOf(one.key)), formatRate(digest(one.values).now));
     }
+    label();
   }
 
+  label();
   return {
     update(payload) {
       // The largest first: in the legend and the table as on the picture, from top to bottom.
@@ -79,6 +117,7 @@ export function createEmissionFigure(
       chart.setTheme(theme);
       if (latest !== undefined) showLegend(latest.series);
     },
+    show,
     destroy() {
       chart.destroy();
       container.replaceChildren();
@@ -86,40 +125,34 @@ export function createEmissionFigure(
   };
 }
 
-/** Make a button switch something on and off; `apply` returns what the button then says. */
-function alternate(button: HTMLButtonElement, apply: (on: boolean) => string): void {
-  let on = false;
-  const show = () => {
-    button.textContent = apply(on);
-  };
-  button.addEventListener("click", () => {
-    on = !on;
-    show();
-  });
-  show();
+function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
+  const next = new Set(keys);
+  if (!next.delete(key)) next.add(key);
+  return next;
 }
 
 interface LegendItem {
   element: HTMLLIElement;
   show(sample: SVGSVGElement, rate: string): void;
+  press(visible: boolean): void;
 }
 
 /** A button for one line: shows or hides it, and tells its present rate. */
-function createLegendItem(label: string, toggle: () => boolean): LegendItem {
+function createLegendItem(label: string, toggle: () => void): LegendItem {
   const sample = element("span");
   const rate = element("span", { className: "ef-rate" });
   const unit = element("span", { className: "ef-unit" }, " t/h");
   const button = element("button", { type: "button" }, sample, ` ${label} `, rate, unit);
-  button.setAttribute("aria-pressed", "true");
   button.title = `Show or hide ${label}`;
-  button.addEventListener("click", () => {
-    button.setAttribute("aria-pressed", String(toggle()));
-  });
+  button.addEventListener("click", toggle);
   return {
     element: element("li", {}, button),
     show(image, text) {
       sample.replaceChildren(image);
       rate.textContent = text;
+    },
+    press(visible) {
+      button.setAttribute("aria-pressed", String(visible));
     },
   };
 }

@@ -1,4 +1,5 @@
-const WINDOWS_MIN = [1, 5, 15, 60];
+import { shortWindow } from "../view/windows";
+import { WINDOWS_S } from "../view/view";
 
 interface Props {
   windowS: number;
@@ -10,17 +11,17 @@ export function WindowSelector({ windowS, onChange }: Props) {
   return (
     <fieldset className="segments">
       <legend>Last</legend>
-      {WINDOWS_MIN.map((minutes) => (
-        <label key={minutes}>
+      {WINDOWS_S.map((seconds) => (
+        <label key={seconds}>
           <input
             type="radio"
             name="window"
-            checked={windowS === minutes * 60}
+            checked={windowS === seconds}
             onChange={() => {
-              onChange(minutes * 60);
+              onChange(seconds);
             }}
           />
-          <span>{minutes} min</span>
+          <span>{shortWindow(seconds)}</span>
         </label>
       ))}
     </fieldset>

@@ -1,5 +1,8 @@
-import { formatAge, formatCount } from "../chart/units";
-import type { Pipeline, Snapshot } from "../polling/api";
+import { Panel } from "../app/panel";
+import { formatAge, formatCount, formatNumber } from "../chart/units";
+import type { Pipeline } from "../polling/answers";
+import type { Snapshot } from "../polling/api";
+import { PartitionTable } from "./partition-table";
 
 const STATES: Record<Pipeline["state"], string> = {
   running: "writing",
@@ -10,11 +13,10 @@ const STATES: Record<Pipeline["state"], string> = {
 /** How the readings got here: the consumer that stores what it reads from Kafka. */
 export function PipelineStrip({ snapshot }: { snapshot: Snapshot }) {
   const { health, pipeline } = snapshot;
-  const { state, group_id, totals } = pipeline;
+  const { state, group_id, totals, partitions } = pipeline;
   const lagging = totals.lag !== null && totals.lag_s !== null && totals.lag > 0;
   return (
-    <section className="panel" aria-labelledby="pipeline-title">
-      <h2 id="pipeline-title">The way through Kafka</h2>
+    <Panel id="pipeline" title="The way through Kafka">
       <p className="how">
         A consumer reads every record of topic <code>{pipeline.topic}</code> and stores it as a row
         of a CSV file, which this page’s API serves.
@@ -26,11 +28,7 @@ export function PipelineStrip({ snapshot }: { snapshot: Snapshot }) {
           flag={state}
           note={group_id ? `group ${group_id}` : "no consumer group has written here yet"}
         />
-        <Item
-          name="Rows stored"
-          value={formatCount(health.rows)}
-          note="readings in the CSV files"
-        />
+        <Item name="Rows stored" value={formatCount(health.rows)} note={rates(pipeline)} />
         <Item
           name="Lag"
           value={totals.lag === null ? "unknown" : `${formatCount(totals.lag)} records`}
@@ -45,8 +43,15 @@ export function PipelineStrip({ snapshot }: { snapshot: Snapshot }) {
           flag={totals.dead_letters > 0 ? "stale" : undefined}
         />
       </dl>
-    </section>
+      {partitions.length > 0 && <PartitionTable partitions={partitions} />}
+    </Panel>
   );
+}
+
+function rates({ totals: { rate_per_s, acked_per_s } }: Pipeline): string {
+  if (rate_per_s === null) return "readings in the CSV files";
+  const sent = acked_per_s === null ? "" : `, ${formatNumber(acked_per_s)} sent`;
+  return `${formatNumber(rate_per_s)} records a second stored${sent}`;
 }
 
 interface ItemProps {

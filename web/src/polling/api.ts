@@ -1,99 +1,89 @@
 import type { SeriesPayload } from "../chart/series";
-
-/** One answer of the API, whose shapes stand in docs/architecture.md. */
-export interface Health {
-  status: "ok" | "empty" | "degraded";
-  topic: string;
-  rows: number;
-  newest_recorded_at: string | null;
-  age_s: number | null;
-  problems: string[];
-}
-
-export interface Total {
-  key: string;
-  label: string;
-  co2_kg: number;
-  share: number;
-}
-
-export interface Summary {
-  window_s: number | null;
-  records: number;
-  co2_kg: number;
-  rate_t_per_h: number | null;
-  top_facility: { facility_id: string; facility: string; rate_t_per_h: number } | null;
-  over_25kt_per_year: number;
-  by_country: Total[];
-  by_fuel: Total[];
-}
-
-export interface Pipeline {
-  topic: string;
-  group_id: string | null;
-  state: "running" | "stale" | "absent";
-  totals: { dead_letters: number; lag: number | null; lag_s: number | null };
-}
+import { DIMENSIONS, filterQuery, type Dimension, type View } from "../view/view";
+import type { Dashboard, Summary, Total } from "./answers";
+import { getJson } from "./get-json";
 
 /** All that the page shows, asked for together every two seconds. */
-export interface Snapshot {
-  health: Health;
-  series: SeriesPayload;
-  /** The last minute, for what is called "now". */
-  now: Summary;
-  /** The window that the reader chose. */
-  recent: Summary;
-  /** Everything that is stored. */
-  total: Summary;
-  pipeline: Pipeline;
+export interface Snapshot extends Dashboard {
+  /** What was asked for: the reader may have chosen something else since. */
+  view: View;
+  facets: Facets;
+  /** When this state of things was first heard of, on the browser's clock; ages count from here. */
+  heardAt: number;
+  /** When the followed reading was first on the page, on the browser's clock. */
+  paintedAt: number;
 }
 
-/** The API answered, and what it answered is a problem, with the next line to type. */
-export class ApiProblem extends Error {
-  constructor(
-    title: string,
-    readonly next: string,
-  ) {
-    super(title);
-  }
+/**
+ * The bars of each dimension, under the filters of the *other* dimensions only: who has chosen
+ * Poland still sees Germany, and can add it.
+ */
+export type Facets = Record<Dimension, readonly Total[]>;
+
+const LATEST = 12;
+const TOP = 100;
+
+/** Return what asks for a snapshot. It remembers when the API's last answer was new. */
+export function snapshotLoader(): (view: View, signal: AbortSignal) => Promise<Snapshot> {
+  let last = { served_at: "", heardAt: 0 };
+  let followed: { id: string | undefined; paintedAt: number } = { id: undefined, paintedAt: 0 };
+  return async (view, signal) => {
+    const [dashboard, facets, series] = await Promise.all([
+      getJson<Dashboard>(address("dashboard", questionOf(view)), signal),
+      loadFacets(view, signal),
+      loadSeries(view, signal),
+    ]);
+    // "Not modified" brings the browser's copy back, and with it the ages of that time.
+    if (dashboard.served_at !== last.served_at) {
+      last = { served_at: dashboard.served_at, heardAt: Date.now() };
+    }
+    const id = dashboard.pipeline.latency.reading?.reading_id;
+    if (id !== followed.id) followed = { id, paintedAt: Date.now() };
+    return {
+      ...dashboard,
+      view,
+      series: series ?? dashboard.series,
+      facets: { ...facetsOf(dashboard.window), ...facets },
+      heardAt: last.heardAt,
+      paintedAt: followed.paintedAt,
+    };
+  };
 }
 
-/** Nothing that speaks for the API answered: it has stopped, or the network to it is down. */
-export class ApiGone extends Error {}
-
-const NOW_S = 60;
-
-export async function loadSnapshot(windowS: number, signal: AbortSignal): Promise<Snapshot> {
-  const ask = <T>(path: string) => getJson<T>(`api/${path}`, signal);
-  const [health, series, now, recent, total, pipeline] = await Promise.all([
-    ask<Health>("health"),
-    ask<SeriesPayload>(`series?by=sector&window_s=${windowS}`),
-    ask<Summary>(`summary?window_s=${NOW_S}`),
-    ask<Summary>(`summary?window_s=${windowS}`),
-    ask<Summary>("summary"),
-    ask<Pipeline>("pipeline"),
-  ]);
-  return { health, series, now, recent, total, pipeline };
+function questionOf({ windowS, filters }: View): URLSearchParams {
+  const question = filterQuery(filters);
+  question.set("window_s", String(windowS));
+  question.set("limit", String(LATEST));
+  question.set("top", String(TOP));
+  return question;
 }
 
-/** Ask for JSON at an address relative to the page, which may be served behind a prefix. */
-async function getJson<T>(path: string, signal: AbortSignal): Promise<T> {
-  let response: Response;
-  try {
-    // "no-cache" still uses the browser's cache, after asking whether it is up to date (ETag, 304).
-    response = await fetch(path, { signal, cache: "no-cache" });
-  } catch (error) {
-    throw new ApiGone("The API does not answer", { cause: error });
-  }
-  const type = response.headers.get("content-type") ?? "";
-  if (response.ok && type.includes("json")) return (await response.json()) as T;
-  if (type.includes("problem+json")) throw await problemOf(response);
-  // A proxy in front of a stopped API answers for it, with an error page of its own.
-  throw new ApiGone(`The API does not answer (HTTP ${response.status})`);
+/** A dimension with a filter costs one question more; without filters none is asked here. */
+async function loadFacets({ windowS, filters }: View, signal: AbortSignal): Promise<Partial<Facets>> {
+  const filtered = DIMENSIONS.filter((name) => filters[name].length > 0);
+  const answers = filtered.map(async (name) => {
+    const question = filterQuery(filters, name);
+    question.set("window_s", String(windowS));
+    question.set("top", String(TOP));
+    const summary = await getJson<Summary>(address("summary", question), signal);
+    return [name, facetsOf(summary)[name]] as const;
+  });
+  return Object.fromEntries(await Promise.all(answers));
 }
 
-async function problemOf(response: Response): Promise<ApiProblem> {
-  const problem = (await response.json()) as { title?: string; detail?: string; next?: string };
-  const text = problem.detail ?? problem.title ?? `HTTP ${response.status}`;
-  return new ApiProblem(text, problem.next ?? "");
+/** The lines under the other filters, so that the legend still has a name for each sector. */
+async function loadSeries({ windowS, filters }: View, signal: AbortSignal): Promise<SeriesPayload | null> {
+  if (filters.sector.length === 0) return null;
+  const question = filterQuery(filters, "sector");
+  question.set("window_s", String(windowS));
+  return getJson<SeriesPayload>(address("series", question), signal);
 }
+
+const facetsOf = ({ by_sector, by_country, by_fuel, by_facility }: Summary): Facets => ({
+  sector: by_sector,
+  country: by_country,
+  fuel: by_fuel,
+  facility_id: by_facility,
+});
+
+const address = (path: string, question: URLSearchParams) => `api/${path}?${question.toString()}`;

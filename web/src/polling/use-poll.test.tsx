@@ -94,6 +94,35 @@ describe("usePoll", () => {
     expect(asked).toHaveLength(2);
   });
 
+  it("asks once for each step while it is paused, and once for a new question", async () => {
+    const load = vi.fn(() => Promise.resolve("answer"));
+    const other = vi.fn(() => Promise.resolve("other"));
+    const { result, rerender } = renderHook(
+      ({ load, paused }) => usePoll(load, { ...OPTIONS, paused }),
+      { initialProps: { load, paused: false } },
+    );
+    await pass(0);
+    rerender({ load, paused: true });
+    act(() => {
+      result.current.step();
+    });
+    await pass(10_000);
+    expect(load).toHaveBeenCalledTimes(2);
+    rerender({ load: other, paused: true });
+    await pass(10_000);
+    expect(other).toHaveBeenCalledTimes(1);
+    expect(result.current.data).toBe("other");
+  });
+
+  it("says since when a question is open", async () => {
+    const { asked, load } = slowLoad();
+    const { result } = renderHook(() => usePoll(load, OPTIONS));
+    expect(result.current.askedAt).toBe(Date.now());
+    asked[0]?.answer("first");
+    await pass(0);
+    expect(result.current.askedAt).toBeUndefined();
+  });
+
   it("asks nothing while the tab is hidden", async () => {
     const load = vi.fn(() => Promise.resolve("answer"));
     const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);

@@ -1,4 +1,4 @@
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 
 export interface Poll<T> {
   /** The last good answer; it stays while later questions go unanswered. */
@@ -7,6 +7,8 @@ export interface Poll<T> {
   receivedAt: number | undefined;
   /** Why the last question failed; undefined once one has been answered again. */
   error: unknown;
+  /** When the question was asked that is open now; undefined where none is. */
+  askedAt: number | undefined;
 }
 
 export interface PollOptions {
@@ -16,50 +18,66 @@ export interface PollOptions {
   paused: boolean;
 }
 
+const NOTHING = { data: undefined, receivedAt: undefined, error: undefined, askedAt: undefined };
+
 /**
- * Ask again and again, and hold the last answer.
+ * Ask again and again, and hold the last answer; `step` asks once while paused.
  *
  * The next question is asked only after the last one has been answered or given up, so polls never
  * overlap, however slow the API is. A hidden tab asks nothing: nobody is looking.
- * Give `load` a stable identity (`useCallback`): a new one is asked at once.
+ * Give `load` a stable identity (`useCallback`): a new one is asked at once, paused or not.
  */
 export function usePoll<T>(
   load: (signal: AbortSignal) => Promise<T>,
   { everyMs, timeoutMs, paused }: PollOptions,
-): Poll<T> {
-  const [poll, setPoll] = useState<Poll<T>>({
-    data: undefined,
-    receivedAt: undefined,
-    error: undefined,
-  });
+): Poll<T> & { step: () => void } {
+  const [poll, setPoll] = useState<Poll<T>>(NOTHING);
+  const [step, setStep] = useState(0);
+  // What was asked last when the pause began, or during it: that is not asked once more.
+  const [restAt, setRestAt] = useState<{ load: unknown; step: number } | null>(null);
   const hidden = useTabHidden();
+  if (paused !== (restAt !== null)) setRestAt(paused ? { load, step } : null);
+  const resting = hidden || (paused && restAt?.load === load && restAt.step === step);
 
   useEffect(() => {
-    if (paused || hidden) return;
+    if (resting) return;
     const ended = new AbortController();
     let timer: ReturnType<typeof setTimeout>;
 
     async function ask() {
       const askedAt = performance.now();
+      setPoll((last) => ({ ...last, askedAt: Date.now() }));
       try {
         const data = await load(AbortSignal.any([ended.signal, AbortSignal.timeout(timeoutMs)]));
-        if (!ended.signal.aborted) setPoll({ data, receivedAt: Date.now(), error: undefined });
+        if (ended.signal.aborted) return;
+        setPoll({ data, receivedAt: Date.now(), error: undefined, askedAt: undefined });
       } catch (error) {
-        if (!ended.signal.aborted) setPoll((last) => ({ ...last, error }));
+        if (ended.signal.aborted) return;
+        setPoll((last) => ({ ...last, error, askedAt: undefined }));
+      }
+      if (paused) {
+        setRestAt({ load, step });
+        return;
       }
       // Counted from the question, not from the answer: a steady beat.
       const rest = Math.max(0, everyMs - (performance.now() - askedAt));
-      if (!ended.signal.aborted) timer = setTimeout(() => void ask(), rest);
+      timer = setTimeout(() => void ask(), rest);
     }
 
     void ask();
     return () => {
       ended.abort();
       clearTimeout(timer);
+      setPoll((last) => ({ ...last, askedAt: undefined }));
     };
-  }, [load, everyMs, timeoutMs, paused, hidden]);
+  }, [load, step, everyMs, timeoutMs, paused, resting]);
 
-  return poll;
+  return {
+    ...poll,
+    step: useCallback(() => {
+      setStep((before) => before + 1);
+    }, []),
+  };
 }
 
 function useTabHidden(): boolean {

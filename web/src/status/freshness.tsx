@@ -12,15 +12,15 @@ import { useNow } from "./use-now";
  */
 export function Freshness({ poll, paused }: { poll: Poll<Snapshot>; paused: boolean }) {
   const now = useNow(500);
-  const { data, receivedAt, error } = poll;
+  const { data, error } = poll;
   const age = data?.health.age_s ?? null;
-  if (age === null || receivedAt === undefined) return null;
-  const ageNow = age + Math.max(0, now - receivedAt) / 1000;
+  if (age === null || data === undefined) return null;
+  const ageNow = age + Math.max(0, now - data.heardAt) / 1000;
   const live = !paused && error === undefined && ageNow < QUIET_AFTER_S;
   return (
     <p className="freshness" data-live={live}>
       {/* A new key makes a new element, and its animation plays once more. */}
-      <span className="pulse" key={data?.health.newest_recorded_at} aria-hidden="true" />
+      <span className="pulse" key={data.health.newest_recorded_at} aria-hidden="true" />
       newest reading <strong>{formatAge(ageNow)}</strong> old
     </p>
   );

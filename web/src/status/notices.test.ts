@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { ApiGone, ApiProblem, type Snapshot } from "../polling/api";
+import type { Snapshot } from "../polling/api";
+import { ApiGone, ApiProblem } from "../polling/get-json";
 import type { Poll } from "../polling/use-poll";
+import { parseView } from "../view/view";
 import { noticeOf } from "./notices";
 
 const NOW = 1_000_000;
@@ -15,11 +17,15 @@ const SNAPSHOT = {
     problems: [] as string[],
   },
   pipeline: { state: "running" },
+  window: { records: 10 },
+  view: parseView(""),
+  heardAt: NOW - 500,
 } as unknown as Snapshot;
 const poll = (changes: Partial<Poll<Snapshot>>): Poll<Snapshot> => ({
   data: SNAPSHOT,
   receivedAt: NOW - 500,
   error: undefined,
+  askedAt: undefined,
   ...changes,
 });
 const withHealth = (health: Partial<Snapshot["health"]>): Snapshot => ({
@@ -55,9 +61,22 @@ describe("noticeOf", () => {
     expect(noticeOf(slow, false, NOW)?.title).toBe("The API takes too long to answer");
   });
 
+  it("has a word for an answer that takes long, and says how old the last one is", () => {
+    const notice = noticeOf(poll({ askedAt: NOW - 6_000, receivedAt: NOW - 8_000 }), false, NOW);
+    expect(notice?.kind).toBe("slow");
+    expect(notice?.text).toContain("asked 6.0 s ago");
+    expect(notice?.text).toContain("What you see is 8.0 s old.");
+    expect(noticeOf(poll({ askedAt: NOW - 1_000 }), false, NOW)).toBeNull();
+  });
+
+  it("does not take filters that nothing passes for a lab without readings", () => {
+    const data = { ...SNAPSHOT, view: parseView("?country=XX"), window: { records: 0 } } as Snapshot;
+    expect(noticeOf(poll({ data }), false, NOW)?.kind).toBe("filtered");
+  });
+
   it("shows a problem with the next line to type", () => {
-    const problem = noticeOf(poll({ error: new ApiProblem("damaged", "labkit doctor") }), false, NOW);
-    expect(problem).toMatchObject({ kind: "problem", text: "damaged" });
+    const problem = noticeOf(poll({ error: new ApiProblem("Not Found", "damaged", "labkit doctor") }), false, NOW);
+    expect(problem).toMatchObject({ kind: "problem", title: "Not Found", text: "damaged" });
     expect(problem?.commands).toEqual([{ where: "next", line: "labkit doctor" }]);
   });
 

@@ -1,9 +1,11 @@
 import { formatAge } from "../chart/units";
-import { ApiGone, ApiProblem, type Snapshot } from "../polling/api";
+import type { Snapshot } from "../polling/api";
+import { ApiGone, ApiProblem } from "../polling/get-json";
 import type { Poll } from "../polling/use-poll";
+import { isFiltered } from "../view/view";
 
 export interface Notice {
-  kind: "loading" | "empty" | "gone" | "problem" | "paused" | "warning";
+  kind: "loading" | "empty" | "gone" | "problem" | "paused" | "slow" | "filtered" | "warning";
   title: string;
   text: string;
   /** Lines to type, where typing helps. */
@@ -12,6 +14,8 @@ export interface Notice {
 
 /** A producer that has been silent this long is worth a word. */
 export const QUIET_AFTER_S = 30;
+/** A question that has been open this long is worth one too. */
+export const SLOW_AFTER_S = 4;
 
 /** What the reader has to know about the state of things; null while all is well. */
 export function noticeOf(poll: Poll<Snapshot>, paused: boolean, now: number): Notice | null {
@@ -24,9 +28,11 @@ export function noticeOf(poll: Poll<Snapshot>, paused: boolean, now: number): No
   }
   if (error instanceof ApiProblem) {
     const commands = error.next ? [{ where: "next", line: error.next }] : [];
-    return notice("problem", "The API reports a problem", error.message, commands);
+    return notice("problem", error.title, error.message, commands);
   }
   if (error !== undefined) return gone(error, age);
+  const waitedS = poll.askedAt === undefined ? 0 : (now - poll.askedAt) / 1000;
+  if (waitedS > SLOW_AFTER_S) return slow(waitedS, age);
   if (data === undefined) return notice("loading", "Loading", "Asking the API for readings …");
   if (data.health.rows === 0) return EMPTY;
   if (data.health.problems.length > 0) {
@@ -34,7 +40,8 @@ export function noticeOf(poll: Poll<Snapshot>, paused: boolean, now: number): No
       { where: "terminal", line: "labkit doctor" },
     ]);
   }
-  const silence = (data.health.age_s ?? 0) + (now - (receivedAt ?? now)) / 1000;
+  if (data.window.records === 0 && isFiltered(data.view.filters)) return FILTERED;
+  const silence = (data.health.age_s ?? 0) + (now - data.heardAt) / 1000;
   return silence > QUIET_AFTER_S ? quiet(data, silence) : null;
 }
 
@@ -48,6 +55,17 @@ function gone(error: unknown, age: string): Notice {
     [{ where: "terminal", line: "labkit up" }],
   );
 }
+
+function slow(waitedS: number, age: string): Notice {
+  const shown = age ? ` What you see is ${age} old.` : "";
+  return notice("slow", "The API is slow", `It has been asked ${formatAge(waitedS)} ago and has not answered yet.${shown}`);
+}
+
+const FILTERED = notice(
+  "filtered",
+  "No reading passes the filters",
+  "There are readings, but none in this window that fits all filters at once. Take one away, choose a longer window, or",
+);
 
 const EMPTY = notice(
   "empty",

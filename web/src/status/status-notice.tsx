@@ -1,3 +1,5 @@
+import type { ReactNode } from "react";
+
 import type { Notice } from "./notices";
 
 /**
@@ -5,7 +7,7 @@ import type { Notice } from "./notices";
  * reader announces only what changes inside a live region that it knows already. Ages are kept
  * out of what is announced: they would be read out every second.
  */
-export function StatusNotice({ notice }: { notice: Notice | null }) {
+export function StatusNotice({ notice, wayOut }: { notice: Notice | null; wayOut?: ReactNode }) {
   return (
     <>
       <p className="unseen" role="status" aria-live="polite">
@@ -14,7 +16,9 @@ export function StatusNotice({ notice }: { notice: Notice | null }) {
       {notice && (
         <section className="notice" data-kind={notice.kind} aria-label={notice.title}>
           <h2>{notice.title}</h2>
-          <p>{notice.text}</p>
+          <p>
+            {notice.text} {wayOut}
+          </p>
           {notice.commands.map(({ where, line }) => (
             <p className="command" key={line}>
               <span>{where}</span>

@@ -1,57 +1,103 @@
-import { formatMass, formatShare } from "../chart/units";
-import type { Total } from "../polling/api";
+import { useState } from "react";
+
+import { Panel } from "../app/panel";
+import { formatMass, formatRate, formatShare } from "../chart/units";
+import type { Thresholds, Total } from "../polling/answers";
+import { DIMENSION_NAMES, pressed, withKeys, type Dimension, type View } from "../view/view";
+import { formatWindow } from "../view/windows";
 
 interface Props {
-  name: "country" | "fuel";
-  totals: Total[];
-  windowS: number;
+  dimension: Dimension;
+  totals: readonly Total[];
+  view: View;
+  onChange: (view: View) => void;
+  /** Marks the bars above it, by their rate. */
+  threshold?: Thresholds;
 }
+
+const FIRST = 7;
 
 /**
  * Totals as bars. The bars stand in a real table, so that the picture and its text twin are one
- * thing: who cannot see the bars reads the same rows.
+ * thing: who cannot see the bars reads the same rows. Each name is a button that filters.
  */
-export function TotalsPanel({ name, totals, windowS }: Props) {
-  const largest = Math.max(...totals.map((total) => total.co2_kg), 1);
-  const minutes = windowS / 60;
-  const id = `totals-${name}`;
+export function TotalsPanel({ dimension, totals, view, onChange, threshold }: Props) {
+  const [all, setAll] = useState(false);
+  const name = DIMENSION_NAMES[dimension];
+  const chosen = view.filters[dimension];
+  const largest = Math.max(...totals.map(({ co2_kg }) => co2_kg), 1);
+  const shown = all ? totals : totals.slice(0, FIRST);
   return (
-    <section className="panel" aria-labelledby={id}>
-      <h2 id={id}>CO₂ by {name}</h2>
+    <Panel id={`totals-${dimension}`} title={`CO₂ by ${name}`}>
       <p className="how">
-        The mass emitted in the last {minutes === 1 ? "minute" : `${minutes} minutes`}; the longest
-        bar is the largest emitter. {summaryOf(totals)}
+        Emitted in the last {formatWindow(view.windowS)}. {summaryOf(totals)}
       </p>
       <table className="bars">
         <thead className="unseen">
           <tr>
             <th scope="col">{name}</th>
-            <th scope="col">bar</th>
             <th scope="col">CO₂</th>
-            <th scope="col">share</th>
+            <th scope="col">{threshold ? "present rate" : "share"}</th>
           </tr>
         </thead>
         <tbody>
-          {totals.map((total) => (
-            <tr key={total.key}>
-              <th scope="row">{total.label}</th>
-              <td aria-hidden="true">
+          {shown.map((total) => (
+            <tr key={total.key} data-left-out={chosen.length > 0 && !chosen.includes(total.key)}>
+              <th scope="row">
+                <button
+                  type="button"
+                  aria-pressed={chosen.includes(total.key)}
+                  title={`Only ${total.label}`}
+                  onClick={() => {
+                    onChange(withKeys(view, dimension, pressed(chosen, total.key)));
+                  }}
+                >
+                  {total.label}
+                </button>
                 <div className="bar" style={{ width: `${(100 * total.co2_kg) / largest}%` }} />
-              </td>
+              </th>
               <td>
                 <data value={total.co2_kg}>{formatMass(total.co2_kg)}</data>
               </td>
-              <td>{formatShare(total.share)}</td>
+              <td>{threshold ? <Rate total={total} threshold={threshold} /> : formatShare(total.share)}</td>
             </tr>
           ))}
         </tbody>
       </table>
-    </section>
+      {totals.length > FIRST && (
+        <button
+          type="button"
+          className="link"
+          aria-expanded={all}
+          onClick={() => {
+            setAll(!all);
+          }}
+        >
+          {all ? `The first ${FIRST} only` : `All ${totals.length}`}
+        </button>
+      )}
+      {threshold && (
+        <p className="note">
+          ▲ at this rate above {threshold.large_emitter_t_per_year.toLocaleString("en")} t a year, which is{" "}
+          {formatRate(threshold.large_emitter_t_per_h)} t/h: {threshold.source}
+        </p>
+      )}
+    </Panel>
   );
 }
 
-function summaryOf(totals: Total[]): string {
+function Rate({ total, threshold }: { total: Total; threshold: Thresholds }) {
+  const above = total.rate_t_per_h > threshold.large_emitter_t_per_h;
+  return (
+    <>
+      {above && <span role="img" aria-label="above the threshold" className="above">▲ </span>}
+      {formatRate(total.rate_t_per_h)} t/h
+    </>
+  );
+}
+
+function summaryOf(totals: readonly Total[]): string {
   const top = totals[0];
-  if (top === undefined) return "";
+  if (top === undefined) return "Nothing passes the filters.";
   return `${top.label} leads with ${formatShare(top.share)}.`;
 }

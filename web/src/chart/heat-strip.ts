@@ -1,0 +1,119 @@
+import { element, tableHead, tableRow } from "./dom";
+import "./heat-strip.css";
+import { digest, fromFirstReading, type SeriesPayload } from "./series";
+import { formatClock, formatRate } from "./units";
+
+export interface HeatStrip {
+  update(payload: SeriesPayload): void;
+}
+
+/** How many steps of strength there are: more could not be told apart. */
+export const STEPS = 6;
+const DAY_MS = 86_400_000;
+
+/**
+ * A row for each line, a cell for each piece of time; the stronger the colour, the nearer to the
+ * row's own maximum. Each row has its own measure, so that a small sector's day shows as well as
+ * a large one's. Strength is lightness and height both: it can be read without any colour.
+ */
+export function createHeatStrip(container: HTMLElement): HeatStrip {
+  const rows = element("div", { className: "hs-rows" });
+  rows.setAttribute("role", "img");
+  const axis = element("p", { className: "hs-axis" });
+  axis.setAttribute("aria-hidden", "true");
+  const readout = element("p", { className: "hs-readout" });
+  const table = element("div", { className: "ef-table" });
+  const details = element("details", {}, element("summary", {}, "The same as a table"), table);
+  container.classList.add("hs", "ef");
+  container.append(rows, axis, readout, details);
+  let latest: SeriesPayload | undefined;
+
+  rows.addEventListener("pointermove", ({ target }) => {
+    const cell = target instanceof HTMLElement ? target.dataset.cell?.split(",").map(Number) : null;
+    if (latest === undefined || !cell) return;
+    const [row = 0, column = 0] = cell;
+    const line = latest.series[row];
+    const time = latest.times[column];
+    if (line === undefined || time === undefined) return;
+    readout.textContent = `${line.label}, ${formatClock(time)}: ${formatRate(line.values[column] ?? null)} t/h`;
+  });
+  rows.addEventListener("pointerleave", () => {
+    if (latest !== undefined) readout.textContent = heatSentence(latest);
+  });
+
+  return {
+    update(payload) {
+      const series = payload.series.toSorted((a, b) => b.co2_kg - a.co2_kg);
+      latest = fromFirstReading({ ...payload, series });
+      const sentence = heatSentence(latest);
+      rows.replaceChildren(...latest.series.map((line, row) => heatRow(line.label, line.values, row)));
+      rows.setAttribute("aria-label", sentence);
+      if (!rows.matches(":hover")) readout.textContent = sentence;
+      axis.replaceChildren(...[latest.times[0], latest.times.at(-1)].map((time) => element("span", {}, clock(time))));
+      table.replaceChildren(heatTable(latest));
+    },
+  };
+}
+
+function heatRow(label: string, values: (number | null)[], row: number): HTMLElement {
+  const highest = digest(values).highest;
+  const cells = values.map((value, column) => {
+    const cell = element("span", { className: "hs-cell" });
+    cell.dataset.cell = `${row},${column}`;
+    const step = stepOf(value, highest);
+    if (step !== null) cell.dataset.step = String(step);
+    return cell;
+  });
+  return element(
+    "div",
+    { className: "hs-row" },
+    element("span", { className: "hs-name" }, label),
+    element("div", { className: "hs-cells" }, ...cells),
+  );
+}
+
+/** From 1 to `STEPS`, by how near a value is to the highest one; null where nothing was measured. */
+export function stepOf(value: number | null, highest: number | null): number | null {
+  if (value === null || highest === null) return null;
+  if (highest <= 0) return 1;
+  return Math.min(STEPS, Math.max(1, Math.ceil((value / highest) * STEPS)));
+}
+
+/** One sentence that says what the cells show. */
+export function heatSentence({ series, times, bucket_s }: SeriesPayload): string {
+  const first = times[0];
+  const peaks = series.flatMap(({ label, values }) => {
+    const { highest } = digest(values);
+    return highest === null ? [] : [{ label, highest, time: times[values.indexOf(highest)] ?? "" }];
+  });
+  const top = peaks[0];
+  if (first === undefined || top === undefined) return "No readings in the last hours yet.";
+  return (
+    `Since ${clock(first)}, in pieces of ${piece(bucket_s)}: ${top.label} was highest at ` +
+    `${clock(top.time)}, ${formatRate(top.highest)} t/h.`
+  );
+}
+
+function heatTable({ series, times }: SeriesPayload): HTMLTableElement {
+  const rows = series.map(({ label, values }) => {
+    const { lowest, highest } = digest(values);
+    const at = (value: number | null) => (value === null ? "–" : clock(times[values.indexOf(value)]));
+    return tableRow(label, [formatRate(highest), at(highest), formatRate(lowest), at(lowest)]);
+  });
+  return element(
+    "table",
+    {},
+    element("caption", {}, "Highest and lowest rate of each sector, in t/h"),
+    tableHead(["sector", "highest", "at", "lowest", "at"]),
+    element("tbody", {}, ...rows),
+  );
+}
+
+const piece = (seconds: number): string => (seconds < 120 ? `${seconds} s` : `${seconds / 60} min`);
+
+function clock(time: string | undefined): string {
+  if (time === undefined) return "";
+  const old = Date.now() - Date.parse(time) > DAY_MS;
+  const day = old ? `${new Date(time).toLocaleDateString("en-GB", { weekday: "short" })} ` : "";
+  return day + formatClock(time).slice(0, 5);
+}

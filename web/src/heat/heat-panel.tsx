@@ -1,0 +1,41 @@
+import { useCallback, useEffect, useRef } from "react";
+
+import { Panel } from "../app/panel";
+import { createHeatStrip, type HeatStrip } from "../chart/heat-strip";
+import type { SeriesPayload } from "../chart/series";
+import { usePoll } from "../polling/use-poll";
+import type { Filters } from "../view/view";
+import { loadHeat } from "./load-heat";
+
+/** Hours change slowly: this is asked once where the rest is asked ten times. */
+const EVERY_MS = 20_000;
+
+export function HeatPanel({ filters, paused }: { filters: Filters; paused: boolean }) {
+  const load = useCallback((signal: AbortSignal) => loadHeat(filters, signal), [filters]);
+  const { data } = usePoll(load, { everyMs: EVERY_MS, timeoutMs: EVERY_MS, paused });
+  return (
+    <Panel id="heat" title="The last hours, sector by sector">
+      <p className="how">
+        A full, strong cell is a sector’s own highest rate, a flat one is far below it; an empty one has no readings.
+      </p>
+      {data && <Heat payload={data} />}
+    </Panel>
+  );
+}
+
+function Heat({ payload }: { payload: SeriesPayload }) {
+  const container = useRef<HTMLDivElement>(null);
+  const strip = useRef<HeatStrip>(null);
+  useEffect(() => {
+    const element = container.current;
+    if (element === null) return;
+    strip.current = createHeatStrip(element);
+    return () => {
+      element.replaceChildren();
+    };
+  }, []);
+  useEffect(() => {
+    strip.current?.update(payload);
+  }, [payload]);
+  return <div ref={container} />;
+}

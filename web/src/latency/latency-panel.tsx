@@ -1,0 +1,43 @@
+import { Panel } from "../app/panel";
+import type { Latency } from "../polling/answers";
+import { formatMs, waterfallOf } from "./waterfall";
+
+/** How long one reading took from its making to this page, stage by stage. */
+export function LatencyPanel({ latency, paintedAt }: { latency: Latency; paintedAt: number }) {
+  const steps = waterfallOf(latency, paintedAt);
+  const total = steps.at(-1)?.toMs ?? 0;
+  const slowest = steps.toSorted((a, b) => b.toMs - b.fromMs - (a.toMs - a.fromMs))[0];
+  if (slowest === undefined || latency.reading === null) return null;
+  return (
+    <Panel id="latency" title="The way of one reading">
+      <p className="how">
+        Offset {latency.reading.offset} of partition {latency.reading.partition} took {formatMs(total)}; the longest
+        step was until it was {slowest.name}, {formatMs(slowest.toMs - slowest.fromMs)}.
+      </p>
+      <table className="bars waterfall">
+        <thead className="unseen">
+          <tr>
+            <th scope="col">step</th>
+            <th scope="col">took</th>
+            <th scope="col">since it was made</th>
+          </tr>
+        </thead>
+        <tbody>
+          {steps.map(({ stage, name, fromMs, toMs }) => (
+            <tr key={stage}>
+              <th scope="row">
+                {name}
+                <div
+                  className="bar"
+                  style={{ marginInlineStart: `${(100 * fromMs) / total}%`, width: `${(100 * (toMs - fromMs)) / total}%` }}
+                />
+              </th>
+              <td>+ {formatMs(toMs - fromMs)}</td>
+              <td>{formatMs(toMs)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Panel>
+  );
+}

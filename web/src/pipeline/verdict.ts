@@ -1,0 +1,44 @@
+import type { Ledger, Summary } from "../polling/answers";
+
+export interface PaintedStage {
+  stage: "painted";
+  meaning: string;
+  records: number | null;
+  co2_g: number | null;
+  note: string;
+}
+
+export interface Verdict {
+  state: "agrees" | "on the way" | "differs";
+  sentence: string;
+}
+
+/** The last stage of all: what this page has received, and shows as "Emitted in total". */
+export function paintedStage({ records, co2_g }: Summary, filtered: boolean): PaintedStage {
+  const stage = { stage: "painted", meaning: "received and shown by this page" } as const;
+  // A part of the plants cannot weigh what all of them do.
+  if (filtered) return { ...stage, records: null, co2_g: null, note: "filters are on" };
+  return { ...stage, records, co2_g, note: "" };
+}
+
+/**
+ * The API's judgement on its five stages, unless the page itself differs from what was served.
+ *
+ * While the ledger says that something is on the way, a difference is only that.
+ */
+export function verdictOf(ledger: Ledger, painted: PaintedStage): Verdict {
+  const served = ledger.stages.find(({ stage }) => stage === "served");
+  const differs =
+    painted.co2_g !== null &&
+    served?.co2_g != null &&
+    (served.co2_g !== painted.co2_g || served.records !== painted.records);
+  if (ledger.state !== "agrees" && ledger.state !== "on the way") {
+    return { state: "differs", sentence: ledger.sentence };
+  }
+  if (ledger.state === "on the way") return { state: "on the way", sentence: ledger.sentence };
+  if (!differs) return { state: "agrees", sentence: ledger.sentence };
+  return {
+    state: "differs",
+    sentence: "This page shows other tonnes than the API says it served: load the page again.",
+  };
+}

@@ -1,0 +1,37 @@
+/** The API answered, and what it answered is a problem, with the next line to type. */
+export class ApiProblem extends Error {
+  constructor(
+    readonly title: string,
+    detail: string,
+    readonly next: string,
+  ) {
+    super(detail);
+  }
+}
+
+/** Nothing that speaks for the API answered: it has stopped, or the network to it is down. */
+export class ApiGone extends Error {}
+
+/** Ask for JSON at an address relative to the page, which may be served behind a prefix. */
+export async function getJson<T>(path: string, signal: AbortSignal): Promise<T> {
+  let response: Response;
+  try {
+    // "no-cache" still uses the browser's cache, after asking whether it is up to date (ETag, 304).
+    response = await fetch(path, { signal, cache: "no-cache" });
+  } catch (error) {
+    // Given up by the page itself: that is no sign of the API's absence.
+    if (signal.aborted) throw signal.reason;
+    throw new ApiGone("The API does not answer", { cause: error });
+  }
+  const type = response.headers.get("content-type") ?? "";
+  if (response.ok && type.includes("json")) return (await response.json()) as T;
+  if (type.includes("problem+json")) throw await problemOf(response);
+  // A proxy in front of a stopped API answers for it, with an error page of its own.
+  throw new ApiGone(`The API does not answer (HTTP ${response.status})`);
+}
+
+async function problemOf(response: Response): Promise<ApiProblem> {
+  const problem = (await response.json()) as { title?: string; detail?: string; next?: string };
+  const title = problem.title ?? `HTTP ${response.status}`;
+  return new ApiProblem(title, problem.detail ?? title, problem.next ?? "");
+}

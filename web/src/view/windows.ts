@@ -1,0 +1,8 @@
+/** 60 s as "minute", 300 s as "5 minutes", 86,400 s as "24 hours": after "the last". */
+export function formatWindow(seconds: number): string {
+  if (seconds < 3600) return seconds === 60 ? "minute" : `${seconds / 60} minutes`;
+  return seconds === 3600 ? "hour" : `${seconds / 3600} hours`;
+}
+
+export const shortWindow = (seconds: number): string =>
+  seconds < 3600 ? `${seconds / 60} min` : `${seconds / 3600} h`;
