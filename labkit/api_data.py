@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from werkzeug.exceptions import ServiceUnavailable
 
@@ -25,6 +25,14 @@ REFRESH_WAIT_S = 1.0  # how long it waits for another request that is reading wh
 RATE_OVER_S = 10.0
 LOADING = "the CSV is being read for the first time"
 VERSION = version("labkit")
+
+
+class Look(NamedTuple):
+    """What there is at one moment: readings, what the consumers said, which producers run."""
+
+    snapshot: Snapshot
+    statuses: list[PartitionStatus]
+    producers: list[dict[str, Any]]
 
 
 class ApiData:
@@ -69,27 +77,28 @@ class ApiData:
         self.table.refresh(wait_s=REFRESH_WAIT_S)
         return self.table.snapshot
 
-    def statuses(self) -> list[PartitionStatus]:
-        """Return what the consumers last said of each partition."""
-        return read_progress(self.data_dir, self.topic)
+    def look(self, snapshot: Snapshot | None = None) -> Look:
+        """Look at everything at once; without a snapshot, at what has been read so far."""
+        return Look(
+            self._so_far() if snapshot is None else snapshot,
+            read_progress(self.data_dir, self.topic),
+            producers(self.topic),
+        )
 
-    def health(self) -> dict[str, Any]:
-        """Return whether there are data, how old the newest is, and what is wrong."""
-        loading = [] if self._loaded.wait(LOADING_WAIT_S) else [LOADING]
-        return self.health_of(self.newest(), self.statuses(), loading)
-
-    def newest(self) -> Snapshot:
-        """Return the table with what has just been appended, as far as it has been read."""
+    def _so_far(self) -> Snapshot:
         if self._loaded.is_set():
             self.table.refresh(wait_s=REFRESH_WAIT_S)
         return self.table.snapshot
 
-    def health_of(
-        self, snapshot: Snapshot, statuses: list[PartitionStatus], problems: list[str]
-    ) -> dict[str, Any]:
-        """Return the health that a snapshot and the consumers' words tell of."""
+    def health(self) -> dict[str, Any]:
+        """Return whether there are data, how old the newest is, and what is wrong."""
+        loading = [] if self._loaded.wait(LOADING_WAIT_S) else [LOADING]
+        return self._health(self.look(), loading)
+
+    def _health(self, look: Look, problems: list[str]) -> dict[str, Any]:
+        snapshot = look.snapshot
         problems = [*problems, *snapshot.problems]
-        problems += [trouble for status in statuses for trouble in status.troubles]
+        problems += [trouble for status in look.statuses for trouble in status.troubles]
         newest_ms = snapshot.newest_ms
         newest = age_s = None
         if newest_ms is not None:
@@ -105,8 +114,9 @@ class ApiData:
             "problems": problems,
         }
 
-    def pipeline(self, snapshot: Snapshot, statuses: list[PartitionStatus]) -> dict[str, Any]:
+    def pipeline(self, look: Look) -> dict[str, Any]:
         """Return what the consumers last said, and whether they still say anything."""
+        statuses = look.statuses
         newest = max(statuses, key=lambda status: status.updated_at, default=None)
         partitions = [self._partition(status) for status in statuses]
         rates = [one["rate_per_s"] for one in partitions]
@@ -118,7 +128,7 @@ class ApiData:
             "partitions": partitions,
             "producers": [
                 {name: run.get(name) for name in ("name", "pid", "emitted", "acked")}
-                for run in producers(self.topic)
+                for run in look.producers
             ],
             "totals": {
                 "rows": sum(status.rows for status in statuses),
@@ -128,29 +138,26 @@ class ApiData:
                 "lag_s": max(lags_s, default=None),
                 "co2_g": sum(status.grams for status in statuses),
                 "rate_per_s": None if None in rates or not rates else round(sum(rates), 2),
-                "acked_per_s": self._flow.acked_per_s(RATE_OVER_S),
+                "acked_per_s": self._flow.acked_per_s(RATE_OVER_S, bool(look.producers)),
             },
-            "latency": self.latency(snapshot, statuses),
+            "latency": self.latency(look),
         }
 
-    def ledger(self, snapshot: Snapshot, statuses: list[PartitionStatus]) -> dict[str, Any]:
+    def ledger(self, look: Look) -> dict[str, Any]:
         """Return the carbon ledger, as far as files tell it."""
-        return self._flow.read(snapshot, statuses)
+        return self._flow.read(*look)
 
-    def latency(self, snapshot: Snapshot, statuses: list[PartitionStatus]) -> dict[str, Any]:
+    def latency(self, look: Look) -> dict[str, Any]:
         """Return how long readings are on their way."""
-        self._journeys.look(snapshot, statuses, producers(self.topic))
-        return self._journeys.to_dict(snapshot)
+        self._journeys.look(*look)
+        return self._journeys.to_dict(look.snapshot)
 
     def live(self, snapshot: Snapshot) -> dict[str, Any]:
         """Return all that changes by itself, without new readings."""
-        statuses = self.statuses()
-        ledger = self.ledger(snapshot, statuses)
-        return {
-            "health": self.health_of(snapshot, statuses, []),
-            "pipeline": self.pipeline(snapshot, statuses),
-            "ledger": ledger,
-        }
+        look = self.look(snapshot)
+        ledger = self.ledger(look)  # first: it reads the tallies
+        health, pipeline = self._health(look, []), self.pipeline(look)
+        return {"health": health, "pipeline": pipeline, "ledger": ledger}
 
     def _partition(self, status: PartitionStatus) -> dict[str, Any]:
         positions = self._positions[status.partition]

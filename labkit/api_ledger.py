@@ -43,7 +43,12 @@ class FlowLedger:
         self._topic_id: str | None = None
         self._acked: Recent[int] = Recent()
 
-    def read(self, snapshot: Snapshot, statuses: list[PartitionStatus]) -> dict[str, Any]:
+    def read(
+        self,
+        snapshot: Snapshot,
+        statuses: list[PartitionStatus],
+        producers: list[dict[str, Any]],
+    ) -> dict[str, Any]:
         """Return every stage, whether they agree, and one sentence that says so."""
         now = time.time()
         csv, csv_at = _stored(statuses), _oldest(statuses)
@@ -53,7 +58,7 @@ class FlowLedger:
             self._stored.add(csv_at, csv)
         if served.records is not None:
             self._served.add(now, served)
-        flow = self._flow(sent, statuses)
+        flow = self._flow(sent, statuses, {run["pid"] for run in producers})
         stages = {**_sent(sent), "topic": Stage(note=NOT_WEIGHED), "csv": csv, "served": served}
         before: dict[str, Stage] = {}
         if (past := self._sent.before(min(now, csv_at) - SETTLED_S)) is not None:
@@ -78,9 +83,9 @@ class FlowLedger:
             "sentence": sentence,
         }
 
-    def acked_per_s(self, over_s: float) -> float | None:
+    def acked_per_s(self, over_s: float, at_work: bool) -> float | None:
         """Return how many records the brokers acknowledge per second; None where unknown."""
-        if not producers(self._topic):
+        if not at_work:
             return 0.0 if self._topic_id else None
         self._read_tallies()
         return rate_per_s(self._acked, over_s)
@@ -95,9 +100,8 @@ class FlowLedger:
         self._acked.add(self._tallies.written_at, sent.acked + sent.bad_acked)
         return sent
 
-    def _flow(self, sent: Counts, statuses: list[PartitionStatus]) -> Flow:
-        """Return what explains differences."""
-        at_work = {run["pid"] for run in producers(self._topic)}
+    def _flow(self, sent: Counts, statuses: list[PartitionStatus], at_work: set[int]) -> Flow:
+        """Return what explains differences; ``at_work`` are the producers' processes."""
         hindrances = [trouble for status in statuses for trouble in status.troubles]
         if not hindrances and not any(status.is_fresh for status in statuses):
             hindrances = ["No consumer is running. Next: labkit consume"]

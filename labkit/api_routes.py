@@ -116,21 +116,21 @@ def get_dashboard(query: models.DashboardQuery) -> Response:
 def get_pipeline(query: models.NoQuery) -> Response:
     """Return position, lag, rate and dead letters of each partition, and the latency."""
     data = api_data()
-    return _unless_same_content(data.pipeline(data.newest(), data.statuses()))
+    return _unless_same_content(data.pipeline(data.look()))
 
 
 @routes.get("/latency", tags=[lab_tag], responses={200: lab_models.Latency})
 def get_latency(query: models.NoQuery) -> Response:
     """Return how long readings are on their way, from the producer to this API."""
     data = api_data()
-    return _unless_same_content(data.latency(data.newest(), data.statuses()))
+    return _unless_same_content(data.latency(data.look()))
 
 
 @routes.get("/ledger", tags=[lab_tag], responses={200: lab_models.FileLedger})
 def get_ledger(query: models.NoQuery) -> Response:
     """Return the tonnes at each stage, and whether they agree; without asking Kafka."""
     data = api_data()
-    return _unless_same_content(data.ledger(data.snapshot(), data.statuses()))
+    return _unless_same_content(data.ledger(data.look(data.snapshot())))
 
 
 def _unless_known(answer: Callable[[Snapshot], dict[str, Any]]) -> Response:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from labkit.ledger_model import LedgerState, Stage
+from labkit.ledger_model import LedgerState, Stage, tonnes
 from labkit.ledger_verdict import Circumstances, judge
 
 SETTLED_S = 15.0  # how old a figure is that everything behind it has had the time to follow
@@ -56,21 +56,31 @@ def judge_flow(
     for pair in pairwise(weighed):
         if (found := _disagreement(pair, now, before, flow)) is not None:
             return found
-    lifted = _lifted(now)
-    behind = _records(lifted, "acked") - _records(lifted, "csv") if "csv" in weighed else 0
-    # Whatever differs now is young, or waits for somebody: none of it is lost.
-    around = Circumstances(
-        lag=max(behind, flow.lag or 0), producer_runs=True, consumer_runs=True, unknown=flow.unknown
+    figures = [(now[name].records or 0, now[name].grams or 0) for name in weighed]
+    if len(set(figures)) <= 1:
+        return judge(dict(now), Circumstances())
+    (most, heaviest), (fewest, lightest) = max(figures), min(figures)
+    sentence = (
+        f"{most - fewest:,} readings ({tonnes(abs(heaviest - lightest))} t) are on the way or not "
+        f"yet counted: each stage writes its figures about once a second."
     )
-    state, sentence = judge(lifted, around)
-    if behind > 0 and flow.hindrance:
-        sentence += f" {flow.hindrance}"
+    if flow.hindrance and _records(now, "acked") > _records(now, "csv"):
+        sentence = f"{_records(now, 'acked') - _records(now, 'csv'):,} readings are acknowledged "
+        sentence += f"and not stored. {flow.hindrance}"
+    elif arrived := _arrived(now, before):
+        sentence += f" All {arrived:,} that were acknowledged {SETTLED_S:g} s before have arrived."
     if flow.was_killed:
         sentence += (
-            " A producer was killed, and did not note its last second: emitted and acked count "
-            "what arrived of it. Next: labkit check"
+            " A producer was killed, and did not note its last second: emitted and acked lack it. "
+            "Next: labkit check"
         )
-    return state, sentence
+    return "on the way", sentence
+
+
+def _arrived(now: Mapping[str, Stage], before: Mapping[str, Stage]) -> int:
+    """Return how many readings are known to have come all the way; 0: not known, or not all."""
+    settled = _records(before, "acked")
+    return settled if settled <= min(_records(now, "csv"), _records(now, "served")) else 0
 
 
 def _disagreement(
@@ -110,24 +120,6 @@ def _excused(pair: tuple[str, str], now: Mapping[str, Stage], flow: Flow) -> int
         # Those given up may have arrived all the same: the CSV tells, once it has followed.
         return arrived if flow.has_ended and flow.lag == 0 else max(arrived, flow.undecided)
     return flow.lag if pair == ("acked", "csv") else 0
-
-
-def _lifted(stages: Mapping[str, Stage]) -> dict[str, Stage]:
-    """Return the stages, each at least what is known to be behind it.
-
-    A reading that is served has been stored, acknowledged and emitted, whether or not these stages
-    have written that down yet.
-    """
-    lifted: dict[str, Stage] = {}
-    most = Stage(records=0, grams=0)
-    for name, stage in reversed(list(stages.items())):
-        if stage.records is None:
-            lifted[name] = stage
-            continue
-        if stage.records < (most.records or 0):
-            stage = stage.model_copy(update={"records": most.records, "grams": most.grams})
-        lifted[name] = most = stage
-    return dict(reversed(list(lifted.items())))
 
 
 def _records(stages: Mapping[str, Stage], name: str) -> int:

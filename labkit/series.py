@@ -15,7 +15,8 @@ import numpy as np
 from labkit.columns import iso_times
 from labkit.groups import By, Groups
 from labkit.intervals import MINUTE_MS, Array, spread
-from labkit.snapshot import Filters, Snapshot, Totals
+from labkit.snapshot import Filters, Snapshot
+from labkit.totals import Totals
 
 BUCKETS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 MAX_BUCKETS = 180  # of a bucket chosen here; whoever names one may have `LIMIT_BUCKETS`

@@ -13,7 +13,8 @@ import numpy as np
 from labkit.columns import iso_times
 from labkit.groups import By, Groups
 from labkit.intervals import Array
-from labkit.snapshot import Filters, Snapshot, Totals
+from labkit.snapshot import Filters, Snapshot
+from labkit.totals import Totals
 
 LARGE_EMITTER_T_PER_YEAR = 25_000.0
 HOURS_PER_YEAR = 8760
@@ -48,8 +49,7 @@ def summary(
     newest_ms = snapshot.newest_ms
     totals, chosen = snapshot.totals, snapshot.chosen(filters)
     if window_s is not None and newest_ms is not None:
-        totals = Totals()
-        totals.add(snapshot.since(newest_ms - window_s * 1000, filters), len(snapshot.sources))
+        totals = snapshot.totals_since(newest_ms - window_s * 1000)
     facilities = Groups.of(snapshot.sources, "facility")
     per_source = _rates(facilities, totals, chosen)
     rates = facilities.sum(per_source)

@@ -17,8 +17,9 @@ from labkit.columns import GrowingColumns, Sources
 from labkit.config import load_config
 from labkit.pages import Page, ends, format_cursor, page_after
 from labkit.segments import topic_dir
-from labkit.snapshot import Filters, Snapshot, Totals
+from labkit.snapshot import Filters, Snapshot
 from labkit.tail import LogTail, partitions
+from labkit.totals import Block, Totals, more_blocks
 
 
 def read_table(data_dir: str | Path | None = None, topic: str | None = None) -> pd.DataFrame:
@@ -63,6 +64,7 @@ class Table:
         self._totals = Totals()
         self._tails: dict[int, LogTail] = {}
         self._columns: dict[int, GrowingColumns] = {}
+        self._blocks: dict[int, tuple[Block, ...]] = {}
         self._foreign: dict[int, str] = {}
 
     def __repr__(self) -> str:
@@ -138,11 +140,14 @@ class Table:
             return 0
         self._columns[partition].append(new)
         self._totals.add(new, len(self._sources))
+        known, rows = self._blocks.get(partition, ()), self._columns[partition].rows
+        self._blocks[partition] = more_blocks(known, rows, len(self._sources))
         return len(new.offset)
 
     def _start_over(self, partition: int) -> None:
         """Forget a partition whose CSV was started anew, and count the others again."""
         self._columns[partition] = GrowingColumns()
+        self._blocks.pop(partition, None)
         self._foreign.pop(partition, None)
         self._totals = Totals()
         for columns in self._columns.values():
@@ -163,6 +168,7 @@ class Table:
             minutes={
                 p: (self._columns[p].rows_in_minutes, self._columns[p].minutes) for p in order
             },
+            blocks=dict(self._blocks),
             totals=self._totals.copy(),
             problems=tuple(filter(None, problems)),
         )

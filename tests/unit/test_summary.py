@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from csv_feed import TOPIC, CsvFeed
 
+from labkit import snapshot as snapshot_module
+from labkit import totals
 from labkit.emissions import COUNTRIES, FUELS, SECTORS
 from labkit.segments import topic_dir
 from labkit.snapshot import Filters, Snapshot
@@ -115,3 +120,41 @@ def test_a_filter_that_nothing_passes_is_an_empty_answer(snapshot: Snapshot) -> 
     figures = summary(snapshot, None, {"fuel": ["peat", "no such"]})
     assert (figures["records"], figures["top_facility"], figures["by_fuel"]) == (0, None, [])
     assert figures["as_of"] is not None
+
+
+@pytest.mark.parametrize("window_s", [10, 31, 60, 75, 100, 149, 1000])
+def test_blocks_add_up_to_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window_s: int
+) -> None:
+    """Also where readings come late: a block is taken whole only if all of it is in the window."""
+    for module in (totals, snapshot_module):
+        monkeypatch.setattr(module, "BLOCK_ROWS", 7)
+    now = datetime.now(UTC)
+    feed = CsvFeed(tmp_path)
+    for rounds, minutes_ago in ((40, 1.0), (3, 0.0), (20, 0.5), (2, 2.0), (11, 0.0)):
+        feed.write(rounds, until=now - timedelta(minutes=minutes_ago))
+    feed.close()
+    table = Table(topic_dir(tmp_path, TOPIC))
+    table.refresh()
+    assert sum(len(blocks) for blocks in table.snapshot.blocks.values()) > 200
+    rows = chosen(table.snapshot, {}, window_s)
+    figures = summary(table.snapshot, window_s)
+    assert (figures["records"], figures["co2_g"]) == (len(rows), grams(rows))
+    by_plant = rows.groupby("facility_id", observed=True)[["co2_kg", "interval_s"]].sum()
+    rates = by_plant["co2_kg"] / by_plant["interval_s"] * 3.6
+    assert figures["rate_t_per_h"] == pytest.approx(rates.sum(), abs=1e-3)
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+def test_every_group_has_its_rate_and_the_largest_facilities_come_first(
+    snapshot: Snapshot, filters: Filters
+) -> None:
+    figures = summary(snapshot, None, filters, top=3)
+    for name in ("by_sector", "by_country", "by_fuel"):
+        rates = sum(group["rate_t_per_h"] for group in figures[name])
+        assert rates == pytest.approx(figures["rate_t_per_h"], abs=0.01)
+    largest = figures["by_facility"]
+    rows = chosen(snapshot, filters)
+    kg = rows.groupby("facility_id", observed=True)["co2_kg"].sum()
+    assert [one["key"] for one in largest] == list(kg.sort_values(ascending=False).index[:3])
+    assert figures["facilities"] == rows["facility_id"].nunique()
