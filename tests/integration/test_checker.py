@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from kafka import KafkaAdminClient, TopicPartition
 from planted_sink import COMMITS_FIRST, NEWLINES_ONLY, NO_LOCK
 from planted_sink import __file__ as planted_sink
 
@@ -226,6 +227,26 @@ def test_a_killed_producer_leaves_a_journal_that_knows_every_record(
     assert found.acked + found.unknown_in_topic == records
     assert (found.unjournalled, found.failed) == (0, 0)
     assert found.unknown >= found.unknown_in_topic
+
+
+def test_what_retention_deleted_is_told_and_is_no_violation(
+    topic: str, folder: Path, bootstrap_servers: str
+) -> None:
+    ends = lab.describe_topic(topic).end_offsets
+    stored(topic, folder.parent)
+    send(topic, MORE, faults=0.05)
+    new_ends = lab.describe_topic(topic).end_offsets
+    start = (ends[0] or 0) + 5
+    assert start < (new_ends[0] or 0)
+    client = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    client.delete_records({TopicPartition(topic, 0): start})
+    client.close()
+    stored(topic, folder.parent)
+    found = check(topic)
+    assert found.holds
+    assert [one.gap for one in found.partitions] == [5, 0, 0]
+    assert found.partitions[0].expired == start
+    assert "Retention deleted 5 records before they were stored." in found.sentence
 
 
 def test_on_the_command_line(topic: str, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
