@@ -178,6 +178,7 @@ def test_row_11_a_network_that_fails(
     """Producer and consumer both go through the lab's proxy; frozen for longer than a session."""
     data_dir = lab_dir / "data"
     monkeypatch.setenv("LABKIT_PROXY_URL", "")  # undone at the end, whatever `start_proxy` sets
+    monkeypatch.delenv("LABKIT_PROXY_URL")
     with lab.start_broker() as broker:
         lab.ensure_topic(TOPIC, num_partitions=3)
         proxy = lab.start_proxy()
