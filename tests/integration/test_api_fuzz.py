@@ -31,20 +31,19 @@ def test_every_answer_is_as_described(lab_dir: Path, rounds: int) -> None:
     har = lab_dir / "asked.har"
     print(f"seed {SEED}, {EXAMPLES} examples")
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{api.url}/api/openapi.json"]
-    command += [
-        "--url",
-        api.url,
-        "--checks",
-        "all",
-        "--phases",
-        "examples,coverage,fuzzing,stateful",
-    ]
+    command += ["--url", api.url, "--checks", "all"]
+    command += ["--phases", "examples,coverage,fuzzing,stateful"]
     command += ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--continue-on-failure"]
     command += ["--generation-database", "none", "--no-color", "--report-har-path", str(har)]
     done = subprocess.run(
         command,
         cwd=lab_dir,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={
+            **os.environ,
+            "PYTHONIOENCODING": "utf-8",
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+            "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
+        },
         capture_output=True,
         encoding="utf-8",
         check=False,
