@@ -22,7 +22,7 @@ from waitress.task import ErrorTask
 from labkit.api_problems import HEADERS, problem
 
 HOST = "127.0.0.1"  # IPv4: Flask's check of the Host header cannot name [::1]
-THREADS = 8  # the page asks for six things at once
+THREADS = 8  # of which one page needs one: it asks one thing at a time
 MAX_BODY_BYTES = 65_536  # waitress's own limit is 1 GiB; this API reads no body at all
 MAX_HEADER_BYTES = 16_384
 MAX_LATE_BYTES = 1024**2

@@ -68,7 +68,7 @@ def judge_flow(
         sentence = f"{_records(now, 'acked') - _records(now, 'csv'):,} readings are acknowledged "
         sentence += f"and not stored. {flow.hindrance}"
     elif arrived := _arrived(now, before):
-        sentence += f" All {arrived:,} that were acknowledged {SETTLED_S:g} s before have arrived."
+        sentence += f" All {arrived:,} that were acknowledged {SETTLED_S:g} s ago have arrived."
     if flow.was_killed:
         sentence += (
             " A producer was killed, and did not note its last second: emitted and acked lack it. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from werkzeug.test import TestResponse
 
-from labkit import api_data, api_lab_models, api_models, api_pages, worker
+from labkit import api_data, api_gzip, api_lab_models, api_models, api_pages, worker
 from labkit.api import create_app, start_api
 from labkit.errors import LabError
 from labkit.progress import PartitionStatus
@@ -500,3 +501,65 @@ def test_every_operation_has_an_example_that_is_as_described(client: FlaskClient
     assert set(shown) == set(ANSWERS)
     for path, example in shown.items():
         ANSWERS[path].model_validate(example)
+
+
+def test_a_cursor_outlives_a_restart(tmp_path: Path, feed: CsvFeed, client: FlaskClient) -> None:
+    feed.write(rounds=2)
+    cursor = client.get("/api/dashboard").get_json()["next"]
+    written = feed.write(rounds=1)
+    restarted = create_app(tmp_path, TOPIC).test_client()
+    page = restarted.get("/api/readings", query_string={"after": cursor}).get_json()
+    assert (len(page["readings"]), page["more"]) == (written, False)
+    assert page == client.get("/api/readings", query_string={"after": cursor}).get_json()
+
+
+@pytest.mark.parametrize("path", [*NEWS, "/api/openapi.json", "/api/docs/js/swagger-ui-bundle.js"])
+def test_packed_or_not_it_is_the_same_answer(busy: FlaskClient, path: str) -> None:
+    plain = busy.get(path, buffered=True)
+    packed = busy.get(path, headers={"Accept-Encoding": "br;q=1, gzip;q=0.5"}, buffered=True)
+    assert plain.headers["Vary"] == packed.headers["Vary"] == "Accept-Encoding"
+    assert "Content-Encoding" not in plain.headers
+    assert plain.headers.get("ETag") == packed.headers.get("ETag")
+    if len(plain.data) < api_gzip.MIN_BYTES:
+        assert "Content-Encoding" not in packed.headers
+        return
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert int(packed.headers["Content-Length"]) == len(packed.data) < len(plain.data) / 2
+    if path != "/api/dashboard":  # which tells the time
+        assert gzip.decompress(packed.data) == plain.data
+    if "ETag" in packed.headers:
+        known = {"If-None-Match": packed.headers["ETag"], "Accept-Encoding": "gzip"}
+        again = busy.get(path, headers=known, buffered=True)
+        assert (again.status_code, again.data) == (304, b"")
+        assert (again.headers["ETag"], again.headers["Vary"]) == (
+            plain.headers["ETag"],
+            "Accept-Encoding",
+        )
+
+
+@pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "*;q=0"])
+def test_nobody_gets_gzip_who_has_not_asked_for_it(busy: FlaskClient, accepted: str) -> None:
+    answer = busy.get("/api/series", headers={"Accept-Encoding": accepted})
+    assert "Content-Encoding" not in answer.headers
+    assert answer.get_json()["by"] == "sector"
+
+
+def test_one_question_gives_what_many_would(feed: CsvFeed, client: FlaskClient) -> None:
+    feed.write(rounds=30)
+    query = "sector=power&country=PL&country=DE"
+    shown = client.get(f"/api/dashboard?window_s=20&by=fuel&top=3&limit=7&{query}").get_json()
+    for part, path in {
+        "now": f"summary?window_s=60&top=3&{query}",
+        "window": f"summary?window_s=20&top=3&{query}",
+        "all": f"summary?top=3&{query}",
+        "series": f"series?by=fuel&window_s=20&{query}",
+        "ledger": "ledger",
+    }.items():
+        assert shown[part] == client.get(f"/api/{path}").get_json(), part
+    page = client.get(f"/api/readings?limit=7&{query}").get_json()
+    assert (shown["readings"], shown["next"]) == (page["readings"], page["next"])
+    assert len(page["readings"]) == 7
+    assert shown["heat"] is None
+    assert {"power", "steel"} <= {one["key"] for one in shown["choices"]["sector"]}
+    heat = client.get("/api/dashboard?heat_window_s=21600").get_json()["heat"]
+    assert (heat["bucket_s"], len(heat["times"])) == (360, 60)
