@@ -31,6 +31,10 @@ def consumer_kill(scene: Scene) -> None:
     Promise: no record is lost, none is stored twice, none out of order.
     """
     run = _victim(scene)
+    if run["parent_pid"] in {one["pid"] for one in read_run_files("up")}:
+        why = "it is a stage of `labkit up`, which ends when one of its stages does"
+        next_line = "labkit produce, labkit consume and labkit api, each in its own terminal"
+        raise does_not_apply(scene.plan.fault, why, next_line)
     process = psutil.Process(run["pid"])
     before = len(_members(scene.topic, scene.group_id))
     place = {"topic": scene.topic, "group_id": scene.group_id, "members": before}

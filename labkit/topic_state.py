@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as kafka_errors
@@ -22,6 +22,10 @@ OFFSETS_TIMEOUT_MS = 3_000
 """How long one leader is asked for its offsets; a frozen broker must not hold up the others."""
 
 
+ATTEMPTS = 4
+Answer = TypeVar("Answer")
+
+
 @contextmanager
 def cluster() -> Iterator[KafkaAdminClient]:
     """Open an admin client; an error of the client that nobody foresaw becomes the lab's own."""
@@ -31,6 +35,23 @@ def cluster() -> Iterator[KafkaAdminClient]:
         except kafka_errors.KafkaError as error:
             msg = f"the cluster did not answer as it should: {error}"
             raise BrokerUnavailable(msg, "labkit doctor") from error
+
+
+def ask_cluster(question: Callable[[KafkaAdminClient], Answer]) -> Answer:
+    """Ask the cluster something, again where the client turned to a broker that has just died.
+
+    The others name a dead broker for some seconds more, and a client asks whom it likes. Only what
+    changes nothing may be asked like this.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            with cluster() as client:
+                return question(client)
+        except BrokerUnavailable:
+            if not silent_nodes():
+                raise
+    with cluster() as client:
+        return question(client)
 
 
 def describe(client: KafkaAdminClient, name: str) -> Topic:

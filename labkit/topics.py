@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kafka import KafkaAdminClient
+
 from labkit.config import load_config
 from labkit.errors import TopicConfigDiffers
 from labkit.topic_changes import (
@@ -23,6 +25,7 @@ from labkit.topic_changes import (
     wait_until,
 )
 from labkit.topic_state import (
+    ask_cluster,
     cluster,
     describe,
     no_such_topic,
@@ -98,8 +101,7 @@ def describe_topic(name: str | None = None) -> Topic:
     TopicNotFound
         It is not on this cluster; the message names what is.
     """
-    with cluster() as client:
-        return describe(client, name or load_config().topic)
+    return ask_cluster(lambda client: describe(client, name or load_config().topic))
 
 
 def list_topics(internal: bool = False) -> list[Topic]:
@@ -110,13 +112,16 @@ def list_topics(internal: bool = False) -> list[Topic]:
     internal : bool
         Show Kafka's own too: ``__consumer_offsets``, where groups keep their positions.
     """
-    with cluster() as client:
+
+    def all_topics(client: KafkaAdminClient) -> list[Topic]:
         found = [
             metadata
             for metadata in client.describe_topics()
             if internal or not (metadata["is_internal"] or metadata["name"].startswith("__"))
         ]
         return read_topics(client, sorted(found, key=lambda metadata: metadata["name"]))
+
+    return ask_cluster(all_topics)
 
 
 def alter_topic(

@@ -18,7 +18,9 @@ from labkit import connection
 from labkit.broker import Broker, stop_cluster
 from labkit.cli import app
 from labkit.cluster import read_cluster
+from labkit.down import stop_lab
 from labkit.errors import BrokerUnavailable, LabError
+from labkit.fault_state import active_faults
 from labkit.status import lab_status, status_view
 from labkit.topic_state import cluster, read_configs
 
@@ -189,6 +191,14 @@ def test_without_a_majority_it_says_why_it_stands_still(three: Broker) -> None:
     assert "thaw 1" in refused.value.next_line
 
 
+def test_no_fault_takes_the_majority_away(three: Broker) -> None:
+    three.kill(1)
+    with pytest.raises(LabError, match="2 of 3 brokers run, and one less is no majority") as told:
+        lab.inject("broker-freeze", seed=7)
+    assert "labkit mend" in told.value.next_line
+    assert states(three) == ["dead", "running", "running"]
+
+
 def test_there_is_no_fourth_node_and_no_foreign_one(three: Broker) -> None:
     with pytest.raises(LabError, match="no node 4; it has 1, 2, 3"):
         three.kill(4)
@@ -219,7 +229,10 @@ def test_the_same_on_the_command_line(three: Broker, capsys: pytest.CaptureFixtu
 def test_down_ends_a_frozen_node_too(three: Broker) -> None:
     processes = [one.process for one in three.nodes if one.process]
     assert len(processes) == 3
-    three.freeze(2)
-    three.stop()
+    lab.inject("broker-freeze", for_s=300, seed=7)  # the fault is mended first ...
+    three.freeze(next(one.node_id for one in three.nodes if one.state == "running"))
+    assert states(three).count("frozen") == 2
+    assert "broker" in stop_lab(lambda _: None)  # ... and who froze it by hand did not tell us
+    assert active_faults() == []
     assert not any(one.is_alive for one in processes)
     assert states(three) == ["dead"] * 3
