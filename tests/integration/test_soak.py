@@ -46,7 +46,7 @@ def test_a_short_soak(tmp_path: Path) -> None:
     assert done == [tuple(one) for one in islice(schedule(SEED), len(done))]
     verdict = report["verdict"]
     assert (verdict["seed"], verdict["violations"], verdict["unjournalled"]) == (SEED, {}, 0)
-    assert verdict["acked"] > 1_000
+    assert verdict["acked"] > 100
     assert report["served"] == sum(one["rows"] for one in verdict["partitions"])
     assert f"Seed {SEED}." in text
     assert [path.name for path in tmp_path.iterdir()] == ["soak.json"], "its lab is taken away"
