@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from labkit.cli import app, main
 from labkit.cli.help_text import as_markup
@@ -228,3 +229,21 @@ def test_nothing_to_stop_reset_or_export(lab_dir: Path, capsys: pytest.CaptureFi
     assert "Nothing has been stored yet" in capsys.readouterr().err
     assert run("export", "--out", str(lab_dir / "x.xlsx")) == 1
     assert ".csv, .json, .parquet" in capsys.readouterr().err
+
+
+def test_break_without_a_name_teaches_every_fault() -> None:
+    result = CliRunner().invoke(app, ["break"])
+    assert result.exit_code == 0
+    for heading in ("broker-kill\n", "  Watch: ", "  Promise: ", "  Destroys: "):
+        assert heading in result.output
+
+
+def test_break_asks_before_it_destroys(lab_dir: Path) -> None:
+    result = CliRunner().invoke(app, ["break", "topic-recreated"], input="n\n")
+    assert result.exit_code == 1
+    assert "destroys what nobody can bring back: every record of the topic" in result.output
+
+
+def test_mend_has_nothing_to_do_in_a_whole_lab(lab_dir: Path) -> None:
+    result = CliRunner().invoke(app, ["mend"])
+    assert (result.exit_code, result.output) == (0, "Nothing is broken on purpose.\n")
