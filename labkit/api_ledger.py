@@ -6,6 +6,7 @@ offsets that the consumer met; the other stages are weighed by what they wrote d
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,11 @@ class FlowLedger:
 
     def __init__(self, data_dir: Path, topic: str) -> None:
         self._data_dir, self._topic = data_dir, topic
+        self._lock = threading.Lock()  # the API answers from several threads
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin anew: what was known is of another topic."""
         self._tallies = TallyReader()
         self._sent: Recent[Counts] = Recent()
         self._stored: Recent[Stage] = Recent()
@@ -50,15 +56,19 @@ class FlowLedger:
         producers: list[dict[str, Any]],
     ) -> dict[str, Any]:
         """Return every stage, whether they agree, and one sentence that says so."""
+        with self._lock:
+            return self._read(snapshot, statuses, {run["pid"] for run in producers})
+
+    def _read(
+        self, snapshot: Snapshot, statuses: list[PartitionStatus], at_work: set[int]
+    ) -> dict[str, Any]:
         now = time.time()
         csv, csv_at = _stored(statuses), _oldest(statuses)
         served = _served(snapshot)
         sent = self._read_tallies()
-        if csv.records is not None:
-            self._stored.add(csv_at, csv)
-        if served.records is not None:
-            self._served.add(now, served)
-        flow = self._flow(sent, statuses, {run["pid"] for run in producers})
+        self._stored = _noted(self._stored, csv_at, csv)
+        self._served = _noted(self._served, now, served)
+        flow = self._flow(sent, statuses, at_work)
         stages = {**_sent(sent), "topic": Stage(note=NOT_WEIGHED), "csv": csv, "served": served}
         before: dict[str, Stage] = {}
         if (past := self._sent.before(min(now, csv_at) - SETTLED_S)) is not None:
@@ -87,13 +97,14 @@ class FlowLedger:
         """Return how many records the brokers acknowledge per second; None where unknown."""
         if not at_work:
             return 0.0 if self._topic_id else None
-        self._read_tallies()
+        with self._lock:
+            self._read_tallies()
         return rate_per_s(self._acked, over_s)
 
     def _read_tallies(self) -> Counts:
         topic_id = csv_topic_id(self._data_dir, self._topic) or newest_topic_id(self._topic)
-        if topic_id != self._topic_id:  # made anew: what was known is of another topic
-            self.__init__(self._data_dir, self._topic)  # type: ignore[misc]
+        if topic_id != self._topic_id:
+            self._forget()
             self._topic_id = topic_id
         sent = self._tallies.read(topic_id) if topic_id else Counts()
         self._sent.add(self._tallies.written_at, sent)
@@ -121,6 +132,16 @@ class FlowLedger:
 def producers(topic: str) -> list[dict[str, Any]]:
     """Return the run files of the producers at work."""
     return [run for run in read_run_files("producer") if run.get("topic") == topic]
+
+
+def _noted(history: Recent[Stage], at: float, stage: Stage) -> Recent[Stage]:
+    """Add to the history of a stage; begin it anew where the CSV was started anew."""
+    last = history.before(at)
+    if last is not None and (stage.records or 0) < (last.value.records or 0):
+        history = Recent()
+    if stage.records is not None:
+        history.add(at, stage)
+    return history
 
 
 def _sent(counts: Counts) -> dict[str, Stage]:
