@@ -1,3 +1,5 @@
+import { memo } from "react";
+
 import type { Theme } from "../chart/marks";
 import { HeadlineFigures } from "../figures/headline-figures";
 import { HeatPanel } from "../heat/heat-panel";
@@ -18,8 +20,11 @@ interface Props {
   paused: boolean;
 }
 
-/** All that is drawn of one snapshot, from what matters most to what explains it. */
-export function Board({ snapshot, view, onView, theme, paused }: Props) {
+/**
+ * All that is drawn of one snapshot, from what matters most to what explains it. Remembered: the
+ * page's ages tick every second, and the board changes only with an answer or the view.
+ */
+export const Board = memo(function Board({ snapshot, view, onView, theme, paused }: Props) {
   const { facets, thresholds, pipeline, paintedAt } = snapshot;
   return (
     <>
@@ -46,4 +51,4 @@ export function Board({ snapshot, view, onView, theme, paused }: Props) {
       <LatestReadings snapshot={snapshot} />
     </>
   );
-}
+});

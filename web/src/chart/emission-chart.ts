@@ -30,6 +30,8 @@ Chart.register(
 
 /** A mark on every twelfth of the line is enough to tell lines apart, and leaves them readable. */
 const MARKS_PER_LINE = 12;
+/** A longer window than this does not slide. */
+const LONGEST_SLIDING_S = 900;
 
 export type LineDataset = ChartDataset<"line", (number | null)[]> & { key: string };
 
@@ -118,7 +120,7 @@ export function createEmissionChart(
       chart.data.labels = times.map(formatClock);
       chart.data.datasets = mergeDatasets(datasets(), payload.series, ahead, newDataset);
       hide();
-      chart.update(ahead === null ? "none" : undefined);
+      chart.update(slides(payload, ahead) ? undefined : "none");
     },
     setTheme(next) {
       theme = next;
@@ -135,13 +137,18 @@ export function createEmissionChart(
     setHidden(keys) {
       hidden = keys;
       hide();
-      chart.update();
+      chart.update("none");
     },
     markOf: (key) => marks.markOf(key, theme),
     destroy() {
       chart.destroy();
     },
   };
+}
+
+/** Nobody sees a point of some minutes slide by a pixel, and each frame of it costs a redraw. */
+function slides({ window_s }: SeriesPayload, ahead: number | null): boolean {
+  return ahead !== null && ahead > 0 && window_s <= LONGEST_SLIDING_S;
 }
 
 /**

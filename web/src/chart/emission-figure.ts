@@ -64,7 +64,7 @@ export function createEmissionFigure(
   function show(next: Look): void {
     if (next.shape !== look.shape) chart.setShape(next.shape);
     if (next.scale !== look.scale) chart.setScale(next.scale);
-    chart.setHidden(next.hidden);
+    if (!sameKeys(next.hidden, look.hidden)) chart.setHidden(next.hidden);
     look = next;
     label();
   }
@@ -124,6 +124,9 @@ export function createEmissionFigure(
     },
   };
 }
+
+const sameKeys = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
+  a.size === b.size && [...a].every((key) => b.has(key));
 
 function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
   const next = new Set(keys);

@@ -17,13 +17,14 @@ const PAYLOAD: SeriesPayload = {
 };
 
 it.each([
-  [null, 10, null],
-  [0, 10, 1],
-  [5, 10, 3],
-  [10, 10, 6],
-  [0, 0, 1],
-])("takes %s of %s for step %s", (value, highest, step) => {
-  expect(stepOf(value, highest)).toBe(step);
+  [null, 0, 10, null],
+  [0, 0, 10, 1],
+  [5, 0, 10, 4],
+  [10, 0, 10, 6],
+  [99, 99, 100, 6], // a steady row: its noise is not blown up
+  [0, 0, 0, 1],
+])("takes %s, between %d and %d, for step %s", (value, lowest, highest, step) => {
+  expect(stepOf(value, { now: null, lowest, highest })).toBe(step);
 });
 
 it("draws the largest first, from the first reading on, each row by its own measure", () => {
@@ -36,7 +37,7 @@ it("draws the largest first, from the first reading on, each row by its own meas
   );
   expect(steps).toEqual([
     [undefined, "6"],
-    ["3", "6"],
+    ["1", "6"],
   ]);
 });
 

@@ -1,6 +1,6 @@
 import { element, tableHead, tableRow } from "./dom";
 import "./heat-strip.css";
-import { digest, fromFirstReading, type SeriesPayload } from "./series";
+import { digest, fromFirstReading, type SeriesDigest, type SeriesPayload } from "./series";
 import { formatClock, formatRate } from "./units";
 
 export interface HeatStrip {
@@ -9,11 +9,12 @@ export interface HeatStrip {
 
 /** How many steps of strength there are: more could not be told apart. */
 export const STEPS = 6;
+const LEAST_SPAN = 0.2;
 const DAY_MS = 86_400_000;
 
 /**
  * A row for each line, a cell for each piece of time; the stronger the colour, the nearer to the
- * row's own maximum. Each row has its own measure, so that a small sector's day shows as well as
+ * row's own highest rate. Each row has its own measure, so that a small sector's day shows as well as
  * a large one's. Strength is lightness and height both: it can be read without any colour.
  */
 export function createHeatStrip(container: HTMLElement): HeatStrip {
@@ -56,11 +57,11 @@ export function createHeatStrip(container: HTMLElement): HeatStrip {
 }
 
 function heatRow(label: string, values: (number | null)[], row: number): HTMLElement {
-  const highest = digest(values).highest;
+  const range = digest(values);
   const cells = values.map((value, column) => {
     const cell = element("span", { className: "hs-cell" });
     cell.dataset.cell = `${row},${column}`;
-    const step = stepOf(value, highest);
+    const step = stepOf(value, range);
     if (step !== null) cell.dataset.step = String(step);
     return cell;
   });
@@ -72,11 +73,15 @@ function heatRow(label: string, values: (number | null)[], row: number): HTMLEle
   );
 }
 
-/** From 1 to `STEPS`, by how near a value is to the highest one; null where nothing was measured. */
-export function stepOf(value: number | null, highest: number | null): number | null {
-  if (value === null || highest === null) return null;
-  if (highest <= 0) return 1;
-  return Math.min(STEPS, Math.max(1, Math.ceil((value / highest) * STEPS)));
+/**
+ * From 1 to `STEPS`, between a row's lowest and its highest value; null where nothing was measured.
+ * A steady row's noise is not blown up: the steps span a fifth of the highest value at least.
+ */
+export function stepOf(value: number | null, { lowest, highest }: SeriesDigest): number | null {
+  if (value === null || lowest === null || highest === null) return null;
+  const floor = Math.min(lowest, highest * (1 - LEAST_SPAN));
+  if (highest <= floor) return 1;
+  return Math.min(STEPS, 1 + Math.floor(((value - floor) / (highest - floor)) * STEPS));
 }
 
 /** One sentence that says what the cells show. */

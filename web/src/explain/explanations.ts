@@ -53,7 +53,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: "heat",
     title: "The last hours, sector by sector",
     shows: "How strongly each sector has been emitting in up to six hours, piece by piece.",
-    read: "Each row has its own measure: a full, strong cell is that sector’s own highest rate. So compare cells along a row, never between rows. Point at a cell to read its rate.",
+    read: "Each row has its own measure: a full, strong cell is that sector’s own highest rate, a flat one its lowest, or a fifth below its highest where it hardly changes. So compare cells along a row, never between rows. Point at a cell to read its rate.",
     alarming: "Empty cells in every row at the same place: for that time, nothing was stored.",
     stage: "The API, from the same rows as the lines; asked every twenty seconds, for hours change slowly.",
   },

@@ -60,7 +60,7 @@ export function HeadlineFigures({ snapshot }: { snapshot: Snapshot }) {
         machineValue={all.co2_kg}
         value={total.value}
         unit={total.unit}
-        note={`CO₂ in ${formatCount(all.records)} stored readings`}
+        note={`CO₂ in ${formatCount(all.records)} stored readings of ${whose}`}
       />
     </section>
   );

@@ -16,7 +16,8 @@ export function HeatPanel({ filters, paused }: { filters: Filters; paused: boole
   return (
     <Panel id="heat" title="The last hours, sector by sector">
       <p className="how">
-        A full, strong cell is a sector’s own highest rate, a flat one is far below it; an empty one has no readings.
+        The fuller and stronger a cell, the nearer its sector was to its own highest rate of these hours; an empty cell
+        has no readings.
       </p>
       {data && <Heat payload={data} />}
     </Panel>
