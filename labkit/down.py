@@ -117,7 +117,9 @@ def what_reset_deletes() -> list[Path]:
     sidecar. Settings (``.env``), notebooks and the cache of Kafka's jars stay.
     """
     config = load_config()
-    own = (config.state_dir / name for name in ("cluster", "tally", "logs", "run", "faults"))
+    own = (
+        config.state_dir / name for name in ("cluster", "tally", "journal", "logs", "run", "faults")
+    )
     data = config.data_path()
     topics = (folder for folder in data.glob("*") if _is_ours(folder))
     return [folder for folder in (*own, *topics) if folder.is_dir()]

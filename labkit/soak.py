@@ -24,6 +24,7 @@ from labkit.checker import check_pipeline
 from labkit.config import load_config
 from labkit.consumer import Consumer, start_consumer
 from labkit.csv_reader import CsvReader
+from labkit.down import stop_lab
 from labkit.errors import LabError, WorkerFailed
 from labkit.faults import FAULTS, inject, mend
 from labkit.producer import Producer, start_producer
@@ -106,8 +107,7 @@ def _run(options: SoakOptions, stop: threading.Event, say: Say) -> SoakReport:
     with ExitStack() as last:
         say(f"Starting {BROKERS} brokers, a topic, a producer, consumers and the API ...")
         broker = last.enter_context(start_broker(BROKERS))
-        last.callback(_stop_quietly)
-        last.callback(mend, revive=False)
+        last.callback(_stop_everything)
         soak = Soak(options, stop, say)
         say(f"The pipeline flows on {len(broker.nodes)} brokers. Seed {options.seed}.")
         faults = soak.disturb(time.monotonic() + options.run_for_s)
@@ -233,10 +233,14 @@ class Soak:
         return found
 
 
-def _stop_quietly() -> None:
-    """Stop all that this process runs; what had failed was told when it did."""
+def _stop_everything() -> None:
+    """Stop what this process runs, and what faults have left; errors were told when they came."""
+    with suppress(LabError):
+        mend(revive=False)
     with suppress(LabError):
         stop_all(30.0)
+    with suppress(LabError):
+        stop_lab(lambda _what: None)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from psutil import process_iter
 
 from labkit.soak import schedule
 
@@ -50,6 +51,7 @@ def test_a_short_soak(tmp_path: Path) -> None:
     assert report["served"] == sum(one["rows"] for one in verdict["partitions"])
     assert f"Seed {SEED}." in text
     assert [path.name for path in tmp_path.iterdir()] == ["soak.json"], "its lab is taken away"
+    assert [one for one in process_iter(["cmdline"]) if str(tmp_path) in str(one.info)] == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signal for one process of a console")
