@@ -44,5 +44,13 @@ def test_the_tonnes_on_the_screen_are_the_tonnes_sent(
     expect(strip("Lag")).to_have_text("0 records", timeout=30_000)
     expect(strip("Rows stored")).to_have_text(f"{sent.acked:,}", timeout=30_000)
     expect(strip("Dead letters")).to_have_text(f"{sent.bad:,}", timeout=30_000)
+    # The ledger on the page: all stages agree, to the gram, with what this page shows.
+    expect(page.locator("#ledger .verdict")).to_have_attribute(
+        "data-verdict", "agrees", timeout=30_000
+    )
+    for stage in ("acked", "csv", "served", "painted"):
+        weighed = page.locator(f"#ledger [data-stage={stage}] data")
+        expect(weighed).to_have_attribute("value", str(sent.acked_g))
+    expect(page.locator("#pipeline tbody tr")).to_have_count(3)
     assert painted_colours(page) > 7
     page.screenshot(path=artifacts / "page-pipeline.png", full_page=True)
