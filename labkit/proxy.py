@@ -124,6 +124,8 @@ class Proxy(ThreadWorker):
                 await self._put_through(reader, writer, int(request[2]))
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
             pass  # one of the two has gone: the other will see it
+        except asyncio.CancelledError:
+            pass  # the proxy ends; Python 3.11 would print each task that ends as cancelled
         finally:
             writer.close()
 
