@@ -188,7 +188,7 @@ def status_view(status: dict[str, Any]) -> RenderableType:
     if status["faults"]:
         faults = table("broken on purpose")
         for fault in status["faults"]:
-            faults.add_row(escape(fault["in_words"]))
+            faults.add_row(shown(fault["in_words"]))
         parts += ["", faults]
     if status["topics"]:
         topics = table("topic", "partitions", "records")
@@ -213,8 +213,8 @@ def status_view(status: dict[str, Any]) -> RenderableType:
     for partition in status["partitions"]:
         place = f"{partition['topic']} in {partition['data_dir']}"
         for trouble in partition["troubles"]:
-            parts += ["", f"[bold red]Trouble:[/] {escape(f'{place}: {trouble}')}"]
+            parts += ["", Text.assemble(("Trouble: ", "bold red"), shown(f"{place}: {trouble}"))]
         if gap := partition["gap_records"]:
             what = f"{gap:,} records of partition {partition['partition']}"
-            parts += ["", escape(f"{place}: retention deleted {what} before they could be stored")]
+            parts += ["", shown(f"{place}: retention deleted {what} before they could be stored")]
     return Group(*parts)

@@ -164,6 +164,7 @@ class ChildProcess:
 
     def __init__(self, name: str, arguments: list[str]) -> None:
         self.name = name
+        self._failure_told = False
         config = load_config()
         self.log_path = config.state_dir / "logs" / f"{name}-{os.getpid()}.log"
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -224,14 +225,16 @@ class ChildProcess:
                 self.process.stdin.close()
 
     def stop(self, timeout_s: float = 15.0) -> None:
-        """Ask it to finish, wait, and raise if it failed."""
+        """Ask it to finish, wait, and raise if it failed; that is told once."""
         self.ask_to_stop()
         if not self.wait(timeout_s):
             self.process.kill()
             self.process.wait()
+            self._failure_told = True
             msg = f"the {self.name} (pid {self.pid}) did not stop within {timeout_s:g} s; killed"
             raise WorkerFailed(msg, f"read its log: {self.log_path}")
-        if self.process.returncode != 0:
+        if self.process.returncode != 0 and not self._failure_told:
+            self._failure_told = True
             msg = f"the {self.name} failed: {self.last_words()}"
             raise WorkerFailed(msg, f"read its log: {self.log_path}")
 

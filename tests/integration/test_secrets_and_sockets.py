@@ -6,6 +6,7 @@ and every command line of what ran.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import subprocess
@@ -62,6 +63,16 @@ def family_of(running: RunningLab) -> list[psutil.Process]:
     return [one for one in found.values() if one.is_running() and one.cmdline()]
 
 
+def listening_places(family: list[psutil.Process]) -> Iterator[tuple[int, str, int]]:
+    """Yield the process, address and port of every socket that anybody may send to."""
+    for one in family:
+        with contextlib.suppress(psutil.NoSuchProcess):  # a helper of a shell that has ended
+            for place in one.net_connections(kind="inet"):
+                is_datagram = place.type.name == "SOCK_DGRAM" and place.laddr
+                if place.status == psutil.CONN_LISTEN or is_datagram:
+                    yield one.pid, place.laddr.ip, place.laddr.port
+
+
 def is_loopback(ip: str) -> bool:
     address = ipaddress.ip_address(ip)
     mapped = getattr(address, "ipv4_mapped", None)  # Java speaks of ::ffff:127.0.0.1
@@ -99,12 +110,7 @@ def test_nothing_listens_off_loopback_and_no_secret_shows(
     for part in ("labkit lab", "ipykernel_launcher", "labkit.keeper", "kafka.Kafka", "consume"):
         assert part in names, part  # they all run
 
-    listening = {
-        (one.pid, place.laddr.ip, place.laddr.port)
-        for one in family
-        for place in one.net_connections(kind="inet")
-        if place.status == psutil.CONN_LISTEN or (place.type.name == "SOCK_DGRAM" and place.laddr)
-    }
+    listening = set(listening_places(family))
     # JupyterLab; a kernel's five (it may have more); broker and controller; API; proxy.
     assert len(listening) >= 1 + 5 + 2 + 1 + 1
     assert {pid for pid, _, _ in listening} >= {running.process.pid}

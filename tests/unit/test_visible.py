@@ -57,12 +57,19 @@ def test_status_and_doctor_show_it(text: str) -> None:
     status = {
         **{"lab_dir": text, "bootstrap_servers": None, "problem": text, "api": None},
         "brokers": [],
+        "faults": [{"in_words": text}],
         "topics": [{"name": text, "num_partitions": 3, "records": 1}],
         "groups": [{"group_id": text, "topic": text, "lag": 1}],
         "workers": [{"kind": "consumer", "name": text, "pid": 1, "started_at": 0, "topic": text}],
+        "partitions": [
+            {
+                **{"topic": text, "data_dir": text, "partition": 0},
+                **{"troubles": [text], "gap_records": 1},
+            }
+        ],
     }
     shown = on_screen(status_view(status))
-    assert shown.count(visible(text)) == 7
+    assert shown.count(visible(text)) == 13
     assert visible(shown) == shown
     shown = on_screen(report([Check(name="x", verdict="ok", sentence=text, next_line=text)]))
     assert shown.count(visible(text)) == 2
