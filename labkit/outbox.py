@@ -26,12 +26,17 @@ from labkit.tally import Counts
 MAX_IN_FLIGHT = 5_000
 BAD = -1  # stands for the grams of a record that is bad on purpose
 
-# Errors by which a broker says no, yet which leave open whether the record was written.
-_STILL_UNKNOWN = (
-    kafka_errors.RequestTimedOutError,
-    kafka_errors.NotEnoughReplicasAfterAppendError,
-    kafka_errors.NetworkExceptionError,
-    kafka_errors.UnknownError,
+# What a broker says of a record itself, and would have said at every try. Any other answer, such as
+# "I am not the leader", may follow a first try that was written and whose acknowledgement got lost.
+_REFUSALS = (
+    kafka_errors.AuthorizationError,
+    kafka_errors.InvalidRecordError,
+    kafka_errors.InvalidTimestampError,
+    kafka_errors.InvalidTopicError,
+    kafka_errors.MessageSizeTooLargeError,
+    kafka_errors.PolicyViolationError,
+    kafka_errors.RecordListTooLargeError,
+    kafka_errors.UnsupportedForMessageFormatError,
 )
 
 
@@ -230,8 +235,7 @@ class Outbox:
 
 def _is_certain(error: Exception) -> bool:
     """Tell whether the record is surely not in the log: a broker refused it, in so many words."""
-    refused = isinstance(error, kafka_errors.BrokerResponseError)
-    return refused and not isinstance(error, _STILL_UNKNOWN)
+    return isinstance(error, _REFUSALS)
 
 
 def close_client(client: KafkaProducer, timeout_s: float) -> None:

@@ -21,6 +21,8 @@ OUTCOMES = {
     "failed": kafka_errors.TopicAuthorizationFailedError("no"),
     "unknown": kafka_errors.KafkaTimeoutError("no answer"),
     "unknown after append": kafka_errors.NotEnoughReplicasAfterAppendError("one replica"),
+    "unknown after a retry": kafka_errors.NotLeaderForPartitionError("the first try got no answer"),
+    "unknown and out of order": kafka_errors.OutOfOrderSequenceNumberError("of an earlier batch"),
     "unknown on close": kafka_errors.IllegalStateError("Producer is closed forcefully."),
 }
 
