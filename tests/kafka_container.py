@@ -8,8 +8,11 @@ script is complete.
 
 from __future__ import annotations
 
+import gc
 import os
+import warnings
 from collections.abc import Iterator
+from functools import cache
 from typing import Self
 
 import docker
@@ -104,8 +107,18 @@ def login_of_the_only_user() -> str:
     return login.replace("\\", "\\\\")  # the image writes it into a properties file as it is
 
 
+@cache
 def why_no_docker() -> str | None:
-    """Return why no container can be started here, or None where one can."""
+    """Return why no container can be run here; None: it can."""
+    with warnings.catch_warnings():
+        # docker leaves the socket of an engine that does not answer to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        reason = _ask_docker()
+        gc.collect()
+    return reason
+
+
+def _ask_docker() -> str | None:
     try:
         client = docker.from_env(timeout=10)
         try:
