@@ -145,7 +145,9 @@ class ConsumerLoop:
         self._look_for_another_topic()
         if batches:
             self._brokers.heard()
-            self._store.store(batches)
+            # A topic that was made anew has had its CSVs closed: what was polled belongs in none.
+            mine = self._assignment.logs
+            self._store.store({key: found for key, found in batches.items() if key in mine})
         else:
             self._brokers.look()
         self._assignment.open_due(self._watchdog.beat)

@@ -29,13 +29,13 @@ BAD = -1  # stands for the grams of a record that is bad on purpose
 # What a broker says of a record itself, and would have said at every try. Any other answer, such as
 # "I am not the leader", may follow a first try that was written and whose acknowledgement got lost.
 _REFUSALS = (
-    kafka_errors.AuthorizationError,
     kafka_errors.InvalidRecordError,
     kafka_errors.InvalidTimestampError,
     kafka_errors.InvalidTopicError,
     kafka_errors.MessageSizeTooLargeError,
     kafka_errors.PolicyViolationError,
     kafka_errors.RecordListTooLargeError,
+    kafka_errors.TopicAuthorizationFailedError,
     kafka_errors.UnsupportedForMessageFormatError,
 )
 
