@@ -14,7 +14,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from labkit.api_latency import Journeys
 from labkit.api_ledger import FlowLedger, producers, total
 from labkit.columns import iso_times
-from labkit.progress import PartitionStatus, read_progress
+from labkit.partition_status import PartitionStatus, read_progress
 from labkit.recent import Recent, rate_per_s
 from labkit.segments import topic_dir
 from labkit.snapshot import Snapshot

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from labkit.api_models import Health, Series, StoredReading, Summary
 from labkit.ledger_model import LedgerState
-from labkit.progress import PartitionStatus
+from labkit.partition_status import PartitionStatus
 
 
 class PartitionNow(PartitionStatus):

@@ -16,7 +16,7 @@ import numpy as np
 
 from labkit.latency import Acked, Followed
 from labkit.pages import ends
-from labkit.progress import PartitionStatus
+from labkit.partition_status import PartitionStatus
 from labkit.recent import KEEP_S, Recent
 from labkit.snapshot import Snapshot
 

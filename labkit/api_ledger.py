@@ -14,7 +14,7 @@ from typing import Any
 
 from labkit.flow_verdict import SETTLED_S, Flow, judge_flow
 from labkit.ledger_model import MEANING, Stage
-from labkit.progress import PartitionStatus
+from labkit.partition_status import PartitionStatus
 from labkit.recent import Recent, rate_per_s
 from labkit.sidecar import csv_topic_id
 from labkit.snapshot import Snapshot

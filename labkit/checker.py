@@ -20,7 +20,7 @@ from labkit.config import dead_letter_topic, load_config
 from labkit.csv_reader import CsvReader, Row
 from labkit.evidence import Extent, Findings
 from labkit.history import History, journal_sizes, read_history
-from labkit.progress import read_progress
+from labkit.partition_status import read_progress
 from labkit.segments import topic_dir
 from labkit.state import read_run_files
 from labkit.topic_reader import TopicReader, read_letters

@@ -18,7 +18,7 @@ from labkit.assignment import Troubles
 from labkit.config import load_config
 from labkit.consumer_loop import ClientSpoilt, ConsumerLoop
 from labkit.errors import WorkerFailed
-from labkit.progress import PartitionStatus, read_progress
+from labkit.partition_status import PartitionStatus, read_progress
 from labkit.record_store import Counts
 from labkit.state import read_run_files
 from labkit.topics import describe_topic

@@ -30,7 +30,7 @@ from labkit.config import load_config
 from labkit.consumer_report import ConsumerReport
 from labkit.dead_letters import DeadLetterQueue
 from labkit.errors import ConsumerHung, SinkForeign
-from labkit.progress import say_failed
+from labkit.partition_status import say_failed
 from labkit.reachability import Reachability
 from labkit.record_store import Batches, Counts, RecordStore
 from labkit.topics import describe_topic

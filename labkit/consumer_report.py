@@ -18,7 +18,7 @@ from kafka.structs import MemberState
 from labkit.assignment import OPENING, Assignment
 from labkit.dead_letters import DeadLetter
 from labkit.latency import Followed, newest_followed
-from labkit.progress import LastDeadLetter, PartitionStatus
+from labkit.partition_status import LastDeadLetter, PartitionStatus
 from labkit.state import RunFile
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from labkit.config import load_config
 from labkit.errors import BrokerUnavailable, TopicNotFound
 from labkit.ledger_model import Ledger, Stage
 from labkit.ledger_verdict import Circumstances, judge
-from labkit.progress import read_progress
+from labkit.partition_status import read_progress
 from labkit.scales import CsvScale, TopicScale, weigh_served
 from labkit.sidecar import csv_topic_id
 from labkit.state import read_run_files

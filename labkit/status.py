@@ -11,7 +11,7 @@ from labkit.config import load_config
 from labkit.connection import bootstrap_servers
 from labkit.errors import BrokerUnavailable
 from labkit.fault_state import active_faults
-from labkit.progress import read_progress
+from labkit.partition_status import read_progress
 from labkit.scales import get_json
 from labkit.state import read_run_files
 from labkit.topic_state import cluster

@@ -13,8 +13,8 @@ from kafka import TopicPartition
 from labkit.config import dead_letter_topic
 from labkit.errors import TopicNotFound
 from labkit.fault_kinds import FaultKind, Scene, does_not_apply
+from labkit.partition_status import read_progress
 from labkit.plain import is_labkit
-from labkit.progress import read_progress
 from labkit.state import is_alive, read_run_files
 from labkit.topic_state import cluster
 from labkit.topic_view import Topic

@@ -16,8 +16,8 @@ from labkit.config import load_config
 from labkit.errors import LabError
 from labkit.ledger import LedgerReader
 from labkit.ledger_model import Ledger
+from labkit.partition_status import read_progress
 from labkit.pipeline import Pipeline, UpOptions
-from labkit.progress import read_progress
 from labkit.state import RunFile, read_run_files
 from labkit.stopping import StopEvent, stop_event
 from labkit.up_view import Display, Rates, Sample

@@ -24,8 +24,8 @@ from oracle import assert_agrees
 import labkit as lab
 from labkit.consumer import Consumer, consume
 from labkit.fleet import Fleet
+from labkit.partition_status import PartitionStatus, read_progress
 from labkit.producer import Producer
-from labkit.progress import PartitionStatus, read_progress
 from labkit.readings import Reading
 
 PATIENCE_S = 90.0  # nothing is timed; this only ends a hang

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from labkit.api import Api
 from labkit.fleet import Fleet
-from labkit.progress import PartitionStatus
+from labkit.partition_status import PartitionStatus
 from labkit.readings import Reading
 from labkit.sink import CsvLog
 

@@ -25,7 +25,7 @@ import labkit as lab
 from labkit.consumer import Consumer, consume, start_consumer
 from labkit.errors import TopicNotFound, WorkerFailed
 from labkit.fleet import Fleet
-from labkit.progress import PartitionStatus, read_progress
+from labkit.partition_status import PartitionStatus, read_progress
 from labkit.readings import Reading
 from labkit.sink import CsvLog
 from labkit.state import read_run_files

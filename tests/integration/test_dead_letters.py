@@ -16,7 +16,7 @@ from oracle import assert_agrees, read_topic
 
 from labkit.consumer import Counts, consume
 from labkit.fleet import BAD_RECORDS, Fleet
-from labkit.progress import read_progress
+from labkit.partition_status import read_progress
 from labkit.readings import Reading
 
 ERRORS = "__connect.errors."

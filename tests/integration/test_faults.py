@@ -27,8 +27,8 @@ from labkit.down import stop_lab
 from labkit.errors import LabError, WorkerFailed
 from labkit.fault_state import active_faults
 from labkit.faults import FAULTS, Fault
+from labkit.partition_status import PartitionStatus, read_progress
 from labkit.producer import Producer
-from labkit.progress import PartitionStatus, read_progress
 from labkit.proxy import Proxy
 from labkit.segments import segments, topic_dir
 from labkit.state import read_run_files

@@ -32,7 +32,7 @@ from labkit.consumer import start_consumer
 from labkit.errors import BrokerUnavailable, SinkForeign, WorkerFailed
 from labkit.ledger import carbon_ledger
 from labkit.outbox import MAX_IN_FLIGHT
-from labkit.progress import read_progress
+from labkit.partition_status import read_progress
 
 # kafka-python leaves the socket of a refused connection to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")

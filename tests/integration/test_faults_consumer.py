@@ -37,7 +37,7 @@ import labkit as lab
 from labkit.broker import Broker
 from labkit.consumer import Consumer, start_consumer
 from labkit.errors import WorkerFailed
-from labkit.progress import read_progress
+from labkit.partition_status import read_progress
 from labkit.state import read_run_files
 from labkit.status import lab_status
 from labkit.watchdog import EXIT_STATUS

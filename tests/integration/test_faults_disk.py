@@ -15,7 +15,7 @@ from oracle import assert_agrees
 from require import require
 
 from labkit.api_data import ApiData
-from labkit.progress import read_progress
+from labkit.partition_status import read_progress
 
 
 def says_why(data_dir: Path, topic: str) -> bool:

@@ -12,7 +12,7 @@ from oracle import assert_agrees, read_csv, read_topic
 
 import labkit as lab
 from labkit.fleet import Fleet
-from labkit.progress import read_progress
+from labkit.partition_status import read_progress
 
 FORMULA = (
     Fleet(seed=3).reading(datetime.now(UTC), 1.0).model_copy(update={"facility": "=cmd|' /C'!A0"})

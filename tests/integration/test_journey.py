@@ -11,7 +11,7 @@ from oracle import assert_agrees, read_topic
 
 import labkit as lab
 from labkit.config import dead_letter_topic
-from labkit.progress import read_progress
+from labkit.partition_status import read_progress
 
 READINGS = 600
 PATIENCE_S = 120.0  # ends a hang; nothing is timed

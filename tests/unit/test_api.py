@@ -25,7 +25,7 @@ from werkzeug.test import TestResponse
 from labkit import api_data, api_gzip, api_lab_models, api_models, api_pages, worker
 from labkit.api import create_app, start_api
 from labkit.errors import LabError
-from labkit.progress import PartitionStatus
+from labkit.partition_status import PartitionStatus
 from labkit.state import read_run_files
 
 ANSWERS: dict[str, type[BaseModel]] = {

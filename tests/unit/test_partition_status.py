@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.progress import LastDeadLetter, PartitionStatus, read_progress
+from labkit.partition_status import LastDeadLetter, PartitionStatus, read_progress
 from labkit.state import read_json
 
 TOPIC = "co2-emissions"
