@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +42,10 @@ def test_importing_labkit_loads_nothing_heavy() -> None:
     code = f"import sys, labkit; print(sorted({heavy} & set(sys.modules)))"
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == "[]"
+
+
+def test_no_public_name_is_also_a_module() -> None:
+    # Importing labkit.x sets the attribute x of the package: the module would hide the function.
+    folder = Path(labkit.__file__).parent
+    modules = {path.stem for path in folder.iterdir()}
+    assert modules & set(labkit.__all__) == set()
