@@ -1,0 +1,60 @@
+"""A headless Chromium to measure the page in, and what its DevTools protocol tells of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# Nothing but the bench talks to the network, and root may run it in a container.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run the Chromium that is on the PATH."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        raise SystemExit(f"none of {', '.join(NAMES)} is on the PATH; install Chromium first")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def devtools(page: Page) -> CDPSession:
+    """Return a line to what the browser itself knows of a page."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    return session
+
+
+def metrics(session: CDPSession) -> dict[str, float]:
+    """Return Chromium's running totals, such as ``ScriptDuration`` in seconds."""
+    answer = session.send("Performance.getMetrics")
+    return {one["name"]: one["value"] for one in answer["metrics"]}
+
+
+def memory(session: CDPSession) -> dict[str, float]:
+    """Collect garbage, and return what is left: MB of heap, elements, listeners."""
+    for _ in range(2):  # what the first run finalises, the second one frees
+        session.send("HeapProfiler.collectGarbage")
+    heap = session.send("Runtime.getHeapUsage")
+    counters = session.send("Memory.getDOMCounters")
+    return {
+        "heap_mb": round(heap["usedSize"] / 1e6, 2),
+        "nodes": counters["nodes"],
+        "listeners": counters["jsEventListeners"],
+    }
