@@ -1,24 +1,31 @@
-"""The form that every lesson keeps: short cells, no outputs, one kernel for all."""
+"""The form that every lesson keeps: its parts, short cells, no outputs, one kernel for all."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 
 import nbformat
 import pytest
+from lessons import LESSONS, exercises_of, is_meant_to_raise, read, tasks
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+from labkit.exercises.exercise import Exercise
+from labkit.exercises.prediction import Prediction
+
 MAX_CODE_LINES = 12
 MAX_TEXT_WORDS = 110
+MAX_WORDS = 2_000
+"""Of a whole lesson; some 1,400 is what fits into twenty minutes beside the running and looking."""
+
+pytestmark = pytest.mark.parametrize("lesson", LESSONS)
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
-def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
-    return nbformat.read(request.param, as_version=4)
+@pytest.fixture
+def notebook(lesson: str) -> nbformat.NotebookNode:
+    return read(lesson)
 
 
-def test_there_are_lessons() -> None:
-    assert next(path.stem for path in NOTEBOOKS) == "00_start_here"
+def text(notebook: nbformat.NotebookNode) -> str:
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
 def test_it_is_valid_and_names_its_kernel(notebook: nbformat.NotebookNode) -> None:
@@ -40,7 +47,47 @@ def test_its_cells_are_short(notebook: nbformat.NotebookNode) -> None:
             assert len(cell.source.splitlines()) <= MAX_CODE_LINES, cell.source
         else:
             assert len(cell.source.split()) <= MAX_TEXT_WORDS, cell.source
+    assert len(text(notebook).split()) <= MAX_WORDS
 
 
-def test_it_tidies_up(notebook: nbformat.NotebookNode) -> None:
-    assert any("lab.stop_all()" in cell.source for cell in notebook.cells)
+def test_it_has_every_part_of_a_lesson(lesson: str, notebook: nbformat.NotebookNode) -> None:
+    words, code = text(notebook), [c.source for c in notebook.cells if c.cell_type == "code"]
+    assert re.match(rf"# {lesson[:2]} · ", words), "the first cell names the lesson"
+    assert re.search(r"\*\*In \d+ minutes\*\*", words.partition("## ")[0]), "goal and time"
+    assert any('lab.picture("journey"' in source for source in code), "the journey, marked"
+    assert len(re.findall(r"<details><summary>.+\?</summary>", words)) == 3, "three questions"
+    assert "## Three questions" in words
+    assert "**Where next:**" in words
+    assert any("lab.stop_all()" in source for source in code), "it tidies up"
+    assert any(source.startswith("%load_ext labkit") for source in code), "the error lens"
+
+
+def test_it_has_exercises_and_something_to_predict(lesson: str) -> None:
+    known = tasks(lesson)
+    exercises = [task for task in known.values() if isinstance(task, Exercise)]
+    predictions = [task for task in known.values() if isinstance(task, Prediction)]
+    assert len(exercises) >= 4
+    assert predictions or lesson.startswith("00")
+    for one in exercises:
+        assert len(one.hints) >= 2, f"{one.exercise_id}: hints come in stages"
+
+
+def test_each_task_stands_in_it_once(lesson: str, notebook: nbformat.NotebookNode) -> None:
+    order = [cell.id for cell in notebook.cells]
+    for name, task in tasks(lesson).items():
+        marks = "check" if isinstance(task, Exercise) else "reveal"
+        assert order.index(name) < order.index(f"{name}-{marks}"), name
+        cells = {cell.id: cell.source for cell in notebook.cells}
+        assert "..." in cells[name], f"{name} is no blank"
+        assert f"ex.{name}.{marks}(" in cells[f"{name}-{marks}"]
+
+
+def test_its_module_is_its_own(lesson: str) -> None:
+    module = exercises_of(lesson)
+    assert (module.__doc__ or "").startswith(f"{lesson[:2]} · ")
+
+
+def test_what_raises_is_announced(notebook: nbformat.NotebookNode) -> None:
+    for before, cell in zip(notebook.cells, notebook.cells[1:], strict=False):
+        if is_meant_to_raise(cell):
+            assert "meant to fail" in before.source, cell.source

@@ -1,65 +1,85 @@
-"""Each lesson from top to bottom, from a fresh kernel, on a broker of its own."""
+"""Every lesson from a fresh kernel on a real broker: alone, in order, and in reverse."""
 
 from __future__ import annotations
 
-import asyncio
+import json
 import re
-import shutil
-import sys
 from pathlib import Path
 
-import nbformat
 import psutil
 import pytest
-from nbclient import NotebookClient
+from lessons import LANES, LESSONS, Run, is_meant_to_raise, tasks, text_of
 
-from labkit.cluster import read_cluster
-from labkit.state import read_run_files
+from labkit.exercises.outcome import Outcome
+from labkit.exercises.prediction import Prediction
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+PATIENCE_S = 1_800
+pytestmark = pytest.mark.parametrize("lane", LANES)
 
 
 @pytest.fixture
-def kernel_loop() -> None:
-    """Let the kernel's sockets work on Windows too."""
-    if sys.platform == "win32":
-        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
+def finished(lane: str, lesson: str, runs: dict) -> Run:
+    """Return the lesson's run in this lane, once it is over."""
+    return runs[lane, lesson].result(PATIENCE_S)
 
 
-def run(name: str, folder: Path) -> nbformat.NotebookNode:
-    """Execute a copy of a lesson; a cell that raises fails the test with its traceback."""
-    path = folder / "notebooks" / f"{name}.ipynb"
-    path.parent.mkdir()
-    shutil.copy(NOTEBOOKS / path.name, path)
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_lesson_runs(lane: str, lesson: str, finished: Run) -> None:
+    print(f"{lesson} {lane}: {finished.took_s:.0f} s")
+    if finished.error is not None:
+        raise AssertionError(str(finished.error)[-6000:]) from finished.error
+    for cell in finished.notebook.cells:
+        raised = [one for one in cell.get("outputs", []) if one.output_type == "error"]
+        assert bool(raised) == is_meant_to_raise(cell), f"{cell.source}\n{text_of(cell)}"
+    expect_outcomes(lane, lesson, read_record(finished.folder))
+    assert left_running(finished.folder) == [], "the lesson left something running"
+    if lesson == "00_start_here":
+        expect_a_whole_journey(finished)
+
+
+def expect_outcomes(lane: str, lesson: str, record: dict[str, dict]) -> None:
+    """Hold each check's verdict against what stood in the cells: blanks, or solutions."""
+    for name, task in tasks(lesson).items():
+        assert task.exercise_id in record, f"{name} was not marked"
+        outcome = Outcome(record[task.exercise_id]["last"])
+        if lane != "in order":
+            assert outcome is Outcome.NOT_ATTEMPTED, f"{name}, left blank: {outcome}"
+        elif isinstance(task, Prediction) and not task.is_certain:
+            assert outcome in (Outcome.CORRECT, Outcome.NOT_YET), f"{name}: {outcome}"
+        else:
+            assert outcome is Outcome.CORRECT, f"{name}, solved: {outcome}"
+
+
+def expect_a_whole_journey(finished: Run) -> None:
+    """Look at what lesson 00 has shown: the address, a record, the table, and the verdict."""
+    shown = "\n".join(text_of(cell) for cell in finished.notebook.cells)
+    assert re.search(r"127\.0\.0\.1:\d+", shown)
+    assert re.search(r"partition \d, offset \d+, key [A-Z]{2}-", shown)
+    assert "co2_kg" in shown
+    verdict = next(
+        text_of(cell) for cell in finished.notebook.cells if "lab.carbon_ledger()" in cell.source
     )
-    client.execute()
-    return notebook
-
-
-def shown(notebook: nbformat.NotebookNode, source: str) -> str:
-    """Return, as text, what the cell that contains ``source`` has shown."""
-    cell = next(cell for cell in notebook.cells if source in cell.source)
-    parts = []
-    for output in cell.outputs:
-        assert output.output_type != "error", output
-        data = output.get("data", {})
-        parts.append(output.get("text", "") + data.get("text/plain", ""))
-    return "\n".join(parts)
-
-
-def test_00_start_here(lab_dir: Path, kernel_loop: None) -> None:
-    notebook = run("00_start_here", lab_dir)
-    assert re.search(r"127\.0\.0\.1:\d+", shown(notebook, "broker = lab.start_broker()"))
-    assert re.search(r"partition \d, offset \d+, key [A-Z]{2}-", shown(notebook, "by_hand"))
-    assert "co2_kg" in shown(notebook, "lab.read_table()")
-    assert "live chart of co2-emissions" in shown(notebook, "lab.live_chart()")
-    verdict = shown(notebook, "lab.carbon_ledger()")
     assert "agree" in verdict, verdict
-    left = [psutil.Process(record["pid"]).cmdline() for record in read_run_files()]
-    assert left == [], "the lesson left something running"
-    cluster = read_cluster()
-    assert cluster is not None
-    assert not cluster.is_running
+
+
+def read_record(folder: Path) -> dict[str, dict]:
+    path = folder / ".labkit" / "progress.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def left_running(folder: Path) -> list[list[str]]:
+    """Return the commands of this lab's processes that live on: workers and brokers."""
+    state = folder / ".labkit"
+    pids = [json.loads(path.read_text())["pid"] for path in (state / "run").glob("*.json")]
+    keeper = state / "cluster" / "keeper.json"
+    if keeper.exists():
+        pids += re.findall(r'"pid": (\d+)', keeper.read_text())
+    found = []
+    for pid in map(int, pids):
+        try:
+            process = psutil.Process(pid)
+            if process.status() != psutil.STATUS_ZOMBIE and str(folder) in str(process.environ()):
+                found.append(process.cmdline())
+        except psutil.Error:
+            continue
+    return found

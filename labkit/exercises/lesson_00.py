@@ -1,0 +1,1 @@
+"""00 · Start here: from a chimney to a pixel."""

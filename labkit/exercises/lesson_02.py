@@ -1,0 +1,161 @@
+"""02 · Topics: partitions, keys, replicas, retention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from labkit.exercises.ask import records_of, topic_made
+from labkit.exercises.exercise import exercise
+from labkit.exercises.outcome import NotAttempted, NotYet
+from labkit.exercises.prediction import Observed, prediction
+from labkit.topic_state import ask_cluster
+
+KEYS_TOPIC = "lesson02-keys"
+GROWN_TOPIC = "lesson02-grown"
+HOUR_MS = 3_600_000
+
+
+@prediction(solution="ex.p1.predict(1)")
+def p1() -> Observed:
+    """Twelve records with one and the same key go into a topic of three partitions.
+
+    In how many of the partitions will they lie?
+    """
+    found = [record for record in records_of(KEYS_TOPIC) if record.key == b"PL-COAL-001"]
+    if not found:
+        raise NotAttempted("nothing has been sent yet: run the cell above this one.")
+    used = sorted({record.partition for record in found})
+    return Observed(
+        len(used),
+        f"All {len(found)} records with the key `PL-COAL-001` lie in partition {_listed(used)}: "
+        "the client hashes the key's bytes, and the same bytes give the same partition.",
+    )
+
+
+@prediction(solution="ex.p2.predict('moves')")
+def p2() -> Observed:
+    """A topic grows from 3 partitions to 5. Twenty plants send once before and once after.
+
+    Does each plant's second record lie beside its first? Say 'stays', or 'moves' if any does not.
+    """
+    places: dict[bytes, list[int]] = {}
+    for record in sorted(records_of(GROWN_TOPIC), key=lambda record: record.timestamp):
+        places.setdefault(record.key, []).append(record.partition)
+    if not any(len(found) > 1 for found in places.values()):
+        raise NotAttempted("the topic has not grown yet: run the cell above this one.")
+    moved = [key.decode() for key, found in places.items() if len(set(found)) > 1]
+    return Observed(
+        "moves" if moved else "stays",
+        f"{len(moved)} of {len(places)} keys now go to another partition, `{moved[0]}` for one: "
+        "hash % 5 is not hash % 3. The old records stay where they are, so a plant's readings lie "
+        "in two logs, and their order across the two is lost.",
+    )
+
+
+@exercise(
+    hints=[
+        "One function of the lab makes a topic; you have used it above.",
+        "Its second argument is the number of partitions. Mind the name: `lesson02-plants`.",
+        '`lab.ensure_topic("lesson02-plants", num_partitions=4)`',
+    ],
+    solution='lab.ensure_topic("lesson02-plants", num_partitions=4)',
+)
+def q1() -> str:
+    """Make a topic `lesson02-plants` with 4 partitions."""
+    topic = topic_made("lesson02-plants")
+    if topic.num_partitions != 4:
+        raise NotYet(
+            f"the cluster says that `lesson02-plants` has {topic.num_partitions} partitions. "
+            "Kafka can add some (`lab.alter_topic`), and never take one away: if there are too "
+            'many, begin again with `lab.delete_topic("lesson02-plants")`.'
+        )
+    leaders = ", ".join(f"{one.partition} by broker {one.leader}" for one in topic.partitions)
+    return f"the cluster has `lesson02-plants` with 4 partitions, led so: {leaders}."
+
+
+@exercise(
+    hints=[
+        "Two steps: hash the key's bytes, then make a partition number of the hash.",
+        "`murmur2(key)` may use the top bit. Kafka clears it: `& 0x7fffffff`.",
+        "What is left is the rest of a division: `murmur2(key) & 0x7fffffff` and then `%`.",
+    ],
+    solution="""
+    def partition_of(key, num_partitions):
+        return (murmur2(key) & 0x7FFFFFFF) % num_partitions
+    """,
+)
+def q2(partition_of: Callable[[bytes, int], Any]) -> str:
+    """Write `partition_of(key, num_partitions)`: where a record with that key goes.
+
+    It is compared with where the records of `lesson02-keys` really lie.
+    """
+    topic, found = topic_made(KEYS_TOPIC), records_of(KEYS_TOPIC)
+    keyed = [record for record in found if record.key is not None]
+    if not keyed:
+        raise NotAttempted(f"`{KEYS_TOPIC}` has no records with a key: run the cells above.")
+    wrong = [
+        (record.key, said, record.partition)
+        for record in keyed
+        if (said := partition_of(record.key, topic.num_partitions)) != record.partition
+    ]
+    if wrong:
+        key, said, seen = wrong[0]
+        share = f"{len(wrong)} of {len(keyed)} records lie elsewhere"
+        raise NotYet(f"{share}: for {key!r} you say {said!r}, and Kafka has it in {seen}.")
+    return f"it is right for all {len(keyed)} records with a key in `{KEYS_TOPIC}`."
+
+
+@exercise(
+    hints=[
+        "Look at what was refused above: how many brokers has this cluster?",
+        "Each replica of a partition lies on another broker. How many can there be at most?",
+        "`largest = 1`, as long as one broker runs.",
+    ],
+    solution="largest = 1",
+)
+def q3(largest: int) -> str:
+    """What is the largest replication factor that this cluster can give a topic now?"""
+    brokers = _brokers()
+    if largest != brokers:
+        raise NotYet(
+            f"you say {largest!r}, and {brokers} broker(s) run in this cluster. Two copies on one "
+            "broker would be lost together, so Kafka refuses that."
+        )
+    return f"{brokers} broker(s) run, so a partition can have {brokers} replica(s)."
+
+
+@exercise(
+    hints=[
+        "A topic's settings are given as a dictionary: `config={...}`.",
+        "The setting is called `retention.ms`, and its unit is in its name: how many ms has 1 h?",
+        '`lab.ensure_topic("lesson02-hour", config={"retention.ms": 3_600_000})`',
+    ],
+    solution='lab.ensure_topic("lesson02-hour", config={"retention.ms": 3_600_000})',
+)
+def q4() -> str:
+    """Make a topic `lesson02-hour` that keeps each record for one hour."""
+    topic = topic_made("lesson02-hour")
+    kept = topic.config.get("retention.ms")
+    if kept is None:
+        raise NotYet(
+            "`lesson02-hour` is there, but no `retention.ms` was set on it: it keeps the broker's "
+            'default, 7 days. `lab.alter_topic("lesson02-hour", config=...)` changes that.'
+        )
+    if int(kept) != HOUR_MS:
+        raise NotYet(
+            f"`retention.ms` is {int(kept):,}. That is {int(kept) / HOUR_MS:g} hours: the unit is "
+            "milliseconds."
+        )
+    return (
+        f"`retention.ms` is {HOUR_MS:,}. Kafka deletes whole segments of a log, so a record may "
+        "stay longer than that, and never goes earlier."
+    )
+
+
+def _brokers() -> int:
+    return ask_cluster(lambda client: len(client.describe_cluster()["brokers"]))
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))

@@ -1,0 +1,98 @@
+"""A lesson as a test sees it: its cells, with blanks or with solutions, and a run of them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+from nbclient import NotebookClient
+
+from labkit.exercises.exercise import Exercise
+from labkit.exercises.overview import tasks_of
+from labkit.exercises.prediction import Prediction
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+LANES = ("alone", "in order", "in reverse")
+CELL_TIMEOUT_S = 300
+
+
+def read(lesson: str) -> nbformat.NotebookNode:
+    """Return a lesson as it is committed."""
+    return nbformat.read(NOTEBOOKS / f"{lesson}.ipynb", as_version=4)
+
+
+def exercises_of(lesson: str) -> ModuleType:
+    """Return the module that marks a lesson."""
+    return importlib.import_module(f"labkit.exercises.lesson_{lesson[:2]}")
+
+
+def tasks(lesson: str) -> dict[str, Exercise | Prediction]:
+    """Return a lesson's exercises and predictions by name."""
+    return tasks_of(exercises_of(lesson))
+
+
+def solved(lesson: str) -> nbformat.NotebookNode:
+    """Return a lesson with each blank replaced by its solution: the cell named ``q1`` is q1's."""
+    notebook = read(lesson)
+    known = tasks(lesson)
+    for cell in notebook.cells:
+        if cell.id in known:
+            cell.source = known[cell.id].solution_code
+    return notebook
+
+
+def is_meant_to_raise(cell: nbformat.NotebookNode) -> bool:
+    """Tell whether a lesson shows an error with this cell."""
+    return "raises-exception" in cell.metadata.get("tags", [])
+
+
+@dataclass
+class Run:
+    """A lesson that was run: its outputs, or what ended it."""
+
+    lesson: str
+    folder: Path
+    notebook: nbformat.NotebookNode
+    error: BaseException | None = None
+    took_s: float = 0.0
+
+
+async def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run:
+    """Execute a lesson from a fresh kernel, in a lab of its own or one where others have been."""
+    (folder / "notebooks").mkdir(parents=True, exist_ok=True)
+    (folder / ".labkit").mkdir(exist_ok=True)
+    environment = {
+        **{key: value for key, value in os.environ.items() if key != "LABKIT_BOOTSTRAP_SERVERS"},
+        "LABKIT_LAB_DIR": str(folder),
+        "LABKIT_STATE_DIR": str(folder / ".labkit"),
+    }
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT_S,
+        kernel_name="python3",
+        resources={"metadata": {"path": folder / "notebooks"}},
+    )
+    done = Run(lesson, folder, notebook)
+    began = time.monotonic()
+    try:
+        await client.async_execute(env=environment)
+    except Exception as error:
+        done.error = error
+    done.took_s = time.monotonic() - began
+    return done
+
+
+def text_of(cell: nbformat.NotebookNode) -> str:
+    """Return what a cell has shown, as text."""
+    parts = []
+    for output in cell.get("outputs", []):
+        parts.append(output.get("text", "") + output.get("data", {}).get("text/plain", ""))
+        parts += output.get("traceback", [])
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(parts))
