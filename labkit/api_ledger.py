@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.flow_verdict import SETTLED_S, Flow, judge_flow
-from labkit.ledger_model import MEANING, Stage
+from labkit.ledger_model import MEANING, Stage, acked_stage
 from labkit.partition_status import PartitionStatus
 from labkit.recent import Recent, rate_per_s
 from labkit.sidecar import csv_topic_id
@@ -150,7 +150,7 @@ def _sent(counts: Counts) -> dict[str, Stage]:
         return {"emitted": nobody, "acked": nobody}
     return {
         "emitted": Stage(records=counts.emitted, grams=counts.emitted_g),
-        "acked": Stage(records=counts.acked, grams=counts.acked_g),
+        "acked": acked_stage(counts.acked, counts.acked_g, counts.unasked),
     }
 
 

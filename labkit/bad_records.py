@@ -27,12 +27,17 @@ class BadRecord(NamedTuple):
     timestamp_ms: int
     """The record's timestamp."""
     value: bytes | None
+    sector: str
+    country: str
+    """Of its plant, for a producer whose key they are; see `facility_id`."""
 
 
 def spoil(name: str, reading: Reading) -> BadRecord:
     """Return the record that ``reading`` becomes when this mistake is made."""
     value = BAD_RECORDS[name](reading)
-    return BadRecord(name, reading.facility_id, reading.timestamp_ms, value)
+    return BadRecord(
+        name, reading.facility_id, reading.timestamp_ms, value, reading.sector, reading.country
+    )
 
 
 def _with(**changes: Any) -> Callable[[Reading], bytes]:

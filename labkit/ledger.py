@@ -16,7 +16,7 @@ from typing import Self
 
 from labkit.config import load_config
 from labkit.errors import BrokerUnavailable, TopicNotFound
-from labkit.ledger_model import Ledger, Stage
+from labkit.ledger_model import Ledger, Stage, acked_stage
 from labkit.ledger_verdict import Circumstances, judge
 from labkit.partition_status import read_progress
 from labkit.scales import CsvScale, TopicScale, weigh_served
@@ -94,8 +94,7 @@ class LedgerReader:
             csv_problem=self._csv.problem,
         )
         stages = {
-            "emitted": _sent(tally, tally.emitted, tally.emitted_g),
-            "acked": _sent(tally, tally.acked, tally.acked_g),
+            **_sent(tally),
             "topic": in_topic,
             "csv": csv,
             "served": served,
@@ -138,10 +137,14 @@ class LedgerReader:
         self.close()
 
 
-def _sent(tally: Counts, readings: int, mass_g: int) -> Stage:
+def _sent(tally: Counts) -> dict[str, Stage]:
     if not tally.records:
-        return Stage(note="no producer of this lab has sent to it")
-    return Stage(records=readings, grams=mass_g)
+        nobody = Stage(note="no producer of this lab has sent to it")
+        return {"emitted": nobody, "acked": nobody}
+    return {
+        "emitted": Stage(records=tally.emitted, grams=tally.emitted_g),
+        "acked": acked_stage(tally.acked, tally.acked_g, tally.unasked),
+    }
 
 
 def _running(kind: str, topic: str) -> list[int]:

@@ -45,6 +45,18 @@ class Stage(BaseModel):
         return None if self.grams is None else self.grams / 1000
 
 
+def acked_stage(acked: int, acked_g: int, unasked: int) -> Stage:
+    """Weigh what the brokers acknowledged; not possible once they were not asked to.
+
+    ``unasked`` readings were sent with ``acks=0``: they may have arrived or not, and no producer
+    knows. Then emitted is compared with the next stage that can be weighed.
+    """
+    if not unasked:
+        return Stage(records=acked, grams=acked_g)
+    sent = "1 reading was" if unasked == 1 else f"{unasked:,} readings were"
+    return Stage(note=f"{sent} sent with acks=0: nobody was asked to acknowledge them")
+
+
 class PartitionPlace(BaseModel):
     """How far the CSV has followed one partition of the topic; offsets are the next to come."""
 

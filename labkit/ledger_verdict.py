@@ -67,7 +67,10 @@ def _compare(
     missing, weight = _difference(stages, before, after)
     what = _what(stages, before, after)
     if missing > 0:
-        on_the_way, why = _why_missing(after, missing, around)
+        if before == "emitted" and after != "acked":
+            on_the_way, why = _why_unasked(after, missing, around)
+        else:
+            on_the_way, why = _why_missing(after, missing, around)
         if on_the_way:
             return "on the way", f"{what} on the way from {before} to {after}: {why}"
         return "unreported", f"{what} unreported between {before} and {after}: {why}"
@@ -111,6 +114,15 @@ def _why_missing(after: str, missing: int, around: Circumstances) -> tuple[bool,
     return False, "the API has not read them from the CSV."
 
 
+def _why_unasked(after: str, missing: int, around: Circumstances) -> tuple[bool, str]:
+    """Tell the same where nobody was asked to acknowledge (``acks=0``), and emitted is compared."""
+    if around.producer_runs:
+        return True, f"sent with acks=0, so only {after} will show what has arrived."
+    if after == "csv" and (around.lag or 0) >= missing:
+        return _why_not_stored(missing, around)
+    return False, "with acks=0 nobody was asked whether they arrived, and they did not."
+
+
 def _why_not_stored(missing: int, around: Circumstances) -> tuple[bool, str]:
     if around.csv_problem:
         return False, f"the CSV cannot be read on ({around.csv_problem})."
@@ -130,8 +142,8 @@ def _why_more(after: str, around: Circumstances) -> tuple[bool, str]:
         if around.producer_runs:
             return True, "a producer writes down its acknowledgements about once a second."
         return False, (
-            "for a producer was killed before it had noted its last second, "
-            "or another program produces to this topic."
+            "for a producer was killed before it had noted its last second, a producer with acks "
+            "of 0 or 1 sent some twice, or another program produces to this topic."
         )
     if after == "csv":
         return False, "for they were stored twice, or come from records the topic no longer holds."

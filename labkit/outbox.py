@@ -20,11 +20,15 @@ from labkit.errors import TopicNotFound
 from labkit.journal import Journal
 from labkit.latency import Marker
 from labkit.pace import Item
+from labkit.producer_client import ClientMetrics, read_metrics
+from labkit.producer_options import ProducerOptions
 from labkit.readings import Reading, grams
 from labkit.tally import Counts
 
 MAX_IN_FLIGHT = 5_000
 BAD = -1  # stands for the grams of a record that is bad on purpose
+
+_RELIABLE = ProducerOptions()
 
 # What a broker says of a record itself, and would have said at every try. Any other answer, such as
 # "I am not the leader", may follow a first try that was written and whose acknowledgement got lost.
@@ -57,7 +61,7 @@ class _Record(NamedTuple):
     number: int  # in this run, from 1
     partition: int
     co2_g: int
-    key: bytes
+    key: bytes | None
     value: bytes | None
     timestamp_ms: int
 
@@ -68,12 +72,14 @@ class Outbox:
     Parameters
     ----------
     client : KafkaProducer
-        With ``acks="all"`` and idempotence; no serializers: values are bytes.
+        With ``options.client_settings``; no serializers: values are bytes.
     topic : str
         An existing topic.
     stamp_now : bool
         Give records the time of sending as their timestamp, not ``recorded_at``: Kafka deletes
         by timestamp, and would at once throw away readings older than the topic's retention.
+    options : ProducerOptions
+        What is the key, and whether brokers are asked for acknowledgements at all.
     journal : Journal, optional
         Where to write down what became of each record.
     """
@@ -84,6 +90,7 @@ class Outbox:
         topic: str,
         *,
         stamp_now: bool = False,
+        options: ProducerOptions = _RELIABLE,
         journal: Journal | None = None,
     ) -> None:
         self.counts = Counts()
@@ -92,9 +99,10 @@ class Outbox:
         self._client = client
         self._topic = topic
         self._stamp_now = stamp_now
+        self._options = options
         self._journal = journal
         self._in_flight: deque[tuple[Any, _Record]] = deque()  # (future, ...), oldest first
-        self._routes: dict[str, tuple[bytes, int]] = {}  # facility_id -> (key, partition)
+        self._routes: dict[str, tuple[bytes, int]] = {}  # key as text -> (key, partition)
         self._num_partitions = 0
 
     @property
@@ -107,8 +115,13 @@ class Outbox:
         """Whether to wait before sending more."""
         return len(self._in_flight) >= MAX_IN_FLIGHT
 
+    @property
+    def metrics(self) -> ClientMetrics:
+        """What the client has measured of its requests in its last 10 to 20 seconds."""
+        return read_metrics(self._client)
+
     def send(self, *items: Item) -> None:
-        """Hand records to the client; the key is the facility, so each plant keeps its order.
+        """Hand records to the client; those of one key keep their order.
 
         All of them are written into the journal before the first one can leave.
         """
@@ -126,7 +139,11 @@ class Outbox:
     def _prepare(self, item: Item) -> _Record:
         """Count a record, and write it into the journal."""
         counts = self.counts
-        key, partition = self._routes.get(item.facility_id) or self._route(item.facility_id)
+        text = self._options.key_of(item)
+        if text is None:
+            key, partition = None, self._random_partition()
+        else:
+            key, partition = self._routes.get(text) or self._route(text)
         timestamp_ms = time.time_ns() // 1_000_000 if self._stamp_now else item.timestamp_ms
         if isinstance(item, Reading):
             value: bytes | None = item.to_json()
@@ -148,7 +165,7 @@ class Outbox:
                 key=record.key,
                 partition=record.partition,
                 timestamp_ms=record.timestamp_ms,
-                headers=[] if record.co2_g == BAD else self.marker.headers(record.number),
+                headers=self._headers(record),
             )
         except kafka_errors.KafkaTimeoutError as error:
             self._count_lost(record, error, certain=True)
@@ -158,13 +175,30 @@ class Outbox:
         else:
             self._in_flight.append((future, record))
 
-    def _route(self, facility_id: str) -> tuple[bytes, int]:
+    def _headers(self, record: _Record) -> list[tuple[str, bytes]]:
+        if record.co2_g == BAD or not self._options.asks_for_acks:
+            return []
+        return self.marker.headers(record.number)
+
+    def _random_partition(self) -> int:
+        """Let the client choose, as it does for a record without a key: at random, each time anew.
+
+        It is asked beforehand, so that the journal can say where the record was to go.
+        """
+        if not self._num_partitions:
+            self.refresh()
+        partition: int | None = self._client._partition(self._topic, None, None, None, None, None)
+        if partition is None:
+            raise self._gone()
+        return partition
+
+    def _route(self, text: str) -> tuple[bytes, int]:
         """Work out a key's partition once: hashing it in Python takes longer than the rest."""
         if len(self._routes) > 100_000:  # a replay may bring any number of facilities
             self._routes.clear()
-        key = facility_id.encode()
+        key = text.encode()
         partition = partition_for(key, self._num_partitions or self.refresh())
-        self._routes[facility_id] = (key, partition)
+        self._routes[text] = (key, partition)
         return key, partition
 
     def refresh(self) -> int:
@@ -195,6 +229,11 @@ class Outbox:
         if future.exception is not None:
             self._count_lost(record, future.exception, certain=_is_certain(future.exception))
             return
+        if not self._options.asks_for_acks:
+            # The client says "done" once the bytes are in its socket. No broker has said anything.
+            self._count_unknown(record, "acks=0: no acknowledgement was asked for")
+            self.counts.unasked += record.co2_g != BAD
+            return
         if self._journal is not None:
             self._journal.acked(record.number, record.partition, future.value.offset)
         self.marker.settle(record.number, record.partition, future.value.offset)
@@ -206,14 +245,19 @@ class Outbox:
 
     def _count_lost(self, record: _Record, error: Exception, *, certain: bool) -> None:
         self.last_error = f"{type(error).__name__}: {error}"
-        if self._journal is not None:
-            self._journal.lost(record.number, record.partition, self.last_error, certain=certain)
-        if record.co2_g == BAD:
+        if not certain:
+            self._count_unknown(record, self.last_error)
             return
-        if certain:
+        if self._journal is not None:
+            self._journal.lost(record.number, record.partition, self.last_error, certain=True)
+        if record.co2_g != BAD:
             self.counts.failed += 1
             self.counts.failed_g += record.co2_g
-        else:
+
+    def _count_unknown(self, record: _Record, why: str) -> None:
+        if self._journal is not None:
+            self._journal.lost(record.number, record.partition, why, certain=False)
+        if record.co2_g != BAD:
             self.counts.unknown += 1
             self.counts.unknown_g += record.co2_g
 
@@ -236,17 +280,3 @@ class Outbox:
 def _is_certain(error: Exception) -> bool:
     """Tell whether the record is surely not in the log: a broker refused it, in so many words."""
     return isinstance(error, _REFUSALS)
-
-
-def close_client(client: KafkaProducer, timeout_s: float) -> None:
-    """Close a client in about ``timeout_s``, whether or not the brokers still answer.
-
-    Where records stay unanswered, kafka-python's own ``close(timeout)`` raises and leaves thread
-    and connections open. Then its sender is told to give the records up, which is what a timeout
-    was to mean.
-    """
-    try:
-        client.close(timeout=timeout_s)
-    except kafka_errors.KafkaTimeoutError:
-        client._sender.force_close()
-        client.close(timeout=timeout_s)

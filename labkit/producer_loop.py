@@ -12,8 +12,10 @@ from labkit import connection
 from labkit.errors import LabError
 from labkit.fleet import Fleet
 from labkit.journal import Journal
-from labkit.outbox import Outbox, close_client
+from labkit.outbox import Outbox
 from labkit.pace import BATCH, Item, Pace, at_rate, at_speed
+from labkit.producer_client import close_client
+from labkit.producer_options import ProducerOptions
 from labkit.replay import Replay
 from labkit.state import RunFile
 from labkit.tally import Counts, Tally
@@ -34,6 +36,7 @@ RELIABLE: dict[str, Any] = {
     "batch_size": 128 * 1024,
     "max_block_ms": 3_000,  # for a topic that nobody knows
     "request_timeout_ms": 10_000,
+    "metrics_sample_window_ms": 10_000,  # so that means follow within seconds; its own: 30 s
     "delivery_timeout_ms": 60_000,  # then a record is unknown: long enough for a broker's restart
 }
 
@@ -46,6 +49,7 @@ def produce(
     count: int | None = None,
     name: str = "producer",
     stamp_now: bool = False,
+    options: ProducerOptions | None = None,
     report: Callable[[Outbox], None] | None = None,
     journal: bool = True,
 ) -> Counts:
@@ -63,6 +67,8 @@ def produce(
         How many records to send, bad ones included; None: no end.
     stamp_now : bool
         See `Outbox`.
+    options : ProducerOptions, optional
+        Another key, ``acks``, batching or compression than the lab's own.
     report : callable, optional
         Called about once a second, and at the end.
     journal : bool
@@ -71,7 +77,7 @@ def produce(
     Returns
     -------
     Counts
-        Every record that was sent is acked, failed or unknown.
+        Every record that was sent is acked, failed or unknown; with ``acks=0`` none is acked.
 
     Raises
     ------
@@ -82,11 +88,12 @@ def produce(
     """
     if count is not None and count < 1:
         raise ValueError(f"count must be 1 or more, not {count}")
+    options = options or ProducerOptions()
     topic_id = describe_topic(topic).topic_id
     tally = Tally(topic, topic_id, name)
-    client = connection.producer(**RELIABLE)
+    client = connection.producer(**{**RELIABLE, **options.client_settings})
     book = Journal(topic_id, tally.run) if journal else None
-    outbox = Outbox(client, topic, stamp_now=stamp_now, journal=book)
+    outbox = Outbox(client, topic, stamp_now=stamp_now, options=options, journal=book)
     run_file = RunFile("producer", name, topic=topic)
     due = 0.0
 

@@ -31,7 +31,8 @@ class Counts:
     emitted: int = 0
     emitted_g: int = 0
     acked: int = 0
-    """In the log, and as safe as ``acks=all`` makes it."""
+    """In the log, and as safe as the producer's ``acks`` makes it: with ``all``, on every replica
+    in sync; with ``1``, on the leader alone, and lost with it."""
     acked_g: int = 0
     failed: int = 0
     """Refused for certain: not in the log."""
@@ -41,6 +42,8 @@ class Counts:
     unknown_g: int = 0
     bad: int = 0
     bad_acked: int = 0
+    unasked: int = 0
+    """Those of the unknown that were sent with ``acks=0``: no broker was asked for an answer."""
 
     @property
     def records(self) -> int:
@@ -106,7 +109,7 @@ class TallyReader:
                 record = read_json(path)
                 if written_at is None or record is None:
                     continue
-                counts = {field.name: record[field.name] for field in fields(Counts)}
+                counts = {one.name: record.get(one.name, 0) for one in fields(Counts)}
                 pid = record["pid"] if record["state"] == "running" else None
                 known[path] = written_at, Counts(**counts), pid
             self._known[path] = known[path]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,13 +34,30 @@ def produce(
     speed: Annotated[
         float, typer.Option(min=0.0, help="Replay so many times faster than recorded.")
     ] = 1.0,
+    key: Annotated[
+        str, typer.Option(help="The record's key: facility_id, sector, country, or none.")
+    ] = "facility_id",
+    acks: Annotated[
+        str, typer.Option(help="Who acknowledges: all (replicas in sync), 1 (leader), 0 (nobody).")
+    ] = "all",
+    linger_ms: Annotated[
+        int | None, typer.Option(help="How long a record may wait for others to share a request.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Bytes of one partition that send a batch at once.")
+    ] = None,
+    compression_type: Annotated[
+        str | None, typer.Option(help="gzip; snappy, lz4 or zstd where their package is there.")
+    ] = None,
 ) -> None:
     """Send readings to a topic, each as one record.
 
     The key is the facility's id, so all readings of one facility land in one partition, in order.
-    Each record counts only when the broker has acknowledged it (acks=all).
+    Each record counts only when every replica in sync has it (--acks all). Options that are named
+    as kafka-python names its settings are these settings.
 
     Example: `labkit produce --count 1000 --rate 100 --seed 7`
+    Example: `labkit produce --acks 1 --linger-ms 200 --compression-type gzip`
     """
     from labkit.errors import WorkerFailed
     from labkit.producer import start_producer
@@ -51,7 +68,14 @@ def produce(
     topic = terminal.topic_name(topic)
     ensure_topic(topic)
     producer = start_producer(
-        topic, rate, seed, count=count, faults=faults, replay=replay, speed=speed
+        topic,
+        rate,
+        seed,
+        count=count,
+        faults=faults,
+        replay=replay,
+        speed=speed,
+        **producer_options(key, acks, linger_ms, batch_size, compression_type),
     )
     terminal.say(f"Producing to the topic {topic}. Ctrl-C stops.")
     while not producer.wait(0.2) and not stop.is_set():
@@ -59,13 +83,34 @@ def produce(
     producer.stop()
     counts = producer.counts
     bad = f", and {counts.bad:,} records bad on purpose" if counts.bad else ""
-    print(f"{counts.emitted:,} readings emitted, {counts.acked:,} acknowledged by the broker{bad}")
-    if counts.acked < counts.emitted:
+    said = f"{counts.acked:,} acknowledged by the broker"
+    if counts.unasked:
+        said = f"{counts.unasked:,} handed to the network: with acks=0 no broker answers"
+    print(f"{counts.emitted:,} readings emitted, {said}{bad}")
+    unknown = counts.unknown - counts.unasked
+    if counts.acked + counts.unasked < counts.emitted:
         raise WorkerFailed(
-            f"{counts.failed:,} readings were refused, and of {counts.unknown:,} nobody knows.",
+            f"{counts.failed:,} readings were refused, and of {unknown:,} nobody knows.",
             "labkit ledger",
         )
     terminal.exit_as_asked(stop)
+
+
+def producer_options(
+    key: str,
+    acks: str,
+    linger_ms: int | None,
+    batch_size: int | None,
+    compression_type: str | None,
+) -> dict[str, Any]:
+    """Return the options of a producer as `labkit.start_producer` takes them."""
+    return {
+        "key": None if key == "none" else key,
+        "acks": int(acks) if acks.isdigit() else acks,
+        "linger_ms": linger_ms,
+        "batch_size": batch_size,
+        "compression_type": compression_type,
+    }
 
 
 def consume(

@@ -50,6 +50,21 @@ BEHIND = before(80, 80, None, 30, 30)  # the consumer was
             "on the way",
             "25 readings are acknowledged and not stored. partition 1 is paused",
         ),
+        # With acks=0 nobody was asked: emitted is compared with what is stored.
+        (
+            (100, None, None, 75, 75),
+            before(80, None, None, 30, 30),
+            Flow(lag=0, undecided=100, unknown=100),
+            "on the way",
+            "25 readings",
+        ),
+        (
+            (100, None, None, 75, 75),
+            before(100, None, None, 30, 30),
+            Flow(lag=0, undecided=100, unknown=100, has_ended=True),
+            "unreported",
+            "25 readings (1.250000 t) unreported between emitted and csv: with acks=0 nobody",
+        ),
         # More is stored than was ever acknowledged.
         (
             (100, 100, None, 130, 130),

@@ -20,6 +20,7 @@ HOMES = {
     "faker": {"plants", "fleet"},
     "kafka": {
         *("connection", "broker", "topics", "topic_changes", "topic_state", "producer", "outbox"),
+        *("producer_options", "producer_client"),
         *("consumer", "consumer_loop", "consumer_report", "assignment", "dead_letters", "scales"),
         *("record_store", "watchdog", "topic_reader", "topic_faults", "traffic_faults"),
     },

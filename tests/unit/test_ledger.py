@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from labkit.fleet import Fleet
 from labkit.ledger import LedgerReader, carbon_ledger
-from labkit.ledger_model import MEANING, Ledger, PartitionPlace, Stage, tonnes
+from labkit.ledger_model import MEANING, Ledger, PartitionPlace, Stage, acked_stage, tonnes
 from labkit.ledger_verdict import Circumstances, judge
 from labkit.readings import Reading, grams
 from labkit.scales import CsvScale, get_json, weigh_served
@@ -263,3 +263,15 @@ def test_what_is_served_is_asked_for_past_any_proxy(
     run_file.update(url="http://127.0.0.1:9/")
     assert "does not answer" in weigh_served(lab_dir, "t").note
     run_file.remove()
+
+
+def test_with_acks_0_emitted_is_compared_with_what_has_arrived() -> None:
+    unasked = stages(FULL, None, FULL, FULL, FULL)
+    assert judge(unasked, Circumstances())[0] == "agrees"
+    short = stages(FULL, None, (90, 4_500_000), (90, 4_500_000), (90, 4_500_000))
+    state, sentence = judge(short, Circumstances(unknown=100))
+    assert state == "unreported"
+    assert "between emitted and topic: with acks=0 nobody was asked" in sentence
+    assert judge(short, Circumstances(producer_runs=True))[0] == "on the way"
+    assert acked_stage(1, 5, unasked=0) == Stage(records=1, grams=5)
+    assert acked_stage(1, 5, unasked=1).records is None
