@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
-from kafka_container import why_no_docker
 from require import require
 
 import labkit as lab
 from labkit.connection import admin, consumer, producer
 from labkit.errors import TopicNotFound
+from labkit.testing import why_no_docker
 
 pytestmark = pytest.mark.docker
 
