@@ -23,6 +23,7 @@ HOMES = {
         *("producer_options", "producer_client"),
         *("consumer", "consumer_loop", "consumer_report", "assignment", "dead_letters", "scales"),
         *("record_store", "watchdog", "topic_reader", "topic_faults", "traffic_faults"),
+        "exercises",
     },
     "pandas": {"columns", "snapshot", "table", "export"},
     "flask": {
@@ -36,7 +37,7 @@ HOMES = {
     },
     "flask_openapi3": {"api", "api_routes"},
     "waitress": {"api_server"},
-    "anywidget": {"widgets", "live_widget"},
+    "anywidget": {"widgets"},
     "typer": {"cli"},
     "jgo": {"jars"},
 }
@@ -49,9 +50,10 @@ MOST_LINES = 300  # "about 250"
 
 
 def modules() -> dict[str, list[Path]]:
-    """Return the files of each module; the package cli counts as one."""
+    """Return the files of each module; a package inside of labkit counts as one."""
     found = {path.stem: [path] for path in PACKAGE.glob("*.py")}
-    found["cli"] = sorted((PACKAGE / "cli").glob("*.py"))
+    for package in PACKAGE.glob("*/__init__.py"):
+        found[package.parent.name] = sorted(package.parent.glob("*.py"))
     return found
 
 

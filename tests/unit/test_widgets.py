@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from csv_feed import TOPIC, CsvFeed
 
-from labkit import live_widget, worker
+from labkit import worker
 from labkit.errors import BrokerUnavailable, FrontEndMissing, WorkerFailed
 from labkit.ledger_model import Ledger, Stage
-from labkit.live_widget import LiveWidget
 from labkit.segments import topic_dir
 from labkit.series import emission_series
 from labkit.table import Table
 from labkit.widgets import LiveChart, live_chart, live_ledger, show_dashboard
+from labkit.widgets.live import LiveWidget
 
 FAST = 5.0
 
@@ -205,7 +205,7 @@ def test_the_dashboard_names_the_port_for_the_proxy() -> None:
 def test_missing_bundles_are_told_with_the_way_to_build_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_widget.resources, "files", lambda _package: tmp_path)
+    monkeypatch.setattr("labkit.widgets.live.resources.files", lambda _package: tmp_path)
     with pytest.raises(FrontEndMissing, match="npm run build"):
         live_chart()
 
