@@ -22,7 +22,11 @@ FLUSH_EVERY = 5_000
 
 
 def make_csv(
-    data_dir: Path, rows: int, topic: str = "co2-emissions", until: datetime | None = None
+    data_dir: Path,
+    rows: int,
+    topic: str = "co2-emissions",
+    until: datetime | None = None,
+    interval_s: float = 1.0,
 ) -> Path:
     """Append readings to a topic's CSV, the newest one at ``until``; return the topic's folder."""
     fleet = Fleet(seed=7)
@@ -35,11 +39,11 @@ def make_csv(
         for partition in range(PARTITIONS)
     ]
     offsets = [itertools.count(log.next_offset or 0) for log in logs]
-    start = (until or datetime.now(UTC)) - timedelta(seconds=rows / facilities)
+    start = (until or datetime.now(UTC)) - timedelta(seconds=interval_s * rows / facilities)
     try:
         for row in range(rows):
-            at = start + timedelta(seconds=(row + 1) / facilities)
-            reading = fleet.reading(at, interval_s=1.0)
+            at = start + timedelta(seconds=interval_s * (row + 1) / facilities)
+            reading = fleet.reading(at, interval_s)
             partition = partition_of[reading.facility_id]
             logs[partition].append(next(offsets[partition]), reading)
             if row % FLUSH_EVERY == 0:

@@ -8,9 +8,7 @@ import { ExplainButton } from "../explain/explain-button";
 import { snapshotLoader } from "../polling/api";
 import { usePoll } from "../polling/use-poll";
 import { Freshness } from "../status/freshness";
-import { noticeOf } from "../status/notices";
 import { StatusNotice } from "../status/status-notice";
-import { useNow } from "../status/use-now";
 import { FilterChips } from "../view/filter-chips";
 import { useView } from "../view/use-view";
 import { withoutFilters } from "../view/view";
@@ -32,19 +30,7 @@ export function App() {
     [loadSnapshot, question],
   );
   const poll = usePoll(load, { everyMs: POLL_EVERY_MS, timeoutMs: POLL_TIMEOUT_MS, paused });
-  const notice = noticeOf(poll, paused, useNow(1000));
   const snapshot = poll.data;
-  const showEverything = (
-    <button
-      type="button"
-      className="link"
-      onClick={() => {
-        setView(withoutFilters(view));
-      }}
-    >
-      show everything
-    </button>
-  );
 
   return (
     <>
@@ -69,10 +55,16 @@ export function App() {
         </div>
       </header>
       <main>
-        <StatusNotice notice={notice} wayOut={notice?.kind === "filtered" ? showEverything : null} />
+        <StatusNotice
+          poll={poll}
+          paused={paused}
+          onShowEverything={() => {
+            setView(withoutFilters(view));
+          }}
+        />
         <FilterChips view={view} choices={snapshot?.choices} onChange={setView} />
         {snapshot && snapshot.health.rows > 0 && (
-          <div className="board" data-aged={["gone", "problem", "paused"].includes(notice?.kind ?? "")}>
+          <div className="board" data-aged={paused || poll.error !== undefined}>
             <Board snapshot={snapshot} view={view} onView={setView} theme={theme} paused={paused} />
           </div>
         )}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { mergeDatasets, type LineDataset } from "./emission-chart";
+import { mergeDatasets, showsAlready, type LineDataset } from "./emission-chart";
 import type { EmissionSeries } from "./series";
 
 const line = (key: string, ...values: (number | null)[]): EmissionSeries => ({
@@ -13,6 +13,24 @@ const create = ({ key, label, values }: EmissionSeries): LineDataset => ({
   key,
   label,
   data: [...values],
+});
+
+describe("showsAlready", () => {
+  const drawn = mergeDatasets([], [line("steel", 1, null), line("waste", 7, 8)], null, create);
+
+  it("knows the lines that are on the canvas", () => {
+    expect(showsAlready(drawn, [line("steel", 1, null), line("waste", 7, 8)])).toBe(true);
+  });
+
+  it.each([
+    ["another value", [line("steel", 1, null), line("waste", 7, 8.5)]],
+    ["a gap that is filled", [line("steel", 1, 0), line("waste", 7, 8)]],
+    ["one more bucket", [line("steel", 1, null, 3), line("waste", 7, 8, 9)]],
+    ["another order", [line("waste", 7, 8), line("steel", 1, null)]],
+    ["a line less", [line("steel", 1, null)]],
+  ])("sees %s", (_what, series) => {
+    expect(showsAlready(drawn, series)).toBe(false);
+  });
 });
 
 describe("mergeDatasets", () => {

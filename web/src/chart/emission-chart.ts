@@ -12,6 +12,7 @@ import {
 } from "chart.js";
 
 import { chartOptions, type Scale, type Shape } from "./chart-options";
+import { lineMarks } from "./line-marks";
 import { MarkBook, type Mark, type Theme } from "./marks";
 import { bucketsAhead, type EmissionSeries, type SeriesPayload } from "./series";
 import { formatClock } from "./units";
@@ -28,8 +29,6 @@ Chart.register(
   Tooltip,
 );
 
-/** A mark on every twelfth of the line is enough to tell lines apart, and leaves them readable. */
-const MARKS_PER_LINE = 12;
 /** A longer window than this does not slide. */
 const LONGEST_SLIDING_S = 900;
 
@@ -59,22 +58,16 @@ export function createEmissionChart(
   let shape: Shape = "lines";
   let hidden: ReadonlySet<string> = new Set();
   let times: string[] = [];
-  let bucketMs = 1000;
 
+  let bucketMs = 1000;
+  const marksOnLines = lineMarks(() => Math.round(Date.parse(times[0] ?? "") / bucketMs));
   const chart = new Chart<"line", (number | null)[], string>(canvas, {
     type: "line",
     data: { labels: [], datasets: [] },
     options: chartOptions(theme, scale, shape),
+    plugins: [marksOnLines],
   });
   const datasets = () => chart.data.datasets as LineDataset[];
-
-  function pointRadius(index: number, datasetIndex: number): number {
-    const step = Math.max(1, Math.round(times.length / MARKS_PER_LINE));
-    // Counted from the bucket's time, so that a mark travels with its line; each line's marks
-    // are set off against its neighbours'.
-    const bucket = Math.round(Date.parse(times[index] ?? "") / bucketMs);
-    return (bucket + datasetIndex * 3) % step === 0 ? 3.5 : 0;
-  }
 
   function dress(dataset: LineDataset): void {
     const { colour, dash, point } = marks.markOf(dataset.key, theme);
@@ -105,7 +98,7 @@ export function createEmissionChart(
       label: series.label,
       data: [...series.values],
       borderWidth: 2,
-      pointRadius: ({ dataIndex, datasetIndex }) => pointRadius(dataIndex, datasetIndex),
+      pointRadius: 0, // `lineMarks` draws those that are seen
       pointHitRadius: 8,
     };
     dress(dataset);
@@ -115,6 +108,7 @@ export function createEmissionChart(
   return {
     update(payload) {
       const ahead = bucketsAhead(times, payload.times);
+      if (ahead === 0 && showsAlready(datasets(), payload.series)) return;
       bucketMs = payload.bucket_s * 1000;
       times = payload.times;
       chart.data.labels = times.map(formatClock);
@@ -149,6 +143,18 @@ export function createEmissionChart(
 /** Nobody sees a point of some minutes slide by a pixel, and each frame of it costs a redraw. */
 function slides({ window_s }: SeriesPayload, ahead: number | null): boolean {
   return ahead !== null && ahead > 0 && window_s <= LONGEST_SLIDING_S;
+}
+
+/** Whether these lines are drawn: in a long window most answers bring no new bucket. */
+export function showsAlready(drawn: LineDataset[], series: EmissionSeries[]): boolean {
+  return (
+    drawn.length === series.length &&
+    series.every(({ key, label, values }, place) => {
+      const line = drawn[place];
+      if (line?.key !== key || line.label !== label || line.data.length !== values.length) return false;
+      return values.every((value, bucket) => value === line.data[bucket]);
+    })
+  );
 }
 
 /**

@@ -2,7 +2,7 @@ import { element } from "./dom";
 import type { Scale, Shape } from "./chart-options";
 import { createEmissionChart } from "./emission-chart";
 import "./emission-figure.css";
-import type { Theme } from "./marks";
+import type { Mark, Theme } from "./marks";
 import { digest, fromFirstReading, type EmissionSeries, type SeriesPayload } from "./series";
 import { seriesTable, sentenceOf } from "./series-text";
 import { swatch } from "./swatch";
@@ -77,6 +77,12 @@ export function createEmissionFigure(
   }
   let latest: SeriesPayload | undefined;
 
+  /** Nobody reads a table that is closed: it is made when it is opened, and then with each answer. */
+  function showTable(): void {
+    if (details.open && latest !== undefined) table.replaceChildren(seriesTable(latest));
+  }
+  details.addEventListener("toggle", showTable);
+
   // Kept from update to update, so that the keyboard's focus stays on the button it is on.
   const items = new Map<string, LegendItem>();
 
@@ -96,7 +102,7 @@ export function createEmissionFigure(
         items.set(one.key, item);
         legend.append(item.element);
       }
-      item.show(swatch(chart.markOf(one.key)), formatRate(digest(one.values).now));
+      item.show(chart.markOf(one.key), formatRate(digest(one.values).now));
     }
     label();
   }
@@ -111,7 +117,7 @@ export function createEmissionFigure(
       showLegend(latest.series);
       sentence.textContent = sentenceOf(latest);
       canvas.setAttribute("aria-label", sentence.textContent);
-      table.replaceChildren(seriesTable(latest));
+      showTable();
     },
     setTheme(theme) {
       chart.setTheme(theme);
@@ -136,7 +142,7 @@ function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
 
 interface LegendItem {
   element: HTMLLIElement;
-  show(sample: SVGSVGElement, rate: string): void;
+  show(mark: Mark, rate: string): void;
   press(visible: boolean): void;
 }
 
@@ -146,12 +152,14 @@ function createLegendItem(label: string, toggle: () => void): LegendItem {
   const rate = element("span", { className: "ef-rate" });
   const unit = element("span", { className: "ef-unit" }, " t/h");
   const button = element("button", { type: "button" }, sample, ` ${label} `, rate, unit);
+  let mark: Mark | undefined;
   button.title = `Show or hide ${label}`;
   button.addEventListener("click", toggle);
   return {
     element: element("li", {}, button),
-    show(image, text) {
-      sample.replaceChildren(image);
+    show(next, text) {
+      if (mark?.colour !== next.colour) sample.replaceChildren(swatch(next));
+      mark = next;
       rate.textContent = text;
     },
     press(visible) {

@@ -1,6 +1,6 @@
 import { element, tableHead, tableRow } from "./dom";
 import "./heat-strip.css";
-import { digest, fromFirstReading, type SeriesDigest, type SeriesPayload } from "./series";
+import { digest, fromFirstReading, type EmissionSeries, type SeriesDigest, type SeriesPayload } from "./series";
 import { formatClock, formatRate } from "./units";
 
 export interface HeatStrip {
@@ -29,6 +29,12 @@ export function createHeatStrip(container: HTMLElement): HeatStrip {
   container.append(rows, axis, readout, details);
   let latest: SeriesPayload | undefined;
 
+  // As with the lines: a table that is closed is not made.
+  function showTable(): void {
+    if (details.open && latest !== undefined) table.replaceChildren(heatTable(latest));
+  }
+  details.addEventListener("toggle", showTable);
+
   rows.addEventListener("pointermove", ({ target }) => {
     const cell = target instanceof HTMLElement ? target.dataset.cell?.split(",").map(Number) : null;
     if (latest === undefined || !cell) return;
@@ -47,30 +53,45 @@ export function createHeatStrip(container: HTMLElement): HeatStrip {
       const series = payload.series.toSorted((a, b) => b.co2_kg - a.co2_kg);
       latest = fromFirstReading({ ...payload, series });
       const sentence = heatSentence(latest);
-      rows.replaceChildren(...latest.series.map((line, row) => heatRow(line.label, line.values, row)));
+      fitRows(rows, latest);
+      latest.series.forEach((line, row) => {
+        showRow(rows.children[row], line);
+      });
       rows.setAttribute("aria-label", sentence);
       if (!rows.matches(":hover")) readout.textContent = sentence;
       axis.replaceChildren(...[latest.times[0], latest.times.at(-1)].map((time) => element("span", {}, clock(time))));
-      table.replaceChildren(heatTable(latest));
+      showTable();
     },
   };
 }
 
-function heatRow(label: string, values: (number | null)[], row: number): HTMLElement {
-  const range = digest(values);
-  const cells = values.map((value, column) => {
-    const cell = element("span", { className: "hs-cell" });
-    cell.dataset.cell = `${row},${column}`;
-    const step = stepOf(value, range);
-    if (step !== null) cell.dataset.step = String(step);
-    return cell;
-  });
-  return element(
-    "div",
-    { className: "hs-row" },
-    element("span", { className: "hs-name" }, label),
-    element("div", { className: "hs-cells" }, ...cells),
+/** As many rows and cells as the answer has. They stay from answer to answer: some five hundred are slow to make. */
+function fitRows(rows: HTMLElement, { series, times }: SeriesPayload): void {
+  const cells = rows.querySelectorAll(".hs-cell").length;
+  if (rows.childElementCount === series.length && cells === series.length * times.length) return;
+  rows.replaceChildren(
+    ...series.map((_line, row) => {
+      const made = times.map((_time, column) => {
+        const cell = element("span", { className: "hs-cell" });
+        cell.dataset.cell = `${row},${column}`;
+        return cell;
+      });
+      const name = element("span", { className: "hs-name" });
+      return element("div", { className: "hs-row" }, name, element("div", { className: "hs-cells" }, ...made));
+    }),
   );
+}
+
+function showRow(row: Element | undefined, { label, values }: EmissionSeries): void {
+  const [name, cells] = row?.children ?? [];
+  const range = digest(values);
+  if (name !== undefined) name.textContent = label;
+  values.forEach((value, column) => {
+    const cell = cells?.children[column] as HTMLElement;
+    const step = stepOf(value, range);
+    if (step === null) delete cell.dataset.step;
+    else if (cell.dataset.step !== String(step)) cell.dataset.step = String(step);
+  });
 }
 
 /**

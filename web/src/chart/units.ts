@@ -3,6 +3,7 @@ const number = (digits: number) =>
 const WHOLE = number(0);
 const TENTHS = number(1);
 const HUNDREDTHS = number(2);
+const MILLIONTHS = number(6);
 
 /** Three to four digits that matter, whatever the size. */
 export function formatNumber(value: number): string {
@@ -11,7 +12,15 @@ export function formatNumber(value: number): string {
   return (size >= 100 ? TENTHS : HUNDREDTHS).format(value);
 }
 
+/** An exact mass in tonnes: a ledger that rounds cannot show that one record is missing. */
+export const formatGrams = (grams: number): string => MILLIONTHS.format(grams / 1e6);
+
 export const formatCount = (count: number): string => WHOLE.format(count);
+
+const UP_TO_THOUSANDTHS = new Intl.NumberFormat("en");
+
+/** A number on an axis: as few digits as it has. */
+export const formatTick = (value: number): string => UP_TO_THOUSANDTHS.format(value);
 
 /** A rate in t/h, without its unit; a dash where there is none. */
 export const formatRate = (value: number | null): string =>
@@ -47,5 +56,7 @@ export function formatAge(seconds: number): string {
   return `${WHOLE.format(seconds / 86_400)} days`;
 }
 
-export const formatClock = (iso: string): string =>
-  new Date(iso).toLocaleTimeString("en-GB", { hour12: false });
+// Made once: `toLocaleTimeString` makes a new one for each time that it writes.
+const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", hourCycle: "h23" });
+
+export const formatClock = (iso: string): string => CLOCK.format(Date.parse(iso));

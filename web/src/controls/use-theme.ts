@@ -3,11 +3,11 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 import type { Theme } from "../chart/marks";
 
 const STORED = "labkit-theme";
-const prefersDark = () => window.matchMedia("(prefers-color-scheme: dark)");
+const PREFERS_DARK = window.matchMedia("(prefers-color-scheme: dark)");
 
 /** The theme: the reader's choice on this page, or else the system's, also when that changes. */
 export function useTheme(): [Theme, () => void] {
-  const system = useSyncExternalStore(watchSystem, () => (prefersDark().matches ? "dark" : "light"));
+  const system = useSyncExternalStore(watchSystem, () => (PREFERS_DARK.matches ? "dark" : "light"));
   const [choice, setChoice] = useState<Theme | null>(readChoice);
   const theme = choice ?? system;
 
@@ -24,10 +24,9 @@ export function useTheme(): [Theme, () => void] {
 }
 
 function watchSystem(changed: () => void): () => void {
-  const query = prefersDark();
-  query.addEventListener("change", changed);
+  PREFERS_DARK.addEventListener("change", changed);
   return () => {
-    query.removeEventListener("change", changed);
+    PREFERS_DARK.removeEventListener("change", changed);
   };
 }
 

@@ -1,5 +1,5 @@
 import { Panel } from "../app/panel";
-import { formatCount } from "../chart/units";
+import { formatCount, formatGrams } from "../chart/units";
 import type { LedgerStage } from "../polling/answers";
 import type { Snapshot } from "../polling/api";
 import { isFiltered } from "../view/view";
@@ -49,13 +49,9 @@ function Stage({ stage: { stage, meaning, records, co2_g, note } }: StageProps) 
     <li data-stage={stage} title={note || meaning}>
       <h3>{NAMES[stage]}</h3>
       <p className="stage-mass">
-        {co2_g === null ? "not weighed" : <data value={co2_g}>{tonnes(co2_g)} t</data>}
+        {co2_g === null ? "not weighed" : <data value={co2_g}>{formatGrams(co2_g)} t</data>}
       </p>
       <p className="note">{records === null ? "not counted" : `${formatCount(records)} records`}</p>
     </li>
   );
 }
-
-/** To the gram: a ledger that rounds cannot show that one record is missing. */
-const tonnes = (grams: number): string =>
-  (grams / 1e6).toLocaleString("en", { minimumFractionDigits: 6, maximumFractionDigits: 6 });

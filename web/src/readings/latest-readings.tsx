@@ -1,5 +1,5 @@
 import { Panel } from "../app/panel";
-import { formatClock, formatMass, formatNumber } from "../chart/units";
+import { formatClock, formatCount, formatMass, formatNumber } from "../chart/units";
 import type { Snapshot } from "../polling/api";
 
 /** The newest rows of the CSV, newest first, with the place in the topic that each came from. */
@@ -32,7 +32,7 @@ export function LatestReadings({ snapshot }: { snapshot: Snapshot }) {
                 <td>{formatNumber(reading.load_mw)} MW</td>
                 <td>{formatMass(reading.co2_kg)}</td>
                 <td>{reading.partition}</td>
-                <td>{reading.offset.toLocaleString("en")}</td>
+                <td>{formatCount(reading.offset)}</td>
               </tr>
             ))}
           </tbody>

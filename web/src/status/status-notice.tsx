@@ -1,13 +1,23 @@
-import type { ReactNode } from "react";
+import type { Snapshot } from "../polling/api";
+import type { Poll } from "../polling/use-poll";
+import { noticeOf } from "./notices";
+import { useNow } from "./use-now";
 
-import type { Notice } from "./notices";
+interface Props {
+  poll: Poll<Snapshot>;
+  paused: boolean;
+  /** The way out where the filters let nothing through. */
+  onShowEverything: () => void;
+}
 
 /**
  * The state of things, where it is not simply well. The region is always there, because a screen
  * reader announces only what changes inside a live region that it knows already. Ages are kept
- * out of what is announced: they would be read out every second.
+ * out of what is announced: they would be read out every second. The clock ticks in here, so that the rest
+ * of the page is not worked out anew each second.
  */
-export function StatusNotice({ notice, wayOut }: { notice: Notice | null; wayOut?: ReactNode }) {
+export function StatusNotice({ poll, paused, onShowEverything }: Props) {
+  const notice = noticeOf(poll, paused, useNow(1000));
   return (
     <>
       <p className="unseen" role="status" aria-live="polite">
@@ -17,7 +27,12 @@ export function StatusNotice({ notice, wayOut }: { notice: Notice | null; wayOut
         <section className="notice" data-kind={notice.kind} aria-label={notice.title}>
           <h2>{notice.title}</h2>
           <p>
-            {notice.text} {wayOut}
+            {notice.text}{" "}
+            {notice.kind === "filtered" && (
+              <button type="button" className="link" onClick={onShowEverything}>
+                show everything
+              </button>
+            )}
           </p>
           {notice.commands.map(({ where, line }) => (
             <p className="command" key={line}>

@@ -1,7 +1,7 @@
 import { useState } from "react";
 
 import { Panel } from "../app/panel";
-import { formatMass, formatRate, formatShare } from "../chart/units";
+import { formatCount, formatMass, formatRate, formatShare } from "../chart/units";
 import type { Thresholds, Total } from "../polling/answers";
 import { DIMENSION_NAMES, pressed, withKeys, type Dimension, type View } from "../view/view";
 import { formatWindow } from "../view/windows";
@@ -78,7 +78,7 @@ export function TotalsPanel({ dimension, totals, view, onChange, threshold }: Pr
       )}
       {threshold && (
         <p className="note">
-          ▲ at this rate above {threshold.large_emitter_t_per_year.toLocaleString("en")} t a year, which is{" "}
+          ▲ at this rate above {formatCount(threshold.large_emitter_t_per_year)} t a year, which is{" "}
           {formatRate(threshold.large_emitter_t_per_h)} t/h: {threshold.source}
         </p>
       )}
