@@ -12,13 +12,11 @@ from typing import Self
 
 from labkit import launch, node_control
 from labkit.cluster import (
-    ClusterState,
     NodeState,
     cluster_dir,
     cluster_lock,
-    owner,
     read_cluster,
-    write_cluster,
+    take_part,
 )
 from labkit.config import load_config
 from labkit.connection import admin
@@ -206,23 +204,13 @@ def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = Fals
         elif brokers not in (None, len(cluster.nodes)) or port not in (0, cluster.nodes[0].port):
             msg = f"this lab runs {len(cluster.nodes)} broker(s) at {cluster.bootstrap_servers}"
             raise LabError(msg, "labkit broker stop   (then start it as you want it)")
-        _take_part(cluster, folder, keep=keep)
+        take_part(cluster, folder, keep=keep)
         if not found:
             cluster = launch.start(cluster, folder)
             node_control.wait_until_joined(cluster, {one.node_id for one in cluster.nodes})
         else:
             cluster = node_control.complete(cluster, folder)
     return Broker(cluster.bootstrap_servers, cluster.cluster_id, folder, started_here=not found)
-
-
-def _take_part(cluster: ClusterState, folder: Path, *, keep: bool) -> None:
-    """Write down that the cluster runs for us, too."""
-    me = owner()
-    if keep:
-        cluster.keep = True
-    elif me not in cluster.owners:
-        cluster.owners = [*(one for one in cluster.owners if one.is_alive), me]
-    write_cluster(cluster, folder)
 
 
 def find_broker() -> Broker | None:

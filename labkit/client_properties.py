@@ -7,7 +7,7 @@ in the file only while the program runs, in a folder that nobody else may enter.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,10 +32,11 @@ def client_properties(config: LabConfig) -> dict[str, str]:
     if config.sasl_mechanism is not None:
         properties["sasl.mechanism"] = config.sasl_mechanism
     if config.sasl_mechanism in LOGIN_MODULES and config.sasl_plain_password is not None:
-        user = _quoted(config.sasl_plain_username or "")
-        password = _quoted(config.sasl_plain_password.get_secret_value())
-        module = LOGIN_MODULES[config.sasl_mechanism]
-        properties["sasl.jaas.config"] = f"{module} required username={user} password={password};"
+        properties["sasl.jaas.config"] = login(
+            config.sasl_mechanism,
+            username=config.sasl_plain_username or "",
+            password=config.sasl_plain_password.get_secret_value(),
+        )
     return properties
 
 
@@ -46,11 +47,25 @@ def properties_file(config: LabConfig) -> Iterator[Path | None]:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="labkit-") as folder:  # made with mode 0700
-        path = Path(folder) / "client.properties"
-        lines = [f"{key}={_escaped(value)}" for key, value in client_properties(config).items()]
-        path.touch(mode=0o600)
-        path.write_text("\n".join(lines) + "\n", encoding="ascii")
-        yield path
+        yield write_private(Path(folder) / "client.properties", client_properties(config))
+
+
+def write_private(path: Path, properties: Mapping[str, str]) -> Path:
+    """Write a properties file that its owner alone may read, and return its path."""
+    lines = [f"{key}={_escaped(value)}" for key, value in properties.items()]
+    path.unlink(missing_ok=True)  # an old one may be open to others
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return path
+
+
+def login(mechanism: str, **options: str) -> str:
+    """Return a line of Java's login configuration (JAAS), as ``sasl.jaas.config`` takes it.
+
+    See: Kafka documentation, "Authentication using SASL".
+    """
+    words = " ".join(f"{name}={_quoted(value)}" for name, value in options.items())
+    return f"{LOGIN_MODULES[mechanism]} required {words};"
 
 
 def _quoted(text: str) -> str:

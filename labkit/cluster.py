@@ -173,3 +173,13 @@ def owner() -> ProcessMark:
         if pid.isdigit() and psutil.pid_exists(int(pid)):
             return mark(int(pid))
     return mark(os.getpid())
+
+
+def take_part(cluster: ClusterState, folder: Path, *, keep: bool) -> None:
+    """Write down that the cluster runs for us, too; only under `cluster_lock`."""
+    me = owner()
+    if keep:
+        cluster.keep = True
+    elif me not in cluster.owners:
+        cluster.owners = [*(one for one in cluster.owners if one.is_alive), me]
+    write_cluster(cluster, folder)

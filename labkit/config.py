@@ -24,7 +24,7 @@ STATE_FOLDER = ".labkit"
 _PASSWORD_LINE = re.compile(r"^\s*(export\s+)?LABKIT_SASL_PLAIN_PASSWORD\s*=", re.M | re.I)
 
 
-class _Unprinted(str):
+class Unprinted(str):
     """A password as a client takes it: kafka-python logs all its settings, at level DEBUG."""
 
     __slots__ = ()
@@ -113,7 +113,7 @@ class LabConfig(BaseSettings):
             "security_protocol": self.security_protocol,
             "sasl_mechanism": self.sasl_mechanism,
             "sasl_plain_username": self.sasl_plain_username,
-            "sasl_plain_password": _Unprinted(password.get_secret_value()) if password else None,
+            "sasl_plain_password": Unprinted(password.get_secret_value()) if password else None,
             "ssl_cafile": str(self.ssl_cafile) if self.ssl_cafile else None,
             "proxy_url": self.proxy_url,
         }

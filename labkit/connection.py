@@ -127,10 +127,16 @@ def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
         )
     except KafkaError as error:
         msg = f"{servers} accepts connections, but does not answer as Kafka does: {error}"
-        if config.security_protocol != "PLAINTEXT":
-            # A refused login looks like silence: kafka-python tries it again until its time is up.
+        # A refused login looks like silence: kafka-python tries again until its time is up.
+        if config.sasl_mechanism is not None:
             msg += ". It may refuse the login in LABKIT_SASL_* and LABKIT_SSL_*"
-        raise BrokerUnavailable(msg, "labkit doctor") from error
+            next_line = "set LABKIT_SASL_PLAIN_USERNAME and LABKIT_SASL_PLAIN_PASSWORD anew"
+        elif config.bootstrap_servers == servers:
+            msg += ". It may want a login, or encryption"
+            next_line = "labkit doctor   (or set LABKIT_SECURITY_PROTOCOL and LABKIT_SASL_*)"
+        else:
+            next_line = "labkit doctor"
+        raise BrokerUnavailable(msg, next_line) from error
 
 
 def probe(servers: str, timeout_s: float = PROBE_TIMEOUT_S) -> None:

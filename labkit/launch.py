@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -95,26 +95,46 @@ def start(
     here on, the keeper knows whom the cluster is for, and ends it when they are gone. Where a
     start fails, what it started is stopped; nodes that ran before run on.
     """
-    nodes = cluster.nodes if nodes is None else nodes
-    config = load_config()
     jars = kafka_jars()
-    logs = config.state_dir / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
 
-    def ask_for(one: NodeState) -> None:
+    def command(one: NodeState, log: Path) -> list[str]:
         own = folder / one.name
         node.format_data(one, own, jars, cluster.cluster_id)
         settings = node.write_properties(one, cluster.nodes, own)
-        log = log_path(logs, one)
-        command = node.command(jars, config.broker_heap_mb, settings, log, *aot.options(jars))
-        request = {"command": command, "output": str(log.with_suffix(".out"))}
+        heap_mb = load_config().broker_heap_mb
+        return node.command(jars, heap_mb, settings, log, *aot.options(jars))
+
+    wanted = cluster.nodes if nodes is None else nodes
+    return start_processes(cluster, folder, wanted, command, train=aot.is_wanted(jars))
+
+
+def start_processes(
+    cluster: ClusterState,
+    folder: Path,
+    nodes: Sequence[NodeState],
+    command: Callable[[NodeState, Path], list[str]],
+    *,
+    kind: str = "broker",
+    train: bool = False,
+) -> ClusterState:
+    """Have a process started for each node; ``command`` gets the node and the log it writes to.
+
+    What `start` does for brokers, for whatever else Kafka's jars hold: the keeper does not mind.
+    """
+    logs = load_config().state_dir / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+
+    def ask_for(one: NodeState) -> None:
+        own, log = folder / one.name, log_path(logs, one, kind)
+        own.mkdir(parents=True, exist_ok=True)
+        request = {"command": command(one, log), "output": str(log.with_suffix(".out"))}
         write_json(own / "start.json", request)
 
     try:
         with ThreadPoolExecutor(len(nodes)) as pool:
             list(pool.map(ask_for, nodes))
-        keeper = ensure_keeper(cluster, folder, logs, train=aot.is_wanted(jars))
-        return _wait_for_nodes(cluster, folder, nodes, keeper)
+        keeper = ensure_keeper(cluster, folder, logs, train=train)
+        return _wait_for_nodes(cluster, folder, nodes, keeper, kind)
     except BaseException:  # Ctrl-C too: a half-started cluster is of no use
         for one in nodes:
             (folder / one.name / "start.json").unlink(missing_ok=True)
@@ -125,9 +145,9 @@ def start(
         raise
 
 
-def log_path(logs: Path, one: NodeState) -> Path:
+def log_path(logs: Path, one: NodeState, kind: str = "broker") -> Path:
     """Return where a node logs."""
-    return logs / f"broker-{one.node_id}.log"
+    return logs / f"{kind.replace(' ', '-')}-{one.node_id}.log"
 
 
 def ensure_keeper(
@@ -163,6 +183,7 @@ def _wait_for_nodes(
     folder: Path,
     nodes: Sequence[NodeState],
     keeper: subprocess.Popen[bytes] | None,
+    kind: str,
 ) -> ClusterState:
     """Wait until each node accepts connections, and return the cluster with its processes.
 
@@ -180,15 +201,15 @@ def _wait_for_nodes(
             if one.is_running:
                 started.add(one.node_id)
             elif one.node_id in started or (keeper is not None and keeper.poll() is not None):
-                log = log_path(logs, one)
-                msg = f"broker {one.node_id} ended as it started: {node.last_error(log)}"
+                log = log_path(logs, one, kind)
+                msg = f"{kind} {one.node_id} ended as it started: {node.last_error(log)}"
                 raise BrokerUnavailable(msg, f"read its log: {log}")
         if all(one.is_running for one in waited_for):
             able = sum(one.state == "running" for one in cluster.nodes) >= cluster.majority
             if not able or all(node.is_listening(one.port) for one in waited_for):
                 return cluster
         time.sleep(0.05)
-    msg = f"no broker answered within {START_TIMEOUT_S:g} s"
+    msg = f"no {kind} answered within {START_TIMEOUT_S:g} s"
     raise BrokerUnavailable(msg, f"read the logs in {logs}")
 
 

@@ -177,12 +177,16 @@ def java(jars: Sequence[Path], heap_mb: int, *options: str) -> list[str]:
     ]
 
 
+def logging_to(log: Path) -> tuple[str, str]:
+    """Return the options that make a server of Kafka's log to a file, and nowhere else."""
+    return f"-Dlog4j2.configurationFile={LOG_CONFIG.as_uri()}", f"-Dlabkit.log={log}"
+
+
 def command(
     jars: Sequence[Path], heap_mb: int, config: Path, log: Path, *options: str
 ) -> list[str]:
     """Return the command that runs a broker."""
-    logging = (f"-Dlog4j2.configurationFile={LOG_CONFIG.as_uri()}", f"-Dlabkit.log={log}")
-    return [*java(jars, heap_mb, *logging, *options), "kafka.Kafka", str(config)]
+    return [*java(jars, heap_mb, *logging_to(log), *options), "kafka.Kafka", str(config)]
 
 
 def is_listening(port: int) -> bool:
@@ -199,7 +203,10 @@ def last_error(log: Path) -> str:
     for path in (log, log.with_suffix(".out")):
         if path.exists():
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            complaints = [line for line in lines if " ERROR " in line or " FATAL " in line]
-            if complaints or (path.suffix == ".out" and lines):
-                return (complaints or lines)[-1]
+            complaints = [n for n, line in enumerate(lines) if " ERROR " in line or " FATAL " in line]
+            if complaints:  # the reason is the exception, which Java writes on the next line
+                last = complaints[-1]
+                return " ".join(line for line in lines[last : last + 2] if not line.startswith("\t"))
+            if path.suffix == ".out" and lines:
+                return lines[-1]
     return "it left no log"
