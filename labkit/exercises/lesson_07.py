@@ -1,0 +1,184 @@
+"""07 · Test and debug: a question that a machine asks again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from labkit.checker import check_pipeline
+from labkit.config import load_config
+from labkit.errors import LabError
+from labkit.exercises.ask import records_of
+from labkit.exercises.exercise import exercise
+from labkit.exercises.outcome import NotAttempted, NotYet
+from labkit.exercises.planted import Record, Step, planted, store
+from labkit.exercises.prediction import Observed, prediction
+from labkit.segments import topic_dir
+
+TOPIC = "lesson07-hunt"
+COUNTED_DIR = "data/lesson07-counted"
+HUNT_DIR = "data/lesson07-hunt"
+MENDED_DIR = "data/lesson07-mended"
+SEED = 2
+
+
+@exercise(
+    hints=[
+        "Offsets count within a partition: records of two partitions say nothing of each other.",
+        "Keep the last offset of each partition in a dictionary, and compare with `>`. Not with "
+        "`+ 1`: a log may have gaps, after compaction or a transaction.",
+        "`assert record.offset > last.get(record.partition, -1)`, then remember this offset.",
+    ],
+    solution="""
+    def in_order(records):
+        last = {}
+        for record in records:
+            assert record.offset > last.get(record.partition, -1)
+            last[record.partition] = record.offset
+    """,
+)
+def q1(in_order: Callable[[Sequence[Record]], Any]) -> str:
+    """Write `in_order(records)`: it raises AssertionError if a partition's order is not kept.
+
+    It is given what `lesson07-hunt` really holds, and then the same with a fault in it: a test that
+    cannot fail is none.
+    """
+    found = records_of(TOPIC)
+    if len(found) < 10:
+        raise NotAttempted(f"`{TOPIC}` holds no readings yet: run the cells above.")
+    mixed = sorted(found, key=lambda record: record.timestamp)  # partitions in turn
+    gap = [record for record in found if record.offset != 1]
+    for what, records in (("as they are", found), ("as they came", mixed), ("with a gap", gap)):
+        if not _passes(in_order, records):
+            raise NotYet(
+                f"it fails for the topic's {len(records)} records, {what}, and nothing is wrong "
+                "with them: an offset counts in its own partition only, and may skip a number."
+            )
+    swapped = [found[1], found[0], *found[2:]]
+    for what, records in (("swapped", swapped), ("stored twice", [found[0], *found])):
+        if _passes(in_order, records):
+            raise NotYet(f"it passes although the first record was {what}. What does it compare?")
+    return f"it passes for {len(found)} real records, and fails for a swap and for a double."
+
+
+@prediction(solution='ex.p1.predict("passes")')
+def p1() -> Observed:
+    """A sink writes each partition's first record twice, and never its last.
+
+    The test asks whether there are as many rows as records. Say 'passes' or 'fails'.
+    """
+    rows, records = _rows(COUNTED_DIR), len(records_of(TOPIC))
+    wrong = check_pipeline(TOPIC, COUNTED_DIR, wait_s=0).violations
+    return Observed(
+        "passes" if rows == records else "fails",
+        f"There are {rows} rows and {records} records. The checker, which compares record by "
+        f"record, finds {', '.join(f'{number} {kind}' for kind, number in wrong.items())}. "
+        "A sum can agree by accident.",
+    )
+
+
+@exercise(
+    hints=[
+        "`lab.check_pipeline` names each kind of violation, and how many there are.",
+        "Read its last sentence, and the rows of its table that are not 0.",
+        'It is one of `"lost"`, `"doubled"`, `"reordered"` and `"divergent"`.',
+    ],
+    solution="""
+    verdict = lab.check_pipeline("lesson07-hunt", "data/lesson07-hunt")
+    kind = next(iter(verdict.violations))
+    """,
+)
+def q2(kind: str) -> str:
+    """Which kind of fault does the sink of seed 2 have, in the checker's word?"""
+    found = _hunted().violations
+    if kind not in found:
+        seen = _hunted().sentence
+        raise NotYet(f"you say {kind!r}. Look once more at the table: {seen}")
+    return f"{kind} it is: {found[kind]} of them, as the seed had it ({planted(SEED)})."
+
+
+@exercise(
+    hints=[
+        "The checker shows one record to follow for each kind of violation.",
+        "Its `examples` have a `partition` and an `offset`.",
+        "`example = verdict.examples[0]`, and then `(example.partition, example.offset)`.",
+    ],
+    solution="""
+    example = lab.check_pipeline("lesson07-hunt", "data/lesson07-hunt").examples[0]
+    place = (example.partition, example.offset)
+    """,
+)
+def q3(place: tuple[int, int]) -> str:
+    """Where is the record that it happened to? Answer `(partition, offset)`."""
+    (example, *_) = _hunted().examples
+    truth = (example.partition, example.offset)
+    if tuple(place) == truth:
+        return f"partition {truth[0]}, offset {truth[1]}: {example.kind}, as the checker tells."
+    if tuple(place) == truth[::-1]:
+        raise NotYet("the partition comes first, then the offset.")
+    if place[0] == truth[0]:
+        raise NotYet(f"the partition is right; offset {place[1]} of it is stored as it should be.")
+    raise NotYet(f"partition {place[0]} is stored as it should be: see `verdict.examples`.")
+
+
+@exercise(
+    hints=[
+        "Run it on `[1, 2, 3]` in your head: which records does the loop never reach?",
+        "`pairwise(records)` makes pairs. Which record is in no pair as the second one?",
+        "`return records[:1] + written`, or compare with a set of the offsets seen so far.",
+    ],
+    solution="""
+    def step(records):
+        written, seen = [], set()
+        for record in records:
+            if record.offset not in seen:
+                seen.add(record.offset)
+                written.append(record)
+        return written
+    """,
+)
+def q4(step: Step) -> str:
+    """Mend `step`: it shall write each record once, and all of them.
+
+    It stores the real topic, also with a record that comes twice, and the checker judges.
+    """
+    store(TOPIC, MENDED_DIR, step)
+    verdict = check_pipeline(TOPIC, MENDED_DIR, wait_s=0)
+    if not verdict.holds:
+        raise NotYet(f"on the real topic: {verdict.sentence}")
+    store(TOPIC, MENDED_DIR, lambda records: step([*records[:3], *records[2:]]))
+    verdict = check_pipeline(TOPIC, MENDED_DIR, wait_s=0)
+    if not verdict.holds:
+        raise NotYet(f"where a record comes twice, as after a restart: {verdict.sentence}")
+    return verdict.sentence
+
+
+def _passes(test: Callable[[Sequence[Record]], Any], records: Sequence[Record]) -> bool:
+    try:
+        test(records)
+    except AssertionError:
+        return False
+    return True
+
+
+def _hunted() -> Any:
+    """Return the checker's verdict on the sink with the planted fault."""
+    if not _folder(HUNT_DIR).is_dir():
+        raise NotAttempted("the sink has not run yet: run the cell that stores the topic.")
+    verdict = check_pipeline(TOPIC, HUNT_DIR, wait_s=0)
+    if not verdict.examples:
+        msg = "the CSV has no fault in it: it was not stored with `seed=2`, or the topic is new"
+        raise LabError(msg, f'store("{TOPIC}", "{HUNT_DIR}", seed={SEED})')
+    return verdict
+
+
+def _folder(data_dir: str) -> Path:
+    return topic_dir(load_config().data_path(data_dir), TOPIC)
+
+
+def _rows(data_dir: str) -> int:
+    if not _folder(data_dir).is_dir():
+        raise NotAttempted("nothing is stored yet: run the cell above this one.")
+    files = _folder(data_dir).glob("*.csv")
+    return sum(len(path.read_bytes().splitlines()) - 1 for path in files)
