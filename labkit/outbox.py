@@ -104,6 +104,7 @@ class Outbox:
         self._in_flight: deque[tuple[Any, _Record]] = deque()  # (future, ...), oldest first
         self._routes: dict[str, tuple[bytes, int]] = {}  # key as text -> (key, partition)
         self._num_partitions = 0
+        self._last_metrics: ClientMetrics | None = None
 
     @property
     def in_flight(self) -> int:
@@ -117,8 +118,8 @@ class Outbox:
 
     @property
     def metrics(self) -> ClientMetrics:
-        """What the client has measured of its requests in its last 10 to 20 seconds."""
-        return read_metrics(self._client)
+        """What the client has measured of its last 10 to 20 seconds; of its end, once drained."""
+        return self._last_metrics or read_metrics(self._client)
 
     def send(self, *items: Item) -> None:
         """Hand records to the client; those of one key keep their order.
@@ -275,6 +276,7 @@ class Outbox:
             else:
                 self._count_lost(record, silence, certain=False)
         self._in_flight.clear()
+        self._last_metrics = read_metrics(self._client)  # a closed client has forgotten them
 
 
 def _is_certain(error: Exception) -> bool:

@@ -130,3 +130,5 @@ def test_gzip_makes_batches_small_and_the_client_says_how_small(topic: str) -> N
     assert 0 < packed.compression_ratio < 0.6
     assert unpacked.compression_ratio == pytest.approx(1)
     assert packed.records_per_request > 3 * unpacked.records_per_request
+    assert small.metrics is not None, "what it measured is still there when it has ended"
+    assert 0 < small.metrics.compression_ratio < 0.6
