@@ -203,10 +203,13 @@ def last_error(log: Path) -> str:
     for path in (log, log.with_suffix(".out")):
         if path.exists():
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            complaints = [n for n, line in enumerate(lines) if " ERROR " in line or " FATAL " in line]
-            if complaints:  # the reason is the exception, which Java writes on the next line
-                last = complaints[-1]
-                return " ".join(line for line in lines[last : last + 2] if not line.startswith("\t"))
+            found = [n for n, line in enumerate(lines) if " ERROR " in line or " FATAL " in line]
+            if found:
+                said, *rest = lines[found[-1] : found[-1] + 2]
+                # Why it ended is often told on the next line, by the exception that Java prints.
+                return " ".join(
+                    [said, *(line for line in rest if not line.startswith(("[", "\t")))]
+                )
             if path.suffix == ".out" and lines:
                 return lines[-1]
     return "it left no log"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,8 @@ async def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run
         **{key: value for key, value in os.environ.items() if key != "LABKIT_BOOTSTRAP_SERVERS"},
         "LABKIT_LAB_DIR": str(folder),
         "LABKIT_STATE_DIR": str(folder / ".labkit"),
+        # As `labkit lab` has it: `!labkit` in a cell is the one of this Python.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
     }
     client = NotebookClient(
         notebook,

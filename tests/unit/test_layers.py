@@ -20,10 +20,10 @@ HOMES = {
     "faker": {"plants", "fleet"},
     "kafka": {
         *("connection", "broker", "topics", "topic_changes", "topic_state", "producer", "outbox"),
-        *("producer_options", "producer_client"),
+        *("producer_options", "producer_client", "cluster_watch", "offsets_watch"),
         *("consumer", "consumer_loop", "consumer_report", "assignment", "dead_letters", "scales"),
         *("record_store", "watchdog", "topic_reader", "topic_faults", "traffic_faults"),
-        "exercises",
+        *("listeners", "exercises", "kept_clients", "topic_watch", "group_watch"),
     },
     "pandas": {"columns", "snapshot", "table", "export"},
     "flask": {

@@ -82,4 +82,6 @@ def test_last_error_prefers_the_log_and_falls_back_to_what_java_said(tmp_path: P
     log.with_suffix(".out").write_text("Error: could not create the Java Virtual Machine\n")
     assert "Virtual Machine" in node.last_error(log)
     log.write_text("[…] INFO fine\n[…] ERROR the disk is full (kafka)\n[…] INFO bye\n")
-    assert "the disk is full" in node.last_error(log)
+    assert node.last_error(log) == "[…] ERROR the disk is full (kafka)"
+    log.write_text("[…] ERROR fatal\njava.lang.Exception: no such listener\n\tat kafka.Kafka\n")
+    assert node.last_error(log) == "[…] ERROR fatal java.lang.Exception: no such listener"

@@ -1,0 +1,166 @@
+"""01 · Broker: one server, two addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from labkit.errors import BrokerUnavailable
+from labkit.exercises.ask import topic_made
+from labkit.exercises.exercise import exercise
+from labkit.exercises.outcome import NotAttempted, NotYet
+from labkit.exercises.prediction import Observed, prediction
+from labkit.listeners import Advertised, advertised
+from labkit.second_broker import find_second_broker
+from labkit.topic_state import ask_cluster
+
+TOOLS_TOPIC = "lesson01-by-tool"
+
+
+@prediction(solution='ex.p1.predict("advertised")')
+def p1() -> Observed:
+    """A client is given the address where the second broker listens, and asks there.
+
+    To which address does its next question go: 'bootstrap' or 'advertised'?
+    """
+    told = _second_broker()
+    if told.leads_somewhere:
+        raise NotAttempted(
+            "the second broker advertises the address where it listens: there is nothing to tell "
+            "apart. Run the cell that breaks it, and then this one."
+        )
+    (address,) = told.brokers.values()
+    error = _error_of_a_question(told.bootstrap)
+    if error is None:
+        return Observed("bootstrap", f"A question to {told.bootstrap} was answered.")
+    return Observed(
+        "advertised",
+        f"The broker answers at {told.bootstrap}, and says there: find me at {address}. A client "
+        f"has just obeyed, and failed with `{error}`.",
+    )
+
+
+@exercise(
+    hints=[
+        'Look at what `cluster["brokers"]` has shown: the broker names its host and its port.',
+        "Write both into one text, with a colon between them. No protocol before it.",
+        '`told = "127.0.0.1:PORT"`, with the number that stands above for PORT.',
+    ],
+    solution="""
+    one = cluster["brokers"][0]
+    told = f"{one['host']}:{one['port']}"
+    """,
+)
+def q1(told: Any) -> str:
+    """At which address does the broker tell its clients to find it? Write `host:port`."""
+    known = advertised().brokers
+    if told in known.values():
+        return f"broker {_node_at(known, told)} tells each client: find me at {told}."
+    if not isinstance(told, str) or ":" not in told:
+        raise NotYet(f"you say {told!r}. An address has two parts: a host, a colon and a port.")
+    if "://" in told:
+        raise NotYet(
+            f"`{told}` begins with a listener's name. That is how the broker's settings are "
+            "written; what a client is told, and connects to, is the host and the port alone."
+        )
+    raise NotYet(f"you say {told!r}, and the cluster names {', '.join(known.values())}.")
+
+
+@exercise(
+    hints=[
+        "The answer of `kafka-metadata-quorum` has a line for it.",
+        "The controllers' leader is called `LeaderId` there.",
+        "`controller = 1`, where the line says `LeaderId: 1`.",
+    ],
+    solution="controller = 1",
+)
+def q2(controller: Any) -> str:
+    """What is the node id of the active controller, the one that leads the others?"""
+    quorum = ask_cluster(lambda client: client.describe_metadata_quorum())
+    (log,) = quorum["topics"][0]["partitions"]
+    leader, epoch = log["leader_id"], log["leader_epoch"]
+    if controller == leader:
+        return (
+            f"node {leader} leads {len(log['current_voters'])} controller(s), in epoch {epoch}: "
+            "so many times has a leader been elected."
+        )
+    seen = f"you say {controller!r}, and the cluster's metadata log is led by node {leader}"
+    if controller == str(leader):
+        raise NotYet(f"{seen}: it is a number. Leave the quotation marks out.")
+    if controller == epoch:
+        raise NotYet(f"{seen}. {epoch} is the epoch: how many times a leader has been elected.")
+    raise NotYet(f"{seen}.")
+
+
+@exercise(
+    hints=[
+        "The tool is the one that has just listed the topics. A line with `!` runs it.",
+        "Instead of `--list` it takes `--create`, and then `--topic NAME` and `--partitions N`.",
+        f"`!labkit kafka kafka-topics --create --topic {TOOLS_TOPIC} --partitions 2`",
+    ],
+    solution=f"!labkit kafka kafka-topics --create --topic {TOOLS_TOPIC} --partitions 2",
+)
+def q3() -> str:
+    """With Kafka's own tool, make a topic `lesson01-by-tool` with 2 partitions."""
+    topic = topic_made(TOOLS_TOPIC)
+    if topic.num_partitions != 2:
+        raise NotYet(
+            f"`{TOOLS_TOPIC}` is there, with {topic.num_partitions} partition(s): `--partitions` "
+            "says how many. The tool's `--delete` takes the topic away, so that you can try again."
+        )
+    return f"the cluster has `{TOOLS_TOPIC}` with 2 partitions, and its id is {topic.topic_id}."
+
+
+@exercise(
+    hints=[
+        "A broker is mended where it was broken: in `advertised.listeners`, at a restart.",
+        "It should name the address where the broker listens: `second.bootstrap_servers`.",
+        '`second.restart(advertised_listeners="PLAINTEXT://" + second.bootstrap_servers)`',
+    ],
+    solution='second.restart(advertised_listeners="PLAINTEXT://" + second.bootstrap_servers)',
+)
+def q4() -> str:
+    """Mend the second broker: restart it with an address that leads to it."""
+    told = _second_broker()
+    (address,) = told.brokers.values()
+    if not told.leads_somewhere:
+        why = told.unreachable[address]
+        if address == "127.0.0.1:9":
+            raise NotAttempted(f"the second broker still sends its clients to {address}: {why}.")
+        raise NotYet(
+            f"it now sends its clients to {address}, and nobody answers there ({why}). It listens "
+            f"at {told.bootstrap}."
+        )
+    error = _error_of_a_question(told.bootstrap)
+    if error is not None:
+        raise NotYet(f"something answers at {address}, and a client's question failed: `{error}`.")
+    if address != told.bootstrap:
+        raise NotYet(
+            f"a client that asks at {told.bootstrap} is sent to {address}, where another program "
+            "answers: not this broker."
+        )
+    return f"a client asked at {told.bootstrap}, was sent to {address}, and got its answer there."
+
+
+def _second_broker() -> Advertised:
+    try:
+        return advertised(find_second_broker().bootstrap_servers)
+    except BrokerUnavailable as error:
+        msg = "the second broker does not run: run the cell that starts it, then this one."
+        raise NotAttempted(msg) from error
+
+
+def _error_of_a_question(servers: str) -> str | None:
+    """Ask a cluster something, as any client would, and return what went wrong."""
+    with KafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=5_000) as client:
+        try:
+            client.describe_cluster()
+        except KafkaError as error:
+            return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _node_at(known: dict[int, str], address: str) -> int:
+    return next(node_id for node_id, one in known.items() if one == address)
