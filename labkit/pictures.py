@@ -42,9 +42,9 @@ def picture(name: str, mark: str = "") -> Picture:
 
     Parameters
     ----------
-    name : {'journey', 'log', 'group', 'replicas'}
-        The way of a reading; a topic as three logs; two consumers that share them; a topic whose
-        every partition is held by three brokers.
+    name : {'journey', 'bootstrap', 'log', 'group', 'replicas'}
+        The way of a reading; how a client finds a broker; a topic as three logs; two consumers
+        that share them; a topic whose every partition is held by three brokers.
     mark : str
         Of the journey: the stage that this lesson is about, such as ``"topic"``.
 
@@ -81,6 +81,25 @@ def _journey(mark: str) -> Picture:
     here = f" This lesson is about the {mark}." if mark else ""
     alt = f"The way of a reading: {', then '.join(STAGES)}.{here}"
     return Picture(alt, 4 + step * len(STAGES) - 20, 76, "".join(parts))
+
+
+def _bootstrap() -> Picture:
+    steps = (
+        ("1  who belongs to this cluster?", "asked at bootstrap_servers", True),
+        ("2  find me at 127.0.0.1:9092", "its advertised.listeners", False),
+        ("3  everything else: records, questions", "sent to the address of step 2", True),
+    )
+    parts = [_box(4, 8, 84, 176, "client"), _box(412, 8, 84, 176, "broker")]
+    for number, (what, where, is_question) in enumerate(steps):
+        y = 34 + number * 58
+        parts.append(_text(250, y - 6, what))
+        parts.append(_arrow(92, y, 408, y) if is_question else _arrow(408, y, 92, y))
+        parts.append(_text(250, y + 17, where))
+    alt = (
+        "A client asks at bootstrap_servers who belongs to the cluster. The broker answers with "
+        "its advertised.listeners, here 127.0.0.1:9092. The client sends everything else there."
+    )
+    return Picture(alt, 500, 192, "".join(parts))
 
 
 def _log() -> Picture:
@@ -133,10 +152,51 @@ def _replicas() -> Picture:
     return Picture(alt, 420, 186, "".join(parts))
 
 
+def _batches() -> Picture:
+    parts = [_text(76, 16, "your program"), _text(238, 16, "its memory"), _text(430, 16, "broker")]
+    parts += [_box(8, 62, 136, 34, "send(record)"), _box(166, 26, 144, 112, "")]
+    for partition, waiting in enumerate((3, 1, 2)):
+        y = 36 + partition * 33
+        parts += [_box(178 + n * 40, y, 34, 26, "") for n in range(waiting)]
+        parts.append(_box(362, y, 136, 26, f"partition {partition}"))
+        parts.append(_arrow(312, y + 13, 359, y + 13))
+    parts.append(_arrow(146, 79, 163, 79))
+    parts.append(_text(238, 156, "a batch for each partition"))
+    alt = (
+        "What send does: it puts a record into a batch in the program's own memory, one batch for "
+        "each partition. A thread in the background sends each batch to the broker, as one piece."
+    )
+    return Picture(alt, 506, 166, "".join(parts))
+
+
+def _offsets() -> Picture:
+    marks = ((3, "start"), (6, "committed"), (10, "end"))
+    parts = [
+        _box(8 + n * 40, 48, 34, 28, str(n) if n > 2 else "", is_dashed=n < 3 or n == 10)
+        for n in range(11)
+    ]
+    for offset, label in marks:
+        x = 25 + offset * 40
+        parts += [_text(x, 16, label), _arrow(x, 22, x, 45)]
+    parts.append(_text(66, 96, "deleted by retention"))
+    parts.append(_text(188, 96, "done"))
+    parts.append(_text(328, 96, "lag: still to do"))
+    parts.append(_text(425, 96, "next one"))
+    alt = (
+        "A partition whose offsets 0 to 2 were deleted by retention. Start is 3, the first record "
+        "that is there. Committed is 6: the group has done 3 to 5, and 6 is its next one. End is "
+        "10, where the next record will be appended. The lag is end minus committed: 4 records."
+    )
+    return Picture(alt, 460, 104, "".join(parts))
+
+
 _PICTURES: dict[str, Callable[[], Picture]] = {
+    "bootstrap": _bootstrap,
     "log": _log,
     "group": _group,
     "replicas": _replicas,
+    "batches": _batches,
+    "offsets": _offsets,
 }
 
 _ARROW_HEAD = (
