@@ -1,7 +1,8 @@
-"""An experiment's own topic: empty at the start, whatever was run before."""
+"""An experiment's own topic, empty at the start, and its own cluster, beside the lab's."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,3 +62,34 @@ def fresh_topic(
             delete_topic(old)
     shutil.rmtree(topic_dir(settings.data_path(data_dir), name), ignore_errors=True)
     return ensure_topic(name, num_partitions, replication_factor, config)
+
+
+def use_cluster(name: str | None = None) -> Path:
+    """Point this notebook at a cluster of its own, beside the lab's.
+
+    A cluster is made once, with so many brokers, and its records are of that cluster. An
+    experiment with three brokers needs another one than the lab's single broker; it is started
+    with `labkit.start_broker` as any, and what the notebook starts from here on uses it.
+
+    Parameters
+    ----------
+    name : str, optional
+        The cluster's folder, below the lab's state folder; None: back to the lab's own.
+
+    Returns
+    -------
+    Path
+        Where its brokers keep their records.
+    """
+    home = home_state_dir()
+    os.environ[HOME_STATE_DIR] = str(home)
+    os.environ["LABKIT_STATE_DIR"] = str(home / "clusters" / name if name else home)
+    return load_config().state_dir / "cluster"
+
+
+HOME_STATE_DIR = "LABKIT_HOME_STATE_DIR"
+
+
+def home_state_dir() -> Path:
+    """Return the lab's own state folder, whichever cluster this notebook uses now."""
+    return Path(os.environ.get(HOME_STATE_DIR) or load_config().state_dir)

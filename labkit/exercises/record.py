@@ -13,8 +13,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from labkit.config import load_config
 from labkit.exercises.outcome import Outcome, Result
+from labkit.experiments import home_state_dir
 from labkit.state import read_json, write_json
 
 Entry = dict[str, Any]
@@ -36,7 +36,7 @@ def record_help(exercise_id: str, **entry: Any) -> None:
 
 def read_record() -> dict[str, Entry]:
     """Return what is known of each exercise, by its id."""
-    return read_json(load_config().state_dir / "progress.json") or {}
+    return read_json(home_state_dir() / "progress.json") or {}
 
 
 def lessons() -> list[tuple[str, ModuleType]]:
@@ -55,7 +55,7 @@ def lessons() -> list[tuple[str, ModuleType]]:
 
 
 def _update(exercise_id: str, entry: Entry, is_attempt: bool) -> None:
-    folder = load_config().state_dir
+    folder = home_state_dir()
     folder.mkdir(parents=True, exist_ok=True)
     # Two notebooks of one lab may be marked at the same time.
     with FileLock(folder / "progress.lock", timeout=10):

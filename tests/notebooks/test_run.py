@@ -70,9 +70,8 @@ def read_record(folder: Path) -> dict[str, dict]:
 def left_running(folder: Path) -> list[list[str]]:
     """Return the commands of this lab's processes that live on: workers and brokers."""
     state = folder / ".labkit"
-    pids = [json.loads(path.read_text())["pid"] for path in (state / "run").glob("*.json")]
-    keeper = state / "cluster" / "keeper.json"
-    if keeper.exists():
+    pids = [json.loads(path.read_text())["pid"] for path in state.rglob("run/*.json")]
+    for keeper in state.rglob("keeper.json"):
         pids += re.findall(r'"pid": (\d+)', keeper.read_text())
     found = []
     for pid in map(int, pids):

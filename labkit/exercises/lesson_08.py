@@ -1,0 +1,160 @@
+"""08 · When things break: three brokers, and what they do for each other."""
+
+from __future__ import annotations
+
+import time
+
+from labkit.broker import find_broker
+from labkit.errors import BrokerUnavailable
+from labkit.exercises.ask import topic_made
+from labkit.exercises.exercise import exercise
+from labkit.exercises.outcome import NotAttempted, NotYet
+from labkit.exercises.prediction import Observed, prediction
+from labkit.producer import Producer
+from labkit.topic_view import Partition, Topic
+
+TOPIC = "lesson08-copied"
+ELECTION_TIMEOUT_S = 30.0
+SYNC_TIMEOUT_S = 30.0
+
+
+@exercise(
+    hints=[
+        "`lab.describe_topic` shows a table; one of its columns is the leader.",
+        "It is the first row, `partition 0`. Or ask: `topic.partitions[0].leader`.",
+    ],
+    solution='leader = lab.describe_topic("lesson08-copied").partitions[0].leader',
+)
+def q1(leader: int) -> str:
+    """Which broker leads partition 0 of `lesson08-copied`?"""
+    first = topic_made(TOPIC).partitions[0]
+    if leader == first.leader:
+        return f"broker {leader} leads partition 0; {_others(first)} copy it."
+    if leader in first.replicas:
+        raise NotYet(f"broker {leader} holds a copy of partition 0, and does not lead it.")
+    raise NotYet(f"{leader!r} is none of the brokers that hold partition 0: {first.replicas}.")
+
+
+@exercise(
+    hints=[
+        "It is a setting of the topic, as retention was in lesson 02.",
+        "`lab.alter_topic` changes settings of a topic that is in use.",
+        '`lab.alter_topic("lesson08-copied", config={"min.insync.replicas": 2})`',
+    ],
+    solution='lab.alter_topic("lesson08-copied", config={"min.insync.replicas": 2})',
+)
+def q2() -> str:
+    """Have `lesson08-copied` take a write with acks=all only if two replicas have it."""
+    topic = topic_made(TOPIC)
+    wanted = topic.config.get("min.insync.replicas")
+    if wanted is None:
+        raise NotAttempted(
+            "no `min.insync.replicas` was set on it: the broker's default, 1, holds."
+        )
+    if int(wanted) > topic.replication_factor:
+        raise NotYet(
+            f"`min.insync.replicas` is {wanted}, and there are {topic.replication_factor} "
+            "replicas: no write could ever succeed."
+        )
+    if int(wanted) == topic.replication_factor:
+        raise NotYet(f"{wanted} means all of them: the first broker that is away stops all writes.")
+    if int(wanted) != 2:
+        raise NotYet(f"`min.insync.replicas` is {wanted}: a write that only the leader has counts.")
+    return "a write with acks=all now waits until 2 of the 3 replicas have it."
+
+
+@exercise(
+    hints=[
+        "Three replicas hold a partition, and a write wants so many of them in sync.",
+        "`topic.replication_factor` less what `min.insync.replicas` asks for.",
+    ],
+    solution="""
+    topic = lab.describe_topic("lesson08-copied")
+    spare = topic.replication_factor - int(topic.config.get("min.insync.replicas", 1))
+    """,
+)
+def q3(spare: int) -> str:
+    """How many brokers can be away, and `lesson08-copied` still takes writes with acks=all?"""
+    topic = topic_made(TOPIC)
+    wanted = int(topic.config.get("min.insync.replicas", 1))
+    true = topic.replication_factor - wanted
+    how = f"{topic.replication_factor} replicas, of which {wanted} must be in sync"
+    if spare != true:
+        raise NotYet(f"you say {spare!r}. There are {how}: count those that may be missing.")
+    return f"{how}: {true} may be away."
+
+
+@exercise(
+    hints=[
+        "Which broker is dead? `broker` shows it, and the map does.",
+        "The broker object has a verb for it: `broker.restart(node_id)`.",
+        "`broker.restart(killed)`, and then a few seconds until it has caught up.",
+    ],
+    solution="broker.restart(killed)",
+)
+def q4() -> str:
+    """Bring the dead broker back, until every partition has three replicas in sync again."""
+    topic, states = topic_made(TOPIC), _node_states()
+    if frozen := [node for node, state in states.items() if state == "frozen"]:
+        raise NotYet(f"broker {frozen[0]} is frozen, not dead: `broker.thaw({frozen[0]})`.")
+    if dead := [node for node, state in states.items() if state == "dead"]:
+        raise NotAttempted(f"broker {dead[0]} is still dead.")
+    deadline = time.monotonic() + SYNC_TIMEOUT_S
+    while _least_in_sync(topic) < 3:
+        if time.monotonic() > deadline:
+            raise NotYet("all brokers run, but a replica is still behind; look again in a moment.")
+        time.sleep(0.2)
+        topic = topic_made(TOPIC)
+    leaders = ", ".join(f"{one.partition} by {one.leader}" for one in topic.partitions)
+    return f"three in sync everywhere; the partitions are led: {leaders}."
+
+
+@prediction(
+    solution="""
+    first = lab.describe_topic("lesson08-copied").partitions[0]
+    ex.p1.predict(next(one for one in first.replicas if one != first.leader))
+    """
+)
+def p1(killed: int) -> Observed:
+    """The leader of partition 0 is killed. Which broker leads the partition afterwards?"""
+    deadline = time.monotonic() + ELECTION_TIMEOUT_S
+    first = topic_made(TOPIC).partitions[0]
+    while first.leader in (killed, None):
+        if _node_states().get(killed) == "running":
+            raise NotAttempted(f"broker {killed} lives: run the cell that kills it.")
+        if time.monotonic() > deadline:
+            raise BrokerUnavailable("partition 0 has no new leader yet", "lab.cluster_map()")
+        time.sleep(0.2)
+        first = topic_made(TOPIC).partitions[0]
+    return Observed(
+        first.leader,
+        f"The controller takes the first replica of the list {first.replicas} that is alive and in "
+        f"sync; in sync are {', '.join(map(str, first.isr))} now. It needed about four seconds to "
+        "give the dead one up.",
+    )
+
+
+@prediction(solution="ex.p2.predict(0)")
+def p2(producer: Producer) -> Observed:
+    """A broker is frozen for six seconds, while readings flow. How many readings are lost?"""
+    counts = producer.counts
+    return Observed(
+        counts.failed + counts.unknown,
+        f"{counts.acked:,} of {counts.emitted:,} readings are acknowledged, and the rest is on its "
+        "way: the producer asked again until another broker led.",
+    )
+
+
+def _others(partition: Partition) -> str:
+    return " and ".join(str(one) for one in partition.replicas if one != partition.leader)
+
+
+def _node_states() -> dict[int, str]:
+    broker = find_broker()
+    if broker is None:
+        raise BrokerUnavailable("No broker of this lab is running", "lab.start_broker()")
+    return {one.node_id: one.state for one in broker.nodes}
+
+
+def _least_in_sync(topic: Topic) -> int:
+    return min(len(one.isr) for one in topic.partitions)

@@ -1,0 +1,107 @@
+"""Lesson 08's checks on three real brokers: blank, solved, and wrong in the ways one is wrong."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from marking import expect, expect_revealed, solve
+
+import labkit as lab
+from labkit.broker import Broker, stop_cluster
+from labkit.exercises import lesson_08 as ex
+from labkit.exercises.outcome import Outcome
+
+# kafka-python leaves the sockets of refused connections to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
+NOT_ATTEMPTED = Outcome.NOT_ATTEMPTED
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    folder = tmp_path_factory.mktemp("lesson-08")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABKIT_LAB_DIR", str(folder))
+        patch.setenv("LABKIT_STATE_DIR", str(folder / ".labkit"))
+        broker = lab.start_broker(brokers=3)
+        yield broker
+        lab.stop_all()
+        stop_cluster()
+
+
+@pytest.fixture(autouse=True)
+def fresh(three: Broker) -> Iterator[None]:
+    lab.fresh_topic(ex.TOPIC, num_partitions=3, replication_factor=3)
+    yield
+    gc.collect()  # here, where the sockets that it finds are expected
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def in_sync() -> int:
+    return min(len(one.isr) for one in lab.describe_topic(ex.TOPIC).partitions)
+
+
+def test_q1_the_leader() -> None:
+    first = lab.describe_topic(ex.TOPIC).partitions[0]
+    follower = next(one for one in first.replicas if one != first.leader)
+    expect(ex.q1, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q1, NOT_YET, follower, says="holds a copy")
+    expect(ex.q1, NOT_YET, 0, says="none of the brokers")
+    expect(ex.q1, CORRECT, solve(ex.q1)["leader"], says="leads partition 0")
+
+
+def test_q2_and_q3_how_many_may_be_missing() -> None:
+    expect(ex.q2, NOT_ATTEMPTED, says="no `min.insync.replicas`")
+    expect(ex.q3, NOT_YET, 1, says="1 must be in sync")
+    for value, says in ((1, "only the leader"), (3, "stops all writes"), (4, "no write could")):
+        lab.alter_topic(ex.TOPIC, config={"min.insync.replicas": value})
+        expect(ex.q2, NOT_YET, says=says)
+    solve(ex.q2)
+    expect(ex.q2, CORRECT, says="2 of the 3")
+    expect(ex.q3, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q3, NOT_YET, 2, says="2 must be in sync")
+    expect(ex.q3, NOT_YET, 0, says="count those")
+    expect(ex.q3, CORRECT, solve(ex.q3)["spare"], says="1 may be away")
+
+
+def test_p1_and_q4_a_leader_dies_and_comes_back(three: Broker) -> None:
+    first = lab.describe_topic(ex.TOPIC).partitions[0]
+    killed = first.leader
+    assert killed is not None
+    expect_revealed(ex.p1, ..., NOT_ATTEMPTED, killed, says="lives")
+    solve(ex.p1, ex=ex)  # commits the right prediction, while the old leader lives
+    three.kill(killed)
+    assert ex.p1.reveal(killed).is_correct
+    expect_revealed(ex.p1, killed, NOT_YET, killed, says=f"you said {killed}")
+    expect(ex.q4, NOT_ATTEMPTED, says=f"broker {killed} is still dead")
+    solve(ex.q4, broker=three, killed=killed)
+    expect(ex.q4, CORRECT, says="three in sync everywhere")
+
+    three.freeze(killed)
+    expect(ex.q4, NOT_YET, says=f"broker.thaw({killed})")
+    three.thaw(killed)
+    until(lambda: in_sync() == 3)
+
+
+def test_p2_a_frozen_broker_costs_no_reading(three: Broker) -> None:
+    producer = lab.start_producer(ex.TOPIC, readings_per_s=20, seed=7)
+    until(lambda: producer.counts.acked > 20)
+    frozen = lab.describe_topic(ex.TOPIC).partitions[1].leader
+    assert frozen is not None
+    three.freeze(frozen)
+    until(lambda: lab.describe_topic(ex.TOPIC).partitions[1].leader not in (frozen, None))
+    three.thaw(frozen)
+    until(lambda: in_sync() == 3)
+    expect_revealed(ex.p2, 6, NOT_YET, producer, says="you said 6")
+    expect_revealed(ex.p2, 0, CORRECT, producer, says="acknowledged")
+    producer.stop()
