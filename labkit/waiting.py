@@ -18,6 +18,19 @@ NEXT_LINE_S = 5.0
 Advance = Callable[[int], None]
 
 
+_here = threading.local()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Say nothing from this thread: a widget shows what goes on, and a line would land anywhere."""
+    _here.is_quiet = True
+    try:
+        yield
+    finally:
+        _here.is_quiet = False
+
+
 @contextmanager
 def waiting(what: str, total_bytes: int | None = None) -> Iterator[Advance]:
     """Show on standard error that ``what`` goes on, until the block ends.
@@ -29,6 +42,9 @@ def waiting(what: str, total_bytes: int | None = None) -> Iterator[Advance]:
     total_bytes : int, optional
         How much there is to fetch. The block is given a function to say what has come.
     """
+    if getattr(_here, "is_quiet", False):
+        yield lambda _size: None
+        return
     from rich.console import Console
 
     console = Console(stderr=True)

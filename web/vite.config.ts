@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 
 const STATIC = resolve(import.meta.dirname, "../labkit/static");
-const WIDGETS = ["chart", "ledger", "dashboard"];
+const WIDGETS = ["chart", "ledger", "dashboard", "partitions", "group", "cluster_map", "lines", "figures"];
 
 // One mode per thing that is built: `vite build --mode page`, `--mode chart`, and so on.
 export default defineConfig(({ mode }) =>

@@ -15,8 +15,21 @@ const INK: Record<Theme, { text: string; grid: string; paper: string; line: stri
 };
 const FONT = { family: "system-ui, sans-serif", size: 12 };
 
+/** What the lines measure: the axis is named after it, and a point's figure ends in its unit. */
+export interface Measure {
+  axis: string;
+  unit: string;
+  format: (value: number | null) => string;
+}
+const EMISSIONS: Measure = { axis: "tonnes of CO₂ per hour (t/h)", unit: "t/h", format: formatRate };
+
 /** Calm axes with their units on them; the lines are the only strong strokes. */
-export function chartOptions(theme: Theme, scale: Scale, shape: Shape = "lines"): ChartOptions<"line"> {
+export function chartOptions(
+  theme: Theme,
+  scale: Scale,
+  shape: Shape = "lines",
+  measure: Measure = EMISSIONS,
+): ChartOptions<"line"> {
   const ink = INK[theme];
   const ticks = { color: ink.text, font: FONT };
   const title = { display: true, color: ink.text, font: FONT };
@@ -45,7 +58,7 @@ export function chartOptions(theme: Theme, scale: Scale, shape: Shape = "lines")
         grid: { color: ink.grid },
         border: { display: false },
         ticks: { ...ticks, maxTicksLimit: 7, callback: (value) => formatTick(Number(value)) },
-        title: { ...title, text: "tonnes of CO₂ per hour (t/h)" },
+        title: { ...title, text: measure.axis },
       },
     },
     plugins: {
@@ -58,7 +71,7 @@ export function chartOptions(theme: Theme, scale: Scale, shape: Shape = "lines")
         usePointStyle: true,
         padding: 10,
         callbacks: {
-          label: ({ dataset, parsed }) => ` ${dataset.label ?? ""}: ${formatRate(parsed.y)} t/h`,
+          label: ({ dataset, parsed }) => ` ${dataset.label ?? ""}: ${measure.format(parsed.y)} ${measure.unit}`,
         },
         itemSort: (a, b) => (b.parsed.y ?? 0) - (a.parsed.y ?? 0),
       },

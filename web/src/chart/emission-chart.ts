@@ -11,7 +11,7 @@ import {
   type ChartDataset,
 } from "chart.js";
 
-import { chartOptions, type Scale, type Shape } from "./chart-options";
+import { chartOptions, type Measure, type Scale, type Shape } from "./chart-options";
 import { lineMarks } from "./line-marks";
 import { MarkBook, type Mark, type Theme } from "./marks";
 import { bucketsAhead, type EmissionSeries, type SeriesPayload } from "./series";
@@ -50,9 +50,10 @@ export interface EmissionChart {
 /** Draw emission rates over time on a canvas: no framework, so page and notebook share it. */
 export function createEmissionChart(
   canvas: HTMLCanvasElement,
-  options: { theme: Theme },
+  options: { theme: Theme; measure?: Measure | undefined },
 ): EmissionChart {
   const marks = new MarkBook();
+  const { measure } = options;
   let { theme } = options;
   let scale: Scale = "linear";
   let shape: Shape = "lines";
@@ -64,7 +65,7 @@ export function createEmissionChart(
   const chart = new Chart<"line", (number | null)[], string>(canvas, {
     type: "line",
     data: { labels: [], datasets: [] },
-    options: chartOptions(theme, scale, shape),
+    options: chartOptions(theme, scale, shape, measure),
     plugins: [marksOnLines],
   });
   const datasets = () => chart.data.datasets as LineDataset[];
@@ -81,7 +82,7 @@ export function createEmissionChart(
   }
 
   function redress(): void {
-    chart.options = chartOptions(theme, scale, shape);
+    chart.options = chartOptions(theme, scale, shape, measure);
     datasets().forEach(dress);
     chart.update("none");
   }

@@ -11,6 +11,8 @@ interface Model<Traits> {
   get<K extends keyof Traits>(key: K): Traits[K];
   on(event: `change:${string & keyof Traits}`, listener: () => void): void;
   off(event: `change:${string & keyof Traits}`, listener: () => void): void;
+  /** Send the Python object a message of our own. */
+  send(content: unknown): void;
 }
 
 /** Call `show` with a trait now and at each change; returns what ends that. */
@@ -30,14 +32,18 @@ export function follow<Traits, K extends string & keyof Traits>(
   };
 }
 
-/** JupyterLab says on <body> which theme it shows; elsewhere the system's preference counts. */
+/**
+ * JupyterLab and Notebook say on <body> which theme they show, and so does VS Code, in words such
+ * as "vscode-high-contrast-light"; elsewhere the system's preference counts.
+ */
 export function hostTheme(): Theme {
-  const light = document.body.dataset.jpThemeLight;
-  if (light !== undefined) return light === "false" ? "dark" : "light";
+  const { jpThemeLight, vscodeThemeKind } = document.body.dataset;
+  if (jpThemeLight !== undefined) return jpThemeLight === "false" ? "dark" : "light";
+  if (vscodeThemeKind !== undefined) return vscodeThemeKind.endsWith("light") ? "light" : "dark";
   return window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
-/** Tell the theme now and whenever JupyterLab changes it; returns what ends that. */
+/** Tell the theme now and whenever the host changes it; returns what ends that. */
 export function followTheme(el: HTMLElement, show: (theme: Theme) => void): () => void {
   const apply = () => {
     const theme = hostTheme();
@@ -45,7 +51,9 @@ export function followTheme(el: HTMLElement, show: (theme: Theme) => void): () =
     show(theme);
   };
   const observer = new MutationObserver(apply);
-  observer.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
+  observer.observe(document.body, {
+    attributeFilter: ["data-jp-theme-light", "data-vscode-theme-kind"],
+  });
   apply();
   return () => {
     observer.disconnect();

@@ -1,0 +1,264 @@
+"""A producer with knobs: what each setting does to it is seen at once, in figures."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from labkit.config import load_config
+from labkit.errors import LabError
+from labkit.line_series import Rates
+from labkit.widgets.knobs import Knobs
+from labkit.widgets.live import LiveWidget, Snapshot, in_words
+from labkit.widgets.text import table_text
+
+if TYPE_CHECKING:
+    from labkit.producer import Producer
+
+RATE_OVER_S = 3.0
+
+
+class PanelFigures(LiveWidget):
+    """The figures under the controls; its thread also starts and stops the producer."""
+
+    bundle = "figures"
+
+    def __init__(self, name: str, desk: _Desk, updates_per_s: float) -> None:
+        self._desk = desk
+        super().__init__(
+            name, desk.snapshot(), desk.read, finish=desk.stop, updates_per_s=updates_per_s
+        )
+
+    frame: ipywidgets.VBox | None = None
+    """The panel that these figures are part of."""
+
+    def close(self) -> None:
+        """End the thread, and take the whole panel off the screen."""
+        super().close()
+        self._desk.knobs.close()
+        if self.frame is not None:
+            ipywidgets.VBox.close(self.frame)
+
+
+class ProducerPanel(ipywidgets.VBox):  # type: ignore[misc]
+    """Controls of one producer, and what it does: see `producer_panel`."""
+
+    def __init__(self, name: str, desk: _Desk, updates_per_s: float) -> None:
+        self._desk = desk
+        self.figures = PanelFigures(name, desk, updates_per_s)
+        self.knobs = desk.knobs
+        super().__init__([*desk.knobs.rows, self.figures])
+        self.figures.frame = self
+
+    @property
+    def producer(self) -> Producer | None:
+        """The producer that runs, or ran last; None before the first start."""
+        return self._desk.producer
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the figures show."""
+        found: Snapshot = self.figures.snapshot
+        return found
+
+    @property
+    def text(self) -> str:
+        """The figures in words: a sentence and a table."""
+        shot = self.snapshot
+        rows = [[label, value] for label, value, _ in shot["rows"]]
+        parts = [shot["title"], shot["sentence"], shot["state"]]
+        return "\n".join([*parts, table_text([["figure", "now"], *rows])])
+
+    def start(self) -> None:
+        """Press Start, as the mouse does: it returns at once."""
+        self._desk.wanted.set()
+
+    def pause(self) -> None:
+        """Press Stop, as the mouse does: the producer ends, the panel stays."""
+        self._desk.wanted.clear()
+
+    def stop(self, timeout_s: float = 20.0) -> None:
+        """End the producer and the panel's thread; the last figures stay on the screen."""
+        self.figures.stop(timeout_s)
+
+    def close(self) -> None:
+        """End the producer, and take the panel off the screen."""
+        self.figures.close()
+
+    def __repr__(self) -> str:
+        return f"<producer panel: {self.snapshot['sentence']}>"
+
+
+class _Desk:
+    """What is behind the panel: brings the producer to where the controls are, again and again.
+
+    Callbacks of controls run in a thread of the kernel, and only change what is wanted. All work
+    with Kafka is done here, by the thread of the figures.
+    """
+
+    def __init__(self, topic: str, seed: int, name: str, knobs: Knobs) -> None:
+        self.knobs, self._topic, self._seed, self._name = knobs, topic, seed, name
+        self.wanted = threading.Event()
+        self.producer: Producer | None = None
+        self._started_with: dict[str, Any] = {}
+        self._state = "Press Start: the producer runs in the background until you press Stop."
+        self._rates = Rates(RATE_OVER_S)
+        self._per_s: float | None = None
+        knobs.on_press(self._toggle)
+
+    def _toggle(self) -> None:
+        if self.wanted.is_set():
+            self.wanted.clear()
+        else:
+            self.wanted.set()
+
+    def read(self) -> Snapshot:
+        """Do what is wanted, and return the figures."""
+        try:
+            self._follow()
+        except LabError as error:
+            self.wanted.clear()
+            self._state = in_words(error)
+        self.knobs.show_running(self.wanted.is_set())
+        return self.snapshot()
+
+    def _follow(self) -> None:
+        options, running = self.knobs.options(), self._is_running
+        if running and (not self.wanted.is_set() or options != self._started_with):
+            self._end()
+            running = False
+            self._state = "Stopped: the last records were awaited."
+        if self.producer is not None and self.producer.error is not None:
+            self.wanted.clear()
+            producer, self.producer = self.producer, None
+            producer.stop()  # raises what went wrong
+        if self.wanted.is_set() and not running:
+            self._begin(options)
+        if self.producer is not None and self._is_running:
+            self.producer.readings_per_s = self.knobs.readings_per_s
+
+    @property
+    def _is_running(self) -> bool:
+        return self.producer is not None and self.producer.is_running
+
+    def _begin(self, options: dict[str, Any]) -> None:
+        from labkit.producer import start_producer  # only here: widgets themselves need no Kafka
+
+        self._rates = Rates(RATE_OVER_S)
+        self._started_with = options
+        self.producer = start_producer(
+            self._topic, self.knobs.readings_per_s, self._seed, name=self._name, **options
+        )
+        self._state = f"Sending to topic {self._topic}; another setting starts it anew."
+
+    def _end(self) -> None:
+        if self.producer is not None:
+            self.producer.stop()
+
+    def stop(self) -> None:
+        """End the producer with its panel."""
+        self.wanted.clear()
+        if self._is_running:
+            self._end()
+        self.knobs.disable()
+
+    def snapshot(self) -> Snapshot:
+        """Return the figures of now."""
+        rows = self._rows()
+        return {
+            "title": f"Producer {self._name} → topic {self._topic}",
+            "state": self._state,
+            "sentence": self._sentence(),
+            "rows": rows,
+        }
+
+    def _sentence(self) -> str:
+        if self.producer is None:
+            return "No producer has been started here yet."
+        counts, how = self.producer.counts, "running" if self._is_running else "stopped"
+        said = f"{counts.records:,} records sent, {counts.acked + counts.bad_acked:,} acked"
+        if not self.producer.options.asks_for_acks:
+            said = f"{counts.records:,} records sent, and nobody asked to acknowledge them"
+        return f"The producer is {how}: {said}, {counts.failed:,} failed."
+
+    def _rows(self) -> list[list[str]]:
+        """Return each figure: its name, its value, and what it is."""
+        if self.producer is None:
+            return []
+        counts, metrics = self.producer.counts, self.producer.metrics
+        per_s = self._rates.add(time.monotonic(), {0: counts.records})[0]
+        asked = self.producer.options.asks_for_acks
+        rows = [
+            ["sent", f"{counts.records:,}", "records of this run, bad ones included"],
+            [
+                "acked",
+                f"{counts.acked + counts.bad_acked:,}" if asked else "–",
+                "the brokers have said that they have them"
+                if asked
+                else "acks=0: no broker answers, and nobody knows",
+            ],
+            ["failed", f"{counts.failed:,}", "refused for certain"],
+            ["unknown", f"{counts.unknown:,}", "without an answer: in the topic, or not"],
+            ["bad on purpose", f"{counts.bad:,}", "values that are no reading"],
+            ["records/s", "–" if per_s is None else f"{per_s:,.0f}", "mean of the last 3 s"],
+        ]
+        if metrics is None:
+            return rows
+        return [
+            *rows,
+            ["bytes/s", f"{metrics.bytes_per_s:,.0f}", "as sent, mean of the last 10 to 20 s"],
+            ["batch", f"{metrics.batch_bytes:,.0f} bytes", "mean, as sent"],
+            ["request", f"{metrics.records_per_request:,.1f} records", "mean of each request"],
+            ["compression", f"{metrics.compression_ratio:.2f}", "compressed size by uncompressed"],
+        ]
+
+
+def producer_panel(
+    topic: str | None = None,
+    *,
+    seed: int = 7,
+    readings_per_s: float = 20,
+    faults: float = 0.0,
+    name: str = "panel-producer",
+    updates_per_s: float = 2.0,
+) -> ProducerPanel:
+    """Show a producer's controls: rate, key, acks, batching, compression, and faults.
+
+    The rate is followed at once. Every other setting belongs to the client, which is made once: so
+    when one of them changes, the producer is stopped, and started anew under the same name.
+
+    Parameters
+    ----------
+    topic : str, optional
+        An existing topic; default: the lab's.
+    seed : int
+        Same seed, same plants.
+    readings_per_s : float
+        The rate at first, 1 to 2,000.
+    faults : float
+        Share of bad records at first, 0 to 0.5.
+    name : str
+        The producer's name among the running things.
+    updates_per_s : float
+        How often the figures are shown anew, at most five times a second.
+
+    Returns
+    -------
+    ProducerPanel
+        Shown by the cell that returns it; ``.text`` says the figures in words, ``.start()`` and
+        ``.pause()`` do what the button does, ``.stop()`` ends it.
+
+    Raises
+    ------
+    FrontEndMissing
+        If the widgets have not been built.
+
+    See: Kafka documentation, section 3.3 "Producer Configs".
+    """
+    topic = topic or load_config().topic
+    knobs = Knobs(readings_per_s, faults)
+    desk = _Desk(topic, seed, name, knobs)
+    return ProducerPanel(f"producer panel of {topic}", desk, updates_per_s)
