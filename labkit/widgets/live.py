@@ -17,7 +17,7 @@ import anywidget
 import traitlets
 
 from labkit import worker
-from labkit.errors import FrontEndMissing, LabError
+from labkit.errors import FrontEndMissing, LabError, TopicNotFound
 
 MAX_UPDATES_PER_S = 5.0
 Snapshot = dict[str, Any]
@@ -85,7 +85,7 @@ class LiveWidget(anywidget.AnyWidget):
                 except LabError as error:
                     # A broker that is down, a CSV that is gone: part of many lessons, and it may
                     # come back. The last figures stay, with the reason beside them.
-                    self._say(error.what)
+                    self._say(in_words(error))
                 stop.wait(self.pause_s)
         except Exception as error:
             self._say(f"Failed: {error}")
@@ -115,8 +115,53 @@ class LiveWidget(anywidget.AnyWidget):
             self.stop()
         super().close()
 
+    @property
+    def text(self) -> str:
+        """The same in words: for a console, and for whoever does not see the picture."""
+        told = (self.snapshot.get(part) for part in ("title", "sentence", "state"))
+        return "\n".join(str(part) for part in told if part)
+
+    def __str__(self) -> str:
+        return self.text
+
     def __repr__(self) -> str:
-        return f"<{self.name}: {self._thread.state}; .stop() ends it>"
+        return f"<{self.name}: {self._thread.state}; print() shows it as text, .stop() ends it>"
+
+
+def in_words(error: LabError) -> str:
+    """Return an error as one line of text, with the next line to type."""
+    return f"{error.what}. Next: {error.next_line}" if error.next_line else error.what
+
+
+def patient(read: Callable[[], Snapshot], nothing: Snapshot) -> Callable[[], Snapshot]:
+    """Make trouble a part of what is shown, where waiting may help.
+
+    Parameters
+    ----------
+    read : callable
+        Returns the next snapshot, or raises a `LabError`.
+    nothing : dict
+        What is shown while there is no topic. While no broker answers, the last snapshot stays.
+
+    Returns
+    -------
+    callable
+        Returns a snapshot always; its ``fresh`` is False, and its ``state`` the reason, where
+        ``read`` raised.
+    """
+    last = nothing
+
+    def read_on() -> Snapshot:
+        nonlocal last
+        try:
+            last = {**read(), "fresh": True}
+        except TopicNotFound as error:
+            last = {**nothing, "fresh": False, "state": in_words(error)}
+        except LabError as error:
+            last = {**last, "fresh": False, "state": in_words(error)}
+        return last
+
+    return read_on
 
 
 def bundled(file: str) -> str:
