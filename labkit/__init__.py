@@ -51,6 +51,7 @@ _HOME = {
     "start_secured_broker": "secured_broker",
     "picture": "pictures",
     "progress": "exercises.overview",
+    "doctor": "checkup",
     "running": "worker",
     "stop_all": "worker",
     "load_config": "config",
@@ -72,3 +73,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Put the error lens into a notebook: ``%load_ext labkit``."""
+    from labkit.lens import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take it out again: ``%unload_ext labkit``."""
+    from labkit.lens import unload
+
+    unload(shell)

@@ -8,10 +8,11 @@ import subprocess
 from pathlib import Path
 
 from labkit.config import LabConfig
-from labkit.connection import bootstrap_servers
+from labkit.connection import bootstrap_servers, consumer
 from labkit.doctor_check import Check
 from labkit.errors import BrokerUnavailable, JarRefused, LabError
 from labkit.jars import KAFKA_VERSION, jar_dir, java_executable, kafka_jars, locked_jars
+from labkit.listeners import advertised
 from labkit.topics import list_topics
 
 JAVA_NEEDED = 17
@@ -105,11 +106,42 @@ def broker(config: LabConfig) -> Check:
             sentence=f"{servers} is open and does not speak Kafka with us: {error.what}",
             next_line=error.next_line,
         )
+    told = advertised(servers)
+    if not told.leads_somewhere:
+        return Check(
+            name="broker",
+            verdict="broken",
+            sentence=f"{servers} answers, and sends its clients on to "
+            f"{', '.join(told.unreachable)}, where nothing does (advertised.listeners).",
+            next_line=f"advertised.listeners=PLAINTEXT://{servers.partition(',')[0]}   (in the "
+            "broker's server.properties; then restart it)",
+        )
     return Check(
         name="broker",
         verdict="ok",
         sentence=f"Apache Kafka answers at {servers}, with {len(topics)} topics.",
     )
+
+
+def versions() -> Check:
+    """Look whether broker and client speak the protocol of the Kafka that the lessons are about."""
+    name = "versions"
+    try:
+        with consumer() as client:
+            spoken = ".".join(map(str, client.config["api_version"]))
+    except BrokerUnavailable:
+        said = f"No broker is there to ask; the lab's own is Kafka {KAFKA_VERSION}."
+        return Check(name=name, verdict="ok", sentence=said)
+    if not KAFKA_VERSION.startswith(f"{spoken}."):
+        return Check(
+            name=name,
+            verdict="note",
+            sentence=f"The broker speaks the protocol of Kafka {spoken}, and the lessons are true "
+            f"of Kafka {KAFKA_VERSION}: some cells may behave otherwise.",
+            next_line="unset LABKIT_BOOTSTRAP_SERVERS   (the lab then starts its own broker)",
+        )
+    said = f"The broker speaks the protocol of Kafka {spoken}, and kafka-python knows it."
+    return Check(name=name, verdict="ok", sentence=said)
 
 
 def _answers(address: str) -> bool:

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import psutil
 
+from labkit.client_package import removals, version_of
 from labkit.config import LabConfig
 from labkit.doctor_check import Check, Verdict
+from labkit.pains import INSTALL_CLIENT
 
 MIB, GIB = 1024**2, 1024**3
 PYTHON_NEEDED = (3, 11)
@@ -59,26 +61,18 @@ def package() -> Check:
 
 def kafka_client() -> Check:
     """Look whether `kafka` is kafka-python 3, and not a package that shadows it."""
-    shadows = [name for name in ("kafka-python-ng", "kafka") if _version(name)]
-    version = _version("kafka-python")
+    shadows = removals()
+    version = version_of("kafka-python")
     if shadows or version is None or not version.startswith("3.0."):
-        found = f"{shadows[0]} {_version(shadows[0])}" if shadows else f"kafka-python {version}"
+        found = f"{shadows[0]} {version_of(shadows[0])}" if shadows else f"kafka-python {version}"
         remove = f"{sys.executable} -m pip uninstall -y {' '.join(shadows)} && " if shadows else ""
         return Check(
             name="kafka client",
             verdict="broken",
             sentence=f"`import kafka` is {found}; the lab needs kafka-python 3.0.12 or newer.",
-            next_line=f"{remove}{sys.executable} -m pip install --force-reinstall "
-            '"kafka-python>=3.0.12,<3.1"',
+            next_line=f"{remove}{sys.executable} -m {INSTALL_CLIENT}",
         )
     return Check(name="kafka client", verdict="ok", sentence=f"kafka-python {version}.")
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def notebook_kernel() -> Check:

@@ -147,12 +147,17 @@ def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id:
 
 def formatted_cluster_id(folder: Path) -> str | None:
     """Return the id of the cluster that a node's data folder was formatted for, if it was."""
+    return formatted_as(folder).get("cluster.id")
+
+
+def formatted_as(folder: Path) -> dict[str, str]:
+    """Return whom a node's data folder was formatted for (its ``meta.properties``), if it was."""
     try:
         lines = (folder / "data" / META).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        return None
-    found = [line.partition("=")[2] for line in lines if line.startswith("cluster.id=")]
-    return found[0] if found else None
+        return {}
+    pairs = (line.partition("=") for line in lines if not line.startswith("#"))
+    return {key.strip(): value.strip() for key, _, value in pairs if key.strip()}
 
 
 def _write(path: Path, settings: dict[str, str]) -> Path:

@@ -9,10 +9,15 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
+
+IN_USE_S = 1.0
+Result = TypeVar("Result")
 
 
 def mark_of(pid: int) -> dict[str, Any]:
@@ -54,12 +59,28 @@ def write_json(path: Path, content: Any) -> None:
     """Replace a JSON file in one step, so that a reader sees the old one or the new one."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    draft.replace(path)
+    _while_in_use(lambda: draft.replace(path))
 
 
 def read_json(path: Path) -> Any:
     """Return a JSON file's content, or None where it is gone."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(_while_in_use(lambda: path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
+
+
+def _while_in_use(action: Callable[[], Result]) -> Result:
+    """Try again for a second what Windows refuses while another process has the file open.
+
+    There a file cannot be replaced while somebody reads it, nor opened in the moment in which it
+    is replaced. Elsewhere a refusal is about permissions, and stays one.
+    """
+    deadline = time.monotonic() + IN_USE_S
+    while True:
+        try:
+            return action()
+        except PermissionError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)

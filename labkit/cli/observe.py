@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Annotated
+
 import typer
 
 from labkit.cli import options, terminal
@@ -52,15 +55,36 @@ def ledger(
         raise typer.Exit(1)
 
 
-def doctor(as_json: options.Json = False) -> None:
+def doctor(
+    topic: Annotated[
+        str | None, typer.Option("--topic", metavar="T", help="Look at this topic instead.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="G", help="As this group would find it.")
+    ] = None,
+    sent: Annotated[
+        int | None, typer.Option("--sent", min=0, help="How many records were sent to it.")
+    ] = None,
+    pains: Annotated[
+        bool, typer.Option("--pains", help="List fifteen pains, and what to type for each.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
     """Check this machine: Python, Java, Kafka's jars, ports, disk, and what runs.
 
     Each check is one sentence, with the next line to type where something is amiss. The exit
     status is 1 only where something keeps the lab from working.
 
-    Example: `labkit doctor`
+    With a topic it answers "my consumer sees nothing": where each log starts and ends, how far
+    the group has committed, and where a consumer would start.
+
+    Example: `labkit doctor`, or `labkit doctor --topic co2-emissions --group csv-writer`
     """
-    from labkit.doctor import examine, report
+    if pains:
+        return _list_pains(as_json)
+    if topic or group or sent is not None:
+        return _examine_topic(topic, group, sent, as_json)
+    from labkit.checkup import examine, report
 
     checks = examine()
     if as_json:
@@ -69,3 +93,26 @@ def doctor(as_json: options.Json = False) -> None:
         terminal.console().print(report(checks))
     if any(check.verdict == "broken" for check in checks):
         raise typer.Exit(1)
+    return None
+
+
+def _list_pains(as_json: bool) -> None:
+    from labkit.notes import Note
+    from labkit.pains import PAINS
+
+    if as_json:
+        return terminal.print_json([asdict(pain) for pain in PAINS])
+    for pain in PAINS:
+        heading = f"{pain.number}. {pain.symptom.replace('`', '')}"
+        print(f"{Note(heading, pain.sentence, pain.next_line)!r}\n")
+    return None
+
+
+def _examine_topic(topic: str | None, group: str | None, sent: int | None, as_json: bool) -> None:
+    from labkit.doctor_topic import examine_topic
+
+    found = examine_topic(terminal.topic_name(topic), group, sent)
+    if as_json:
+        return terminal.print_json(found.as_json())
+    print(found)
+    return None

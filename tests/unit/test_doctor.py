@@ -12,7 +12,7 @@ import pytest
 
 from labkit import doctor_kafka, doctor_machine
 from labkit.config import load_config
-from labkit.doctor import examine, report
+from labkit.checkup import examine, report
 from labkit.doctor_check import Check
 from labkit.errors import LabError
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from labkit.cli import terminal
-from labkit.doctor import report
+from labkit.checkup import report
 from labkit.doctor_check import Check
 from labkit.errors import LabError
 from labkit.status import status_view

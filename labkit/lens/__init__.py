@@ -1,0 +1,119 @@
+"""The error lens: below a traceback, what is behind it and what to type.
+
+    %load_ext labkit
+
+Python's own traceback stays as it is. Where the error is one of the lab, or one of the fifteen
+pains in `labkit.pains`, one sentence and one line follow; below any other error stands nothing.
+
+See: IPython documentation, "IPython Events", ``post_run_cell``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from labkit.errors import LabError
+from labkit.lens import client, reach, topics
+from labkit.lens.trace import Trace, chain
+from labkit.notes import Note
+from labkit.pains import Answer
+
+SIGNS: tuple[Callable[[Trace], Answer | None], ...] = (
+    client.wrong_client,
+    client.unknown_setting,
+    client.poison_pill,
+    client.commit_failed,
+    topics.topic_exists,
+    topics.too_few_brokers,
+    topics.no_offset,
+    topics.group_confusion,
+    reach.no_docker,
+    reach.port_taken,
+    # What waited may have waited for a broker, or for something that the broker does not have.
+    reach.unreachable,
+    topics.topic_missing,
+    client.interrupted,
+)
+"""How pains are recognised; the first that knows an error answers it."""
+
+
+def answer_to(
+    error: BaseException, variables: Mapping[str, Any] | None = None, took_s: float = 0.0
+) -> Answer | None:
+    """Recognise an error, or one that it was raised from.
+
+    Parameters
+    ----------
+    error : BaseException
+        With its traceback.
+    variables : mapping, optional
+        The notebook's variables, in which the clients are looked for.
+    took_s : float
+        How long the cell ran, in seconds.
+
+    Returns
+    -------
+    Answer or None
+        None where it is none of the lab's business.
+    """
+    for one in chain(error):
+        if isinstance(one, LabError):
+            return Answer(None, _sentence(one.what), one.next_line).to(one)
+        trace = Trace(one, variables or {}, took_s)
+        for sign in SIGNS:
+            found = sign(trace)
+            if found is not None:
+                return found.to(one)
+    return None
+
+
+def _sentence(what: str) -> str:
+    return f"{what[:1].upper()}{what[1:].rstrip('.')}."
+
+
+class Lens:
+    """What IPython calls before and after each cell."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self._began = time.monotonic()
+
+    def begin(self, _info: Any) -> None:
+        """Remember when the cell began."""
+        self._began = time.monotonic()
+
+    def look(self, result: Any) -> None:
+        """Answer the cell's error, if it ended with one that the lab knows."""
+        error = getattr(result, "error_in_exec", None)
+        # Whatever fails in here, the learner has an error already and needs no second one.
+        with contextlib.suppress(Exception):
+            took_s = time.monotonic() - self._began
+            found = answer_to(error, self._shell.user_ns, took_s) if error is not None else None
+            if found is not None:
+                from IPython.display import display
+
+                display(Note(found.heading, found.sentence, found.next_line))  # type: ignore[no-untyped-call]
+
+
+_lenses: dict[int, Lens] = {}
+
+
+def load(shell: Any) -> None:
+    """Put the lens into an IPython shell; a second time changes nothing."""
+    if id(shell) in _lenses:
+        return
+    lens = Lens(shell)
+    shell.events.register("pre_run_cell", lens.begin)
+    shell.events.register("post_run_cell", lens.look)
+    _lenses[id(shell)] = lens
+
+
+def unload(shell: Any) -> None:
+    """Take the lens out of an IPython shell."""
+    lens = _lenses.pop(id(shell), None)
+    if lens is not None:
+        shell.events.unregister("pre_run_cell", lens.begin)
+        shell.events.unregister("post_run_cell", lens.look)

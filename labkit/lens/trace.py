@@ -1,0 +1,138 @@
+"""What stands in a traceback: the error, the calls that led to it, and the clients in them.
+
+kafka is not imported here, nor anywhere else in the lens: errors are known by their names, so that
+the lens answers also where ``import kafka`` itself is what fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import FrameType
+from typing import Any
+
+CLIENTS = ("KafkaConsumer", "KafkaProducer", "KafkaAdminClient")
+MOST_ERRORS = 20
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One error, and the cell's variables around it.
+
+    Parameters
+    ----------
+    error : BaseException
+        With its traceback.
+    variables : mapping
+        The notebook's variables by name.
+    took_s : float
+        How long the cell ran, in seconds.
+    """
+
+    error: BaseException
+    variables: Mapping[str, Any]
+    took_s: float = 0.0
+
+    @cached_property
+    def frames(self) -> tuple[FrameType, ...]:
+        """The calls in progress, the learner's first and the one that raised last."""
+        found: list[FrameType] = []
+        step = self.error.__traceback__
+        while step is not None:
+            found.append(step.tb_frame)
+            step = step.tb_next
+        return tuple(found)
+
+    @property
+    def is_kafka_error(self) -> bool:
+        """Whether it is one of kafka-python's own errors."""
+        return any(
+            kind.__name__ == "KafkaError" and kind.__module__ == "kafka.errors"
+            for kind in type(self.error).__mro__
+        )
+
+    def is_a(self, *names: str) -> bool:
+        """Tell whether it is one of these errors of kafka-python, or a kind of one of them."""
+        return self.is_kafka_error and any(kind.__name__ in names for kind in _kinds(self.error))
+
+    def passed(self, package: str, function: str = "") -> bool:
+        """Tell whether a call went through a package, or one of its functions."""
+        return any(
+            (module_of(frame) + ".").startswith(package + ".")
+            and function in ("", frame.f_code.co_name)
+            for frame in self.frames
+        )
+
+    def local(self, name: str, package: str = "kafka") -> Any:
+        """Return the argument or variable of this name from the first call into a package."""
+        for frame in self.frames:
+            if (module_of(frame) + ".").startswith(package + ".") and name in frame.f_locals:
+                return frame.f_locals[name]
+        return None
+
+    @property
+    def client(self) -> Any:
+        """The Kafka client whose method was called, or None."""
+        for frame in self.frames:
+            one = frame.f_locals.get("self")
+            if type(one).__name__ in CLIENTS and module_of(frame).startswith("kafka."):
+                return one
+        return None
+
+    def name_of(self, thing: Any) -> str | None:
+        """Return the name of the notebook's variable that holds a thing."""
+        for name, value in list(self.variables.items()):
+            if value is thing and not name.startswith("_"):
+                return name
+        return None
+
+
+def module_of(frame: FrameType) -> str:
+    """Return the full name of the module that a call runs in."""
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Return an error and those behind it, each once, as a traceback shows them: the last first."""
+    todo: list[BaseException] = [error]
+    seen: set[int] = set()
+    while todo and len(seen) < MOST_ERRORS:
+        one = todo.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        if isinstance(one, BaseExceptionGroup):
+            todo.extend(one.exceptions)
+        if one.__cause__ is not None:
+            todo.append(one.__cause__)
+        elif one.__context__ is not None and not one.__suppress_context__:
+            todo.append(one.__context__)
+
+
+def _kinds(error: BaseException) -> tuple[type, ...]:
+    return type(error).__mro__
+
+
+def call(client: Any, **changes: Any) -> str:
+    """Write the line that makes a client like this one anew, with some settings changed.
+
+    Only what differs from the client's defaults is written, and nothing that may be a secret.
+    """
+    kind = type(client)
+    settings = {
+        name: client.config[name]
+        for name in _SHOWN
+        if name in client.config and client.config[name] != kind.DEFAULT_CONFIG.get(name)
+    }
+    settings.update(changes)
+    topics = sorted(getattr(getattr(client, "_subscription", None), "subscription", None) or ())
+    words = [*map(repr, topics), *(f"{name}={value!r}" for name, value in settings.items())]
+    return f"{kind.__name__}({', '.join(words)})"
+
+
+_SHOWN = (
+    *("bootstrap_servers", "group_id", "auto_offset_reset", "enable_auto_commit"),
+    *("max_poll_records", "max_poll_interval_ms", "consumer_timeout_ms"),
+)
