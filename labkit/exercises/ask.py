@@ -68,6 +68,19 @@ def records_of(name: str, limit: int = 20_000) -> list[Any]:
     return sorted(kept, key=lambda record: (record.partition, record.offset))
 
 
+def log_bytes_of(name: str) -> int:
+    """Return how many bytes a topic's records take in the log of one replica, batches as sent."""
+    topic_made(name)
+    dirs = ask_cluster(lambda client: client.describe_log_dirs())
+    logs = [one for broker in dirs for one in broker["log_dirs"]]
+    kept = [topic for one in logs for topic in one["topics"] if topic["name"] == name]
+    sizes: dict[int, int] = {}  # of each partition, the replica that has most
+    for part in (part for topic in kept for part in topic["partitions"]):
+        number, size = part["partition_index"], part["partition_size"]
+        sizes[number] = max(size, sizes.get(number, 0))
+    return sum(sizes.values())
+
+
 def committed_of(group_id: str, topic: str) -> dict[int, int]:
     """Return the offsets that a group has committed for a topic, by partition; may be empty."""
 

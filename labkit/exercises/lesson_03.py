@@ -1,0 +1,296 @@
+"""03 · The producer: a fleet, what is lost without flush, acks, batching, compression."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from labkit.connection import bootstrap_servers
+from labkit.errors import BadReading
+from labkit.exercises.ask import log_bytes_of, records_of
+from labkit.exercises.exercise import exercise
+from labkit.exercises.outcome import NotAttempted, NotYet
+from labkit.exercises.prediction import Observed, prediction
+from labkit.experiments import fresh_topic
+from labkit.readings import Reading
+
+FLEET_TOPIC = "lesson03-fleet"
+FACTORS_TOPIC = "lesson03-factors"
+KEPT_TOPIC = "lesson03-kept"
+PACKED_TOPIC = "lesson03-packed"
+FAULTY_TOPIC = "lesson03-faulty"
+
+PROGRAM = """\
+import os, sys
+from kafka import KafkaProducer
+
+producer = KafkaProducer(bootstrap_servers=sys.argv[1], linger_ms=1000)
+for plant in range(24):
+    producer.send(sys.argv[2], key=b"PLANT-%03d" % plant, value=b"a reading")
+"""
+"""What a child sends; the lesson chooses its last line, and so its end."""
+
+CHILD_S = 60.0
+PLANTS = 5
+SENT = 24
+PACKED = 500
+PACKED_BYTES = 25_000
+NET_GJ = 1_000
+NET_PER_GROSS = 0.90
+GJ_PER_MMBTU = 1.055
+IPCC_KG = 56.1 * NET_GJ
+EPA_KG_PER_MMBTU = 53.06
+EPA_KG = EPA_KG_PER_MMBTU * NET_GJ / NET_PER_GROSS / GJ_PER_MMBTU
+# What comes out where a step is left out or turned round, and which one that was.
+EPA_MISTAKES = {
+    EPA_KG * NET_PER_GROSS: (
+        "that takes net heat for gross heat. The EPA counts more heat for the same gas: divide the "
+        "net GJ by 0.9 first"
+    ),
+    EPA_KG * NET_PER_GROSS**2: "gross heat is more than net heat: divide by 0.9, not multiply",
+    EPA_KG * GJ_PER_MMBTU: "that takes 1 GJ for 1 mmBtu: divide by 1.055 as well",
+    EPA_KG * GJ_PER_MMBTU**2: "1 mmBtu is 1.055 GJ, so there are fewer mmBtu than GJ: divide",
+    EPA_KG_PER_MMBTU * NET_GJ: "that takes 1,000 GJ net for 1,000 mmBtu gross: two steps to go",
+}
+
+
+@prediction(solution="ex.p1.predict(0)")
+def p1() -> Observed:
+    """A program calls `send` 24 times, without an error, and ends at once, as by `kill -9`.
+
+    Its producer may wait up to 1,000 ms to fill a batch. How many of the 24 reach the topic?
+    """
+    found = len(records_of("lesson03-hard"))
+    return Observed(
+        found,
+        f"The topic holds {found} of the {SENT} records. `send` had put all of them into the "
+        "program's own memory, and the memory ended with the program.",
+    )
+
+
+def _is_near(said: Any, seen: Any) -> bool:
+    return isinstance(said, int | float) and abs(said - seen) <= 10
+
+
+@prediction(solution="ex.p2.predict(11)", matches=_is_near)
+def p2() -> Observed:
+    """500 readings are sent plain, and once more with gzip, many in a batch.
+
+    How many percent of the plain bytes does the log with gzip take? (10 more or less will do.)
+    """
+    plain, packed = log_bytes_of("lesson03-plain"), log_bytes_of("lesson03-gzip")
+    if not plain or not packed:
+        raise NotAttempted("nothing has been sent yet: run the cell above this one.")
+    return Observed(
+        round(100 * packed / plain),
+        f"Percent, that is: {packed:,} bytes instead of {plain:,}. Readings look much alike, and "
+        "gzip writes what it has seen before in this batch as a short reference.",
+    )
+
+
+@exercise(
+    hints=[
+        "A loop over `plants`: for each one `reading_of(plant)`, then `producer.send` as above.",
+        "Key and value are bytes: `.encode()` makes them of text, `json.dumps` text of a reading.",
+        "`send` only collects. Wait for the answers: `producer.flush()` behind the loop.",
+    ],
+    solution="""
+    for plant in plants:
+        key, value = plant["facility_id"].encode(), json.dumps(reading_of(plant)).encode()
+        producer.send("lesson03-fleet", key=key, value=value)
+    producer.flush()
+    """,
+)
+def q1() -> str:
+    """Send a reading of each of your five `plants` to the topic `lesson03-fleet`.
+
+    The record's key is the plant's `facility_id`, its value the reading in JSON.
+    """
+    found = _attempts(FLEET_TOPIC)
+    for record in found:
+        reading = _reading_in(record)
+        if record.key is None:
+            raise NotYet(
+                f"{_place(record)} has no key, so a plant's readings would not keep order."
+            )
+        if record.key.decode(errors="replace") != reading.get("facility_id"):
+            raise NotYet(
+                f"{_place(record)} has the key {record.key!r}, and its value is a reading of "
+                f"{reading.get('facility_id')!r}."
+            )
+        if "factor_id" not in reading:
+            raise NotYet(f"{_place(record)} does not say which emission factor was used.")
+    keys = {record.key for record in found}
+    if len(keys) != PLANTS:
+        raise NotYet(f"readings of {len(keys)} plants are in the topic; {PLANTS} were asked for.")
+    used = len({record.partition for record in found})
+    return (
+        f"{len(found)} records of {PLANTS} plants lie in {used} partition(s), each with its plant "
+        "as key, and each value is JSON that says which factor made it."
+    )
+
+
+@exercise(
+    hints=[
+        "IPCC is ready: 1,000 GJ net, and 56.1 kg for each.",
+        "EPA: first make gross heat of it (net is 0.9 of gross), then mmBtu (1 mmBtu = 1.055 GJ).",
+        "`1000 / 0.9 / 1.055 * 53.06`, and both numbers as `co2_kg` in a record of their own.",
+    ],
+    solution="""
+    epa_kg = 1000 / 0.9 / 1.055 * 53.06
+    for factor_id, co2_kg in [("ipcc2006-gas", 1000 * 56.1), ("epa98-gas", epa_kg)]:
+        value = json.dumps({"factor_id": factor_id, "co2_kg": round(co2_kg, 3)}).encode()
+        producer.send("lesson03-factors", value=value).get(timeout=10)
+    """,
+)
+def q2() -> str:
+    """A plant burns 1,000 GJ (net) of natural gas. Send two records to `lesson03-factors`.
+
+    Each is JSON with `factor_id` and `co2_kg`: `ipcc2006-gas` reckons 56.1 kg per GJ net,
+    `epa98-gas` 53.06 kg per mmBtu gross. 1 mmBtu is 1.055 GJ; net heat is 0.9 of gross heat.
+    """
+    latest: dict[Any, Any] = {}
+    for record in sorted(_attempts(FACTORS_TOPIC), key=lambda record: record.timestamp):
+        reading = _reading_in(record)
+        latest[reading.get("factor_id")] = reading.get("co2_kg")
+    for factor_id in ("ipcc2006-gas", "epa98-gas"):
+        if not isinstance(latest.get(factor_id), int | float):
+            raise NotYet(f"no record with the factor_id `{factor_id}` and a number as `co2_kg`.")
+    ipcc, epa = latest["ipcc2006-gas"], latest["epa98-gas"]
+    if not _is_close(ipcc, IPCC_KG):
+        raise NotYet(
+            f"by IPCC you have {ipcc:,.0f} kg; 1,000 GJ at 56.1 kg each are {IPCC_KG:,.0f}."
+        )
+    if not _is_close(epa, EPA_KG):
+        why = (said for wrong, said in EPA_MISTAKES.items() if _is_close(epa, wrong))
+        raise NotYet(f"by EPA you have {epa:,.0f} kg: {next(why, 'that is far from IPCC')}.")
+    return (
+        f"{ipcc:,.0f} kg by IPCC and {epa:,.0f} kg by EPA: {abs(epa / ipcc - 1):.1%} apart. Done "
+        "on the wrong basis it would be 12 % (coal: 7 %), and without `factor_id` nobody could "
+        "tell afterwards."
+    )
+
+
+@exercise(
+    hints=[
+        "What has to happen to the records in memory, before the program may end?",
+        "A method of the producer waits until every record in memory has its answer.",
+        '`last_line = "producer.flush()"`',
+    ],
+    solution='last_line = "producer.flush()"',
+)
+def q3(last_line: str) -> str:
+    """Which line has to stand at the program's end, so that it can end hard and lose nothing?
+
+    The check runs the child with your line, and then `os._exit(0)`.
+    """
+    topic = fresh_topic(KEPT_TOPIC, num_partitions=3)
+    code = f"{PROGRAM}{last_line}\nos._exit(0)"
+    command = [sys.executable, "-c", code, bootstrap_servers(), topic.name]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_S, check=False)
+    if child.returncode:
+        said = child.stderr.strip().rpartition("\n")[2]
+        raise NotYet(f"with your line the child fails: `{said}`.")
+    found = len(records_of(topic.name))
+    if found != SENT:
+        raise NotYet(
+            f"{found} of {SENT} records arrived, and the rest ended with the memory it was in: "
+            "your line does not wait for the answers."
+        )
+    return f"all {SENT} records are in the topic: the end came after the last answer."
+
+
+@exercise(
+    hints=[
+        "Three settings: `compression_type`, `linger_ms`, and `batch_size` (in bytes).",
+        'With `compression_type="gzip"` alone, batches are small: at most 16,384 bytes each.',
+        '`send_all("lesson03-packed", compression_type="gzip", linger_ms=500, batch_size=262_144)`',
+    ],
+    solution="""
+    send_all("lesson03-packed", compression_type="gzip", linger_ms=500, batch_size=262_144)
+    """,
+)
+def q4() -> str:
+    """Store the 500 `readings` in `lesson03-packed`, in at most 25,000 bytes of log.
+
+    `send_all` sends them; its settings are yours to choose.
+    """
+    found = _attempts(PACKED_TOPIC)
+    for record in found:
+        try:
+            Reading.from_json(record.value, record.timestamp)
+        except BadReading as error:
+            raise NotYet(f"{_place(record)} is no reading: {error}") from error
+    if len(found) != PACKED:
+        raise NotYet(f"{len(found)} records are in the topic; {PACKED} readings were asked for.")
+    size, plain = log_bytes_of(PACKED_TOPIC), sum(len(record.value) for record in found)
+    if size > PACKED_BYTES:
+        how = (
+            "nothing was compressed"
+            if size > plain
+            else "gzip is at work, but its batches are small: let more records share one"
+        )
+        raise NotYet(f"the log takes {size:,} bytes, more than {PACKED_BYTES:,}: {how}.")
+    return (
+        f"the log takes {size:,} bytes for {plain:,} bytes of JSON, and any consumer can read it."
+    )
+
+
+@exercise(
+    hints=[
+        "The producer itself counts what it spoils. Look at what `careless` shows.",
+        "All its counts are in `careless.counts`, and one of them is called `bad`.",
+        "`bad = careless.counts.bad`",
+    ],
+    solution="bad = careless.counts.bad",
+)
+def q5(bad: int) -> str:
+    """How many of the values in `lesson03-faulty` are no possible readings?"""
+    found = _attempts(FAULTY_TOPIC)
+    reasons = [reason for record in found if (reason := _why_bad(record))]
+    if bad != len(reasons):
+        raise NotYet(
+            f"you say {bad!r}; read back, {len(reasons)} of {len(found)} values are no readings."
+        )
+    return (
+        f"read back, {bad} of {len(found)} are no readings. One of them: {reasons[0]}. The broker "
+        "took them all, for to Kafka a value is bytes."
+    )
+
+
+def _attempts(topic: str) -> list[Any]:
+    """Return what was sent to an exercise's topic; an empty one was not attempted."""
+    found = records_of(topic)
+    if not found:
+        raise NotAttempted(f"`{topic}` holds no record yet.")
+    return found
+
+
+def _reading_in(record: Any) -> dict[str, Any]:
+    """Return the JSON object in a record's value, or say what is there instead."""
+    try:
+        found = json.loads(record.value or b"")
+    except ValueError as error:
+        seen = (record.value or b"")[:40]
+        raise NotYet(f"{_place(record)} is no JSON: it begins {seen!r} ({error}).") from error
+    if not isinstance(found, dict):
+        raise NotYet(f"{_place(record)} is JSON, but no object with names: {found!r}.")
+    return found
+
+
+def _why_bad(record: Any) -> str:
+    try:
+        Reading.from_json(record.value, record.timestamp)
+    except BadReading as error:
+        return error.what
+    return ""
+
+
+def _place(record: Any) -> str:
+    return f"the record at partition {record.partition}, offset {record.offset}"
+
+
+def _is_close(one: float, other: float) -> bool:
+    return abs(one / other - 1) < 0.005
