@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from labkit import doctor_kafka, doctor_lab, doctor_machine
 from labkit.config import load_config
 from labkit.doctor_check import Check
-from labkit.doctor_topic import TopicReport, examine_topic
 from labkit.errors import SettingInvalid
 from labkit.visible import visible
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from labkit.config import LabConfig
+    from labkit.doctor_topic import TopicReport
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def doctor(
     """
     if topic is None and group_id is None and sent is None:
         return MachineReport(tuple(examine()))
+    from labkit.doctor_topic import examine_topic
+
     return examine_topic(topic or load_config().topic, group_id, sent)
 
 
@@ -122,11 +126,19 @@ def examine() -> list[Check]:
         lambda: doctor_lab.ports(config),
         doctor_lab.storage,
         doctor_lab.start_up_caches,
-        lambda: doctor_kafka.broker(config),
-        doctor_kafka.versions,
         doctor_kafka.docker,
+        *_broker_checks(config),
     )
     return _run_all(checks)
+
+
+def _broker_checks(config: LabConfig) -> tuple[Callable[[], Check], ...]:
+    """Return the checks that need a Kafka client; none where `import kafka` is what is broken."""
+    try:
+        from labkit import doctor_broker
+    except ImportError:
+        return ()
+    return (lambda: doctor_broker.broker(config), doctor_broker.versions)
 
 
 def _run_all(checks: tuple[Callable[[], Check], ...]) -> list[Check]:

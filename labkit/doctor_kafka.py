@@ -1,4 +1,4 @@
-"""The doctor's look at Kafka: Java, the jars, the broker; and whether Docker is there."""
+"""The doctor's look at what runs a broker: Java, Kafka's jars; and whether Docker is there."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ import socket
 import subprocess
 from pathlib import Path
 
-from labkit.config import LabConfig
-from labkit.connection import bootstrap_servers, consumer
 from labkit.doctor_check import Check
-from labkit.errors import BrokerUnavailable, JarRefused, LabError
+from labkit.errors import JarRefused, LabError
 from labkit.jars import KAFKA_VERSION, jar_dir, java_executable, kafka_jars, locked_jars
-from labkit.listeners import advertised
-from labkit.topics import list_topics
 
 JAVA_NEEDED = 17
 JAVA_TIMEOUT_S = 20.0
@@ -74,83 +70,6 @@ def jars() -> Check:
         sentence=f"{len(wanted)} jars of Kafka {KAFKA_VERSION}, {size_mb:.0f} MB, all verified, "
         f"in {jar_dir()}.",
     )
-
-
-def broker(config: LabConfig) -> Check:
-    """Look whether a broker answers: first its port, then Kafka's protocol."""
-    try:
-        servers = bootstrap_servers()
-    except BrokerUnavailable:
-        return Check(
-            name="broker",
-            verdict="ok",
-            sentence="None runs in this lab now; `labkit up` and `labkit broker start` start one.",
-        )
-    closed = [address for address in servers.split(",") if not _answers(address.strip())]
-    if len(closed) == len(servers.split(",")):
-        named = " (LABKIT_BOOTSTRAP_SERVERS)" if config.bootstrap_servers else ""
-        return Check(
-            name="broker",
-            verdict="broken",
-            sentence=f"Nothing listens at {servers}{named}.",
-            next_line="start that cluster, or unset LABKIT_BOOTSTRAP_SERVERS"
-            if config.bootstrap_servers
-            else "labkit broker start",
-        )
-    try:
-        topics = list_topics()
-    except LabError as error:
-        return Check(
-            name="broker",
-            verdict="broken",
-            sentence=f"{servers} is open and does not speak Kafka with us: {error.what}",
-            next_line=error.next_line,
-        )
-    told = advertised(servers)
-    if not told.leads_somewhere:
-        return Check(
-            name="broker",
-            verdict="broken",
-            sentence=f"{servers} answers, and sends its clients on to "
-            f"{', '.join(told.unreachable)}, where nothing does (advertised.listeners).",
-            next_line=f"advertised.listeners=PLAINTEXT://{servers.partition(',')[0]}   (in the "
-            "broker's server.properties; then restart it)",
-        )
-    return Check(
-        name="broker",
-        verdict="ok",
-        sentence=f"Apache Kafka answers at {servers}, with {len(topics)} topics.",
-    )
-
-
-def versions() -> Check:
-    """Look whether broker and client speak the protocol of the Kafka that the lessons are about."""
-    name = "versions"
-    try:
-        with consumer() as client:
-            spoken = ".".join(map(str, client.config["api_version"]))
-    except BrokerUnavailable:
-        said = f"No broker is there to ask; the lab's own is Kafka {KAFKA_VERSION}."
-        return Check(name=name, verdict="ok", sentence=said)
-    if not KAFKA_VERSION.startswith(f"{spoken}."):
-        return Check(
-            name=name,
-            verdict="note",
-            sentence=f"The broker speaks the protocol of Kafka {spoken}, and the lessons are true "
-            f"of Kafka {KAFKA_VERSION}: some cells may behave otherwise.",
-            next_line="unset LABKIT_BOOTSTRAP_SERVERS   (the lab then starts its own broker)",
-        )
-    said = f"The broker speaks the protocol of Kafka {spoken}, and kafka-python knows it."
-    return Check(name=name, verdict="ok", sentence=said)
-
-
-def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def docker() -> Check:

@@ -216,7 +216,10 @@ def _idle(topic: Topic, sight: GroupSight | None) -> list[Answer]:
     count = topic.num_partitions
     holds = f"{count} partition" + ("" if count == 1 else "s")
     said = f"{len(idle)} of {len(ours)} members ({', '.join(idle)}) get nothing: each partition "
-    said += f"goes to one member, and {topic.name!r} has {holds}."
+    said += f"goes to one member, and {topic.name!r} has {holds}. More partitions give each some; "
+    said += (
+        "running consumers notice them within metadata_max_age_ms (5 minutes), new ones at once."
+    )
     return [
         pains.GROUP.answer(said, f"lab.alter_topic({topic.name!r}, num_partitions={len(ours)})")
     ]

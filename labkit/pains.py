@@ -103,8 +103,7 @@ NO_FLUSH = Pain(
 POISON_PILL = Pain(
     6,
     "poison pill",
-    "`poll()` raises `JSONDecodeError`, and the next `poll()` never returns; or `Unsupported type "
-    "for serialized value`",
+    "`poll()` raises `JSONDecodeError`, and the next `poll()` never returns",
     "Kafka stores bytes, any bytes. Once a `value_deserializer` has raised, kafka-python's next "
     "`poll()` spins on that record, so decode in your own loop.",
     "consumer = KafkaConsumer(topic)   (no value_deserializer; decode record.value in a try)",

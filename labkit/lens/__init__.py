@@ -64,9 +64,11 @@ def answer_to(
             return Answer(None, _sentence(one.what), one.next_line).to(one)
         trace = Trace(one, variables or {}, took_s)
         for sign in SIGNS:
-            found = sign(trace)
-            if found is not None:
-                return found.to(one)
+            # One that trips over a stranger's object knows nothing of it; the next one may.
+            with contextlib.suppress(Exception):
+                found = sign(trace)
+                if found is not None:
+                    return found.to(one)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -39,7 +40,9 @@ def wrong_client(trace: Trace) -> Answer | None:
             f"This kernel's Python, {sys.executable}, has no kafka-python: it was installed into "
             "another one.",
         )
-    return _shadow() or _gone(str(getattr(error, "name_from", None) or ""), str(error.name))
+    # Python has the name in `name_from` since 3.12; before, it stands in the message alone.
+    said = re.search(r"cannot import name '(\w+)'", str(error))
+    return _shadow() or _gone(said[1] if said else "", str(error.name))
 
 
 def _is_kafka(module: str) -> bool:
@@ -177,7 +180,8 @@ def _not_bytes(trace: Trace) -> Answer | None:
     encoded = f"{what}.encode()" if isinstance(thing, str) else f"json.dumps({what}).encode()"
     name = trace.name_of(trace.client) or "producer"
     rest = f"value, key={encoded}" if what == "key" else encoded
-    return pains.POISON_PILL.answer(
+    return Answer(
+        None,
         f"Kafka stores bytes, and this {what} is a {type(thing).__name__}: the producer does not "
         "guess how to write it.",
         f"{name}.send({trace.local('topic', 'kafka.producer')!r}, {rest})",

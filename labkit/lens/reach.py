@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
 from collections.abc import Iterable
 from typing import Any
@@ -31,10 +32,12 @@ def unreachable(trace: Trace) -> Answer | None:
         return None
     if not any(map(_accepts, servers)):
         kind = type(client).__name__ if client is not None else "KafkaProducer"
+        topics = trace.local("topics", "kafka.consumer.group") or ()
+        given = [*map(repr, topics), "bootstrap_servers=lab.start_broker().bootstrap_servers"]
         return pains.UNREACHABLE.answer(
             f"Nothing listens at {', '.join(servers)}: no broker runs there, or it has another "
             "port.",
-            f"{kind}(bootstrap_servers=lab.start_broker().bootstrap_servers)",
+            f"{kind}({', '.join(given)})",
         )
     return _misled(trace, client, servers)
 
@@ -73,15 +76,16 @@ def _mend_listeners(trace: Trace, address: str) -> str:
 
 def _one_client(trace: Trace) -> Any:
     """Return the notebook's Kafka client; the last one made, where there are several."""
-    found = [one for one in trace.variables.values() if type(one).__name__ in CLIENTS]
+    found = [one for one in list(trace.variables.values()) if type(one).__name__ in CLIENTS]
     return found[-1] if found else None
 
 
 def _bootstrap(trace: Trace, client: Any) -> list[str]:
-    said = str(trace.error)
-    if "Unable to bootstrap from " in said:
-        return _addresses(said.partition("Unable to bootstrap from ")[2])
-    return _addresses(client.config["bootstrap_servers"]) if client is not None else []
+    """Return the addresses that the client was given, also where its error alone names them."""
+    if client is not None:
+        return _addresses(client.config["bootstrap_servers"])
+    said = re.search(r"Unable to bootstrap from \[?([^]]+)", str(trace.error))
+    return _addresses(said[1].replace("'", "")) if said else []
 
 
 def _addresses(servers: str | Iterable[str]) -> list[str]:

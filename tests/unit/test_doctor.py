@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit import doctor_kafka, doctor_machine
+from labkit import doctor_broker, doctor_kafka, doctor_machine
 from labkit.config import load_config
 from labkit.checkup import examine, report
 from labkit.doctor_check import Check
@@ -134,7 +134,7 @@ def test_a_configured_broker_that_is_not_there(
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv("LABKIT_BOOTSTRAP_SERVERS", f"127.0.0.1:{port}")
-    check = doctor_kafka.broker(load_config())
+    check = doctor_broker.broker(load_config())
     assert (check.verdict, "Nothing listens" in check.sentence) == ("broken", True)
 
 
