@@ -122,7 +122,8 @@ def _sentence(topic: str, lanes: list[Snapshot], groups: list[str]) -> str:
         told.append(f"nobody leads partition {', '.join(leaderless)} now")
     lacking = sorted({broker for lane in lanes for broker in lane["out_of_sync"]})
     if lacking:
-        told.append(f"broker {', '.join(map(str, lacking))} is not in sync")
+        brokers = "broker {} is" if len(lacking) == 1 else "brokers {} are"
+        told.append(f"{brokers.format(', '.join(map(str, lacking)))} not in sync")
     for group in groups:
         told.append(f"group {group} {_standing(group, lanes)}")
     if not groups:

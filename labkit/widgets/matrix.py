@@ -120,7 +120,7 @@ def _sentence(sight: GroupSight, members: list[Snapshot], free: int) -> str:
         return f"{group} is {sight.state}: {STATES.get(sight.state, 'it has no member')}."
     told = [f"{group} is {sight.state} with {counted(len(members), 'member')}"]
     told += [
-        f"{one['letter']} has {_held(one, len(sight.partitions) > 1)}"
+        f"{one['letter']} reads {_held(one, len(sight.partitions) > 1)}"
         for one in members
         if not one["idle"]
     ]
@@ -131,12 +131,10 @@ def _sentence(sight: GroupSight, members: list[Snapshot], free: int) -> str:
 
 
 def _held(member: Snapshot, name_topics: bool) -> str:
-    """Return a member's partitions in words: ``0, 1``; with the topic where there are several."""
-    return ", ".join(
-        f"{name}-{number}" if name_topics else str(number)
-        for name, numbers in member["assigned"].items()
-        for number in numbers
-    )
+    """Return a member's partitions in words; with the topic where there are several."""
+    held = [(name, number) for name, numbers in member["assigned"].items() for number in numbers]
+    told = (f"{name}-{number}" if name_topics else str(number) for name, number in held)
+    return f"partition{'s' if len(held) > 1 else ''} {', '.join(told)}"
 
 
 def _next_step(sight: GroupSight) -> str:

@@ -54,6 +54,10 @@ export function createLaneStrip(partition: number, { colourOf, onRecord }: Look)
     const look = () => {
       onRecord(record, partition);
     };
+    // It arrives once, also where the notebook takes it off the screen and puts it back.
+    box.addEventListener("animationend", () => {
+      box.classList.remove("labkit-new");
+    });
     box.addEventListener("focus", look);
     box.addEventListener("pointerenter", look);
     box.addEventListener("click", look);
