@@ -55,7 +55,9 @@ class MachineReport:
             if check.next_line:
                 said += f"<br>Next: <code>{html.escape(visible(check.next_line))}</code>"
             mark = f"{SIGNS[check.verdict]} {check.verdict}"
-            rows += f'<tr><td {left}>{mark}</td><th scope="row" {left}>{check.name}</th>'
+            rows += (
+                f'<tr><td {left}>{mark}</td><th scope="row" {left}>{html.escape(check.name)}</th>'
+            )
             rows += f"<td {left}>{said}</td></tr>"
         return f"<p>{self.summary}</p><table><tbody>{rows}</tbody></table>"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+from labkit.cluster import read_cluster
 from labkit.config import LabConfig
 from labkit.connection import bootstrap_servers, consumer
 from labkit.doctor_check import Check
@@ -17,7 +18,11 @@ def broker(config: LabConfig) -> Check:
     """Look whether a broker answers: first its port, then Kafka's protocol."""
     try:
         servers = bootstrap_servers()
-    except BrokerUnavailable:
+    except BrokerUnavailable as error:
+        cluster = read_cluster()
+        if cluster is not None and any(one.is_running for one in cluster.nodes):  # but frozen
+            said = f"{error.what[:1].upper()}{error.what[1:]}."
+            return Check(name="broker", verdict="broken", sentence=said, next_line=error.next_line)
         return Check(
             name="broker",
             verdict="ok",

@@ -211,7 +211,7 @@ def commit_failed(trace: Trace) -> Answer | None:
 def interrupted(trace: Trace) -> Answer | None:
     """Answer a learner who interrupted a consumer that waited."""
     consumer = trace.client
-    if type(consumer).__name__ != "KafkaConsumer" or not isinstance(trace.error, KeyboardInterrupt):
+    if type(consumer).__name__ != "KafkaConsumer" or not trace.is_interrupted_client:
         return None
     asked_ms = trace.local("timeout_ms", "kafka.consumer.group")
     is_loop = trace.passed("kafka.consumer.group", "__next__")

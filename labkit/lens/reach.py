@@ -23,8 +23,7 @@ _WAITED = "KafkaTimeoutError", "KafkaConnectionError", "NodeNotReadyError"
 
 def unreachable(trace: Trace) -> Answer | None:
     """Answer an error of waiting: nobody is there, or the broker sends its clients elsewhere."""
-    interrupted = isinstance(trace.error, KeyboardInterrupt) and trace.client is not None
-    if not (interrupted or trace.is_a(*_WAITED)):
+    if not (trace.is_interrupted_client or trace.is_a(*_WAITED)):
         return None
     client = trace.client or _one_client(trace)
     servers = _bootstrap(trace, client)

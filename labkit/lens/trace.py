@@ -80,6 +80,15 @@ class Trace:
                 return one
         return None
 
+    @property
+    def is_interrupted_client(self) -> bool:
+        """Whether the learner interrupted a client of their own, and not one inside of the lab."""
+        return (
+            isinstance(self.error, KeyboardInterrupt)
+            and self.client is not None
+            and not self.passed("labkit")
+        )
+
     def name_of(self, thing: Any) -> str | None:
         """Return the name of the notebook's variable that holds a thing."""
         for name, value in list(self.variables.items()):

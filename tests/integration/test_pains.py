@@ -97,6 +97,23 @@ def test_01_broker_unreachable(notebook: Kernel, one_partition: str) -> None:
     notebook.fine(f"consumer = {cell.next_line}; assert topic in consumer.topics()")
 
 
+def test_01_a_broker_that_is_frozen(notebook: Kernel, broker: Broker, one_partition: str) -> None:
+    connect = "KafkaConsumer(topic, bootstrap_servers=servers, bootstrap_timeout_ms=2_000)"
+    broker.freeze(1)
+    try:
+        cell = notebook.run(connect)
+        assert cell.error == "KafkaTimeoutError"
+        assert "accepts connections, but does not answer" in cell.note
+        assert cell.next_line == "lab.doctor()"
+        line = "labkit broker thaw 1"
+        assert f"Next: {line}" in notebook.fine(cell.next_line).text
+        run(["-m", *line.split()], {})
+        notebook.fine(connect)
+    finally:
+        if broker.nodes[0].state == "frozen":
+            broker.thaw(1)
+
+
 def test_02_wrong_advertised_listeners(notebook: Kernel) -> None:
     port = closed_port()
     notebook.fine(f'second = lab.start_second_broker("PLAINTEXT://127.0.0.1:{port}")')
@@ -179,6 +196,12 @@ def test_04_consumer_sees_nothing(notebook: Kernel, one_partition: str) -> None:
     assert "Group 'late' has committed nothing" in cell.text
     assert "→ 3 (the end)" in cell.text
     assert "auto_offset_reset='earliest'" in cell.next_line
+    assert "<td>nothing</td>" in cell.shown[0]["text/html"]
+    assert 'role="note"' in cell.shown[0]["text/html"]
+    asked = ["doctor", "--topic", one_partition, "--group", "late"]  # and in a terminal
+    assert cell.next_line in run(["-m", "labkit", *asked], {})
+    told = json.loads(run(["-m", "labkit", *asked, "--json"], {}))
+    assert (told["partitions"][0]["begins_at"], told["answers"][0]["pain"]) == (3, 4)
     again = notebook.fine(f"print(len(read({cell.next_line}, 3)))")
     assert again.stream.strip() == "3"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import socket
 from collections.abc import Callable
 from importlib import metadata
@@ -10,11 +11,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit import doctor_broker, doctor_kafka, doctor_machine
+from labkit import doctor_broker, doctor_kafka, doctor_lab, doctor_machine
+from labkit.checkup import MachineReport, doctor, examine, report
+from labkit.cli import main
+from labkit.cluster import ClusterState, NodeState, cluster_dir, write_cluster
 from labkit.config import load_config
-from labkit.checkup import examine, report
 from labkit.doctor_check import Check
 from labkit.errors import LabError
+from labkit.node import free_ports
+from labkit.pains import PAINS
 
 
 def test_a_sound_machine(lab_dir: Path) -> None:
@@ -149,3 +154,76 @@ def test_a_check_that_fails_does_not_stop_the_others(
     (found,) = [check for check in checks if "RuntimeError: ill" in check.sentence]
     assert found.verdict == "note"
     assert len(checks) > 10
+
+
+# What the lab keeps here
+
+
+def a_cluster(folder: Path, *ports: int) -> Path:
+    """Write down a cluster of last time, whose nodes are formatted and do not run."""
+    nodes = [
+        NodeState(node_id=number, port=port, controller_port=free_ports(1)[0])
+        for number, port in enumerate(ports, 1)
+    ]
+    cluster = ClusterState(cluster_id="J1vNxZ7yQ8mLk2pRsT4uVw", nodes=nodes)
+    folder.mkdir(parents=True)
+    write_cluster(cluster, folder)
+    for one in nodes:
+        data = folder / one.name / "data"
+        data.mkdir(parents=True)
+        meta = f"#\nnode.id={one.node_id}\ncluster.id={cluster.cluster_id}\nversion=1\n"
+        (data / "meta.properties").write_text(meta)
+    return folder
+
+
+def test_a_port_that_another_program_took(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor_lab.ports(load_config()).verdict == "ok"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        a_cluster(cluster_dir(), port)
+        check = doctor_lab.ports(load_config())
+        assert (check.verdict, f"{port} (broker 1)" in check.sentence) == ("note", True)
+        monkeypatch.setenv("LABKIT_API_PORT", str(port))
+        check = doctor_lab.ports(load_config())
+        assert (check.verdict, "--port 0" in check.next_line) == ("broken", True)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [("node.id=2", "node.id=1"), ("cluster.id=J1vNxZ7yQ8mLk2pRsT4uVw", "cluster.id=another")],
+)
+def test_a_data_folder_of_another_node_or_cluster(lab_dir: Path, was: str, now: str) -> None:
+    assert doctor_lab.storage().verdict == "ok"
+    folder = a_cluster(cluster_dir(), *free_ports(2))
+    assert doctor_lab.storage().verdict == "ok"
+    meta = folder / "node-2" / "data" / "meta.properties"
+    meta.write_text(meta.read_text().replace(was, now))
+    check = doctor_lab.storage()
+    assert (check.verdict, check.next_line.startswith("labkit reset")) == ("broken", True)
+
+
+def test_a_start_up_cache_that_no_start_uses(
+    lab_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_lab, "cache_dir", lambda: tmp_path)
+    assert "None is made yet" in doctor_lab.start_up_caches().sentence
+    (tmp_path / "kafka-4.3.1-0123456789abcdef.aot").write_bytes(b"x" * 1_000)
+    assert "kafka-4.3.1-0123456789abcdef.aot" in doctor_lab.start_up_caches().next_line
+
+
+def test_the_report_for_a_notebook(lab_dir: Path) -> None:
+    report = doctor()
+    assert isinstance(report, MachineReport)
+    shown = report._repr_html_()
+    for check in report.checks:
+        assert check.name in repr(report)
+        assert html.escape(check.name) in shown
+    assert "✔ ok" in shown
+
+
+def test_the_doctor_lists_the_pains(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["doctor", "--pains"])
+    said = capsys.readouterr().out
+    for pain in PAINS:
+        assert pain.next_line in said
