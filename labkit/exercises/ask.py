@@ -13,8 +13,9 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from labkit import connection
-from labkit.errors import TopicNotFound
+from labkit.errors import BadReading, TopicNotFound
 from labkit.exercises.outcome import NotAttempted
+from labkit.readings import Reading
 from labkit.topic_state import ask_cluster
 from labkit.topic_view import Topic
 from labkit.topics import describe_topic
@@ -68,6 +69,15 @@ def records_of(name: str, limit: int = 20_000) -> list[Any]:
     return sorted(kept, key=lambda record: (record.partition, record.offset))
 
 
+def why_bad(record: Any) -> str:
+    """Return why a record's value is no possible reading; empty where it is one."""
+    try:
+        Reading.from_json(record.value, record.timestamp)
+    except BadReading as error:
+        return error.what
+    return ""
+
+
 def log_bytes_of(name: str) -> int:
     """Return how many bytes a topic's records take in the log of one replica, batches as sent."""
     topic_made(name)
@@ -108,3 +118,13 @@ def members_of(group_id: str) -> list[dict[str, Any]]:
             return []
 
     return ask_cluster(ask)
+
+
+def shares_of(group_id: str) -> list[int]:
+    """Return how many partitions each member of a group has, the largest share first."""
+    assignments = [member["member_assignment"] or {} for member in members_of(group_id)]
+    shares = [
+        sum(len(one["partitions"]) for one in assignment.get("assigned_partitions", []))
+        for assignment in assignments
+    ]
+    return sorted(shares, reverse=True)

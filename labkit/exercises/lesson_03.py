@@ -8,29 +8,18 @@ import sys
 from typing import Any
 
 from labkit.connection import bootstrap_servers
-from labkit.errors import BadReading
-from labkit.exercises.ask import log_bytes_of, records_of
+from labkit.exercises.ask import log_bytes_of, records_of, why_bad
 from labkit.exercises.exercise import exercise
 from labkit.exercises.outcome import NotAttempted, NotYet
 from labkit.exercises.prediction import Observed, prediction
+from labkit.exercises.programs import SENDER
 from labkit.experiments import fresh_topic
-from labkit.readings import Reading
 
 FLEET_TOPIC = "lesson03-fleet"
 FACTORS_TOPIC = "lesson03-factors"
 KEPT_TOPIC = "lesson03-kept"
 PACKED_TOPIC = "lesson03-packed"
 FAULTY_TOPIC = "lesson03-faulty"
-
-PROGRAM = """\
-import os, sys
-from kafka import KafkaProducer
-
-producer = KafkaProducer(bootstrap_servers=sys.argv[1], linger_ms=1000)
-for plant in range(24):
-    producer.send(sys.argv[2], key=b"PLANT-%03d" % plant, value=b"a reading")
-"""
-"""What a child sends; the lesson chooses its last line, and so its end."""
 
 CHILD_S = 60.0
 PLANTS = 5
@@ -187,7 +176,7 @@ def q3(last_line: str) -> str:
     The check runs the child with your line, and then `os._exit(0)`.
     """
     topic = fresh_topic(KEPT_TOPIC, num_partitions=3)
-    code = f"{PROGRAM}{last_line}\nos._exit(0)"
+    code = f"{SENDER}{last_line}\nos._exit(0)"
     command = [sys.executable, "-c", code, bootstrap_servers(), topic.name]
     child = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_S, check=False)
     if child.returncode:
@@ -219,10 +208,8 @@ def q4() -> str:
     """
     found = _attempts(PACKED_TOPIC)
     for record in found:
-        try:
-            Reading.from_json(record.value, record.timestamp)
-        except BadReading as error:
-            raise NotYet(f"{_place(record)} is no reading: {error}") from error
+        if why := why_bad(record):
+            raise NotYet(f"{_place(record)} is no reading: {why}.")
     if len(found) != PACKED:
         raise NotYet(f"{len(found)} records are in the topic; {PACKED} readings were asked for.")
     size, plain = log_bytes_of(PACKED_TOPIC), sum(len(record.value) for record in found)
@@ -249,7 +236,7 @@ def q4() -> str:
 def q5(bad: int) -> str:
     """How many of the values in `lesson03-faulty` are no possible readings?"""
     found = _attempts(FAULTY_TOPIC)
-    reasons = [reason for record in found if (reason := _why_bad(record))]
+    reasons = [reason for record in found if (reason := why_bad(record))]
     if bad != len(reasons):
         raise NotYet(
             f"you say {bad!r}; read back, {len(reasons)} of {len(found)} values are no readings."
@@ -278,14 +265,6 @@ def _reading_in(record: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise NotYet(f"{_place(record)} is JSON, but no object with names: {found!r}.")
     return found
-
-
-def _why_bad(record: Any) -> str:
-    try:
-        Reading.from_json(record.value, record.timestamp)
-    except BadReading as error:
-        return error.what
-    return ""
 
 
 def _place(record: Any) -> str:

@@ -1,0 +1,283 @@
+"""04 · The consumer: offsets, groups, duplicates, dead letters, exactly once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from labkit.config import load_config
+from labkit.exercises.ask import committed_of, records_of, shares_of, topic_made, why_bad
+from labkit.exercises.exercise import exercise
+from labkit.exercises.outcome import NotAttempted, NotYet
+from labkit.exercises.prediction import Observed, prediction
+from labkit.readings import Reading
+
+READINGS_TOPIC = "lesson04-readings"
+SHARED_GROUP = "lesson04-shared"
+REWOUND_GROUP = "lesson04-rewound"
+KILLED_TOPIC = "lesson04-killed"
+SENSORS_TOPIC = "lesson04-sensors"
+LETTERS_TOPIC = "lesson04-sensors.dlq"
+SUBSTITUTES_TOPIC = "lesson04-substitutes"
+
+ADDRESS = (1, 10)
+REWIND_TO = 5
+MEMBERS = 4
+SETTLE_S = 15.0
+STOPS = (120, 1, 70)  # after so many records the check's consumer is stopped
+
+
+def killed_csv() -> Path:
+    """Return where the lesson's program of that kind writes."""
+    return load_config().data_path("data/lesson04") / "killed.csv"
+
+
+@prediction(solution="ex.p1.predict(1)")
+def p1() -> Observed:
+    """Four consumers are members of one group. Their topic has three partitions.
+
+    How many of the four have nothing to do?
+    """
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        shares = shares_of(SHARED_GROUP)
+        if len(shares) == MEMBERS and sum(shares) > 0:
+            break
+        if time.monotonic() > deadline or not shares:
+            raise NotAttempted(f"the group has {len(shares)} members: run the cell above again.")
+        time.sleep(0.1)
+    return Observed(
+        shares.count(0),
+        f"The group's coordinator says: {', '.join(map(str, shares))} "
+        "partitions for the four. A partition goes to one member of a group, so that somebody "
+        "reads it in order; whoever is left over waits, ready to take over.",
+    )
+
+
+@prediction(solution="ex.p2.predict(50)")
+def p2() -> Observed:
+    """A consumer stores each record at once, and commits after every 100. It dies after 250.
+
+    Another one carries on and stores the rest of the 300 records. How many are stored twice?
+    """
+    path, known = killed_csv(), len(records_of(KILLED_TOPIC))
+    rows = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    if not known or len(set(rows)) < known:
+        raise NotAttempted("the second consumer has not been there: run the cell above this one.")
+    twice = len(rows) - len(set(rows))
+    return Observed(
+        twice,
+        f"{len(rows)} rows for {known} records. The group's last commit said 200, so the second "
+        f"consumer began there, and the first one had already stored {twice} more.",
+    )
+
+
+@exercise(
+    hints=[
+        "Assign partition 1, seek to the offset, poll for one record.",
+        "`poll` returns a dictionary: a list of records for each partition. It may be empty.",
+        "After `seek`, `next(reader).key` waits for the next record and returns its key.",
+    ],
+    solution="""
+    reader.assign([TopicPartition("lesson04-readings", 1)])
+    reader.seek(TopicPartition("lesson04-readings", 1), 10)
+    key = next(reader).key
+    """,
+)
+def q1(key: bytes) -> str:
+    """Which key has the record of `lesson04-readings` at partition 1, offset 10?"""
+    found = {(record.partition, record.offset): record for record in records_of(READINGS_TOPIC)}
+    if ADDRESS not in found:
+        raise NotAttempted(f"`{READINGS_TOPIC}` has no such record: run the cells above.")
+    seen = found[ADDRESS].key
+    if isinstance(key, str) and key.encode() == seen:
+        raise NotYet(f"it is {key!r}, yes; but a key is bytes: `{seen!r}`.")
+    if key != seen:
+        places = [place for place, record in found.items() if record.key == key]
+        where = "partition {}, offset {}".format(*places[0]) if places else "no record at all"
+        raise NotYet(f"you say {key!r}. That is the key of {where}.")
+    return f"{seen!r} it is. The record is still there: reading takes nothing away."
+
+
+@exercise(
+    hints=[
+        'A consumer with `group_id="lesson04-rewound"`, that assigns all three partitions itself.',
+        "`commit` takes a dictionary: for each partition an `OffsetAndMetadata(5, '', -1)`.",
+        "Give `commit` all three at once: `{TopicPartition(topic, p): ... for p in range(3)}`.",
+    ],
+    solution="""
+    places = [TopicPartition("lesson04-readings", partition) for partition in range(3)]
+    with KafkaConsumer(
+        bootstrap_servers=broker.bootstrap_servers, group_id="lesson04-rewound"
+    ) as rewinder:
+        rewinder.assign(places)
+        rewinder.commit({place: OffsetAndMetadata(5, "", -1) for place in places})
+    """,
+)
+def q2() -> str:
+    """Put the group `lesson04-rewound` so that it reads on from offset 5 of each partition.
+
+    The topic is `lesson04-readings`.
+    """
+    committed = committed_of(REWOUND_GROUP, READINGS_TOPIC)
+    if not committed:
+        raise NotAttempted(f"the group `{REWOUND_GROUP}` has committed nothing for the topic yet.")
+    for one in topic_made(READINGS_TOPIC).partitions:
+        offset = committed.get(one.partition)
+        if offset is None:
+            raise NotYet(f"nothing is committed for partition {one.partition}.")
+        if offset == one.end_offset:
+            raise NotYet(
+                f"partition {one.partition} stands at {offset}, its end: a commit or a close after "
+                "a poll commits where the poll came to. Commit what you mean: `commit({...})`."
+            )
+        if offset != REWIND_TO:
+            raise NotYet(
+                f"partition {one.partition} stands at {offset}. What is committed is the offset of "
+                f"the next record to read, here {REWIND_TO}."
+            )
+    return "the coordinator has offset 5 for each of the partitions: its next record."
+
+
+@exercise(
+    hints=[
+        "A list of pairs: a name, and bytes. The record knows `topic`, `partition` and `offset`.",
+        "Bytes of a number: `str(record.offset).encode()`. The reason: `str(error).encode()`.",
+        'The first of four pairs: `("__connect.errors.topic", record.topic.encode())`',
+    ],
+    solution="""
+    def headers_of(record, error):
+        about = {
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "exception.message": error,
+        }
+        return [(f"__connect.errors.{name}", str(said).encode()) for name, said in about.items()]
+    """,
+)
+def q3(headers_of: Callable[[Any, Exception], Any]) -> str:
+    """Write `headers_of(record, error)`: the headers of a dead letter, for the loop below.
+
+    Four pairs of a name and bytes: `__connect.errors.` and `topic`, `partition`, `offset`, and
+    `exception.message`. Run the loop again before the check: it reads the dead-letter queue.
+    """
+    sent = {(record.partition, record.offset): record for record in records_of(SENSORS_TOPIC)}
+    bad = {place for place, record in sent.items() if why_bad(record)}
+    letters = records_of(LETTERS_TOPIC)
+    found = set()
+    for letter in letters:
+        headers = {name: (content or b"").decode() for name, content in letter.headers}
+        for name in ("topic", "partition", "offset", "exception.message"):
+            if not headers.get(f"__connect.errors.{name}"):
+                raise NotYet(
+                    f"the letter at offset {letter.offset} has no `__connect.errors.{name}`, only "
+                    f"{sorted(headers) or 'no headers at all: run the loop again'}."
+                )
+        place = _place_in(headers)
+        if place not in bad or sent[place].value != letter.value:
+            raise NotYet(f"a letter says that it lay at {place}; its value comes from elsewhere.")
+        found.add(place)
+    if found != bad:
+        raise NotYet(f"{len(found)} of the {len(bad)} bad records are in the queue.")
+    reason = dict(letters[0].headers)["__connect.errors.exception.message"].decode()
+    return f"all {len(bad)} bad records are there, each with its place. The first says: {reason}"
+
+
+@exercise(
+    hints=[
+        "The last line of the file begins with the offset of the last record stored.",
+        "The next one is that offset, and one more. Without a file, or without a line, it is 0.",
+        "`lines = path.read_text().splitlines() if path.exists() else []`; then `lines[-1]`",
+    ],
+    solution="""
+    def next_offset(path):
+        lines = path.read_text().splitlines() if path.exists() else []
+        return int(lines[-1].split(",")[0]) + 1 if lines else 0
+    """,
+)
+def q4(next_offset: Callable[[Path], Any]) -> str:
+    """Write `next_offset(path)`: where a consumer has to go on, by what its CSV holds.
+
+    Each line is `offset,value`; the file (a `Path`) may be missing. The check stores the records
+    of `lesson04-killed` with it, stops three times, and looks for what is lost or doubled.
+    """
+    records = {record.offset: record for record in records_of(KILLED_TOPIC)}
+    if not records:
+        raise NotAttempted(f"`{KILLED_TOPIC}` has no records: run the cells above.")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "once.csv"
+        for stop_after in (*STOPS, len(records)):
+            start = next_offset(path)
+            todo = [records[offset] for offset in sorted(records) if offset >= start][:stop_after]
+            with path.open("a", encoding="utf-8") as csv:
+                csv.writelines(f"{one.offset},{one.value.decode()}\n" for one in todo)
+        stored = [int(line.split(",")[0]) for line in path.read_text("utf-8").splitlines()]
+    twice = sorted({offset for offset in stored if stored.count(offset) > 1})
+    lost = sorted(records.keys() - set(stored))
+    if twice:
+        raise NotYet(
+            f"{len(twice)} records are stored twice, offset {twice[0]} for one. The last line's "
+            "offset is done; the next one is one more."
+        )
+    if lost:
+        raise NotYet(f"{len(lost)} records are not stored, offset {lost[0]} for one.")
+    return f"three stops, and each of the {len(records)} records is stored once, in order."
+
+
+@exercise(
+    hints=[
+        "Take `bad[0]`: its record's key is the plant. `good` has that plant's good readings.",
+        "`max(..., key=lambda one: one.load_mw)` finds the one with the largest load.",
+        '`largest.model_copy(update={"quality": "substituted"})` is that reading, marked.',
+    ],
+    solution="""
+    record, _ = bad[0]
+    mine = [one for one in good if one.facility_id.encode() == record.key]
+    largest = max(mine, key=lambda one: one.load_mw)
+    substitute = largest.model_copy(update={"quality": "substituted"})
+    with KafkaProducer(bootstrap_servers=broker.bootstrap_servers) as producer:
+        producer.send("lesson04-substitutes", key=record.key, value=substitute.to_json())
+    """,
+)
+def q5() -> str:
+    """Send a substitute for one of the bad records to `lesson04-substitutes`.
+
+    It is the good reading of the same plant with the largest `load_mw`, its `quality` changed to
+    `substituted`; the key is the plant's id.
+    """
+    found = records_of(SUBSTITUTES_TOPIC)
+    if not found:
+        raise NotAttempted(f"`{SUBSTITUTES_TOPIC}` holds no record yet.")
+    newest = max(found, key=lambda record: (record.timestamp, record.offset))
+    if why := why_bad(newest):
+        raise NotYet(f"the newest record there is no reading: {why}.")
+    substitute = Reading.from_json(newest.value, newest.timestamp)
+    plant = substitute.facility_id
+    if newest.key != plant.encode():
+        raise NotYet(f"its key is {newest.key!r}, and it is a reading of `{plant}`.")
+    if substitute.quality != "substituted":
+        raise NotYet("its `quality` says `measured`, and nobody could tell it from a real one.")
+    sent = [record for record in records_of(SENSORS_TOPIC) if record.key == newest.key]
+    good = [Reading.from_json(one.value, one.timestamp) for one in sent if not why_bad(one)]
+    if len(good) == len(sent):
+        raise NotYet(f"`{plant}` sent no bad record, so it needs no substitute.")
+    largest = max(one.load_mw for one in good)
+    if substitute.load_mw != largest:
+        raise NotYet(
+            f"its load is {substitute.load_mw:g} MW, and `{plant}` reached {largest:g} MW: a guess "
+            "must not be to the plant's advantage."
+        )
+    return f"`{plant}` is reported with {largest:g} MW, its largest load, and marked."
+
+
+def _place_in(headers: dict[str, str]) -> tuple[int, int]:
+    """Return the partition and offset that a letter's headers name, or say what they are."""
+    partition, offset = (headers[f"__connect.errors.{name}"] for name in ("partition", "offset"))
+    try:
+        return int(partition), int(offset)
+    except ValueError as error:
+        raise NotYet(f"partition {partition!r} and offset {offset!r} are no numbers.") from error

@@ -1,0 +1,35 @@
+"""Programs that lessons run as children, because they are to end hard: as a crash ends them.
+
+A notebook that ended like this would take the lesson with it. `os._exit` is the end without any
+farewell, the same on Windows, macOS and Linux; to Kafka it looks like ``kill -9``.
+"""
+
+from __future__ import annotations
+
+SENDER = """\
+import os, sys
+from kafka import KafkaProducer
+
+producer = KafkaProducer(bootstrap_servers=sys.argv[1], linger_ms=1000)
+for plant in range(24):
+    producer.send(sys.argv[2], key=b"PLANT-%03d" % plant, value=b"a reading")
+"""
+"""Sends 24 records (arguments: address, topic); how it ends is the line that follows."""
+
+STORER = """\
+import os, sys
+from kafka import KafkaConsumer, TopicPartition
+
+servers, topic, path, end_after = sys.argv[1:]
+consumer = KafkaConsumer(bootstrap_servers=servers, group_id=topic, consumer_timeout_ms=1000,
+                         enable_auto_commit=False, auto_offset_reset="earliest")
+consumer.assign([TopicPartition(topic, 0)])
+with open(path, "a", buffering=1) as csv:
+    for number, record in enumerate(consumer, 1):
+        print(record.offset, record.value.decode(), sep=",", file=csv)
+        if number % 100 == 0:
+            consumer.commit()
+        if number == int(end_after):
+            os._exit(1)
+"""
+"""Stores lines, and commits after each hundredth (address, topic, CSV, after how many it dies)."""
