@@ -74,9 +74,10 @@ def _mend_listeners(trace: Trace, address: str) -> str:
 
 
 def _one_client(trace: Trace) -> Any:
-    """Return the notebook's Kafka client; the last one made, where there are several."""
+    """Return a Kafka client of the notebook; None where they use several clusters."""
     found = [one for one in list(trace.variables.values()) if type(one).__name__ in CLIENTS]
-    return found[-1] if found else None
+    clusters = {tuple(_addresses(one.config["bootstrap_servers"])) for one in found}
+    return found[-1] if len(clusters) == 1 else None
 
 
 def _bootstrap(trace: Trace, client: Any) -> list[str]:
