@@ -96,8 +96,8 @@ NO_FLUSH = Pain(
     5,
     "records vanish without flush",
     "`send()` raised no error, and the topic holds fewer records than were sent",
-    "`send()` only puts a record into the client's memory; a process that is killed, or a kernel "
-    "that is restarted, takes what was not sent yet with it.",
+    "`send()` only puts a record into the client's memory; a process that is killed takes with it "
+    "what was not sent yet.",
     "producer.flush()",
 )
 POISON_PILL = Pain(

@@ -204,6 +204,15 @@ def test_04_consumer_sees_nothing(notebook: Kernel, one_partition: str) -> None:
     assert (told["partitions"][0]["begins_at"], told["answers"][0]["pain"]) == (3, 4)
     again = notebook.fine(f"print(len(read({cell.next_line}, 3)))")
     assert again.stream.strip() == "3"
+    # The same with the start left open, which kafka-python does say.
+    cell = notebook.run(
+        "consumer = KafkaConsumer(topic, bootstrap_servers=servers, group_id='open',\n"
+        "    auto_offset_reset='none')\n"
+        "read(consumer, 3)"
+    )
+    assert cell.error == "NoOffsetForPartitionError"
+    assert cell.next_line == "consumer.seek_to_beginning()"
+    notebook.fine(f"{cell.next_line}\nassert len(read(consumer, 3)) == 3")
 
 
 def test_05_records_vanish_without_flush(
@@ -220,6 +229,10 @@ def test_05_records_vanish_without_flush(
     mended = f"{program}{cell.next_line}\nprint('sent', flush=True); input()"
     child(mended, *where(broker, one_partition), "sent")
     assert "records were written" not in notebook.fine("lab.doctor(topic=topic, sent=10)").text
+    # A program that ends by itself loses nothing: the client sends the rest at exit.
+    head = f"from kafka import *\nservers, topic = {where(broker, one_partition)!r}\n"
+    run(["-W", "ignore", "-c", head + program], {})
+    assert "records were written" not in notebook.fine("lab.doctor(topic=topic, sent=20)").text
 
 
 def where(broker: Broker, topic: str) -> tuple[str, str]:
@@ -310,6 +323,13 @@ def test_08_group_confusion(notebook: Kernel, one_partition: str) -> None:
     assert "both" not in cell.note
     assert cell.next_line.startswith("consumer.unsubscribe(); consumer.assign([")
     notebook.fine(f"consumer = both[0]\n{cell.next_line}")
+    # Offsets without a group to keep them for.
+    cell = notebook.run(
+        "alone = KafkaConsumer(topic, bootstrap_servers=servers)\nread(alone, 0); alone.commit()"
+    )
+    assert cell.error == "IllegalStateError"
+    assert "belong to a group, and this consumer has none" in cell.note
+    notebook.fine(f"{cell.next_line}\nalone.commit()")
 
 
 def test_09_commit_failed(notebook: Kernel, one_partition: str) -> None:
