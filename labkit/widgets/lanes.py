@@ -73,7 +73,7 @@ def lanes_of(sight: TopicSight, marks: KeyMarks) -> Snapshot:
         ],
         "groups": list(sight.positions),
         "sentence": _sentence(topic.name, lanes, list(sight.positions)),
-        "state": ". ".join([*sight.notes, READER]),
+        "state": " ".join([*(f"{note[0].upper()}{note[1:]}." for note in sight.notes), READER]),
     }
 
 

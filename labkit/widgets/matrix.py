@@ -21,6 +21,8 @@ STATES = {
 }
 """The states of a group in Kafka's words, and what they mean."""
 
+MANY = 6
+"""A sentence names each of so many members, at most."""
 REBALANCING = {"PreparingRebalance", "CompletingRebalance"}
 
 
@@ -119,12 +121,16 @@ def _sentence(sight: GroupSight, members: list[Snapshot], free: int) -> str:
     if not members:
         return f"{group} is {sight.state}: {STATES.get(sight.state, 'it has no member')}."
     told = [f"{group} is {sight.state} with {counted(len(members), 'member')}"]
-    told += [
-        f"{one['letter']} reads {_held(one, len(sight.partitions) > 1)}"
-        for one in members
-        if not one["idle"]
-    ]
-    told += [f"{one['letter']}: {one['idle']}" for one in members if one["idle"]]
+    if len(members) > MANY:  # a sentence that is heard has an end; the table has them all
+        idle = sum(1 for one in members if one["idle"])
+        told.append(f"{idle} of them without a partition" if idle else "each has a partition")
+    else:
+        told += [
+            f"{one['letter']}: {one['idle']}"
+            if one["idle"]
+            else f"{one['letter']} reads {_held(one, len(sight.partitions) > 1)}"
+            for one in members
+        ]
     if free and sight.state == "Stable":
         told.append(f"nobody has {counted(free, 'partition')}")
     return "; ".join(told) + "."

@@ -90,6 +90,7 @@ def test_twenty_members_and_fifty_partitions_fit() -> None:
     shown = matrix_of(sight(*members, partitions=50), Letters())
     assert shown["unassigned"] == []
     assert len(json.dumps(shown)) < 10_000
+    assert shown["sentence"] == "Group g is Stable with 20 members; each has a partition."
     assert len(matrix_in_text(shown).splitlines()) == 1 + 1 + 2 + 20 + 1 + 1
 
 

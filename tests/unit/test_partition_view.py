@@ -125,6 +125,11 @@ def test_replicas_that_lag_and_partitions_without_a_leader_are_told() -> None:
     assert "at 5, lag ?" in text
 
 
+def test_what_was_left_out_is_told() -> None:
+    shown = lanes_of(sight(partition(), notes=("the last 4 records of each",)), KeyMarks())
+    assert shown["state"].startswith("The last 4 records of each. Read by a consumer")
+
+
 def test_null_and_binary_are_told_from_text() -> None:
     shown = lanes_of(
         sight(partition(), records={0: (record(0, None, None), record(1, b"\x00", b"\xff"))}),

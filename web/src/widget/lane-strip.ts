@@ -3,6 +3,10 @@ import { arrowOf, gapBefore, hiddenBefore, leaderText, recordLabel, type Lane, t
 
 /** How wide a record's box is, with the space beside it; partitions.css draws it. */
 const SLOT_PX = 46;
+const START_PX = 110;
+
+/** How wide a lane with so many records is, in pixels. */
+export const laneWidth = (records: number): number => START_PX + (records + 2) * SLOT_PX;
 
 export interface LaneStrip {
   element: HTMLElement;
@@ -47,6 +51,7 @@ export function createLaneStrip(partition: number, { colourOf, onRecord }: Look)
       "button",
       { type: "button", className: "labkit-box", tabIndex: -1 },
       element("span", { className: "labkit-box-mark" }),
+      " ",
       element("span", { className: "labkit-box-offset" }, String(record.offset)),
     );
     box.dataset.offset = String(record.offset);

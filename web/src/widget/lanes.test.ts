@@ -75,7 +75,7 @@ describe("words", () => {
   });
 
   it("names a record", () => {
-    expect(recordLabel(record(7), 2)).toBe("partition 2, offset 7, key PL-COAL-001, 20 bytes");
+    expect(recordLabel(record(7), 2)).toBe("A 7: key PL-COAL-001, partition 2, 20 bytes");
   });
 
   it("knows that a record may have no timestamp", () => {

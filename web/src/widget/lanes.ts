@@ -83,9 +83,9 @@ export function leaderText({ leader, in_sync, out_of_sync }: Lane): string {
   return `${led} · in sync ${in_sync.join(" ") || "nobody"}${lacking === "" ? "" : ` · not ${lacking}`}`;
 }
 
-/** What a record's box says to somebody who does not see it. */
+/** What a record's box says to somebody who does not see it; it begins with what stands there. */
 export function recordLabel(record: LaneRecord, partition: number): string {
-  return `partition ${partition}, offset ${record.offset}, key ${record.key}, ${record.size_bytes} bytes`;
+  return `${record.mark} ${record.offset}: key ${record.key}, partition ${partition}, ${record.size_bytes} bytes`;
 }
 
 /** A record's timestamp, which its producer gave it, in the reader's own time. */

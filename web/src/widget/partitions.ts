@@ -1,10 +1,12 @@
 import { element, tableHead, tableRow } from "../chart/dom";
 import { COLOURS, type Theme } from "../chart/marks";
 import { follow, followTheme, hostTheme, type RenderProps } from "./host";
-import { createLaneStrip, type LaneStrip } from "./lane-strip";
+import { createLaneStrip, laneWidth, type LaneStrip } from "./lane-strip";
 import { timeText, type Lane, type LaneRecord, type LanesSnapshot } from "./lanes";
 import { createSentence } from "./sentence";
 import "./partitions.css";
+
+const FEW_LANES = 6;
 
 interface Traits {
   snapshot: LanesSnapshot;
@@ -50,6 +52,10 @@ function render({ model, el }: RenderProps<Traits>): () => void {
       }
       strip.show(lane);
     }
+    // Many short logs stand side by side where there is room for it.
+    const most = Math.max(0, ...snapshot.lanes.map((lane) => lane.records.length));
+    const isMany = snapshot.lanes.length > FEW_LANES;
+    lanes.style.gridTemplateColumns = isMany ? `repeat(auto-fill, minmax(min(100%, ${laneWidth(most)}px), 1fr))` : "";
   }
 
   function showRecord(seen: LaneRecord, partition: number): void {
