@@ -68,6 +68,9 @@ class TopicWatch:
                 self._forget()
                 clients.close_consumer()  # what it has fetched is of the topic that was
                 self._topic_id = topic.topic_id
+            if "compact" in topic.config.get("cleanup.policy", ""):
+                # The broker's cleaner takes records out of the middle: read what is still there.
+                self._records, self._next = {}, {}
             notes = self._read_records(topic)
             self._positions, hidden = self._read_positions(clients.admin)
             if hidden:

@@ -12,6 +12,7 @@ from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 
 import labkit as lab
 from labkit import connection
+from labkit.broker import Broker
 from labkit.errors import BrokerUnavailable, TopicNotFound
 from labkit.topic_sight import TopicSight
 from labkit.topic_watch import MOST_RECORDS, TopicWatch
@@ -53,7 +54,7 @@ def commit(topic: str, group_id: str, offsets: dict[int, int]) -> None:
 
 def read_until(watch: TopicWatch, met: Callable[[TopicSight], bool]) -> TopicSight:
     """Look again and again until it is as it should be."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         sight = watch.read()
         if met(sight):
@@ -170,6 +171,36 @@ def test_offsets_that_hold_no_record_are_passed(
         watch.read()
     assert time.monotonic() - started < 30  # it does not wait for what is no record
     assert watch._next[0] == 6
+
+
+def test_records_that_compaction_takes_out_are_gone_from_the_picture(
+    bootstrap_servers: str, producer: KafkaProducer, topic_name: str
+) -> None:
+    eager = {"segment.ms": 100, "min.cleanable.dirty.ratio": 0.01, "max.compaction.lag.ms": 1}
+    lab.ensure_topic(topic_name, num_partitions=1, config={"cleanup.policy": "compact", **eager})
+    send(producer, topic_name, 0, b"old", b"newer", b"newest")  # all of one key
+    for watch in watching(topic_name):
+        assert offsets(read_until(watch, lambda seen: len(offsets(seen)) == 3)) == [0, 1, 2]
+        time.sleep(0.2)  # the segment is old enough: the next record begins another
+        producer.send(topic_name, key=b"another", value=b"x", partition=0).get(30)
+        # The cleaner looks every 15 seconds.
+        read_until(watch, lambda seen: offsets(seen) == [2, 3])
+
+
+def test_a_batch_that_fails_its_checksum_is_told_and_passed(
+    broker: Broker, watch: TopicWatch, producer: KafkaProducer, topic: str
+) -> None:
+    send(producer, topic, 0, b"first")
+    send(producer, topic, 0, b"second")
+    (log,) = broker.data_dir.rglob(f"{topic}-0/00000000000000000000.log")
+    with log.open("r+b") as file:
+        file.seek(file.read().index(b"second"))
+        file.write(b"S")
+    sight = read_until(watch, lambda seen: bool(seen.notes))
+    assert offsets(sight) == [0]
+    assert sight.notes == ("partition 0: a batch before offset 2 fails its checksum",)
+    send(producer, topic, 0, b"third")
+    assert offsets(read_until(watch, lambda seen: len(offsets(seen)) == 2)) == [0, 2]
 
 
 def test_fifty_partitions_show_fewer_records_of_each(
