@@ -120,7 +120,7 @@ def test_the_logs_grow_while_a_cell_sleeps(
     widget.screenshot(path=artifacts / "notebook-partitions-dark.png")
 
 
-def test_the_matrix_moves_as_members_come_and_go(
+def test_the_matrix_fills_as_members_come(
     page: Page,
     jupyterlab_of_broker: str,
     topic: str,
