@@ -137,8 +137,9 @@ def q1() -> str:
 def q2() -> str:
     """A plant burns 1,000 GJ (net) of natural gas. Send two records to `lesson03-factors`.
 
-    Each is JSON with `factor_id` and `co2_kg`: `ipcc2006-gas` reckons 56.1 kg per GJ net,
-    `epa98-gas` 53.06 kg per mmBtu gross. 1 mmBtu is 1.055 GJ; net heat is 0.9 of gross heat.
+    Each is JSON, with `factor_id` and `co2_kg`:
+    `ipcc2006-gas`: 56.1 kg per GJ net
+    `epa98-gas`: 53.06 kg per mmBtu gross; 1 mmBtu is 1.055 GJ, and net is 0.9 of gross
     """
     latest: dict[Any, Any] = {}
     for record in sorted(_attempts(FACTORS_TOPIC), key=lambda record: record.timestamp):

@@ -162,8 +162,8 @@ def q2() -> str:
 def q3(headers_of: Callable[[Any, Exception], Any]) -> str:
     """Write `headers_of(record, error)`: the headers of a dead letter, for the loop below.
 
-    Four pairs of a name and bytes: `__connect.errors.` and `topic`, `partition`, `offset`, and
-    `exception.message`. Run the loop again before the check: it reads the dead-letter queue.
+    Four pairs of a name and bytes. The names: `__connect.errors.topic`, and likewise
+    `partition`, `offset` and `exception.message`. Run the loop again before the check.
     """
     sent = {(record.partition, record.offset): record for record in records_of(SENSORS_TOPIC)}
     bad = {place for place, record in sent.items() if why_bad(record)}
@@ -202,8 +202,8 @@ def q3(headers_of: Callable[[Any, Exception], Any]) -> str:
 def q4(next_offset: Callable[[Path], Any]) -> str:
     """Write `next_offset(path)`: where a consumer has to go on, by what its CSV holds.
 
-    Each line is `offset,value`; the file (a `Path`) may be missing. The check stores the records
-    of `lesson04-killed` with it, stops three times, and looks for what is lost or doubled.
+    Each line is `offset,value`. The file (a `Path`) may be missing.
+    The check stores the records of `lesson04-killed` with it, and stops three times.
     """
     records = {record.offset: record for record in records_of(KILLED_TOPIC)}
     if not records:
@@ -246,8 +246,8 @@ def q4(next_offset: Callable[[Path], Any]) -> str:
 def q5() -> str:
     """Send a substitute for one of the bad records to `lesson04-substitutes`.
 
-    It is the good reading of the same plant with the largest `load_mw`, its `quality` changed to
-    `substituted`; the key is the plant's id.
+    It is the good reading of the same plant with the largest `load_mw`.
+    Its `quality` is changed to `substituted`, and the key is the plant's id.
     """
     found = records_of(SUBSTITUTES_TOPIC)
     if not found:

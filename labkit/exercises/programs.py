@@ -21,8 +21,9 @@ import os, sys
 from kafka import KafkaConsumer, TopicPartition
 
 servers, topic, path, end_after = sys.argv[1:]
-consumer = KafkaConsumer(bootstrap_servers=servers, group_id=topic, consumer_timeout_ms=1000,
-                         enable_auto_commit=False, auto_offset_reset="earliest")
+consumer = KafkaConsumer(bootstrap_servers=servers, group_id=topic,
+                         enable_auto_commit=False, auto_offset_reset="earliest",
+                         consumer_timeout_ms=1000)  # ends the loop at the log's end
 consumer.assign([TopicPartition(topic, 0)])
 with open(path, "a", buffering=1) as csv:
     for number, record in enumerate(consumer, 1):
