@@ -20,7 +20,8 @@ from labkit.widgets.matrix import Letters, matrix_of
 pytestmark = pytest.mark.chromium
 
 HOST = """<!doctype html><html lang="en"><title>host</title>
-<body data-vscode-theme-kind="{kind}"><main><h1>host</h1><h2>cell</h2><div id="cell"></div></main>"""
+<body data-vscode-theme-kind="{kind}"><main><h1>host</h1>
+<h2>cell</h2><div id="cell"></div></main>"""
 # What anywidget asks of a host: a model with `get`, `on` and `off`, and a place on the page.
 SHOW = """async ([code, css, snapshot]) => {
   const style = document.createElement("style");
