@@ -1,1 +1,154 @@
 """00 · Start here: from a chimney to a pixel."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from labkit.exercises.ask import topic_made
+from labkit.exercises.exercise import exercise
+from labkit.exercises.outcome import NotAttempted, NotYet
+from labkit.exercises.prediction import Observed, prediction
+from labkit.ledger import carbon_ledger
+from labkit.producer import Producer
+from labkit.table import read_table
+
+TOPIC = "co2-emissions"
+FIRST_RATE = 20
+WANTED_RATE = 50
+GROWTH_TIMEOUT_S = 20.0
+
+
+@exercise(
+    hints=[
+        "Look at what the cell above has answered: the topic describes itself.",
+        "Its partitions are numbered from 0. How many are there?",
+        "`partitions = 3`",
+    ],
+    solution="partitions = 3",
+)
+def q1(partitions: Any) -> str:
+    """How many partitions has the topic `co2-emissions`?"""
+    topic = topic_made(TOPIC)
+    if partitions == topic.num_partitions:
+        numbers = ", ".join(str(one.partition) for one in topic.partitions)
+        return f"the broker was asked, and says so, too: partitions {numbers}."
+    if partitions == topic.num_partitions - 1:
+        raise NotYet(f"{partitions} is the number of the last one. The first is partition 0.")
+    raise NotYet(f"you say {partitions!r}; the broker was asked, and has another number.")
+
+
+@exercise(
+    hints=[
+        "A producer's rate can be set while it runs. Its name is the one given at the start.",
+        "It is called `readings_per_s`, and you set it with `=`, as any name in Python.",
+        "`producer.readings_per_s = 50`",
+    ],
+    solution="producer.readings_per_s = 50",
+)
+def q2(producer: Any) -> str:
+    """Let the producer send 50 readings a second, and not 20."""
+    if not isinstance(producer, Producer):
+        raise NotYet(
+            f"`producer` is now {producer!r}, and no producer: start it again (section 3)."
+        )
+    if not producer.is_running:
+        raise NotAttempted("the producer does not run: start it again (section 3).")
+    rate = producer.readings_per_s
+    if rate == FIRST_RATE:
+        raise NotAttempted(f"it still sends {FIRST_RATE} readings a second.")
+    if rate != WANTED_RATE:
+        raise NotYet(f"it is set to {rate:g} readings a second, and {WANTED_RATE} are wanted.")
+    before, began = _records(producer.topic), time.monotonic()
+    while (more := _records(producer.topic) - before) < WANTED_RATE:
+        if time.monotonic() - began > GROWTH_TIMEOUT_S:
+            raise NotYet(f"it is set to {rate:g}, but in the topic there are only {more} more.")
+        time.sleep(0.1)
+    took_s = time.monotonic() - began
+    return f"the topic was watched: {more} records more within {took_s:.1f} s."
+
+
+@prediction(solution="ex.p1.predict(0)")
+def p1() -> Observed:
+    """The consumer is killed while readings flow, and started again some time later.
+
+    How many readings will be missing from the CSV in the end?
+    """
+    ledger = carbon_ledger()
+    if ledger.lag:
+        raise NotAttempted(f"{ledger.lag} records are still on their way: run the cell above.")
+    sent, stored = ledger.topic.records or 0, ledger.csv.records or 0
+    if not sent or not stored:
+        raise NotAttempted("nothing has been sent and stored yet: run the cells above.")
+    return Observed(
+        sent - stored,
+        f"{sent:,} readings lie in the topic, and {stored:,} in the CSV. While nobody read, Kafka "
+        "kept them; the new consumer went on where the file ends.",
+    )
+
+
+@exercise(
+    hints=[
+        "The table has a column `partition`. Keep the rows where it is 0, and count them.",
+        'In pandas, `table["partition"] == 0` is true or false for each row. `True` counts as 1.',
+        '`rows = (table["partition"] == 0).sum()`',
+    ],
+    solution='rows = (table["partition"] == 0).sum()',
+)
+def q3(rows: Any) -> str:
+    """How many rows has the CSV of partition 0?"""
+    table = read_table(topic=TOPIC)
+    partitions = table["partition"]
+    offsets = table.loc[partitions == 0, "offset"]
+    if offsets.empty:
+        raise NotAttempted(
+            "the CSV of partition 0 has no row yet: do the producer and consumer run?"
+        )
+    try:
+        said = int(rows)
+    except (TypeError, ValueError):
+        raise NotYet(
+            f"a number is wanted, and this is a {type(rows).__name__}: count it."
+        ) from None
+    if said == len(offsets):
+        return (
+            f"`{TOPIC}/0.csv` was read: {said:,} rows, with the offsets {offsets.min():,} to "
+            f"{offsets.max():,}, each of them once."
+        )
+    if said == len(table):
+        raise NotYet(f"{said:,} is the whole table: the rows of all {partitions.nunique()} files.")
+    if said == offsets.max():
+        raise NotYet(f"{said:,} is the last offset. The first one is 0, so there is one row more.")
+    more = "more" if said < len(offsets) else "fewer"
+    raise NotYet(f"you say {said:,}, and in the file there are {more}.")
+
+
+@exercise(
+    hints=[
+        "Add up `co2_kg` for each `facility`, and ask which sum is the largest.",
+        'Sums by plant: `table.groupby("facility")["co2_kg"].sum()`. The largest comes after that.',
+        '`heaviest = table.groupby("facility")["co2_kg"].sum().idxmax()`',
+    ],
+    solution='heaviest = table.groupby("facility")["co2_kg"].sum().idxmax()',
+)
+def q4(heaviest: Any) -> str:
+    """Which plant has emitted most of all? Its name, as in the column `facility`."""
+    table = read_table(topic=TOPIC)
+    if table.empty:
+        raise NotAttempted("the CSV has no row yet: do the producer and the consumer run?")
+    if not isinstance(heaviest, str):
+        raise NotYet(f"you say {heaviest!r}. A plant's name is wanted; `idxmax()` finds it.")
+    names = dict(zip(table["facility_id"], table["facility"], strict=True))
+    name = names.get(heaviest, heaviest)  # its id is as good
+    tonnes = table.groupby("facility", observed=True)["co2_kg"].sum() / 1000
+    if name not in tonnes.index:
+        raise NotYet(f"no plant in the CSV is called {heaviest!r}.")
+    if tonnes[name] < tonnes.max():
+        above = int((tonnes > tonnes[name]).sum())
+        raise NotYet(f"{name} emitted {tonnes[name]:,.2f} t, and {above} plant(s) emitted more.")
+    share = tonnes[name] / tonnes.sum()
+    return f"the CSV was added up: {name} emitted {tonnes[name]:,.2f} t, {share:.0%} of all."
+
+
+def _records(topic: str) -> int:
+    return topic_made(topic).records or 0

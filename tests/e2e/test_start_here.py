@@ -22,7 +22,7 @@ def test_the_lesson_runs_and_its_chart_moves(
     page: Page, jupyterlab: str, lab_dir: Path, artifacts: Path
 ) -> None:
     shutil.copy(LESSON, lab_dir)
-    page.set_viewport_size({"width": 1280, "height": 5200})  # all cells painted, none scrolled off
+    page.set_viewport_size({"width": 1280, "height": 7600})  # all cells painted, none scrolled off
     open_and_run(page, jupyterlab, LESSON.name)
 
     state = page.locator(".labkit-state").first
