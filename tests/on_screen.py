@@ -23,3 +23,9 @@ def number_in(text: str) -> float:
     found = re.search(r"-?[\d,]+(\.\d+)?", text)
     assert found, f"no number in {text!r}"
     return float(found[0].replace(",", ""))
+
+
+def figure(page: Page, title: str) -> float:
+    """Return a headline figure, as exact as the API gave it."""
+    panel = page.locator(".figure", has_text=title)
+    return float(panel.locator("data").get_attribute("value") or "nan")

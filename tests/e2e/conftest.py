@@ -45,7 +45,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, lab_dir: Path) -> Iterator[Page]:
+def expected_statuses() -> set[int]:
+    """Return the HTTP statuses that a test means to see: to the console they are errors."""
+    return set()
+
+
+@pytest.fixture
+def page(browser: Browser, lab_dir: Path, expected_statuses: set[int]) -> Iterator[Page]:
     """Return an empty page, which fails its test when the console has seen an error.
 
     It is closed before the lab behind it is stopped.
@@ -58,7 +64,9 @@ def page(browser: Browser, lab_dir: Path) -> Iterator[Page]:
     def note(message: ConsoleMessage) -> None:
         unanswered = re.search("ERR_CONNECTION_(REFUSED|RESET)", message.text) is not None
         unanswered |= "status of 500" in message.text and "/proxy/" in message.location["url"]
-        if message.type == "error" and not unanswered:
+        status = re.search(r"status of (\d+)", message.text)
+        expected = status is not None and int(status[1]) in expected_statuses
+        if message.type == "error" and not (unanswered or expected):
             errors.append(f"{message.text} ({message.location['url']})")
 
     page = context.new_page()

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from csv_feed import CsvFeed
-from on_screen import number_in, painted_colours
+from on_screen import figure, number_in, painted_colours
 from playwright.sync_api import Browser, Page, Route, expect
 
-from labkit.api import Api, start_api
+from labkit.api import Api
 
 pytestmark = pytest.mark.chromium
 
@@ -25,11 +25,6 @@ FIGURES = 6
 def ask(api: Api, path: str) -> Any:
     with urllib.request.urlopen(f"{api.url}/api/{path}") as answer:
         return json.load(answer)
-
-
-def figure(page: Page, title: str) -> float:
-    panel = page.locator(".figure", has_text=title)
-    return float(panel.locator("data").get_attribute("value") or "nan")
 
 
 def stop_the_clock(page: Page) -> None:
@@ -154,6 +149,7 @@ def test_the_lines_are_painted_and_told_in_words(page: Page, feed: CsvFeed, api:
     page.wait_for_timeout(600)  # until the first animation is over
     assert painted_colours(page) > len(lines)
     lines.sort(key=lambda line: -line["co2_kg"])
+    page.locator("#rates summary").click()
     labels = page.locator("#rates .ef-table tbody th").all_text_contents()
     assert labels == [line["label"] for line in lines]
     table_now = page.locator("#rates .ef-table tbody tr td:nth-child(2)").all_text_contents()
@@ -209,36 +205,6 @@ def test_polls_never_overlap(page: Page, feed: CsvFeed, api: Api) -> None:
     assert polls.settle() == 2
 
 
-def test_new_readings_appear_by_themselves(page: Page, feed: CsvFeed, api: Api) -> None:
-    page.goto(api.url)
-    notice = page.locator(".notice")
-    expect(notice).to_contain_text("No readings yet")
-    expect(notice).to_contain_text("labkit up")
-    stored = feed.write(rounds=5)
-    expect(page.locator(".figure")).to_have_count(FIGURES)
-    expect(page.locator(".strip")).to_contain_text(f"{stored}")
-    expect(notice).to_have_count(0)
-    stored += feed.write(rounds=5)
-    expect(page.locator(".strip")).to_contain_text(f"{stored}")
-
-
-def test_it_says_when_the_api_is_gone_and_recovers(page: Page, feed: CsvFeed, api: Api) -> None:
-    feed.write(rounds=30)
-    page.goto(api.url)
-    expect(page.locator(".figure")).to_have_count(FIGURES)
-    before = figure(page, "Emitted in total")
-    api.stop()
-    notice = page.locator(".notice")
-    expect(notice).to_contain_text("The API does not answer", timeout=15_000)
-    expect(notice).to_contain_text("old. The page asks again every two seconds")
-    assert figure(page, "Emitted in total") == before  # the last figures stay
-    feed.write(rounds=30)
-    start_api(port=api.port)
-    expect(notice).to_have_count(0, timeout=15_000)
-    expect(page.get_by_role("status")).to_have_text("Readings are coming in.")
-    assert figure(page, "Emitted in total") > before
-
-
 def test_pause_asks_nothing_and_says_so(page: Page, feed: CsvFeed, api: Api) -> None:
     feed.write(rounds=5)
     stop_the_clock(page)
@@ -281,20 +247,6 @@ def test_the_age_of_the_newest_reading_grows(page: Page, feed: CsvFeed, api: Api
     page.clock.run_for(60_000)
     expect(page.locator(".freshness")).to_have_attribute("data-live", "false")
     assert 60 <= number_in(age.inner_text()) < 120
-
-
-def test_a_damaged_csv_is_a_warning_with_the_next_step(
-    page: Page, feed: CsvFeed, api: Api, lab_dir: Path
-) -> None:
-    feed.write(rounds=5)
-    with (lab_dir / "data" / "co2-emissions" / "1.csv").open("r+b") as csv:
-        csv.seek(600)
-        csv.write(b"\0\0\0")
-    page.goto(api.url)
-    notice = page.locator(".notice")
-    expect(notice).to_contain_text("Something needs a look")
-    expect(notice).to_contain_text(ask(api, "health")["problems"][0])
-    expect(notice).to_contain_text("labkit doctor")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -4,6 +4,7 @@ export class ApiProblem extends Error {
     readonly title: string,
     detail: string,
     readonly next: string,
+    readonly status = 0,
   ) {
     super(detail);
   }
@@ -33,5 +34,5 @@ export async function getJson<T>(path: string, signal: AbortSignal): Promise<T> 
 async function problemOf(response: Response): Promise<ApiProblem> {
   const problem = (await response.json()) as { title?: string; detail?: string; next?: string };
   const title = problem.title ?? `HTTP ${response.status}`;
-  return new ApiProblem(title, problem.detail ?? title, problem.next ?? "");
+  return new ApiProblem(title, problem.detail ?? title, problem.next ?? "", response.status);
 }

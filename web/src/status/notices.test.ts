@@ -80,6 +80,15 @@ describe("noticeOf", () => {
     expect(problem?.commands).toEqual([{ where: "next", line: "labkit doctor" }]);
   });
 
+  it("takes an API that asks for patience for no problem", () => {
+    const error = new ApiProblem("Service Unavailable", "The CSV is being read.", "ask again in a second", 503);
+    expect(noticeOf(poll({ error, receivedAt: NOW - 3_000 }), false, NOW)).toMatchObject({
+      kind: "loading",
+      text: "The CSV is being read. The page asks again by itself. What you see is 3.0 s old.",
+      commands: [],
+    });
+  });
+
   it("says that it is paused before anything else, for then nothing is asked", () => {
     const paused = noticeOf(poll({ error: new ApiGone("gone") }), true, NOW);
     expect(paused?.kind).toBe("paused");

@@ -14,7 +14,9 @@ export interface Notice {
 
 /** A producer that has been silent this long is worth a word. */
 export const QUIET_AFTER_S = 30;
-/** A question that has been open this long is worth one too. */
+/** The status with which the API asks for patience, while it reads a large CSV for the first time. */
+const NOT_READY = 503;
+/** A question that has been open this long is worth a word too. */
 export const SLOW_AFTER_S = 4;
 
 /** What the reader has to know about the state of things; null while all is well. */
@@ -27,6 +29,7 @@ export function noticeOf(poll: Poll<Snapshot>, paused: boolean, now: number): No
     return notice("paused", "Paused", `${shown}Press Resume to follow the readings again.`);
   }
   if (error instanceof ApiProblem) {
+    if (error.status === NOT_READY) return notReady(error, age);
     const commands = error.next ? [{ where: "next", line: error.next }] : [];
     return notice("problem", error.title, error.message, commands);
   }
@@ -54,6 +57,12 @@ function gone(error: unknown, age: string): Notice {
     `${shown}The page asks again every two seconds and goes on by itself. If you stopped the API, start it:`,
     [{ where: "terminal", line: "labkit up" }],
   );
+}
+
+/** Nothing is wrong, and nothing is to be typed. */
+function notReady({ message }: ApiProblem, age: string): Notice {
+  const shown = age ? ` What you see is ${age} old.` : "";
+  return notice("loading", "The API is not ready yet", `${message} The page asks again by itself.${shown}`);
 }
 
 function slow(waitedS: number, age: string): Notice {

@@ -22,15 +22,18 @@ export const WINDOWS_S = [60, 300, 900, 3600, 21_600, 86_400] as const;
 const NO_FILTERS: Filters = { sector: [], country: [], fuel: [], facility_id: [] };
 const DEFAULT: View = { windowS: 300, filters: NO_FILTERS, shape: "lines", scale: "linear" };
 
-/** Read a view from an address; whatever is missing or unknown is as it is by default. */
+/**
+ * Read a view from an address; whatever is missing or unknown is as it is by default. A window that no
+ * button has is a window too: whether it is one that can be asked for, the API alone knows, and says.
+ */
 export function parseView(search: string): View {
   const given = new URLSearchParams(search);
-  const windowS = Number(given.get("window_s"));
+  const windowS = given.get("window_s") ?? "";
   const filters = Object.fromEntries(
     DIMENSIONS.map((name) => [name, [...new Set(given.getAll(name).filter(Boolean))]]),
   ) as unknown as Filters;
   return {
-    windowS: WINDOWS_S.find((known) => known === windowS) ?? DEFAULT.windowS,
+    windowS: /^\d{1,9}$/.test(windowS) ? Number(windowS) : DEFAULT.windowS,
     filters,
     shape: given.get("shape") === "stacked" ? "stacked" : "lines",
     scale: given.get("scale") === "logarithmic" ? "logarithmic" : "linear",

@@ -1,6 +1,7 @@
-/** 60 s as "minute", 300 s as "5 minutes", 86,400 s as "24 hours": after "the last". */
+/** 60 s as "minute", 300 s as "5 minutes", 86,400 s as "24 hours", 90 s as "90 seconds": after "the last". */
 export function formatWindow(seconds: number): string {
-  if (seconds < 3600) return seconds === 60 ? "minute" : `${seconds / 60} minutes`;
+  if (seconds % 60 !== 0) return `${seconds} seconds`;
+  if (seconds % 3600 !== 0) return seconds === 60 ? "minute" : `${seconds / 60} minutes`;
   return seconds === 3600 ? "hour" : `${seconds / 3600} hours`;
 }
 
