@@ -49,6 +49,14 @@ def broker(config: LabConfig) -> Check:
             next_line=error.next_line,
         )
     told = advertised(servers)
+    if told.unreachable and len(told.unreachable) < len(told.brokers):
+        return Check(
+            name="broker",
+            verdict="note",
+            sentence=f"{servers} answers, and of its {len(told.brokers)} brokers nothing answers "
+            f"at {', '.join(told.unreachable)}: dead, or out of reach from here.",
+            next_line="labkit broker status",
+        )
     if not told.leads_somewhere:
         return Check(
             name="broker",

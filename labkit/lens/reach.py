@@ -18,12 +18,14 @@ from labkit.pains import Answer
 DEFAULT_PORT = 9092
 TOUCH_TIMEOUT_S = 1.0
 WSAEADDRINUSE = 10048
-_WAITED = "KafkaTimeoutError", "KafkaConnectionError", "NodeNotReadyError"
+_WAITED = "KafkaTimeoutError", "KafkaConnectionError", "NodeNotReadyError", "RequestTimedOutError"
 
 
 def unreachable(trace: Trace) -> Answer | None:
     """Answer an error of waiting: nobody is there, or the broker sends its clients elsewhere."""
-    if not (trace.is_interrupted_client or trace.is_a(*_WAITED)):
+    # A producer that asks for its id says it in a plain KafkaError, with the reason in its words.
+    waited = trace.is_a(*_WAITED) or (trace.is_kafka_error and _WAITED[-1] in str(trace.error))
+    if not (waited or trace.is_interrupted_client):
         return None
     client = trace.client or _one_client(trace)
     servers = _bootstrap(trace, client)
@@ -38,7 +40,32 @@ def unreachable(trace: Trace) -> Answer | None:
             "port.",
             f"{kind}({', '.join(given)})",
         )
-    return _misled(trace, client, servers)
+    return _silent(trace, servers) or _misled(trace, client, servers)
+
+
+def _silent(trace: Trace, servers: list[str]) -> Answer | None:
+    """Name the brokers of this lab that are dead or frozen, where they are what was waited for."""
+    from labkit.cluster import read_cluster
+
+    cluster = read_cluster()
+    if cluster is None or not {one.address for one in cluster.nodes} & set(servers):
+        return None
+    by_state: dict[str, list[int]] = {"running": [], "frozen": [], "dead": []}
+    for one in cluster.nodes:
+        by_state[one.state].append(one.node_id)
+    asks_only = "Failed to update metadata" in str(trace.error)  # which a majority answers
+    if asks_only and len(by_state["running"]) >= cluster.majority:
+        return None
+    for state, mend in (("frozen", "labkit broker thaw {}"), ("dead", "lab.start_broker()")):
+        if by_state[state]:
+            who = " and ".join(map(str, by_state[state]))
+            verb = "is" if len(by_state[state]) == 1 else "are"
+            return pains.UNREACHABLE.answer(
+                f"Of this lab's brokers, {who} {verb} {state}: what they lead, or must take part "
+                "in, waits for them.",
+                mend.format(by_state[state][0]),
+            )
+    return None
 
 
 def _misled(trace: Trace, client: Any, servers: list[str]) -> Answer | None:
@@ -58,6 +85,12 @@ def _misled(trace: Trace, client: Any, servers: list[str]) -> Answer | None:
     if told.leads_somewhere:
         return None
     asked, elsewhere = told.bootstrap, ", ".join(told.unreachable)
+    if len(told.unreachable) < len(told.brokers):
+        return pains.UNREACHABLE.answer(
+            f"{asked} answers, and says that there are brokers at {elsewhere}, where nothing does: "
+            "they are dead, or out of reach from here.",
+            "lab.doctor()",
+        )
     return pains.ADVERTISED.answer(
         f"The broker answers at {asked} and sends its clients on to {elsewhere} "
         "(`advertised.listeners`), where nothing answers.",

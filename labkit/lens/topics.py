@@ -46,7 +46,7 @@ def too_few_brokers(trace: Trace) -> Answer | None:
         return pains.TOO_FEW_BROKERS.answer(
             "Fewer replicas are in sync than min.insync.replicas asks for, so the leader refuses "
             "what is sent with acks=all: a broker is dead or frozen.",
-            "lab.start_broker()   (shows each broker, and starts those that are dead)",
+            "lab.start_broker()   (starts those that are dead)",
         )
     if not trace.is_a("InvalidReplicationFactorError"):
         return None

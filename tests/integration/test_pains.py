@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
 from kernel import PATIENCE_S, Kernel
 
 import labkit as lab
 from labkit.broker import Broker
 from labkit.cluster import cluster_dir
 from labkit.errors import BrokerUnavailable
+from labkit.lens import answer_to
+from labkit.pains import Answer
 
 SET_UP = """
 %reset -f
@@ -103,10 +107,10 @@ def test_01_a_broker_that_is_frozen(notebook: Kernel, broker: Broker, one_partit
     try:
         cell = notebook.run(connect)
         assert cell.error == "KafkaTimeoutError"
-        assert "accepts connections, but does not answer" in cell.note
-        assert cell.next_line == "lab.doctor()"
-        line = "labkit broker thaw 1"
-        assert f"Next: {line}" in notebook.fine(cell.next_line).text
+        assert "Of this lab's brokers, 1 is frozen" in cell.note
+        line = cell.next_line
+        assert line == "labkit broker thaw 1"
+        assert f"Next: {line}" in notebook.fine("lab.doctor()").text  # it knows the same
         run(["-m", *line.split()], {})
         notebook.fine(connect)
     finally:
@@ -390,6 +394,37 @@ def test_11_more_replicas_than_brokers(notebook: Kernel, topic_name: str) -> Non
     line = f"lab.ensure_topic({topic_name!r}, num_partitions=2, replication_factor=1)"
     assert cell.next_line == line
     notebook.fine(line)
+
+
+def test_11_too_few_brokers_left(lab_dir: Path) -> None:
+    with lab.start_broker(brokers=3) as broker:
+        lab.ensure_topic("three", 1, 3)
+        servers = broker.bootstrap_servers
+        settings = {"delivery_timeout_ms": 5_000, "request_timeout_ms": 2_000}
+        producer = KafkaProducer(bootstrap_servers=servers, **settings)
+        producer.send("three", b"x").get(60)
+        broker.kill(2)
+        broker.kill(3)
+        found = waited_for(producer)
+        producer.close(timeout=0)
+        assert "2 and 3 are dead" in found.sentence
+        assert found.next_line == "lab.start_broker()"
+        lab.start_broker()
+        mended = KafkaProducer(bootstrap_servers=servers)
+        mended.send("three", b"x").get(60)
+        mended.close(timeout=10)
+
+
+def waited_for(producer: KafkaProducer) -> Answer:
+    """Send until that fails, and return what the lens says of the failure."""
+    for _ in range(10):  # a leader may still have taken one for the others
+        try:
+            producer.send("three", b"x").get(15)
+        except KafkaError as error:
+            found = answer_to(error, {"producer": producer})
+            assert found
+            return found
+    pytest.fail("every record was acknowledged")
 
 
 def test_12_stale_storage(lab_dir: Path) -> None:
