@@ -2,27 +2,32 @@
 
 JSON and text only, and nothing short. There is no secret in any answer that its length could tell
 (the attack called BREACH needs one). A library would bring Brotli and Zstandard along, which gain
-little over gzip here; and files packed when the page is built would be a second copy of each.
+little over gzip here. The page's own files are packed when they are first asked for, and kept;
+packed when the page is built, they would be a second copy of each, to be kept in step.
 """
 
 from __future__ import annotations
 
 import gzip
+from functools import lru_cache
 
 from flask import Flask, Response, request
 
 TYPES = frozenset(
     (
         "application/json",
+        "application/openmetrics-text",
         "application/problem+json",
         "image/svg+xml",
         "text/css",
         "text/html",
         "text/javascript",
+        "text/plain",
     )
 )
 MIN_BYTES = 1_000  # less fits into one packet as it is
 LEVEL = 5  # measured: half the time of 9, and 2 % more bytes
+FILE_LEVEL = 9
 
 
 def install(app: Flask) -> None:
@@ -42,13 +47,21 @@ def pack(response: Response) -> Response:
         response.set_etag(etag, weak=True)
     if not _wanted(response):
         return response
-    response.direct_passthrough = False  # a file: read it here
+    is_file = response.direct_passthrough
+    response.direct_passthrough = False  # read it here
     text = response.get_data()
     if len(text) >= MIN_BYTES:
-        response.set_data(gzip.compress(text, LEVEL, mtime=0))
+        packed = _packed_file(text) if is_file else gzip.compress(text, LEVEL, mtime=0)
+        response.set_data(packed)
         response.content_encoding = "gzip"
         response.headers.pop("Accept-Ranges", None)  # a range would be one of other bytes
     return response
+
+
+@lru_cache(maxsize=32)
+def _packed_file(text: bytes) -> bytes:
+    """Pack a file of the page, once for all who load it, and therefore as well as gzip can."""
+    return gzip.compress(text, FILE_LEVEL, mtime=0)
 
 
 def _wanted(response: Response) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 from pathlib import Path
@@ -28,11 +29,6 @@ def board(page: Page, feed: CsvFeed, api: Api) -> Page:
 
 def bar(page: Page, name: str, label: str) -> Locator:
     return page.locator(f"#totals-{name}").get_by_role("button", name=label, exact=True)
-
-
-def only_figure(page: Page, title: str) -> float:
-    panel = page.locator(".figure", has_text=title)
-    return float(panel.locator("data").get_attribute("value") or "nan")
 
 
 def asked(page: Page, path: str) -> Any:
@@ -77,6 +73,16 @@ def test_every_kind_of_bar_filters_by_keyboard(
     board.keyboard.press("Enter")
     expect(bar(board, name, label)).to_have_attribute("aria-pressed", "true")
     assert board.url.endswith(address)
+    # All that the page shows is of those readings alone, and the API says the same.
+    window = asked(board, f"api/summary{address}&window_s=300")
+    assert window["records"] == 90 * len(window["by_facility"])
+    board.wait_for_function(
+        "kg => document.querySelectorAll('.figure data')[1].value == kg", arg=window["co2_kg"]
+    )
+    kept = {one["key"] for one in window["by_facility"]}
+    rows = board.locator("#readings tbody th .note").all_inner_texts()
+    assert rows
+    assert set(rows) <= kept
 
 
 def test_the_legend_leaves_a_sector_out(board: Page) -> None:
@@ -154,7 +160,28 @@ def test_what_is_seen_can_be_downloaded(board: Page, tmp_path: Path) -> None:
     [steel] = [line for line in content["series"]["series"] if line["key"] == "steel"]
     assert [row[0] for row in rows] == content["series"]["times"]
     assert [float(row[1]) if row[1] else None for row in rows] == steel["values"]
-    assert saved["PNG"].read_bytes().startswith(b"\x89PNG")
+    # The picture is the chart on the page's ground: as large, with the line's colour, opaque.
+    picture = base64.b64encode(saved["PNG"].read_bytes()).decode()
+    seen = board.evaluate(
+        """async picture => {
+            const bytes = Uint8Array.from(atob(picture), one => one.charCodeAt(0));
+            const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+            const { width, height } = document.querySelector("#rates canvas");
+            const copy = new OffscreenCanvas(image.width, image.height).getContext("2d");
+            copy.drawImage(image, 0, 0);
+            const { data } = copy.getImageData(0, 0, image.width, image.height);
+            const pixels = new Uint32Array(data.buffer);
+            return {
+                fits: image.width === width && image.height === height,
+                opaque: pixels.every(pixel => pixel >>> 24 === 255),
+                colours: new Set(pixels).size,
+            };
+        }""",
+        picture,
+    )
+    assert seen["fits"]
+    assert seen["opaque"]
+    assert seen["colours"] > 10
 
 
 def test_the_chart_fills_the_screen(board: Page) -> None:

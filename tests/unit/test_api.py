@@ -537,6 +537,23 @@ def test_packed_or_not_it_is_the_same_answer(busy: FlaskClient, path: str) -> No
         )
 
 
+def test_a_file_is_packed_once_for_all_who_load_it(
+    busy: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "assets").mkdir()
+    script = tmp_path / "assets" / "index-1a2b.js"
+    script.write_text("let packed = 'once';\n" * 500)
+    monkeypatch.setattr(api_pages, "PAGE_DIR", tmp_path)
+    before = api_gzip._packed_file.cache_info()
+    for _ in range(3):
+        answer = busy.get(
+            "/assets/index-1a2b.js", headers={"Accept-Encoding": "gzip"}, buffered=True
+        )
+        assert gzip.decompress(answer.data) == script.read_bytes()
+    after = api_gzip._packed_file.cache_info()
+    assert (after.misses - before.misses, after.hits - before.hits) == (1, 2)
+
+
 @pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "*;q=0"])
 def test_nobody_gets_gzip_who_has_not_asked_for_it(busy: FlaskClient, accepted: str) -> None:
     answer = busy.get("/api/series", headers={"Accept-Encoding": accepted})
