@@ -250,7 +250,7 @@ def test_the_age_of_the_newest_reading_grows(page: Page, feed: CsvFeed, api: Api
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280, 1920])
+@pytest.mark.parametrize("width", [360, 768, 1280, 1920])
 def test_it_fits_the_screen_in_both_themes(
     browser: Browser, feed: CsvFeed, api: Api, artifacts: Path, theme: Any, width: int
 ) -> None:
