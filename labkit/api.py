@@ -13,7 +13,7 @@ from typing import Self
 
 from flask_openapi3 import Info, OpenAPI, Server
 
-from labkit import api_gzip, api_problems, worker
+from labkit import api_gzip, api_metrics, api_problems, worker
 from labkit.api_data import VERSION, ApiData
 from labkit.api_examples import with_examples
 from labkit.api_models import ParameterError
@@ -62,6 +62,7 @@ def create_app(data_dir: Path, topic: str) -> OpenAPI:
     app.extensions["labkit"] = ApiData(data_dir, topic)
     api_problems.install(app)
     api_gzip.install(app)
+    api_metrics.install(app, app.extensions["labkit"])
     app.register_api(routes)
     app.register_blueprint(pages)
     app.get("/api/openapi.json", doc_ui=False)(lambda: with_examples(app.api_doc))

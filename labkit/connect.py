@@ -240,7 +240,8 @@ def start_connect(
     if isinstance(found, Connect) and found.group_id == group_id:
         return found
     connect = Connect(folder, group_id, name)
-    worker.register(connect)
+    if not keep:  # what is registered ends with this program
+        worker.register(connect)
     return connect
 
 

@@ -15,12 +15,15 @@ from labkit.broker import find_broker
 from labkit.config import load_config
 from labkit.errors import LabError, WorkerFailed
 from labkit.faults import mend
+from labkit.launch import stop_cluster
 from labkit.plain import is_labkit
 from labkit.state import ask_to_stop, read_json, read_run_files
 from labkit.tail import partitions
 
 STOP_ORDER = ("up", "producer", "consumer", "api", "proxy")
 """What fills the topic ends first, so that what empties it can finish. `up` stops its own."""
+BESIDE_THE_BROKER = ("connect", "secured")
+"""What else a keeper keeps, by its folder in the state folder: it ends before the broker does."""
 PATIENCE_S = {"up": 90.0, "lab": 0.0}
 DEFAULT_PATIENCE_S = 20.0
 INSIST_S = 5.0
@@ -53,6 +56,11 @@ def stop_lab(say: Say) -> list[str]:
     for kind in STOP_ORDER:
         for run in read_run_files(kind):
             stop(run, PATIENCE_S.get(kind, DEFAULT_PATIENCE_S))
+    for name in BESIDE_THE_BROKER:
+        folder = load_config().state_dir / name
+        if folder.is_dir() and stop_cluster(folder):
+            say(f"{name:<9} stopped")
+            stopped.append(name)
     broker = find_broker()
     if broker is not None:
         say(f"{'broker':<9} stopping at {broker.bootstrap_servers} ...")
@@ -118,7 +126,8 @@ def what_reset_deletes() -> list[Path]:
     """
     config = load_config()
     own = (
-        config.state_dir / name for name in ("cluster", "tally", "journal", "logs", "run", "faults")
+        config.state_dir / name
+        for name in ("cluster", *BESIDE_THE_BROKER, "tally", "journal", "logs", "run", "faults")
     )
     data = config.data_path()
     topics = (folder for folder in data.glob("*") if _is_ours(folder))

@@ -15,6 +15,7 @@ import typer
 
 from labkit.cli import (
     broker,
+    connect,
     faults,
     help_text,
     lab,
@@ -61,7 +62,7 @@ def labkit(
     terminal.show_tracebacks(debug)
 
 
-for commands in (lab, observe, stages, faults, broker, topics, tools, prove):
+for commands in (lab, observe, stages, faults, broker, connect, topics, tools, prove):
     commands.add_to(app)
 help_text.from_docstrings(app)
 

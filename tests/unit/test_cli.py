@@ -50,7 +50,7 @@ def test_help_teaches(
     assert run(*command, "--help") == 0
     text = capsys.readouterr().out
     assert f"Usage: labkit {' '.join(command)}" in text
-    if command not in (("broker",), ("topics",)):
+    if command not in (("broker",), ("topics",), ("connect",)):
         assert "Example: labkit" in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80
 
@@ -59,7 +59,7 @@ def test_the_commands_are_these() -> None:
     whole_lab = {"lab", "up", "down", "reset", "bench"}
     look = {"status", "ledger", "doctor"}
     stages = {"produce", "consume", "api", "export"}
-    kafka = {"kafka", "broker", "topics"}
+    kafka = {"kafka", "broker", "connect", "topics"}
     prove = {"check", "soak"}
     break_it = {"break", "mend", "proxy"}
     known = whole_lab | look | stages | kafka | prove | break_it
