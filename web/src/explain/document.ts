@@ -13,6 +13,7 @@ through Kafka. The button “Explain this page” tells the same as this text, p
   limit away. The totals of one kind (say, countries) always show all of that kind that the *other* filters let through, so that you
   can add one more.
 - **Share a view**: window, filters and the chart's shape are in the page's address. Copy it, or press the browser's Back button.
+  A window that no button has may stand there too, in seconds: \`?window_s=7200\`.
 - **Pause and step**: while paused, nothing is asked; Step asks once.
 - **Full screen** and **download**: CSV and JSON hold what the chart shows, PNG is its picture.
 - **Keyboard**: everything is a button, a link or a radio button: Tab, Enter, and the arrow keys for the window.

@@ -4,7 +4,10 @@ import type { Ledger, Summary } from "../polling/answers";
 import { paintedStage, verdictOf } from "./verdict";
 
 const ledger = (state: Ledger["state"], grams: number | null = 5000, records = 2): Ledger => ({
-  stages: [{ stage: "served", meaning: "", records, co2_g: grams, note: "" }],
+  stages: [
+    { stage: "csv", meaning: "", records: 2, co2_g: 5000, note: "" },
+    { stage: "served", meaning: "", records, co2_g: grams, note: "" },
+  ],
   dead_letters: 0,
   state,
   sentence: `It ${state}.`,
@@ -39,6 +42,11 @@ describe("the verdict on the ledger", () => {
   });
 
   it("does not judge by a stage that was not weighed", () => {
-    expect(verdictOf(ledger("agrees", null), painted).state).toBe("agrees");
+    expect(verdictOf(ledger("agrees", null), painted).state).toBe("nothing to compare");
+  });
+
+  it("does not praise what nobody could compare", () => {
+    const alone = { ...ledger("agrees"), stages: ledger("agrees").stages.slice(1) };
+    expect(verdictOf(alone, painted).state).toBe("nothing to compare");
   });
 });

@@ -9,7 +9,7 @@ export interface PaintedStage {
 }
 
 export interface Verdict {
-  state: "agrees" | "on the way" | "differs";
+  state: "agrees" | "on the way" | "differs" | "nothing to compare";
   sentence: string;
 }
 
@@ -36,7 +36,8 @@ export function verdictOf(ledger: Ledger, painted: PaintedStage): Verdict {
     return { state: "differs", sentence: ledger.sentence };
   }
   if (ledger.state === "on the way") return { state: "on the way", sentence: ledger.sentence };
-  if (!differs) return { state: "agrees", sentence: ledger.sentence };
+  const weighed = ledger.stages.filter(({ co2_g }) => co2_g !== null).length;
+  if (!differs) return { state: weighed > 1 ? "agrees" : "nothing to compare", sentence: ledger.sentence };
   return {
     state: "differs",
     sentence: "This page shows other tonnes than the API says it served: load the page again.",
