@@ -88,6 +88,12 @@ def encode_marker(partition: int, offset: int) -> bytes:
     return _seal(f"{partition},{offset}{',' * len(READING_FIELDS)}{DEAD_LETTER}")
 
 
+def at_offset(line: bytes, offset: int) -> bytes:
+    """Return a true row as it would stand at another offset, with the checksum of that."""
+    partition, _offset, rest = line[:-_CRC_CELL].split(b",", 2)
+    return _sealed(b"%b,%d,%b" % (partition, offset, rest))
+
+
 def verify_row(line: bytes) -> tuple[int, int] | None:
     """Return ``(partition, offset)`` of a row that is whole and true, otherwise None.
 
@@ -146,7 +152,10 @@ def restore(cell: str) -> str:
 
 
 def _seal(body: str) -> bytes:
-    content = body.encode()
+    return _sealed(body.encode())
+
+
+def _sealed(content: bytes) -> bytes:
     return b"%b,%08x\n" % (content, crc32(content))
 
 

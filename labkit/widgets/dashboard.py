@@ -18,10 +18,11 @@ class DashboardFrame(anywidget.AnyWidget):
     _css = traitlets.Unicode().tag(sync=True)
     port = traitlets.Int().tag(sync=True)
     url = traitlets.Unicode().tag(sync=True)
+    view = traitlets.Unicode().tag(sync=True)
     height_px = traitlets.Int().tag(sync=True)
 
     def __repr__(self) -> str:
-        return f"<the lab's web page: {self.url}>"
+        return f"<the lab's web page: {self.url}{self.view}>"
 
 
 class HasUrl(Protocol):
@@ -33,7 +34,7 @@ class HasUrl(Protocol):
         ...
 
 
-def show_dashboard(api: HasUrl, height_px: int = 900) -> DashboardFrame:
+def show_dashboard(api: HasUrl, height_px: int = 900, *, view: str = "") -> DashboardFrame:
     """Show the web page below the cell.
 
     The frame goes through ``jupyter-server-proxy``, so it also works when JupyterLab runs on
@@ -42,9 +43,12 @@ def show_dashboard(api: HasUrl, height_px: int = 900) -> DashboardFrame:
     Parameters
     ----------
     api : Api
-        What `labkit.start_api` returned.
+        What `labkit.start_api` returned, or whatever else has a ``url`` on this machine.
     height_px : int
         The frame's height, in pixels.
+    view : str
+        What follows in the address: a view such as ``"?window_s=60&sector=steel"``, or another
+        page, such as ``"api/docs"``.
 
     Returns
     -------
@@ -60,6 +64,7 @@ def show_dashboard(api: HasUrl, height_px: int = 900) -> DashboardFrame:
         _esm=bundled("dashboard.js"),
         _css=bundled("dashboard.css"),
         port=urlsplit(api.url).port or 80,
-        url=api.url,
+        url=api.url.rstrip("/") + "/",
+        view=view,
         height_px=height_px,
     )

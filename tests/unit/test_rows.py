@@ -16,6 +16,7 @@ from labkit.rows import (
     COLUMNS,
     HEADER,
     Row,
+    at_offset,
     decode_row,
     encode_marker,
     encode_row,
@@ -132,6 +133,11 @@ def test_a_marker_says_where_the_dead_letter_lay() -> None:
     assert row_grams(line) is None
     assert line.startswith(b"1,99" + b"," * len(READING_FIELDS) + b"dead-letter,")
     assert line.count(b",") == HEADER.count(b",")
+
+
+def test_a_row_at_another_offset_is_a_true_row() -> None:
+    assert at_offset(encode_row(2, 7, READING), 9) == encode_row(2, 9, READING)
+    assert at_offset(encode_marker(2, 7), 12) == encode_marker(2, 12)
 
 
 def test_every_cut_shows() -> None:

@@ -201,6 +201,8 @@ def test_the_dashboard_names_the_port_for_the_proxy() -> None:
     frame = show_dashboard(SimpleNamespace(url="http://127.0.0.1:8050/"))
     assert (frame.port, frame.url) == (8050, "http://127.0.0.1:8050/")
     assert "http://127.0.0.1:8050/" in repr(frame)
+    filtered = show_dashboard(SimpleNamespace(url="http://127.0.0.1:8050"), view="?window_s=60")
+    assert "http://127.0.0.1:8050/?window_s=60" in repr(filtered)
 
 
 def test_missing_bundles_are_told_with_the_way_to_build_them(

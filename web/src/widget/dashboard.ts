@@ -5,6 +5,7 @@ import "./dashboard.css";
 interface Traits {
   port: number;
   url: string;
+  view: string;
   height_px: number;
 }
 
@@ -14,7 +15,8 @@ interface Traits {
  */
 function render({ model, el }: RenderProps<Traits>): void {
   const base = jupyterBase();
-  const url = base === null ? model.get("url") : `${base}proxy/${model.get("port")}/`;
+  const root = base === null ? model.get("url") : `${base}proxy/${model.get("port")}/`;
+  const url = root + model.get("view");
   const link = element("a", { href: url, target: "_blank", rel: "noopener" }, "Open it in a tab");
   el.classList.add("labkit-widget");
   if (base !== null) {

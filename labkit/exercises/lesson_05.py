@@ -1,0 +1,300 @@
+"""05 · The API: from CSV to JSON, without reading the file again."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from flask import Flask
+
+from labkit.config import load_config
+from labkit.exercises.ask_api import Witness, api_url, ask, at_rest, serving
+from labkit.exercises.exercise import exercise
+from labkit.exercises.figures import hold_plant, is_close, rate_slip
+from labkit.exercises.long_csv import append_rows
+from labkit.exercises.outcome import NotAttempted, NotYet
+from labkit.exercises.prediction import Observed, prediction
+from labkit.exercises.torn_rows import torn
+from labkit.readings import grams
+from labkit.rows import verify_row
+from labkit.segments import segments, topic_dir
+from labkit.table import read_table
+
+TOPIC = "lesson05-readings"
+DATA_DIR = "data/lesson05"
+UNKNOWN_PLANT = "XX-COAL-999"
+LAST_ROWS = 200
+BUCKETS_S = (300, 600, 1_800)
+
+
+def folder() -> Path:
+    """Return the folder of this lesson's CSV files."""
+    return topic_dir(load_config().data_path(DATA_DIR), TOPIC)
+
+
+def torn_csv() -> Path:
+    """Return where this lesson puts a copy with a torn last row."""
+    return folder().parent / "torn.csv"
+
+
+def lengthen(*, times: int = 1, rows: int | None = None) -> Path:
+    """Append this lesson's rows to a longer CSV beside it; begin that anew where all are taken."""
+    long = folder().parent / "longer"
+    if rows is None:
+        shutil.rmtree(long, ignore_errors=True)
+    append_rows(folder(), long, times, rows)
+    return long
+
+
+@prediction(solution='ex.p1.predict("number")')
+def p1() -> Observed:
+    """The last row of a CSV ends in the middle of its `co2_kg`.
+
+    What does pandas read there? Say 'error', 'empty' (no value at all), or 'number'.
+    """
+    if not torn_csv().exists():
+        raise NotAttempted("there is no torn file yet: run the cell above this one.")
+    offset, said = list(_rows(torn_csv()).items())[-1]
+    wrote = _rows(folder() / "0.csv")[offset]
+    return Observed(
+        "empty" if math.isnan(said) else "number",
+        f"pandas read {said:g} kg, and the plant had emitted {wrote:g} kg. Not even a warning: for "
+        "a file of text, half a number is a number.",
+    )
+
+
+@prediction(solution="ex.p2.predict(24)")
+def p2(cursor: str) -> Observed:
+    """You hold the cursor of a first answer. Then each of 24 plants sends one reading.
+
+    How many readings does the second answer hold, after that cursor?
+    """
+    answer = ask(f"{api_url(TOPIC)}/api/readings?limit=5000&after={cursor}").json()
+    if "readings" not in answer:
+        raise NotAttempted(f"the API does not take that cursor: {answer['detail']}.")
+    if not answer["readings"]:
+        raise NotAttempted("nothing has come in since: run the cell above this one.")
+    return Observed(
+        len(answer["readings"]),
+        f"The API was asked again, after `{cursor}`: {len(answer['readings'])} readings, up to "
+        f"`{answer['next']}`. What you have already is not sent again.",
+    )
+
+
+@prediction(solution="ex.p3.predict(422)")
+def p3() -> Observed:
+    """Somebody asks `/api/summary?sektor=power`: a misspelt filter.
+
+    Which status code comes back? (200 is success; 4xx says that the question was wrong.)
+    """
+    answer = ask(f"{api_url(TOPIC)}/api/summary?sektor=power")
+    return Observed(
+        answer.status,
+        "An API that ignored the word would answer with the sum of *all* sectors, and nobody would "
+        f"notice. This one says: {answer.json()['detail'].partition(';')[0]}.",
+    )
+
+
+@exercise(
+    hints=[
+        "As the app above: an address, a function under it, and a dictionary that it returns.",
+        'A part of the address can be a variable: `@mine.get("/plants/<plant>")`, and '
+        "`def about(plant):`. For a plant without rows, `return {...}, 404`.",
+        'Keep its rows with `rows = table[table["facility_id"] == plant]`. numpy\'s numbers are '
+        'no JSON: `float(rows["co2_kg"].sum())`.',
+    ],
+    solution="""
+    mine = Flask("mine")
+
+
+    @mine.get("/plants/<plant>")
+    def about(plant):
+        table = pd.concat(pd.read_csv(path) for path in folder.glob("*.csv"))
+        rows = table[table["facility_id"] == plant]
+        if rows.empty:
+            return {"detail": f"no reading of {plant}"}, 404
+        return {"facility_id": plant, "co2_kg": float(rows["co2_kg"].sum())}
+    """,
+)
+def q1(mine: Flask) -> str:
+    """Let `mine` answer `/plants/PL-COAL-001` with that plant's `facility_id` and `co2_kg`.
+
+    `co2_kg` is the sum over all its rows, in all three files. A plant that has no row gets 404.
+    """
+    if not isinstance(mine, Flask):
+        raise NotYet(f'`mine` is {mine!r}, and no Flask app: `mine = Flask("mine")`.')
+    if len(list(mine.url_map.iter_rules())) == 1:  # the one for static files, which every app has
+        raise NotAttempted("`mine` has no address yet: write a function, with `@mine.get(...)`.")
+    table = read_table(DATA_DIR, TOPIC)
+    if table.empty:
+        raise NotAttempted("there is no CSV yet: run the cells above.")
+    with serving(mine) as url:
+        for plant in sorted(table["facility_id"].unique())[:3]:
+            hold_plant(url, plant, table[table["facility_id"] == plant])
+        answer = ask(f"{url}/plants/{UNKNOWN_PLANT}")
+        if answer.status != 404:
+            raise NotYet(
+                f"a plant that nobody knows, `{UNKNOWN_PLANT}`, gets {answer.status}, and 404 is "
+                "asked for: 200 would be a claim, and 500 says that your program broke."
+            )
+    return f"asked over HTTP: the right sum for three plants, and 404 for `{UNKNOWN_PLANT}`."
+
+
+@exercise(
+    hints=[
+        "Go through the lines in their order. `is_true(line)` judges one.",
+        "What lies behind a line that is not true is not read either: `break`.",
+        "A list, a loop, `if not is_true(line): break`, and `append` for the others.",
+    ],
+    solution="""
+    def readable(lines):
+        kept = []
+        for line in lines:
+            if not is_true(line):
+                break
+            kept.append(line)
+        return kept
+    """,
+)
+def q2(readable: Callable[[list[bytes]], Any]) -> str:
+    """Write `readable(lines)`: the lines that may be read, up to the first one that is not true.
+
+    `lines` are bytes with their line breaks, without the header. It is tried on your own CSV, torn
+    at each byte of its last row.
+    """
+    files = segments(folder(), 1)
+    lines = files[-1].read_bytes().splitlines(keepends=True)[-LAST_ROWS:] if files else []
+    if len(lines) < LAST_ROWS or not all(map(verify_row, lines)):
+        raise NotAttempted("there is no CSV with true rows yet: run the cells above.")
+    for case in torn(lines):
+        said = list(readable(list(case.lines)))
+        if said != case.lines[: case.true]:
+            raise NotYet(f"{len(said)} rows were read: {case.mistake}")
+    return f"it was tried on `1.csv`, torn at each of the {len(lines[-1]):,} bytes of its last row."
+
+
+@exercise(
+    hints=[
+        'Sums for each sector: `frame.groupby("sector")["co2_kg"].sum()`.',
+        "That is in kilograms. A tonne has 1,000 of them.",
+        '`return frame.groupby("sector")["co2_kg"].sum() / 1000`',
+    ],
+    solution="""
+    def totals(frame):
+        return frame.groupby("sector")["co2_kg"].sum() / 1000
+    """,
+)
+def q3(totals: Callable[[pd.DataFrame], Any]) -> str:
+    """Write `totals(frame)`: the tonnes of each sector, given the whole table.
+
+    They are compared with `/api/summary`, to the gram.
+    """
+    summary, frame = at_rest(TOPIC, DATA_DIR)
+    said = {str(key): float(value) for key, value in dict(totals(frame)).items()}
+    served = {one["key"]: float(one["co2_kg"]) for one in summary["by_sector"]}
+    if set(said) != set(served):
+        raise NotYet(f"you have {sorted(said)[:4]}, and the API has {sorted(served)[:4]}.")
+    wrong = [key for key, kg in served.items() if grams(said[key] * 1000) != grams(kg)]
+    if wrong:
+        key = wrong[0]
+        if is_close(said[key], served[key]):
+            raise NotYet(f"{key}: {said[key]:,.3f} is right in kilograms. Tonnes are asked for.")
+        raise NotYet(f"{key}: you say {said[key]:,.6f} t, the API {served[key] / 1000:,.6f} t.")
+    total = sum(served.values()) / 1000
+    return f"`/api/summary` was asked: {len(served)} sectors, {total:,.3f} t, equal to the gram."
+
+
+@exercise(
+    hints=[
+        "Begin with an empty cursor, `after=`: that is the very beginning.",
+        "Ask, keep the `readings`, take the answer's `next` as your cursor; stop when `more` is "
+        "false.",
+        'In a `while True:` loop: `page = json.load(urlopen(f"{url}/api/readings?limit=500&after='
+        '{cursor}"))`.',
+    ],
+    solution="""
+    def read_all(url):
+        found, cursor = [], ""
+        while True:
+            page = json.load(urlopen(f"{url}/api/readings?limit=500&after={cursor}"))
+            found += page["readings"]
+            cursor = page["next"]
+            if not page["more"]:
+                return found
+    """,
+)
+def q4(read_all: Callable[[str], Any]) -> str:
+    """Write `read_all(url)`: every reading that the API at `url` has, at most 500 in one answer.
+
+    None may be missing, none may be there twice.
+    """
+    _, frame = at_rest(TOPIC, DATA_DIR)
+    witness = Witness(api_url(TOPIC))
+    with serving(witness) as url:
+        try:
+            readings = list(read_all(url))
+        except OSError:
+            if witness.is_worn_out:
+                raise NotYet(
+                    f"your loop asked {witness.most} times, and was stopped. It last asked "
+                    f"`{witness.questions[-1].address}`: does its cursor move? Does it stop when "
+                    "`more` is false?"
+                ) from None
+            raise
+    places = [(one["partition"], one["offset"]) for one in readings]
+    wanted = set(zip(frame["partition"], frame["offset"], strict=True))
+    if len(set(places)) < len(places):
+        raise NotYet(f"{len(places) - len(set(places)):,} readings are there twice.")
+    if missing := len(wanted - set(places)):
+        raise NotYet(
+            f"{missing:,} of {len(wanted):,} readings are missing; {len(witness.questions)} "
+            "question(s) were asked. Does `more` say that there are more?"
+        )
+    if len(witness.questions) * 500 < len(wanted):
+        raise NotYet(f"{len(witness.questions)} answers for {len(wanted):,} readings: too long.")
+    return f"{len(places):,} readings in {len(witness.questions)} answers: no gap, none twice."
+
+
+@exercise(
+    hints=[
+        "Kilograms in a bucket, divided by its seconds, are kilograms per second.",
+        "An hour has 3,600 seconds, a tonne 1,000 kilograms: 3,600 / 1,000.",
+        "`return co2_kg / bucket_s * 3.6`",
+    ],
+    solution="""
+    def t_per_h(co2_kg, bucket_s):
+        return co2_kg / bucket_s * 3.6
+    """,
+)
+def q5(t_per_h: Callable[[float, float], Any]) -> str:
+    """Write `t_per_h(co2_kg, bucket_s)`: the rate in a bucket of so many seconds, in t/h.
+
+    It is compared with what `/api/series` says of its buckets.
+    """
+    url, compared = api_url(TOPIC), 0
+    for bucket_s in BUCKETS_S:
+        series = ask(f"{url}/api/series?window_s={bucket_s}&bucket_s={bucket_s}").json()["series"]
+        for line in series:
+            (rate,), co2_kg = line["values"], line["co2_kg"]
+            if rate is None:
+                continue
+            said = float(t_per_h(co2_kg, bucket_s))
+            if not math.isclose(said, rate, rel_tol=1e-4, abs_tol=1e-3):
+                raise NotYet(
+                    f"{line['label']}: {co2_kg:,.0f} kg in {bucket_s} s. You say {said:,.3f} t/h, "
+                    f"the API {rate:,.3f} t/h{rate_slip(said, rate, bucket_s)}."
+                )
+            compared += 1
+    if not compared:
+        raise NotAttempted("the API has no bucket with readings yet: run the cells above.")
+    return f"right for {compared} buckets of `/api/series`, from 5 minutes to half an hour."
+
+
+def _rows(path: Path) -> dict[int, float]:
+    """Return a file's kilograms by offset as a learner's pandas reads them, checked by nobody."""
+    table = pd.read_csv(path)
+    return dict(zip(table["offset"], table["co2_kg"], strict=True))
