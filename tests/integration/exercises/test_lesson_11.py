@@ -1,0 +1,215 @@
+"""The capstone's checks on a real broker: blank, solved, and wrong in the ways one is wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+from flask import Flask, abort
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from marking import expect, expect_revealed, solve
+
+import labkit as lab
+from labkit import connection
+from labkit.exercises import capstone, capstone_feed
+from labkit.exercises import lesson_11 as ex
+from labkit.exercises.outcome import NotAttempted, NotYet, Outcome
+
+CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
+NOT_ATTEMPTED = Outcome.NOT_ATTEMPTED
+TOPIC, DLQ = capstone_feed.TOPIC, capstone_feed.DLQ
+
+Names = dict[str, Any]
+
+
+@pytest.fixture
+def names(lab_dir: Path, bootstrap_servers: str) -> Names:
+    """Return what the lesson's cells have defined before the first exercise, and an empty lab."""
+    ex.clear()
+    feed = ex.write_feed()
+    return {
+        "ex": ex,
+        "broker": lab.start_broker(),
+        "feed": feed,
+        "path": feed.with_name("readings.csv"),
+        **{"json": json, "csv": csv, "pandas": pandas, "Flask": Flask, "abort": abort},
+        "KafkaConsumer": KafkaConsumer,
+        "KafkaProducer": KafkaProducer,
+        "TopicPartition": TopicPartition,
+    }
+
+
+@pytest.fixture
+def sent(names: Names) -> Names:
+    solve(ex.q1)
+    solve(ex.q2, **names)
+    return names
+
+
+@pytest.fixture
+def stored(sent: Names) -> Names:
+    return solve(ex.q3, **sent)
+
+
+def produce(change: Callable[[dict[str, Any]], dict[str, Any]], lines: list[Any]) -> None:
+    """Send lines of the feed as the solution does, each changed in one way."""
+    with connection.producer() as producer:
+        for line in lines:
+            record = {
+                "key": line.facility_id.encode(),
+                "value": line.value,
+                "timestamp_ms": line.timestamp_ms,
+                "headers": [capstone_feed.SOURCE],
+            }
+            producer.send(TOPIC, **change(record))
+
+
+def test_q1_the_topics(names: Names) -> None:
+    expect(ex.q1, NOT_ATTEMPTED, says="no topic `capstone-co2`")
+    lab.ensure_topic(TOPIC, num_partitions=3)
+    expect(ex.q1, NOT_YET, says="has 3 partition(s), not 4")
+    lab.fresh_topic(TOPIC, num_partitions=4, config={"retention.ms": 30})
+    expect(ex.q1, NOT_YET, says="30 days are 2,592,000,000 ms")
+    lab.fresh_topic(TOPIC, num_partitions=4)
+    expect(ex.q1, NOT_YET, says="no `retention.ms` is set")
+    ex.clear()
+    solve(ex.q1)
+    expect(ex.q1, CORRECT, says="4 partitions")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "change", "says"),
+    [
+        (capstone.keys, {"key": b"all the same"}, "has the key b'all the same'"),
+        (capstone.keys, {"key": None}, "without a key"),
+        (capstone.timestamps, {"timestamp_ms": None}, "from its line"),
+        (capstone.headers, {"headers": []}, "without"),
+        (capstone.all_sent, {"value": b"{}"}, "not in the topic"),
+    ],
+)
+def test_q2_a_record_that_is_not_as_ordered(
+    names: Names, criterion: Any, change: dict[str, Any], says: str
+) -> None:
+    solve(ex.q1)
+    produce(lambda record: {**record, **change}, capstone_feed.feed()[:40])
+    with pytest.raises(NotYet, match=says):
+        criterion()
+
+
+def test_q2_lost_doubled_and_out_of_order(names: Names) -> None:
+    with pytest.raises(NotAttempted, match="no topic"):
+        capstone.all_sent()
+    solve(ex.q1)
+    expect(ex.q2, NOT_ATTEMPTED, says="holds no record yet")
+    lines = capstone_feed.feed()
+    produce(dict, lines[:-3])
+    expect(ex.q2, NOT_YET, says="3 line(s) of the file are not in the topic")
+    produce(dict, lines[-4:])
+    expect(ex.q2, NOT_YET, says="1 record(s) are there more often")
+    expect(ex.q2, NOT_YET, says="ex.clear()")
+    ex.clear()
+    solve(ex.q1)
+    produce(dict, lines[::-1])
+    expect(ex.q2, NOT_YET, says="lies behind a later line of its plant")
+
+
+def test_q2_as_ordered(sent: Names) -> None:
+    expect(ex.q2, CORRECT, says="240 lines, 240 records")
+
+
+def test_p1_the_bad_ones(sent: Names) -> None:
+    expect_revealed(ex.p1, 0, NOT_YET, says="you said 0; 4 it was")
+    solve(ex.p1, ex=ex)
+    assert ex.p1.reveal().is_correct
+
+
+def test_q3_nothing_yet(sent: Names) -> None:
+    def consume() -> None: ...
+
+    expect(ex.q3, NOT_ATTEMPTED, consume, says="three dots")
+    expect(ex.q3, NOT_YET, 7, says="shall be a function")
+    expect(ex.q3, NOT_ATTEMPTED, print, says="committed nothing")
+
+
+def test_q3_stored(stored: Names) -> None:
+    expect(ex.q3, CORRECT, stored["consume"], says="Lag 0")
+
+
+def test_q3_rows_that_are_not_as_ordered(stored: Names) -> None:
+    path: Path = stored["path"]
+    whole = path.read_text().splitlines(keepends=True)
+
+    def write(*lines: str) -> None:
+        path.write_text("".join(lines))
+
+    write(*whole[:-2])
+    expect(ex.q3, NOT_YET, print, says="2 are not; partition and offset")
+    write(*whole, whole[-1])
+    expect(ex.q3, NOT_YET, print, says="1 are; partition and offset")
+    cells = whole[1].split(",")
+    write(whole[0], ",".join([*cells[:1], "99999", *cells[2:]]), *whole[2:])
+    expect(ex.q3, NOT_YET, print, says="of no good reading")
+    write(whole[0], ",".join([*cells[:-1], "1.0\n"]), *whole[2:])
+    expect(ex.q3, NOT_YET, print, says="the CSV holds")
+    write("partition,offset\n", *whole[1:])
+    expect(ex.q3, NOT_YET, print, says="its columns are")
+    write(*whole)
+    lab.fresh_topic(DLQ, num_partitions=1)
+    expect(ex.q3, NOT_ATTEMPTED, print, says=f"`{DLQ}` holds no record")
+    with connection.producer() as producer:
+        producer.send(DLQ, value=b"no letter of ours")
+    expect(ex.q3, NOT_YET, print, says="bad records are not in it")
+    expect(ex.q3, NOT_YET, print, says="lacks `__connect.errors.")
+
+
+def test_q4_a_lost_commit(stored: Names) -> None:
+    path: Path = stored["path"]
+    expect(ex.q4, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q4, NOT_YET, print, says="record(s) behind the end")
+    stored["consume"]()
+    whole = path.read_text()
+
+    def everything_again() -> None:
+        path.write_text(whole + "".join(whole.splitlines(keepends=True)[1:]))
+
+    expect(ex.q4, NOT_YET, everything_again, says="rows came again")
+    path.write_text(whole)
+    expect(ex.q4, NOT_YET, lambda: path.write_text(whole[: len(whole) // 2] + "\n"), says="missing")
+    path.write_text(whole)
+    expect(ex.q4, CORRECT, stored["consume"], says="before and after")
+
+
+def test_q5_the_api(stored: Names) -> None:
+    expect(ex.q5, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q5, NOT_ATTEMPTED, "app", says="no Flask app")
+    nothing = Flask("nothing")
+    expect(ex.q5, NOT_YET, nothing, says="`/totals` answers 404")
+
+    rounded = Flask("rounded")
+    sums = {sector: mass // 1000 for sector, mass in capstone_feed.sector_grams().items()}
+    rounded.add_url_rule("/totals", view_func=lambda: sums)
+    expect(ex.q5, NOT_YET, rounded, says="and the topic")
+
+    always = Flask("always")
+    exact = {sector: mass / 1000 for sector, mass in capstone_feed.sector_grams().items()}
+    always.add_url_rule("/totals", "all", lambda: exact)
+    always.add_url_rule(
+        "/totals/<sector>", "one", lambda sector: {"sector": sector, "co2_kg": exact.get(sector)}
+    )
+    expect(ex.q5, NOT_YET, always, says="no such sector")
+    expect(ex.q5, CORRECT, solve(ex.q5, **stored)["app"], says="404 for unicorns")
+
+
+def test_the_marks_are_at_least_fifteen_checks_of_their_own(stored: Names) -> None:
+    seen = ex.marks()
+    assert len(seen.results) >= 15
+    assert seen.passed == len(seen.results)
+    assert f"{seen.passed} of {seen.passed} checks passed" in repr(seen)
+    assert "checks passed" in seen._repr_html_()
+    ex.clear()
+    assert ex.marks().passed == 0
