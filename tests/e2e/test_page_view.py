@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,20 @@ def test_a_name_that_is_markup_stays_a_name(board: Page) -> None:
     board.goto(board.url.split("?")[0] + "?country=<img src=x onerror=alert(1)>")
     expect(board.locator(".chip")).to_contain_text("<img src=x onerror=alert(1)>")
     expect(board.locator(".chip img")).to_have_count(0)
+
+
+def test_the_legend_keeps_the_order_of_the_lines(page: Page, feed: CsvFeed, api: Api) -> None:
+    """A filter of another kind changes which sector is the largest, and so the legend's order."""
+    feed.write(rounds=90)
+    page.goto(api.url)
+    first = page.locator("#rates .ef-legend li").first
+    expect(first).to_contain_text("Power")
+    bar(page, "country", "Belgium").click()
+    lines = asked(page, "api/series?by=sector&window_s=300&country=BE")["series"]
+    lines.sort(key=lambda line: -line["co2_kg"])
+    page.mouse.move(0, 0)
+    expect(page.locator("#rates .ef-legend li")).to_have_count(len(lines))
+    labels = [re.compile(f" {line['label']} ") for line in lines]
+    expect(page.locator("#rates .ef-legend li")).to_contain_text(labels)
+    bar(page, "country", "Belgium").click()
+    expect(first).to_contain_text("Power")

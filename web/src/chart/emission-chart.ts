@@ -82,6 +82,7 @@ export function createEmissionChart(
   }
 
   function redress(): void {
+    chart.stop(); // a new look shows at once, also in the middle of a slide
     chart.options = chartOptions(theme, scale, shape, measure);
     datasets().forEach(dress);
     chart.update("none");

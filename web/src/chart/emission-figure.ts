@@ -104,7 +104,15 @@ export function createEmissionFigure(
       }
       item.show(chart.markOf(one.key), formatRate(digest(one.values).now));
     }
+    order(series);
     label();
+  }
+
+  /** As on the picture, from top to bottom; but not under somebody's hands, who would lose the focus. */
+  function order(series: EmissionSeries[]): void {
+    const wanted = series.flatMap(({ key }) => items.get(key)?.element ?? []);
+    const isRight = wanted.every((item, place) => legend.children[place] === item);
+    if (!isRight && !legend.matches(":hover, :focus-within")) legend.append(...wanted);
   }
 
   label();
