@@ -19,29 +19,6 @@ from labkit.topic_state import ask_cluster
 TOOLS_TOPIC = "lesson01-by-tool"
 
 
-@prediction(solution='ex.p1.predict("advertised")')
-def p1() -> Observed:
-    """A client is given the address where the second broker listens, and asks there.
-
-    To which address does its next question go: 'bootstrap' or 'advertised'?
-    """
-    told = _second_broker()
-    if told.leads_somewhere:
-        raise NotAttempted(
-            "the second broker advertises the address where it listens: there is nothing to tell "
-            "apart. Run the cell that breaks it, and then this one."
-        )
-    (address,) = told.brokers.values()
-    error = _error_of_a_question(told.bootstrap)
-    if error is None:
-        return Observed("bootstrap", f"A question to {told.bootstrap} was answered.")
-    return Observed(
-        "advertised",
-        f"The broker answers at {told.bootstrap}, and says there: find me at {address}. A client "
-        f"has just obeyed, and failed with `{error}`.",
-    )
-
-
 @exercise(
     hints=[
         'Look at what `cluster["brokers"]` has shown: the broker names its host and its port.',
@@ -83,14 +60,14 @@ def q2(controller: Any) -> str:
     leader, epoch = log["leader_id"], log["leader_epoch"]
     if controller == leader:
         return (
-            f"node {leader} leads {len(log['current_voters'])} controller(s), in epoch {epoch}: "
-            "so many times has a leader been elected."
+            f"node {leader} leads {len(log['current_voters'])} controller(s), in epoch {epoch}: a "
+            "number that grows with each election."
         )
     seen = f"you say {controller!r}, and the cluster's metadata log is led by node {leader}"
     if controller == str(leader):
         raise NotYet(f"{seen}: it is a number. Leave the quotation marks out.")
     if controller == epoch:
-        raise NotYet(f"{seen}. {epoch} is the epoch: how many times a leader has been elected.")
+        raise NotYet(f"{seen}. {epoch} is the epoch, a number that grows with each election.")
     raise NotYet(f"{seen}.")
 
 
@@ -111,6 +88,29 @@ def q3() -> str:
             "says how many. The tool's `--delete` takes the topic away, so that you can try again."
         )
     return f"the cluster has `{TOOLS_TOPIC}` with 2 partitions, and its id is {topic.topic_id}."
+
+
+@prediction(solution='ex.p1.predict("advertised")')
+def p1() -> Observed:
+    """A client is given the address where the second broker listens, and asks there.
+
+    To which address does its next question go: 'bootstrap' or 'advertised'?
+    """
+    told = _second_broker()
+    if told.leads_somewhere:
+        raise NotAttempted(
+            "the second broker advertises the address where it listens: there is nothing to tell "
+            "apart. Run the cell that breaks it, and then this one."
+        )
+    (address,) = told.brokers.values()
+    error = _error_of_a_question(told.bootstrap)
+    if error is None:
+        return Observed("bootstrap", f"A question to {told.bootstrap} was answered.")
+    return Observed(
+        "advertised",
+        f"The broker answers at {told.bootstrap}, and says there: find me at {address}. A client "
+        f"has just obeyed, and failed with `{error}`.",
+    )
 
 
 @exercise(
@@ -158,7 +158,7 @@ def _error_of_a_question(servers: str) -> str | None:
         try:
             client.describe_cluster()
         except KafkaError as error:
-            return f"{type(error).__name__}: {error}"
+            return str(error)
     return None
 
 
