@@ -43,5 +43,5 @@ it("draws the largest first, from the first reading on, each row by its own meas
 
 it("says the same in a sentence", () => {
   expect(heatSentence({ ...PAYLOAD, series: PAYLOAD.series.slice(1) })).toMatch(/Power was highest at .*, 200\.0 t\/h\.$/);
-  expect(heatSentence({ ...PAYLOAD, times: [] })).toBe("No readings in the last hours yet.");
+  expect(heatSentence({ ...PAYLOAD, times: [] })).toBe("The first whole piece of time is still being filled.");
 });

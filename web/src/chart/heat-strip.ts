@@ -113,7 +113,7 @@ export function heatSentence({ series, times, bucket_s }: SeriesPayload): string
     return highest === null ? [] : [{ label, highest, time: times[values.indexOf(highest)] ?? "" }];
   });
   const top = peaks[0];
-  if (first === undefined || top === undefined) return "No readings in the last hours yet.";
+  if (first === undefined || top === undefined) return "The first whole piece of time is still being filled.";
   return (
     `Since ${clock(first)}, in pieces of ${piece(bucket_s)}: ${top.label} was highest at ` +
     `${clock(top.time)}, ${formatRate(top.highest)} t/h.`

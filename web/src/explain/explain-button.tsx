@@ -38,7 +38,11 @@ function Tour({ onClose }: { onClose: () => void }) {
     // A modal dialog keeps the focus inside, ends with Esc, and gives the focus back: all the browser's own.
     dialog.current?.showModal();
   }, []);
-  useEffect(() => mark(part?.id), [part]);
+  useEffect(() => {
+    // Its buttons have the focus and stand at its foot: on a phone that would begin with the end of the text.
+    dialog.current?.scrollTo({ top: 0 });
+    return mark(part?.id);
+  }, [part]);
 
   const last = place >= parts.length - 1;
   return (
