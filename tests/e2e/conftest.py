@@ -30,6 +30,8 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# How Chromium names it, by how far the request had come when the API ended.
+UNANSWERED = "ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE)"
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
 
@@ -62,7 +64,7 @@ def page(browser: Browser, lab_dir: Path, expected_statuses: set[int]) -> Iterat
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        unanswered = re.search("ERR_CONNECTION_(REFUSED|RESET)", message.text) is not None
+        unanswered = re.search(UNANSWERED, message.text) is not None
         unanswered |= "status of 500" in message.text and "/proxy/" in message.location["url"]
         status = re.search(r"status of (\d+)", message.text)
         expected = status is not None and int(status[1]) in expected_statuses

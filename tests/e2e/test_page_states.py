@@ -188,7 +188,7 @@ def test_a_csv_that_is_still_being_read_is_waited_for(
 
 
 def test_an_api_that_hangs_is_slow_and_then_given_up(
-    page: Page, feed: CsvFeed, api_process: tuple[str, psutil.Process]
+    feed: CsvFeed, api_process: tuple[str, psutil.Process], page: Page
 ) -> None:
     feed.write(rounds=30)
     url, process = api_process
