@@ -39,7 +39,7 @@ HOMES = {
     },
     "flask_openapi3": {"api", "api_routes"},
     "waitress": {"api_server"},
-    "prometheus_client": {"api_metrics"},
+    "prometheus_client": {"api_metrics", "exercises"},
     "anywidget": {"widgets"},
     "typer": {"cli"},
     "jgo": {"jars"},

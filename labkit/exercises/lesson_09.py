@@ -1,0 +1,280 @@
+"""09 · Deploy and monitor: metrics, rates, alerts, a cluster that wants a password, an upgrade."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+from labkit import worker
+from labkit.api import Api
+from labkit.config import load_config
+from labkit.consumer import start_consumer
+from labkit.errors import TopicNotFound
+from labkit.exercises.ask import topic_made
+from labkit.exercises.ask_api import api_url, ask
+from labkit.exercises.ask_metrics import (
+    ACKED,
+    LAG,
+    REQUESTS,
+    SAID_AT,
+    STORED,
+    Samples,
+    health_questions,
+    not_stored,
+    parse,
+    scrape,
+    scrape_of,
+    total,
+    unwatched,
+)
+from labkit.exercises.ask_secured import pointed_at, secured_broker
+from labkit.exercises.exercise import exercise
+from labkit.exercises.outcome import NotAttempted, NotYet
+from labkit.exercises.prediction import Observed, prediction
+from labkit.topics import describe_topic
+
+TOPIC, GROUP, DATA_DIR = "lesson09-readings", "lesson09", "data/lesson09"
+LOCKED_TOPIC = "lesson09-locked"
+MINUTE_S = 60.0
+
+
+@prediction(solution='ex.p1.predict("requests")')
+def p1(before: Samples) -> Observed:
+    """The API ends and starts again. Which counter begins anew: `labkit_csv_readings_total`,
+    or the one of the requests that the API has answered?
+
+    Say 'csv', 'requests', 'both' or 'neither'.
+    """
+    now = scrape(api_url(TOPIC))
+    counters = {"csv": STORED, "requests": REQUESTS}
+    anew = [name for name, one in counters.items() if total(now, one) < total(before, one)]
+    return Observed(
+        {0: "neither", 1: anew[0] if anew else "", 2: "both"}[len(anew)],
+        f"Requests: {total(before, REQUESTS):g} before, {total(now, REQUESTS):g} now; they are "
+        f"counted in the API's memory. Readings: {total(before, STORED):g} before, "
+        f"{total(now, STORED):g} now; they are counted in the CSV, which is still there.",
+    )
+
+
+@prediction(solution='ex.p2.predict("stays")')
+def p2(before: Samples) -> Observed:
+    """The consumer is killed, and 20 readings a second go on arriving.
+
+    What does the gauge `labkit_consumer_lag_records` do? Say 'grows', 'stays' or 'falls'.
+    """
+    now = unwatched(TOPIC)
+    then, lag, waiting = total(before, LAG), total(now, LAG), not_stored(TOPIC, now)
+    return Observed(
+        "grows" if lag > then else "falls" if lag < then else "stays",
+        f"It said {then:g}, and says {lag:g}; and Kafka holds {waiting:,} records that are not "
+        "stored. The gauge is what the consumer said last, and the dead say nothing more.",
+    )
+
+
+@prediction(solution='ex.p3.predict("ok")')
+def p3() -> Observed:
+    """Nobody stores readings now. What `status` does `/api/health` give?
+
+    Say 'ok', 'degraded' or 'empty'.
+    """
+    unwatched(TOPIC)
+    url = api_url(TOPIC)
+    health, pipeline = (ask(f"{url}/api/{name}").json() for name in ("health", "pipeline"))
+    return Observed(
+        health["status"],
+        f"The API can answer, from {health['rows']:,} rows, and that is what it is asked here. How "
+        f"old its newest reading is stands beside it: `age_s` {health['age_s']:g}. And whether "
+        f"somebody still stores is another question, to `/api/pipeline`: `{pipeline['state']}`.",
+    )
+
+
+@exercise(
+    hints=[
+        "Go through `text.splitlines()`. Lines that begin with `#` are explanations.",
+        "A line is `name{labels} value`, or `name value`. The name ends where `{` or a space is; "
+        "the value is what stands behind the last space.",
+        "`line.rpartition(' ')` cuts at the last space; `.partition('{')[0]` keeps what stands "
+        "before the labels. Compare that with the whole name, not with its beginning.",
+    ],
+    solution="""
+    def value_of(text, name):
+        found = 0.0
+        for line in text.splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.partition("{")[0] == name:
+                found += float(value)
+        return found
+    """,
+)
+def q1(value_of: Callable[[str, str], Any]) -> str:
+    """Write `value_of(text, name)`: the sum of all series that have this name.
+
+    It is given what `/metrics` answers now, and compared for every name in it.
+    """
+    text = ask(f"{api_url(TOPIC)}/metrics").text
+    names = sorted({one.name for one in parse(text)})
+    for name in names:
+        said, right = value_of(text, name), total(parse(text), name)
+        if not isinstance(said, int | float):
+            raise NotYet(f"for `{name}` you return {said!r}, which is no number.")
+        if not math.isclose(said, right, rel_tol=1e-9):
+            shown = [line for line in text.splitlines() if line.startswith((name + "{", name))]
+            raise NotYet(
+                f"`{name}`: you say {said:,g}, and it is {right:,g}. Its first line is "
+                f"`{shown[0]}`, and {len(shown)} line(s) begin with that name."
+            )
+    return f"right for all {len(names)} names that `/metrics` has now, such as `{names[0]}`."
+
+
+@exercise(
+    hints=[
+        "How much has it grown? Divide that by the seconds.",
+        "A counter never falls. If `after` is less than `before`, it began again from 0: then all "
+        "of `after` is growth.",
+        "`grown = after - before if after >= before else after`",
+    ],
+    solution="""
+    def rate(before, after, seconds):
+        grown = after - before if after >= before else after
+        return grown / seconds
+    """,
+)
+def q2(rate: Callable[[float, float, float], Any]) -> str:
+    """Write `rate(before, after, seconds)`: how much a counter grew in a second, on average.
+
+    A counter that has become smaller was started anew, from 0, in between. The check asks an
+    API of its own some questions, starts it anew, and asks some more.
+    """
+    folder = load_config().data_path(DATA_DIR)
+    seen: list[tuple[float, float]] = []  # what the counter said, and when
+    for rounds in ((1, 8), (4,)):  # two scrapes of one API, and one after it was started anew
+        with Api(folder, TOPIC, 0, "api-of-the-check") as api:
+            for questions in rounds:
+                for _ in range(questions):
+                    ask(f"{api.url}/api/health")
+                seen.append((health_questions(api.url), time.monotonic()))
+    for (before, earlier), (after, later) in pairwise(seen):
+        seconds, grown = later - earlier, after - before if after >= before else after
+        said = rate(before, after, seconds)
+        if not isinstance(said, int | float):
+            raise NotYet(f"you return {said!r}, which is no number.")
+        if not math.isclose(said, grown / seconds, rel_tol=1e-9):
+            anew = " It was started anew between the two." if after < before else ""
+            raise NotYet(
+                f"the API's counter of questions said {before:g}, then {after:g}, {seconds:.3f} s "
+                f"later.{anew} You say {said:,.3f} a second; it grew by {grown:g}, which is "
+                f"{grown / seconds:,.3f} a second."
+            )
+    said_by_it = ", then ".join(f"{one:g}" for one, _ in seen)
+    return f"the API's counter said {said_by_it} (it was started anew), and both rates are right."
+
+
+@exercise(
+    hints=[
+        "The dead consumer's own figures stand still. Which figures come from someone who lives?",
+        "The producer counts what the broker has acknowledged, and the CSV what is stored: "
+        f"`{ACKED}` and `{STORED}`.",
+        "Their difference: `total(samples, ...) - total(samples, ...)`.",
+    ],
+    solution=f"""
+    def backlog(samples):
+        acked = total(samples, "{ACKED}")
+        return acked - total(samples, "{STORED}")
+    """,
+)
+def q3(backlog: Callable[[Samples], Any]) -> str:
+    """Write `backlog(samples)`: the readings that the broker has acknowledged and no CSV holds.
+
+    It must tell the truth about a dead consumer, too.
+    """
+    samples = unwatched(TOPIC)
+    said, right = backlog(samples), total(samples, ACKED) - total(samples, STORED)
+    waiting = not_stored(TOPIC, samples)
+    if said != right:
+        is_the_lag = said == total(samples, LAG)
+        slip = " That is what the consumer said last, before it died." if is_the_lag else ""
+        raise NotYet(
+            f"you say {said!r}.{slip} Kafka holds {waiting:,} records behind the consumer's "
+            f"position, and by `/metrics` it is {right:g} readings."
+        )
+    return f"{right:g} readings by `/metrics`; asked a moment later, Kafka has {waiting:,} waiting."
+
+
+@exercise(
+    hints=[
+        "Lag cannot tell: it is 0 when all is well, and was 0 when the consumer died.",
+        f"`{SAID_AT}` is the time at which a consumer last said anything, in seconds since 1970.",
+        "Compare `now_s` with the latest of those times: how many seconds of silence are too many?",
+    ],
+    solution=f"""
+    def is_wrong(samples, now_s):
+        said_at = [one.value for one in samples if one.name == "{SAID_AT}"]
+        return now_s - max(said_at) > 15
+    """,
+)
+def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
+    """Write `is_wrong(samples, now_s)`: True when somebody should be called, else False.
+
+    The check asks it about a real scrape without a consumer, one minute later; then it starts a
+    consumer, lets it catch up, and asks again. `now_s` is the time, in seconds since 1970.
+    """
+    silent = unwatched(TOPIC)
+    if not is_wrong(silent, time.time() + MINUTE_S):
+        raise NotYet(
+            "nobody has stored a reading for a minute, and your condition sees nothing. "
+            f"{not_stored(TOPIC, silent):,} records wait in Kafka; `{LAG}` is "
+            f"{total(silent, LAG):g} in that scrape."
+        )
+    consumer = start_consumer(TOPIC, GROUP, DATA_DIR, name="consumer-of-the-check")
+    try:
+        consumer.wait_until_caught_up()
+        watched = scrape_of(TOPIC, consumer.pid)
+    finally:
+        worker.replace(consumer.name)
+    if is_wrong(watched, time.time()):
+        raise NotYet(
+            "a consumer runs and has caught up, and your condition calls somebody. At night. (Up "
+            f"to a second's readings are always on the way: {total(watched, LAG):g} by `{LAG}`.)"
+        )
+    return "it calls when the consumer is dead, and lets you sleep when one runs."
+
+
+@exercise(
+    hints=[
+        "Which variables point the lab at a cluster? `secured.variables` has all of them.",
+        "`os.environ.update(...)` sets them in this notebook; the lab reads them at its next call.",
+        f'Then make the topic, as in any cluster: `lab.ensure_topic("{LOCKED_TOPIC}")`.',
+    ],
+    solution=f"""
+    import os
+
+    os.environ.update(secured.variables)
+    lab.ensure_topic("{LOCKED_TOPIC}")
+    """,
+)
+def q5() -> str:
+    """Point the lab at the secured cluster, and make a topic `lesson09-locked` there."""
+    secured = secured_broker()
+    with pointed_at(secured):
+        try:
+            topic = describe_topic(LOCKED_TOPIC)
+        except TopicNotFound:
+            topic = None
+    if topic is not None:
+        return f"cluster {topic.cluster_id}, which wants a password, has `{topic.name}`."
+    if load_config().bootstrap_servers != secured.bootstrap_servers:
+        try:
+            elsewhere = topic_made(LOCKED_TOPIC)
+        except NotAttempted:
+            raise NotAttempted(
+                f"there is no topic `{LOCKED_TOPIC}` on the secured cluster, and the lab is not "
+                "pointed at it."
+            ) from None
+        raise NotYet(
+            f"`{LOCKED_TOPIC}` is there, but on cluster {elsewhere.cluster_id}: the lab is not "
+            f"pointed at {secured.bootstrap_servers}."
+        )
+    raise NotYet(f"the lab is pointed at the secured cluster, and it has no `{LOCKED_TOPIC}` yet.")

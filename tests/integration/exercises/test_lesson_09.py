@@ -1,0 +1,190 @@
+"""Lesson 09's checks on a real API, two real brokers, and a consumer that is really dead."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from marking import expect, expect_revealed, solve
+
+import labkit as lab
+from labkit import worker
+from labkit.api import Api
+from labkit.exercises import ask_metrics as metrics
+from labkit.exercises import lesson_09 as ex
+from labkit.exercises.outcome import Outcome
+
+CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
+ERROR, NOT_ATTEMPTED = Outcome.ERROR, Outcome.NOT_ATTEMPTED
+PATIENCE_S = 60.0
+STORED, WAITING = 60, 40
+
+
+@pytest.fixture
+def api(lab_dir: Path, bootstrap_servers: str) -> Iterator[Api]:
+    """Serve what a consumer has stored; the consumer still runs."""
+    lab.fresh_topic(ex.TOPIC, data_dir=ex.DATA_DIR)
+    with lab.start_api(ex.DATA_DIR, port=0, topic=ex.TOPIC) as one:
+        produce(STORED)
+        lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR).wait_until_caught_up()
+        yield one
+        worker.replace("consumer")  # it may have been killed, which is no failure of this test
+        lab.stop_all()
+
+
+@pytest.fixture
+def unwatched(api: Api) -> Api:
+    """Kill the consumer, as a machine without memory would, and let readings go on arriving."""
+    wait_for_lag_0(api)
+    kill_consumers()
+    produce(WAITING)
+    return api
+
+
+def produce(count: int) -> None:
+    producer = lab.start_producer(ex.TOPIC, readings_per_s=0, count=count, seed=7)
+    assert producer.wait(PATIENCE_S)
+
+
+def kill_consumers() -> None:
+    for thing in lab.running():
+        if thing.name == "consumer":
+            thing.process.kill()  # type: ignore[attr-defined]
+            thing.process.wait()  # type: ignore[attr-defined]
+
+
+def wait_for_lag_0(api: Api) -> None:
+    """Wait until the consumer has said that all is stored: what it says last, if it dies now."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        samples = metrics.scrape(api.url)
+        if metrics.total(samples, metrics.POSITION) == STORED:
+            assert metrics.total(samples, metrics.LAG) == 0
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_nothing_is_there_yet(lab_dir: Path) -> None:
+    """Alone and unrun: each says what is missing, and none fails."""
+    expect(ex.q1, NOT_ATTEMPTED, lambda text, name: 0, says="no API serves")
+    expect(ex.q3, NOT_ATTEMPTED, lambda samples: 0, says="no API serves")
+    expect(ex.q4, NOT_ATTEMPTED, lambda samples, now_s: True, says="no API serves")
+    expect(ex.q5, NOT_ATTEMPTED, says="no secured broker")
+    expect_revealed(ex.p1, "csv", NOT_ATTEMPTED, [], says="no API serves")
+    expect_revealed(ex.p2, "grows", NOT_ATTEMPTED, [], says="no API serves")
+    expect_revealed(ex.p3, "ok", NOT_ATTEMPTED, says="no API serves")
+
+
+def test_q1_one_figure_of_the_text(api: Api) -> None:
+    def blank(text, name): ...
+
+    def first_only(text: str, name: str) -> float:
+        lines = [line for line in text.splitlines() if line.partition("{")[0] == name]
+        return float(lines[0].rpartition(" ")[2]) if lines else 0.0
+
+    def by_beginning(text: str, name: str) -> float:
+        lines = [line for line in text.splitlines() if line.startswith(name)]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    metrics.scrape(api.url)  # so that a request has been counted
+    expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
+    expect(ex.q1, NOT_YET, lambda text, name: "7", says="which is no number")
+    expect(ex.q1, NOT_YET, lambda text, name: 0.0, says="you say 0, and it is")
+    expect(ex.q1, NOT_YET, first_only, says="you say")
+    expect(ex.q1, ERROR, lambda text, name: float(text), says="ValueError")
+    expect(ex.q1, CORRECT, by_beginning, says="right for all")  # no name begins another one
+    expect(ex.q1, CORRECT, solve(ex.q1)["value_of"], says="right for all")
+
+
+def test_q2_a_rate_that_survives_a_restart(api: Api) -> None:
+    def naive(before: float, after: float, seconds: float) -> float:
+        return (after - before) / seconds
+
+    def never_below_zero(before: float, after: float, seconds: float) -> float:
+        return max(after - before, 0) / seconds
+
+    expect(ex.q2, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q2, NOT_YET, lambda before, after, seconds: "7", says="which is no number")
+    expect(ex.q2, NOT_YET, lambda before, after, seconds: after / seconds, says="it grew by 8")
+    expect(ex.q2, NOT_YET, naive, says="It was started anew between the two. You say -")
+    expect(ex.q2, NOT_YET, never_below_zero, says="You say 0.000 a second; it grew by 4")
+    expect(ex.q2, ERROR, lambda before, after: 0, says="TypeError")
+    expect(ex.q2, CORRECT, solve(ex.q2)["rate"], says="said 1, then 9, then 4")
+
+
+def test_q3_what_no_csv_holds(unwatched: Api) -> None:
+    def last_word(samples: Any) -> float:
+        return metrics.total(samples, metrics.LAG)
+
+    def acked(samples: Any) -> float:
+        return metrics.total(samples, metrics.ACKED)
+
+    expect(ex.q3, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q3, NOT_YET, last_word, says="what the consumer said last")
+    expect(ex.q3, NOT_YET, acked, says=f"Kafka holds {WAITING} records")
+    solved = solve(ex.q3, total=metrics.total)["backlog"]
+    expect(ex.q3, CORRECT, solved, says=f"{WAITING} readings by `/metrics`")
+    lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR)
+    expect(ex.q3, NOT_ATTEMPTED, solved, says="run the cell that kills it")
+
+
+def test_q4_an_alert_for_the_dead_alone(unwatched: Api) -> None:
+    def by_lag(samples: Any, now_s: float) -> bool:
+        return metrics.total(samples, metrics.LAG) > 10
+
+    def by_state(samples: Any, now_s: float) -> bool:
+        states = [one for one in samples if one.name == "labkit_consumer_state"]
+        return any(one.value and one.labels["state"] != "running" for one in states)
+
+    expect(ex.q4, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q4, NOT_YET, by_lag, says=f"{WAITING} records wait in Kafka")
+    expect(ex.q4, NOT_YET, by_state, says="`labkit_consumer_lag_records` is 0")
+    expect(ex.q4, CORRECT, solve(ex.q4)["is_wrong"], says="lets you sleep")
+    expect(ex.q4, NOT_YET, lambda samples, now_s: True, says="At night")
+    assert [one.name for one in lab.running()] == ["api"]  # the check's own consumer is gone
+
+
+def test_q5_a_topic_behind_the_lock(
+    lab_dir: Path, bootstrap_servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lab.start_secured_broker() as secured:
+        expect(ex.q5, NOT_ATTEMPTED, says="not pointed at it")
+        lab.fresh_topic(ex.LOCKED_TOPIC)
+        expect(ex.q5, NOT_YET, says="but on cluster")
+        lab.delete_topic(ex.LOCKED_TOPIC)
+        for name in secured.variables:
+            monkeypatch.delenv(name, raising=False)  # and put back what it was, at the end
+        os.environ.update(secured.variables)
+        expect(ex.q5, NOT_YET, says=f"has no `{ex.LOCKED_TOPIC}` yet")
+        for name in secured.variables:
+            os.environ.pop(name)
+        os.environ["LABKIT_BOOTSTRAP_SERVERS"] = bootstrap_servers
+        solve(ex.q5, secured=secured)
+        result = expect(ex.q5, CORRECT, says=secured.cluster_id)
+        assert secured.password.get_secret_value() not in repr(result)
+
+
+def test_p1_what_begins_anew_with_the_api(api: Api) -> None:
+    for _ in range(3):
+        before = metrics.scrape(api.url)
+    expect_revealed(ex.p1, "neither", CORRECT, before, says="counted in the API's memory")
+    lab.start_api(ex.DATA_DIR, port=api.port, topic=ex.TOPIC)
+    expect_revealed(ex.p1, "csv", NOT_YET, before, says="you said 'csv'; 'requests' it was")
+    expect_revealed(ex.p1, "requests", CORRECT, before, says=f"{STORED} now")
+
+
+def test_p2_and_p3_what_the_figures_of_the_dead_say(unwatched: Api) -> None:
+    at_death = metrics.scrape(unwatched.url)
+    expect_revealed(ex.p2, ..., NOT_ATTEMPTED, at_death, says=f"Kafka holds {WAITING} records")
+    expect_revealed(ex.p2, "grows", NOT_YET, at_death, says="you said 'grows'; 'stays' it was")
+    expect_revealed(ex.p2, "stays", CORRECT, at_death, says="the dead say nothing more")
+    expect_revealed(ex.p3, "degraded", NOT_YET, says="you said 'degraded'; 'ok' it was")
+    expect_revealed(ex.p3, "ok", CORRECT, says="`age_s`")
+    lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR)
+    expect_revealed(ex.p2, "stays", NOT_ATTEMPTED, at_death, says="run the cell that kills it")
+    expect_revealed(ex.p3, "ok", NOT_ATTEMPTED, says="run the cell that kills it")
