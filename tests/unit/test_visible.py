@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from labkit.cli import terminal
 from labkit.checkup import report
+from labkit.cli import terminal
 from labkit.doctor_check import Check
 from labkit.errors import LabError
 from labkit.status import status_view
