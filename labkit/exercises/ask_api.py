@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPResponse
+from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -164,3 +165,21 @@ class Witness:
         question.ended_s, question.status = time.monotonic(), answer.status
         start_response(f"{answer.status} {phrase}", [pair for pair in headers if pair[1]])
         return [answer.text.encode()]
+
+
+def polled(
+    poll: Callable[[str, int, float], Any], api: str, polls: int, every_s: float, delay_s: float
+) -> list[Question]:
+    """Let a learner's loop ask the API through a slow way; return its questions, one by one."""
+    witness = Witness(api, delay_s)
+    with serving(witness) as url:
+        poll(f"{url}/api/health", polls, every_s)
+    for before, after in pairwise(witness.questions):
+        if after.began_s < before.ended_s:
+            raise NotYet(
+                f"with answers that take {delay_s} s, a question was asked while another was open. "
+                "A slow API gets more and more to do that way, and becomes slower."
+            )
+    if len(witness.questions) != polls:
+        raise NotYet(f"`poll(url, {polls}, {every_s})` asked {len(witness.questions)} time(s).")
+    return witness.questions

@@ -1,0 +1,290 @@
+"""06 · The dashboard: polling, and what each chart says."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from statistics import median
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import parse_qs, urlencode
+
+from labkit.exercises.ask_api import Witness, api_url, ask, polled, serving
+from labkit.exercises.exercise import exercise
+from labkit.exercises.outcome import NotAttempted, NotYet
+from labkit.exercises.prediction import Observed, prediction
+from labkit.summary import HOURS_PER_YEAR
+
+TOPIC = "lesson06-readings"
+EVERY_S, QUICK_S, SLOW_S = 0.4, 0.2, 0.5  # of the poll loop's check: the beat, and two answers
+TRIES = 40
+WRITTEN_S = 5.0
+PAGE_ONLY = ("shape", "scale")  # what the page draws by itself, and never asks for
+THRESHOLDS_T = (25_000, 50_000, 500_000, 5_000_000)
+
+
+def _within(tolerance: int) -> Callable[[Any, Any], bool]:
+    return lambda said, seen: isinstance(said, int | float) and abs(said - seen) <= tolerance
+
+
+@prediction(solution="ex.p1.predict(48)", matches=_within(20), is_certain=False)
+def p1(seen: list[int]) -> Observed:
+    """24 plants send one reading a second each. You ask every two seconds.
+
+    How many new readings does each poll find? (20 more or less will do.)
+    """
+    more = [after - before for before, after in pairwise(seen)]
+    if not more:
+        raise NotAttempted("nothing has been asked twice yet: run the cell above this one.")
+    return Observed(
+        round(median(more)),
+        f"From poll to poll {', '.join(map(str, more))} came in. Not each time the same: the CSV "
+        "grows whenever the consumer writes, and you see it only when you look.",
+    )
+
+
+@prediction(solution="ex.p2.predict(24)", matches=_within(2), is_certain=False)
+def p2() -> Observed:
+    """A US plant that emits 25,000 tonnes of CO2 in a year has to report it.
+
+    How many of our 24 plants would pass that, at their rate of this minute?
+    (2 more or less will do.)
+    """
+    now = ask(f"{api_url(TOPIC)}/api/dashboard").json()["now"]
+    if not now["facilities"]:
+        raise NotAttempted("no reading has arrived yet: run the cells above.")
+    return Observed(
+        now["over_25kt_per_year"],
+        f"Of {now['facilities']} plants. 25,000 t a year are 2.85 t in an hour, and the largest, "
+        f"{now['top_facility']['facility']}, emits {now['top_facility']['rate_t_per_h']:,.0f}. The "
+        "line is drawn to catch small plants too.",
+    )
+
+
+@prediction(solution="ex.p3.predict('on the way')")
+def p3() -> Observed:
+    """The consumer stops, the plants go on. What does the carbon ledger say then?
+
+    'agrees', 'on the way', or 'unreported' (tonnes are missing for good)?
+    """
+    url = api_url(TOPIC)
+    if ask(f"{url}/api/pipeline").json()["state"] == "running":
+        raise NotAttempted("the consumer is running: stop it first, in the cell above.")
+    deadline = time.monotonic() + WRITTEN_S
+    while True:  # each stage writes down what it has about once a second
+        ledger = ask(f"{url}/api/ledger").json()
+        if "No consumer" in ledger["sentence"] or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    return Observed(ledger["state"], f"The ledger was asked: {ledger['sentence']}")
+
+
+@exercise(
+    hints=[
+        "Note the time, ask and *read* the answer, then sleep for what is left of `every_s`.",
+        "What is left: `began + every_s - time.monotonic()`. It may be less than nothing.",
+        "`time.sleep(max(0, began + every_s - time.monotonic()))`, in a loop of `polls` turns.",
+    ],
+    solution="""
+    def poll(url, polls, every_s):
+        for _ in range(polls):
+            began = time.monotonic()
+            urlopen(url).read()
+            time.sleep(max(0, began + every_s - time.monotonic()))
+    """,
+)
+def q1(poll: Callable[[str, int, float], Any]) -> str:
+    """Write `poll(url, polls, every_s)`: ask `url` so many times, every so many seconds.
+
+    The beat counts from question to question, and no question is asked while another is open.
+    """
+    url = api_url(TOPIC)
+    quick = polled(poll, url, 4, EVERY_S, QUICK_S)
+    beats = [after.began_s - before.began_s for before, after in pairwise(quick)]
+    pauses = [after.began_s - before.ended_s for before, after in pairwise(quick)]
+    if sum(beats) / len(beats) < EVERY_S * 0.8:
+        raise NotYet(
+            f"you asked every {sum(beats) / len(beats):.2f} s, and were told {EVERY_S} s: "
+            "a page that asks faster costs more and shows no more."
+        )
+    if min(pauses) >= EVERY_S * 0.95:
+        raise NotYet(
+            f"each answer took {QUICK_S} s, and then you waited the whole {EVERY_S} s. The beat "
+            "counts from question to question: sleep for what is left of it."
+        )
+    slow = polled(poll, url, 3, EVERY_S, SLOW_S)
+    return (
+        f"{len(quick)} questions every {sum(beats) / len(beats):.2f} s. And with answers that took "
+        f"{SLOW_S} s, {len(slow)} more, one after the other."
+    )
+
+
+@exercise(
+    hints=[
+        'A header goes with `Request(url, headers={"If-None-Match": etag})`; the first time there '
+        "is no ETag to send.",
+        "urllib raises `HTTPError` for 304. Catch it: there is no news, and the ETag still holds.",
+        '`return answer.headers["ETag"], json.load(answer)`, and under `except HTTPError:` '
+        "`return etag, None`.",
+    ],
+    solution="""
+    def poll_once(url, etag):
+        headers = {"If-None-Match": etag} if etag else {}
+        try:
+            with urlopen(Request(url, headers=headers)) as answer:
+                return answer.headers["ETag"], json.load(answer)
+        except HTTPError:
+            return etag, None
+    """,
+)
+def q2(poll_once: Callable[[str, str], tuple[str, Any]]) -> str:
+    """Write `poll_once(url, etag)`: ask `url`, and return its new ETag and the news.
+
+    `etag` is what the last poll returned, `""` the first time. Where nothing has changed, the API
+    answers 304: then return the same ETag, and `None`.
+    """
+    witness = Witness(api_url(TOPIC))
+    etag = ""
+    with serving(witness) as url:
+        for tried in range(TRIES):
+            try:
+                said, news = poll_once(f"{url}/api/summary", etag)
+            except HTTPError as error:
+                if error.code != 304:
+                    raise
+                raise NotYet("urllib takes 304 for an error, and raises it: catch it.") from None
+            _hold_poll(witness, etag, said, news)
+            if witness.questions[-1].status == 304:
+                return f"{tried} time(s) the API had news, then it said 304, and sent nothing."
+            etag = said
+    raise NotAttempted("readings come in faster than you ask: run this check once more.")
+
+
+def _hold_poll(witness: Witness, etag: str, said: str, news: Any) -> None:
+    if not witness.questions:
+        raise NotYet("the API was not asked at all.")
+    question = witness.questions[-1]
+    if question.etag != etag:
+        sent = f"`{question.etag}`" if question.etag else "none"
+        raise NotYet(f"the last answer's ETag was `{etag}`, and you sent {sent} with the question.")
+    if question.status == 304 and (said, news) != (etag, None):
+        raise NotYet(f"at 304 the ETag stays, and there is no news: you return {(said, news)!r}.")
+    if question.status == 200 and (not said or not isinstance(news, dict)):
+        raise NotYet("there was news, and you did not return it with its ETag.")
+
+
+@exercise(
+    hints=[
+        "The rate is in tonnes per hour. How many hours has a year?",
+        "365 days of 24 hours: 8,760. A plant passes where `rate_t_per_h * 8760 > t_per_year`.",
+        '`return [one["facility_id"] for one in facilities if one["rate_t_per_h"] * 8760 > '
+        "t_per_year]`",
+    ],
+    solution="""
+    def above(facilities, t_per_year):
+        return [
+            one["facility_id"] for one in facilities if one["rate_t_per_h"] * 8760 > t_per_year
+        ]
+    """,
+)
+def q3(above: Callable[[list[dict[str, Any]], float], Any]) -> str:
+    """Write `above(facilities, t_per_year)`: the ids of the plants that pass a threshold.
+
+    `facilities` are as in `/api/facilities`, each with `facility_id` and `rate_t_per_h`; judge by
+    that rate, for a year of 365 days.
+    """
+    plants = ask(f"{api_url(TOPIC)}/api/facilities").json()["facilities"]
+    if not plants:
+        raise NotAttempted("no reading has arrived yet: run the cells above.")
+    found = []
+    for t_per_year in THRESHOLDS_T:
+        said = set(above(plants, t_per_year))
+        rates = {one["facility_id"]: one["rate_t_per_h"] for one in plants}
+        seen = {name for name, rate in rates.items() if rate * HOURS_PER_YEAR > t_per_year}
+        if unknown := said - set(rates):
+            raise NotYet(f"{unknown.pop()!r} is no `facility_id` of the API.")
+        for name in sorted(said ^ seen):
+            raise NotYet(
+                f"{name} emits {rates[name]:,.1f} t/h, so {rates[name] * HOURS_PER_YEAR:,.0f} t in "
+                f"a year. That is {'above' if name in seen else 'below'} {t_per_year:,} t, and you "
+                f"{'leave it out' if name in seen else 'name it'}."
+            )
+        found.append(f"{len(seen)} above {t_per_year:,} t")
+    return f"right for every plant that the API knows: {', '.join(found)}."
+
+
+@exercise(
+    hints=[
+        "Each value is tonnes per hour, and holds for `bucket_s` seconds. What of an hour is that?",
+        "`bucket_s / 3600`. And a `None` is no number: leave it out.",
+        "`return sum(value for value in values if value is not None) * bucket_s / 3600`",
+    ],
+    solution="""
+    def tonnes(values, bucket_s):
+        return sum(value for value in values if value is not None) * bucket_s / 3600
+    """,
+)
+def q4(tonnes: Callable[[list[float | None], float], Any]) -> str:
+    """Write `tonnes(values, bucket_s)`: the mass that lies under a line of the chart.
+
+    `values` are in t/h, one for each bucket, `None` where nothing was measured.
+    """
+    series = ask(f"{api_url(TOPIC)}/api/series?window_s=600&bucket_s=5").json()
+    lines = [line for line in series["series"] if any(line["values"])]
+    if not lines:
+        raise NotAttempted("the chart has no line yet: let the plants send for some seconds.")
+    for line in lines:
+        values = line["values"]
+        try:
+            said = float(tonnes(values, 5))
+        except TypeError as error:
+            if None not in values:
+                raise
+            msg = f"{values.count(None)} buckets are `None`, where nothing was measured: {error}."
+            raise NotYet(msg) from error
+        seen = sum(value or 0 for value in values) * 5 / 3600
+        if not math.isclose(said, seen, rel_tol=1e-6):
+            hint = " Those are t/h added up." if math.isclose(said, seen * 720) else ""
+            raise NotYet(f"{line['label']}: you say {said:,.3f} t, and it is {seen:,.3f} t.{hint}")
+    area = sum(tonnes(line["values"], 5) for line in lines)
+    gaps = sum(line["values"].count(None) for line in lines)
+    return f"right for {len(lines)} lines of the API: {area:,.3f} t, and {gaps} gaps are no zeros."
+
+
+@exercise(
+    hints=[
+        "Press the window *1 min*, two bars and *stacked* on the page, and look at its address.",
+        "It begins with `?`, and its parts are joined by `&`. A name may come twice.",
+        '`view = "?window_s=60&sector=steel&sector=cement&shape=stacked"`',
+    ],
+    solution='view = "?window_s=60&sector=steel&sector=cement&shape=stacked"',
+)
+def q5(view: str) -> str:
+    """Share a view: the last 60 seconds of steel and cement, as stacked areas.
+
+    `view` is the end of the page's address, from the question mark on. The API is asked the same.
+    """
+    if not isinstance(view, str) or "?" not in view:
+        raise NotYet(f"{view!r} has no question mark: what a page is asked for begins with it.")
+    query = parse_qs(view.partition("?")[2], keep_blank_values=True)
+    asked = {name: values for name, values in query.items() if name not in PAGE_ONLY}
+    address = f"/api/dashboard?{urlencode(asked, doseq=True)}"
+    answer = ask(api_url(TOPIC) + address)
+    if answer.status != 200:
+        raise NotYet(f"the API was asked, and says {answer.status}: {answer.json()['detail']}.")
+    series = answer.json()["series"]
+    if series["window_s"] != 60 or "window_s" not in asked:
+        raise NotYet(f"that shows the last {series['window_s']} s, unless somebody says otherwise.")
+    keys = {line["key"] for line in series["series"]}
+    if keys != {"steel", "cement"}:
+        shown = ", ".join(sorted(keys)) or "no sector at all"
+        raise NotYet(
+            f"the API was asked, and that shows {shown}. Each sector needs a part of its own."
+        )
+    if query.get("shape") != ["stacked"]:
+        raise NotYet(
+            f"window and sectors are right; `shape` is {query.get('shape', ['lines'])[0]}."
+        )
+    return f"the API was asked `{address}`, and gave two lines: {' and '.join(sorted(keys))}."
