@@ -19,8 +19,8 @@ from labkit.state import read_run_files
 
 ACKED = "labkit_producer_acked_readings_total"
 STORED = "labkit_csv_readings_total"
+SERVED = "labkit_api_served_readings_total"
 LAG = "labkit_consumer_lag_records"
-POSITION = "labkit_consumer_position_records_total"
 SAID_AT = "labkit_consumer_status_timestamp_seconds"
 REQUESTS = "labkit_api_request_duration_seconds_count"
 PATIENCE_S = 60.0
@@ -72,7 +72,16 @@ def scrape_of(topic: str, pid: int) -> Samples:
     return scrape(url)
 
 
-def not_stored(topic: str, samples: Samples) -> int:
-    """Return how many records Kafka holds behind the position that a scrape tells."""
-    ends = topic_made(topic).end_offsets
-    return sum(end or 0 for end in ends.values()) - int(total(samples, POSITION))
+def state_once_silent(url: str) -> str:
+    """Return what `/api/pipeline` calls the state, once the silence has lasted long enough."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        state = str(ask(f"{url}/api/pipeline").json()["state"])
+        if state != "running" or time.monotonic() > deadline:
+            return state
+        time.sleep(0.1)
+
+
+def records_in(topic: str) -> int:
+    """Return how many records Kafka has taken for a topic: the sum of its end offsets."""
+    return sum(end or 0 for end in topic_made(topic).end_offsets.values())

@@ -20,13 +20,15 @@ from labkit.exercises.ask_metrics import (
     LAG,
     REQUESTS,
     SAID_AT,
+    SERVED,
     STORED,
     Samples,
     health_questions,
-    not_stored,
     parse,
+    records_in,
     scrape,
     scrape_of,
+    state_once_silent,
     total,
     unwatched,
 )
@@ -66,7 +68,8 @@ def p2(before: Samples) -> Observed:
     What does the gauge `labkit_consumer_lag_records` do? Say 'grows', 'stays' or 'falls'.
     """
     now = unwatched(TOPIC)
-    then, lag, waiting = total(before, LAG), total(now, LAG), not_stored(TOPIC, now)
+    then, lag = total(before, LAG), total(now, LAG)
+    waiting = records_in(TOPIC) - int(total(now, SERVED))
     return Observed(
         "grows" if lag > then else "falls" if lag < then else "stays",
         f"It said {then:g}, and says {lag:g}; and Kafka holds {waiting:,} records that are not "
@@ -82,12 +85,14 @@ def p3() -> Observed:
     """
     unwatched(TOPIC)
     url = api_url(TOPIC)
-    health, pipeline = (ask(f"{url}/api/{name}").json() for name in ("health", "pipeline"))
+    state = state_once_silent(url)
+    health = ask(f"{url}/api/health").json()
     return Observed(
         health["status"],
         f"The API can answer, from {health['rows']:,} rows, and that is what it is asked here. How "
-        f"old its newest reading is stands beside it: `age_s` {health['age_s']:g}. And whether "
-        f"somebody still stores is another question, to `/api/pipeline`: `{pipeline['state']}`.",
+        f"old its newest reading is stands beside it: `age_s` {health['age_s']:g}. Whether anybody "
+        f"still stores is another question, to `/api/pipeline`. After five seconds of silence its "
+        f"`state` is `{state}`.",
     )
 
 
@@ -175,32 +180,38 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
 @exercise(
     hints=[
         "The dead consumer's own figures stand still. Which figures come from someone who lives?",
-        "The producer counts what the broker has acknowledged, and the CSV what is stored: "
-        f"`{ACKED}` and `{STORED}`.",
+        "The producer counts what the broker has acknowledged, and the API what it can serve: "
+        f"`{ACKED}` and `{SERVED}`.",
         "Their difference: `total(samples, ...) - total(samples, ...)`.",
     ],
     solution=f"""
     def backlog(samples):
         acked = total(samples, "{ACKED}")
-        return acked - total(samples, "{STORED}")
+        return acked - total(samples, "{SERVED}")
     """,
 )
 def q3(backlog: Callable[[Samples], Any]) -> str:
-    """Write `backlog(samples)`: the readings that the broker has acknowledged and no CSV holds.
+    """Write `backlog(samples)`: the readings that the broker has acknowledged and the API does
+    not serve yet.
 
     It must tell the truth about a dead consumer, too.
     """
     samples = unwatched(TOPIC)
-    said, right = backlog(samples), total(samples, ACKED) - total(samples, STORED)
-    waiting = not_stored(TOPIC, samples)
+    said, served = backlog(samples), total(samples, SERVED)
+    right, waiting = total(samples, ACKED) - served, records_in(TOPIC) - int(served)
     if said != right:
-        is_the_lag = said == total(samples, LAG)
-        slip = " That is what the consumer said last, before it died." if is_the_lag else ""
+        slips = {
+            total(samples, LAG): "That is what the consumer said last, before it died. ",
+            total(samples, ACKED) - total(samples, STORED): f"`{STORED}` is the dead consumer's "
+            "word, too: it had stored more since. ",
+        }
         raise NotYet(
-            f"you say {said!r}.{slip} Kafka holds {waiting:,} records behind the consumer's "
-            f"position, and by `/metrics` it is {right:g} readings."
+            f"you say {said!r}. {slips.get(said, '')}By `/metrics` it is {right:g}. Kafka has "
+            f"{waiting:,} records that the API does not serve."
         )
-    return f"{right:g} readings by `/metrics`; asked a moment later, Kafka has {waiting:,} waiting."
+    return (
+        f"{right:g} by `/metrics`; asked a moment later, Kafka has {waiting:,} that it waits for."
+    )
 
 
 @exercise(
@@ -225,7 +236,7 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
     if not is_wrong(silent, time.time() + MINUTE_S):
         raise NotYet(
             "nobody has stored a reading for a minute, and your condition sees nothing. "
-            f"{not_stored(TOPIC, silent):,} records wait in Kafka; `{LAG}` is "
+            f"{records_in(TOPIC) - int(total(silent, SERVED)):,} records wait in Kafka; `{LAG}` is "
             f"{total(silent, LAG):g} in that scrape."
         )
     consumer = start_consumer(TOPIC, GROUP, DATA_DIR, name="consumer-of-the-check")
