@@ -19,8 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,12 @@ class ApiProcess:
 
     def ask(self, path: str) -> Any:
         """Return its answer, read as JSON."""
-        with urllib.request.urlopen(f"{self.url}/api/{path}") as answer:
-            return json.load(answer)
+        link = HTTPConnection("127.0.0.1", self.port)
+        try:
+            link.request("GET", f"/api/{path}")
+            return json.load(link.getresponse())
+        finally:
+            link.close()
 
 
 def keep_open(page: Page, minutes: float) -> None:

@@ -36,8 +36,8 @@ except ImportError as error:
 IMAGE = "apache/kafka:4.3.1"
 CLIENT_PORT = 9092
 LISTENERS = {"PLAINTEXT": CLIENT_PORT, "BROKER": 9093, "CONTROLLER": 9094}
-SCRIPT = "/tmp/testcontainers_start.sh"  # noqa: S108 - in the container, which has one user
-MARKER = "/tmp/testcontainers_start.done"  # noqa: S108
+SCRIPT = "/labkit_start.sh"  # in the container
+MARKER = "/labkit_start.done"
 STARTUP_TIMEOUT_S = 90
 LABEL = "labkit.test-pid"
 

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.client import HTTPResponse
+from http.client import HTTPConnection, HTTPResponse
 from itertools import pairwise
 from typing import Any, NamedTuple
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
 
 import pandas as pd
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -64,19 +63,19 @@ def api_url(topic: str) -> str:
 
 def ask(url: str, etag: str = "") -> Answer:
     """Ask an address once; an error's answer is an answer too."""
-    question = Request(url, headers={IF_NONE_MATCH: etag} if etag else {})  # noqa: S310
+    place = urlsplit(url)
+    link = HTTPConnection(place.netloc, timeout=TIMEOUT_S)
     try:
-        with urlopen(question, timeout=TIMEOUT_S) as answer:  # noqa: S310
-            return _answer(answer)
-    except HTTPError as error:
-        with error:
-            return _answer(error)
+        path = f"{place.path or '/'}?{place.query}".removesuffix("?")
+        link.request("GET", path, headers={IF_NONE_MATCH: etag} if etag else {})
+        return _answer(link.getresponse())
+    finally:
+        link.close()
 
 
-def _answer(found: HTTPResponse | HTTPError) -> Answer:
-    headers = found.headers
-    kind, etag = headers.get(CONTENT_TYPE, ""), headers.get(ETAG, "")
-    return Answer(found.status or 0, kind, etag, found.read().decode())
+def _answer(found: HTTPResponse) -> Answer:
+    kind, tag = found.getheader(CONTENT_TYPE, ""), found.getheader(ETAG, "")
+    return Answer(found.status, kind, tag, found.read().decode())
 
 
 def at_rest(topic: str, data_dir: str) -> tuple[dict[str, Any], pd.DataFrame]:

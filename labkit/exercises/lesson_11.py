@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from kafka import OffsetAndMetadata, TopicPartition
 
 from labkit import connection
 from labkit.exercises import capstone, capstone_feed
 from labkit.exercises.ask import topic_made
+from labkit.exercises.ask_api import ask, serving
 from labkit.exercises.capstone import marks
 from labkit.exercises.capstone_feed import clear, write_feed
 from labkit.exercises.exercise import exercise
@@ -25,8 +20,6 @@ from labkit.exercises.prediction import Observed, prediction
 from labkit.readings import grams
 
 __all__ = ["clear", "marks", "p1", "q1", "q2", "q3", "q4", "q5", "write_feed"]
-
-ANSWER_TIMEOUT_S = 10.0
 
 
 @exercise(
@@ -209,10 +202,12 @@ def q5(app: Any) -> str:
     that is not there the status is 404.
     """
     wanted = capstone_feed.sector_grams()
-    with _served(app) as ask:
-        status, answer = ask("/totals")
-        if status != 200 or not isinstance(answer, dict):
-            raise NotYet(f"`/totals` answers {status} and {str(answer)[:80]!r}, not a JSON object.")
+    if not callable(app):
+        raise NotAttempted("`app` is no Flask app yet.")
+    with serving(app) as url:
+        answer = _json(url, "/totals")
+        if not isinstance(answer, dict):
+            raise NotYet(f"`/totals` answers {str(answer)[:80]!r}, not a JSON object.")
         seen = Counter({str(sector): grams(float(kg)) for sector, kg in answer.items()})
         if seen != wanted:
             sector = max(set(seen) | set(wanted), key=lambda one: abs(seen[one] - wanted[one]))
@@ -221,10 +216,10 @@ def q5(app: Any) -> str:
                 f"{wanted[sector]:,} g."
             )
         sector, mass_g = wanted.most_common(1)[0]
-        status, answer = ask(f"/totals/{sector}")
-        if status != 200 or answer != {"sector": sector, "co2_kg": mass_g / 1000}:
-            raise NotYet(f"`/totals/{sector}` answers {status} and {str(answer)[:80]!r}.")
-        status, _ = ask("/totals/unicorns")
+        answer = _json(url, f"/totals/{sector}")
+        if answer != {"sector": sector, "co2_kg": mass_g / 1000}:
+            raise NotYet(f"`/totals/{sector}` answers {str(answer)[:80]!r}.")
+        status = ask(f"{url}/totals/unicorns").status
         if status != 404:
             raise NotYet(f"`/totals/unicorns` answers {status}, and there is no such sector.")
     return f"{len(wanted)} sectors, {wanted.total():,} g, as in the topic; and 404 for unicorns."
@@ -253,36 +248,9 @@ def _forget_commits() -> None:
         client.commit({place: OffsetAndMetadata(0, "", -1) for place in places})
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, *_arguments: Any) -> None:
-        """Say nothing: the learner's cell is no server's log."""
-
-
-@contextmanager
-def _served(app: Any) -> Iterator[Callable[[str], tuple[int, Any]]]:
-    """Serve a WSGI app on loopback; yield a function that asks it a path over real HTTP."""
-    if not callable(app):
-        raise NotAttempted("`app` is no Flask app yet.")
-    server = make_server("127.0.0.1", 0, app, handler_class=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, name="labkit-capstone", daemon=True)
-    thread.start()
-
-    def ask(path: str) -> tuple[int, Any]:
-        url = f"http://127.0.0.1:{server.server_port}{path}"
-        try:
-            with urllib.request.urlopen(url, timeout=ANSWER_TIMEOUT_S) as answer:
-                status, body = answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode(errors="replace")
-        try:
-            return status, json.loads(body)
-        except ValueError:
-            return status, body
-
-    try:
-        yield ask
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def _json(url: str, path: str) -> Any:
+    """Return what an address answers, read as JSON; anything but success is not yet."""
+    answer = ask(url + path)
+    if answer.status != 200:
+        raise NotYet(f"`{path}` answers {answer.status}.")
+    return answer.json()

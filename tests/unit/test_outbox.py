@@ -43,6 +43,10 @@ class Client:
         self.sent.append(SimpleNamespace(**locals()))
         return future
 
+    def metrics(self) -> dict[str, dict[str, float]]:
+        names = ("byte-rate", "batch-size-avg", "compression-rate-avg", "records-per-request-avg")
+        return {"producer-metrics": dict.fromkeys(names, 0.0)}
+
     def answer(self, number: int, error: Exception | None) -> None:
         batch = self.sent[number].batch
         if error is None:
