@@ -1,0 +1,151 @@
+"""10 · Outgrow one machine: partitions, members, and Kafka Connect."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from labkit.connect import Connect
+from labkit.connect_count import count_lines
+from labkit.errors import LabError
+from labkit.exercises.ask import committed_of, records_of, topic_made
+from labkit.exercises.exercise import exercise
+from labkit.exercises.outcome import NotAttempted, NotYet
+from labkit.exercises.prediction import Observed, prediction
+
+TOPIC, KEYS_TOPIC = "lesson10-scale", "lesson10-keys"
+CONNECTOR, FILE = "lesson10-file", "data/lesson10/lines.txt"
+FILE_SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
+MEMBERS, MOST_SHARE = 6, 0.5
+LINES_TIMEOUT_S = 60.0
+
+
+@exercise(
+    hints=[
+        "A partition has one reader in a group. How many partitions keep six readers busy?",
+        "Partitions can be added while a topic is in use: `lab.alter_topic`.",
+        '`lab.alter_topic("lesson10-scale", num_partitions=6)`',
+    ],
+    solution='lab.alter_topic("lesson10-scale", num_partitions=6)',
+)
+def q1() -> str:
+    """Let `lesson10-scale` keep six members of a group busy, and not more than it needs."""
+    count = topic_made(TOPIC).num_partitions
+    if count == 3:
+        raise NotAttempted(f"`{TOPIC}` has its first 3 partitions: three members have work.")
+    if count < MEMBERS:
+        raise NotYet(f"with {count} partitions, {MEMBERS - count} of six members would be idle.")
+    if count > MEMBERS:
+        raise NotYet(
+            f"{count} partitions keep six busy too, and cost files and elections that nobody "
+            "asked for. They cannot be taken away: `lab.fresh_topic` begins again."
+        )
+    return f"{count} partitions: each of six members has one."
+
+
+@exercise(
+    hints=[
+        "Whatever has one value, goes to one partition. Which of `key=` has many values?",
+        '`key="facility_id"` (24 plants), `"sector"` (7 at most), `"country"`, or None: at random.',
+        '`lab.start_producer("lesson10-keys", readings_per_s=0, count=600, key="facility_id")`',
+    ],
+    solution="""
+    lab.start_producer(
+        "lesson10-keys", readings_per_s=0, count=600, key="facility_id", name="spread"
+    ).wait(60)
+    """,
+)
+def q2() -> str:
+    """Send at least 600 readings to `lesson10-keys`, so that no partition has more than half.
+
+    Each plant's readings have to stay in order.
+    """
+    found = records_of(KEYS_TOPIC)
+    if not found:
+        raise NotAttempted(f"`{KEYS_TOPIC}` is empty.")
+    sizes = [sum(one.partition == number for one in found) for number in range(3)]
+    if len(found) < 600:
+        raise NotYet(f"`{KEYS_TOPIC}` holds {len(found)} records; wait for the producer's end.")
+    if None in {one.key for one in found}:
+        raise NotYet("without a key a plant's readings lie anywhere, and their order is lost.")
+    if max(sizes) > MOST_SHARE * len(found):
+        keys = len({one.key for one in found})
+        raise NotYet(
+            f"the partitions hold {sizes}: too much in one, with {keys} different keys. "
+            f'`lab.fresh_topic("{KEYS_TOPIC}")` begins again.'
+        )
+    return f"the partitions hold {sizes}, with {len({one.key for one in found})} keys."
+
+
+@exercise(
+    hints=[
+        '`connect.create("lesson10-file", {...})`, with the settings of the table above.',
+        "How many tasks it may have is the setting `tasks.max`.",
+    ],
+    solution="""
+    connect.create(
+        "lesson10-file",
+        {
+            "connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector",
+            "topics": "lesson10-scale",
+            "tasks.max": 2,
+            "file": str(lines),
+        },
+    )
+    """,
+)
+def q3(connect: Connect) -> str:
+    """Create the connector `lesson10-file`: two tasks write `lesson10-scale` to `lines`."""
+    try:
+        status = connect.status(CONNECTOR)
+    except LabError as error:
+        raise NotAttempted(f"{error.what}.") from error
+    if status.failure:
+        raise NotYet(f"Connect says: {status.failure}")
+    if len(status.tasks) != 2:
+        raise NotYet(f"it has {len(status.tasks)} task(s), not 2: see `tasks.max`.")
+    if not status.is_running:
+        raise NotYet(f"it is not at work yet: {status}")
+    where = ", ".join(f"task {one.task} on worker {one.worker}" for one in status.tasks)
+    return f"Connect runs {where}."
+
+
+@exercise(
+    hints=[
+        "The tasks of a sink are members of a consumer group, like any consumer.",
+        "Connect calls it `connect-` and the connector's name.",
+    ],
+    solution='group = "connect-lesson10-file"',
+)
+def q4(group: str) -> str:
+    """Which consumer group are the tasks of `lesson10-file` members of?"""
+    offsets = committed_of(str(group), TOPIC)
+    if group == CONNECTOR:
+        raise NotYet("that is the connector. Its group has a word before the name.")
+    if not offsets:
+        raise NotYet(f"a group {group!r} has committed nothing for `{TOPIC}`.")
+    if group != f"connect-{CONNECTOR}":
+        raise NotYet(f"{group!r} reads `{TOPIC}` too, and is not the connector's group.")
+    ends = topic_made(TOPIC).end_offsets
+    lag = sum((end or 0) - offsets.get(number, 0) for number, end in ends.items())
+    return f"{group}: it has committed {sum(offsets.values()):,} records, and its lag is {lag:,}."
+
+
+@prediction(solution='ex.p1.predict("more")', is_certain=False)
+def p1(lines: Any) -> Observed:
+    """A worker of Connect is killed in mid-work, and the other takes its tasks over.
+
+    Has the file in the end 'fewer' lines than the topic has records, 'as many', or 'more'?
+    """
+    deadline = time.monotonic() + LINES_TIMEOUT_S
+    while (count := count_lines(lines, TOPIC)).missing and time.monotonic() < deadline:
+        time.sleep(0.5)
+    value = "as many"
+    if count.lines != count.records:
+        value = "more" if count.lines > count.records else "fewer"
+    return Observed(
+        value,
+        f"{count.sentence[0].upper()}{count.sentence[1:]}. Connect writes first and commits "
+        "later, so what was written since the last commit is written again: at least once. How "
+        "much that is depends on the moment of the kill.",
+    )

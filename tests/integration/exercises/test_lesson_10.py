@@ -1,0 +1,85 @@
+"""Lesson 10's checks on a real broker and real Connect workers: blank, solved, and wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from marking import expect, expect_revealed, solve
+
+import labkit as lab
+from labkit import connection
+from labkit.connect import Connect
+from labkit.exercises import lesson_10 as ex
+from labkit.exercises.outcome import Outcome
+
+CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
+NOT_ATTEMPTED = Outcome.NOT_ATTEMPTED
+
+
+@pytest.fixture
+def scale(lab_dir: Path, bootstrap_servers: str) -> None:
+    lab.fresh_topic(ex.TOPIC, num_partitions=3)
+
+
+@pytest.fixture
+def connect(scale: None) -> Iterator[Connect]:
+    """Run one worker of a group of its own: the lesson's second one is not needed to be marked."""
+    with lab.start_connect(workers=1, group_id="lesson10-test") as one:
+        yield one
+
+
+def test_q1_partitions_for_six(scale: None) -> None:
+    expect(ex.q1, NOT_ATTEMPTED, says="first 3 partitions")
+    lab.alter_topic(ex.TOPIC, num_partitions=5)
+    expect(ex.q1, NOT_YET, says="1 of six members would be idle")
+    lab.alter_topic(ex.TOPIC, num_partitions=12)
+    expect(ex.q1, NOT_YET, says="12 partitions keep six busy too")
+    lab.fresh_topic(ex.TOPIC, num_partitions=3)
+    solve(ex.q1)
+    expect(ex.q1, CORRECT, says="each of six members has one")
+
+
+def test_q2_a_key_that_spreads(lab_dir: Path, bootstrap_servers: str) -> None:
+    def begin(*keys: bytes | None) -> None:
+        lab.fresh_topic(ex.KEYS_TOPIC, num_partitions=3)
+        with connection.producer() as producer:
+            for key in keys:
+                producer.send(ex.KEYS_TOPIC, key=key, value=b"1")
+
+    begin()
+    expect(ex.q2, NOT_ATTEMPTED, says="is empty")
+    begin(*[b"PL-COAL-001"] * 10)
+    expect(ex.q2, NOT_YET, says="holds 10 records")
+    begin(*[b"PL-COAL-001"] * 600)
+    expect(ex.q2, NOT_YET, says="too much in one, with 1 different keys")
+    begin(*[None] * 600)
+    expect(ex.q2, NOT_YET, says="their order is lost")
+    begin()
+    solve(ex.q2)
+    expect(ex.q2, CORRECT, says="with 24 keys")
+
+
+def test_q3_q4_and_p1_with_connect(connect: Connect, lab_dir: Path) -> None:
+    lines = lab_dir / "lines.txt"
+    expect(ex.q3, NOT_ATTEMPTED, connect, says="there is no connector")
+    settings = {"connector.class": ex.FILE_SINK, "topics": ex.TOPIC, "file": str(lines)}
+    connect.create(ex.CONNECTOR, settings | {"tasks.max": 1})
+    expect(ex.q3, NOT_YET, connect, says="it has 1 task(s), not 2")
+    solve(ex.q3, connect=connect, lines=lines)
+    expect(ex.q3, CORRECT, connect, says="task 0 on worker 1")
+
+    assert lab.start_producer(ex.TOPIC, readings_per_s=0, count=60, seed=7).wait(60)
+    expect_revealed(ex.p1, ..., NOT_ATTEMPTED, lines, says="each of the 60 records".capitalize())
+    expect_revealed(ex.p1, "fewer", NOT_YET, lines, says="at least once")
+    expect_revealed(ex.p1, "as many", CORRECT, lines, says="has one line")
+    with lines.open("a", encoding="utf-8") as file:
+        file.write(lines.read_text(encoding="utf-8").splitlines(keepends=True)[0])
+    expect_revealed(ex.p1, "more", CORRECT, lines, says="1 lines too many")
+
+    expect(ex.q4, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q4, NOT_YET, ex.CONNECTOR, says="a word before the name")
+    expect(ex.q4, NOT_YET, "csv-writer", says="has committed nothing")
+    connect.delete(ex.CONNECTOR)  # it commits what it has written before it goes
+    expect(ex.q4, CORRECT, solve(ex.q4)["group"], says="its lag is 0")
