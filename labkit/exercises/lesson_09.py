@@ -45,9 +45,9 @@ MINUTE_S = 60.0
 
 @prediction(solution='ex.p1.predict("requests")')
 def p1(before: Samples) -> Observed:
-    """The API ends and starts again. Which counter begins anew: `labkit_csv_readings_total`,
-    or the one of the requests that the API has answered?
+    """The API ends and starts again. Which counter begins anew?
 
+    `labkit_csv_readings_total`, or the one of the requests that the API has answered?
     Say 'csv', 'requests', 'both' or 'neither'.
     """
     now = scrape(api_url(TOPIC))
@@ -150,8 +150,8 @@ def q1(value_of: Callable[[str, str], Any]) -> str:
 def q2(rate: Callable[[float, float, float], Any]) -> str:
     """Write `rate(before, after, seconds)`: how much a counter grew in a second, on average.
 
-    A counter that has become smaller was started anew, from 0, in between. The check asks an
-    API of its own some questions, starts it anew, and asks some more.
+    A counter that has become smaller was started anew, from 0, in between.
+    The check asks an API of its own some questions, starts it anew, and asks some more.
     """
     folder = load_config().data_path(DATA_DIR)
     seen: list[tuple[float, float]] = []  # what the counter said, and when
@@ -191,8 +191,7 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
     """,
 )
 def q3(backlog: Callable[[Samples], Any]) -> str:
-    """Write `backlog(samples)`: the readings that the broker has acknowledged and the API does
-    not serve yet.
+    """Write `backlog(samples)`: readings acknowledged by the broker and not yet served by the API.
 
     It must tell the truth about a dead consumer, too.
     """
@@ -229,8 +228,9 @@ def q3(backlog: Callable[[Samples], Any]) -> str:
 def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
     """Write `is_wrong(samples, now_s)`: True when somebody should be called, else False.
 
-    The check asks it about a real scrape without a consumer, one minute later; then it starts a
-    consumer, lets it catch up, and asks again. `now_s` is the time, in seconds since 1970.
+    The check asks it about a real scrape without a consumer, as if a minute later.
+    Then it starts a consumer, lets it catch up, and asks again.
+    `now_s` is the time, in seconds since 1970.
     """
     silent = unwatched(TOPIC)
     if not is_wrong(silent, time.time() + MINUTE_S):
