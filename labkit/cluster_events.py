@@ -78,12 +78,16 @@ def summary(view: ClusterView) -> str:
     if view.controller is not None:
         parts.append(f"{view.controller} is the active controller")
     if view.partitions:
-        short = [one for one in view.partitions if len(one.isr) < len(one.replicas)]
-        leaderless = sum(one.leader is None for one in view.partitions)
-        if leaderless:
-            parts.append(f"{leaderless} of {len(view.partitions)} partitions have no leader")
-        elif short:
-            parts.append(f"{len(short)} of {len(view.partitions)} partitions lack replicas in sync")
-        else:
-            parts.append(f"all {len(view.partitions)} partitions have every replica in sync")
+        # Where nobody answers now, the map shows what is known from before, and says so.
+        parts.append(("when last asked, " if view.trouble else "") + _in_sync(view.partitions))
     return "; ".join(parts) + "."
+
+
+def _in_sync(partitions: Sequence[Replicas]) -> str:
+    short = sum(len(one.isr) < len(one.replicas) for one in partitions)
+    leaderless = sum(one.leader is None for one in partitions)
+    if leaderless:
+        return f"{leaderless} of {len(partitions)} partitions have no leader"
+    if short:
+        return f"{short} of {len(partitions)} partitions lack replicas in sync"
+    return f"all {len(partitions)} partitions have every replica in sync"

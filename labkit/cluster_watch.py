@@ -12,14 +12,17 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
 
-from labkit.cluster import ClusterState, read_cluster
+from labkit.cluster import ClusterState, cluster_dir, read_cluster
 from labkit.cluster_view import BrokerView, ClusterView, Replicas
 from labkit.config import load_config
 from labkit.errors import BrokerUnavailable
 from labkit.kept_clients import KeptClients
+from labkit.state import read_json
 from labkit.topic_state import read_metadata
 
 REQUEST_TIMEOUT_MS = 1_500
+ATTEMPTS = 2
+"""How often to ask where a broker is silent: the others still name it, and a client may ask it."""
 
 
 class ClusterWatch:
@@ -50,16 +53,22 @@ class ClusterWatch:
         if own is not None and len(able) < own.majority:
             self._clients.close()
             return ClusterView(self.topic, is_own, brokers, trouble=_no_majority(own, len(able)))
-        try:
-            with self._clients.looking() as clients:
-                return self._ask(clients.admin, is_own, brokers)
-        except BrokerUnavailable as error:
-            return ClusterView(self.topic, is_own, brokers, trouble=f"{error.what}.")
+        trouble = ""
+        for _ in range(ATTEMPTS):
+            try:
+                with self._clients.looking() as clients:
+                    return self._ask(clients.admin, own, brokers)
+            except BrokerUnavailable as error:
+                trouble = f"{error.what}."
+            if len(able) == len(brokers):
+                break  # nobody is known to be silent, so another client would find no other broker
+        controller = _controller_on_disk(own) if own is not None else None
+        return ClusterView(self.topic, is_own, brokers, controller, trouble=trouble)
 
     def _ask(
-        self, client: KafkaAdminClient, is_own: bool, brokers: tuple[BrokerView, ...]
+        self, client: KafkaAdminClient, own: ClusterState | None, brokers: tuple[BrokerView, ...]
     ) -> ClusterView:
-        if not is_own:
+        if own is None:
             brokers = _foreign_brokers(client)
         metadata = read_metadata(client, self.topic)
         partitions = _replicas(metadata) if metadata is not None else ()
@@ -68,7 +77,8 @@ class ClusterWatch:
             trouble = (
                 f"There is no topic {self.topic!r} yet. Next: lab.ensure_topic({self.topic!r})"
             )
-        controller = _active_controller(client)
+        controller = _active_controller(client) if own is None else _controller_on_disk(own)
+        is_own = own is not None
         return ClusterView(self.topic, is_own, brokers, controller, partitions, trouble)
 
     def close(self) -> None:
@@ -106,8 +116,24 @@ def _replicas(metadata: dict[str, Any]) -> tuple[Replicas, ...]:
     )
 
 
+def _controller_on_disk(cluster: ClusterState) -> int | None:
+    """Return the active controller as the lab's own nodes have written it down themselves.
+
+    Each keeps in ``quorum-state`` whom it follows, and in which epoch; the highest epoch is right.
+    Asking takes too long just when it matters: a broker hands the question on to the controller
+    that it knows, and waits for it also when that one is frozen.
+    """
+    newest = -1, -1
+    able = {one.node_id: one for one in cluster.nodes if one.state == "running"}
+    for one in able.values():
+        folder = cluster_dir() / one.name / "data" / "__cluster_metadata-0"
+        written = read_json(folder / "quorum-state") or {}
+        newest = max(newest, (written.get("leaderEpoch", -1), written.get("leaderId", -1)))
+    return newest[1] if newest[1] in able else None
+
+
 def _active_controller(client: KafkaAdminClient) -> int | None:
-    """Return the leader of the metadata log: the active controller.
+    """Ask a cluster that is not ours for the leader of its metadata log: the active controller.
 
     Not ``describe_cluster()["controller_id"]``: since KRaft a broker names there any broker that
     is alive, to which an old client may send what it has for the controller.

@@ -89,8 +89,16 @@ class ProducerOptions:
         return {name: value for name, value in chosen.items() if value is not None}
 
     def key_of(self, item: Reading | BadRecord) -> str | None:
-        """Return the key of a reading's record; None: no key."""
-        return None if self.key is None else getattr(item, self.key)
+        """Return the key of a reading's record; None: no key.
+
+        A tombstone is nothing but a key, and kafka-python sends no record that has neither key nor
+        value: without a key of our own, it still has its plant's.
+        """
+        if self.key is None:
+            is_tombstone = isinstance(item, BadRecord) and item.value is None
+            return item.facility_id if is_tombstone else None
+        key: str = getattr(item, self.key)
+        return key
 
     @property
     def in_words(self) -> str:

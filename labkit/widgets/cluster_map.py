@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 from labkit.cluster import cluster_dir
@@ -152,7 +153,13 @@ class _Desk:
             view = _remembering(self._last, view)
             for what in changes(self._last, view):
                 self._note(what)
-        self._last = view
+        # Between two controllers there is none for a moment: a move is told from the last one.
+        known = (
+            view.controller
+            if view.controller is not None or self._last is None
+            else (self._last.controller)
+        )
+        self._last = replace(view, controller=known)
         return self._snapshot(view)
 
     def _snapshot(self, view: ClusterView) -> Snapshot:
@@ -266,7 +273,7 @@ def _remembering(last: ClusterView, view: ClusterView) -> ClusterView:
     """Keep the partitions of before where nobody answers: they are the last that is known."""
     if view.partitions is not None or last.partitions is None:
         return view
-    return ClusterView(view.topic, view.is_own, view.brokers, None, last.partitions, view.trouble)
+    return replace(view, partitions=last.partitions)
 
 
 def _role(part: Replicas, node_id: int) -> str:

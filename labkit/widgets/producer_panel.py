@@ -35,6 +35,13 @@ class PanelFigures(LiveWidget):
     frame: ipywidgets.VBox | None = None
     """The panel that these figures are part of."""
 
+    def stop(self, timeout_s: float = 20.0) -> None:
+        """End the producer and the thread; the last figures stay on the screen."""
+        was_running = self.is_running
+        super().stop(timeout_s)
+        if was_running:  # the thread was the snapshot's one writer; what it did last is shown
+            self.snapshot = {**self._desk.snapshot(), "state": "Stopped. Run the cell again."}
+
     def close(self) -> None:
         """End the thread, and take the whole panel off the screen."""
         super().close()
@@ -102,6 +109,7 @@ class _Desk:
     def __init__(self, topic: str, seed: int, name: str, knobs: Knobs) -> None:
         self.knobs, self._topic, self._seed, self._name = knobs, topic, seed, name
         self.wanted = threading.Event()
+        self._is_ours = False  # whether the producer runs because of us
         self.producer: Producer | None = None
         self._started_with: dict[str, Any] = {}
         self._state = "Press Start: the producer runs in the background until you press Stop."
@@ -127,6 +135,11 @@ class _Desk:
 
     def _follow(self) -> None:
         options, running = self.knobs.options(), self._is_running
+        if self.wanted.is_set() and self._is_ours and not running:
+            # lab.stop_all(), or labkit down, or it failed: nobody wants it started anew.
+            self._is_ours = False
+            self.wanted.clear()
+            self._state = "The producer was stopped, and not by this panel."
         if running and (not self.wanted.is_set() or options != self._started_with):
             self._end()
             running = False
@@ -152,9 +165,11 @@ class _Desk:
         self.producer = start_producer(
             self._topic, self.knobs.readings_per_s, self._seed, name=self._name, **options
         )
+        self._is_ours = True
         self._state = f"Sending to topic {self._topic}; another setting starts it anew."
 
     def _end(self) -> None:
+        self._is_ours = False
         if self.producer is not None:
             self.producer.stop()
 

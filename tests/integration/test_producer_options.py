@@ -75,6 +75,15 @@ def test_without_a_key_records_are_spread_and_the_journal_knows_where(
     assert check_pipeline(topic).violations == {}
 
 
+def test_without_a_key_every_kind_of_bad_record_is_sent(bootstrap_servers: str, topic: str) -> None:
+    counts = send(topic, 2_000, key=None, faults=0.5).counts
+    assert counts.bad == counts.bad_acked > 900
+    found = [one for records in read_topic(bootstrap_servers, topic).values() for one in records]
+    assert len(found) == 2_000
+    assert {one.key is None for one in found if one.value is None} == {False}
+    assert {one.key for one in found if one.value is not None} == {None}
+
+
 def test_with_acks_1_the_leader_alone_acknowledges(topic: str) -> None:
     producer = send(topic, acks=1)
     assert (producer.counts.acked, producer.counts.unknown) == (600, 0)

@@ -85,4 +85,5 @@ def test_a_sentence_for_every_state() -> None:
         "3 brokers: 1 running, 1 frozen, 1 dead; 1 of 2 partitions lack replicas in sync."
     )
     assert "1 of 1 partitions have no leader" in summary(replace(CALM, partitions=(led_by(None),)))
+    assert "; when last asked, all 2" in summary(replace(CALM, trouble="Nobody answers."))
     assert summary(ClusterView("t", True, (), trouble="No cluster yet.")) == "No cluster yet."

@@ -32,8 +32,11 @@ def test_a_bad_record_has_the_key_of_its_plant(field: Any) -> None:
     assert options.key_of(spoil("tombstone", reading)) == getattr(reading, field)
 
 
-def test_no_key_is_none() -> None:
-    assert ProducerOptions(key=None).key_of(make()) is None
+def test_no_key_is_none_but_for_a_tombstone_which_is_nothing_else() -> None:
+    options, reading = ProducerOptions(key=None), make()
+    assert options.key_of(reading) is None
+    assert options.key_of(spoil("empty", reading)) is None
+    assert options.key_of(spoil("tombstone", reading)) == reading.facility_id
 
 
 @pytest.mark.parametrize(
