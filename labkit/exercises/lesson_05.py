@@ -94,7 +94,7 @@ def p3() -> Observed:
     answer = ask(f"{api_url(TOPIC)}/api/summary?sektor=power")
     return Observed(
         answer.status,
-        "An API that ignored the word would answer with the sum of *all* sectors, and nobody would "
+        "An API that ignored the word would answer with the sum of all sectors, and nobody would "
         f"notice. This one says: {answer.json()['detail'].partition(';')[0]}.",
     )
 
