@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from pathlib import Path
 
 from labkit.connect import Connect
 from labkit.connect_count import count_lines
 from labkit.errors import LabError
-from labkit.exercises.ask import committed_of, records_of, topic_made
+from labkit.exercises.ask import committed_of, records_of, shares_of, topic_made
 from labkit.exercises.exercise import exercise
 from labkit.exercises.outcome import NotAttempted, NotYet
 from labkit.exercises.prediction import Observed, prediction
 
 TOPIC, KEYS_TOPIC = "lesson10-scale", "lesson10-keys"
-CONNECTOR, FILE = "lesson10-file", "data/lesson10/lines.txt"
-FILE_SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
+GROUP, CONNECTOR = "lesson10-lab", "lesson10-file"
 MEMBERS, MOST_SHARE = 6, 0.5
 LINES_TIMEOUT_S = 60.0
+SHARED_TIMEOUT_S = 20.0
+
+
+@prediction(solution="ex.p1.predict(3)")
+def p1() -> Observed:
+    """Four members of a group share a topic of three partitions.
+
+    How many of the four have something to read?
+    """
+    partitions = topic_made(TOPIC).num_partitions
+    deadline = time.monotonic() + SHARED_TIMEOUT_S
+    # Cooperative: a partition is given up by the one, and only then given to the other.
+    while not _is_settled(shares := shares_of(GROUP), partitions):
+        if not shares or time.monotonic() > deadline:
+            raise NotAttempted(f"`{GROUP}` has {len(shares)} members: run the cell above.")
+        time.sleep(0.2)
+    busy = sum(share > 0 for share in shares)
+    return Observed(
+        busy,
+        f"The coordinator gives {partitions} partitions to {len(shares)} members like this: "
+        f"{shares}. A partition has one reader in a group, so {len(shares) - busy} is idle, "
+        "and ready to take over.",
+    )
 
 
 @exercise(
@@ -113,30 +135,35 @@ def q3(connect: Connect) -> str:
 @exercise(
     hints=[
         "The tasks of a sink are members of a consumer group, like any consumer.",
-        "Connect calls it `connect-` and the connector's name.",
+        "Connect names it after the connector, with a word before: `connect-`.",
+        '`group_id = "connect-lesson10-file"`',
     ],
-    solution='group = "connect-lesson10-file"',
+    solution='group_id = "connect-lesson10-file"',
 )
-def q4(group: str) -> str:
-    """Which consumer group are the tasks of `lesson10-file` members of?"""
-    offsets = committed_of(str(group), TOPIC)
-    if group == CONNECTOR:
-        raise NotYet("that is the connector. Its group has a word before the name.")
-    if not offsets:
-        raise NotYet(f"a group {group!r} has committed nothing for `{TOPIC}`.")
-    if group != f"connect-{CONNECTOR}":
-        raise NotYet(f"{group!r} reads `{TOPIC}` too, and is not the connector's group.")
-    ends = topic_made(TOPIC).end_offsets
-    lag = sum((end or 0) - offsets.get(number, 0) for number, end in ends.items())
-    return f"{group}: it has committed {sum(offsets.values()):,} records, and its lag is {lag:,}."
+def q4(group_id: str) -> str:
+    """Name the consumer group that the tasks of the connector `lesson10-file` are members of."""
+    if group_id == CONNECTOR:
+        raise NotYet("that is the connector's name. Its group has a word before it.")
+    if not shares_of(str(group_id)):
+        raise NotYet(f"Kafka knows no group {group_id!r} with a member.")
+    if group_id != f"connect-{CONNECTOR}":
+        raise NotYet(f"{group_id!r} has members too, and they are not the connector's tasks.")
+    committed, ends = committed_of(group_id, TOPIC), topic_made(TOPIC).end_offsets
+    lag = sum((end or 0) - committed.get(number, 0) for number, end in ends.items())
+    return (
+        f"its members have {shares_of(group_id)} partitions, and its lag is {lag:,}: a commit "
+        "comes every 5 s here, each minute by default, so it jumps."
+    )
 
 
-@prediction(solution='ex.p1.predict("more")', is_certain=False)
-def p1(lines: Any) -> Observed:
-    """A worker of Connect is killed in mid-work, and the other takes its tasks over.
+@prediction(solution='ex.p2.predict("more")', is_certain=False)
+def p2(lines: Path) -> Observed:
+    """A worker of Connect is killed in the midst of its work, and the other takes its tasks over.
 
     Has the file in the end 'fewer' lines than the topic has records, 'as many', or 'more'?
     """
+    if not lines.exists():
+        raise NotAttempted(f"there is no {lines.name} yet: run the cells above.")
     deadline = time.monotonic() + LINES_TIMEOUT_S
     while (count := count_lines(lines, TOPIC)).missing and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -147,5 +174,10 @@ def p1(lines: Any) -> Observed:
         value,
         f"{count.sentence[0].upper()}{count.sentence[1:]}. Connect writes first and commits "
         "later, so what was written since the last commit is written again: at least once. How "
-        "much that is depends on the moment of the kill.",
+        "many those are depends on the moment of the kill.",
     )
+
+
+def _is_settled(shares: list[int], partitions: int) -> bool:
+    is_whole = len(shares) == 4 and sum(shares) == partitions
+    return is_whole and max(shares) - min(shares) <= 1

@@ -16,6 +16,7 @@ from labkit.exercises.outcome import Outcome
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 NOT_ATTEMPTED = Outcome.NOT_ATTEMPTED
+FILE_SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
 
 
 @pytest.fixture
@@ -61,25 +62,34 @@ def test_q2_a_key_that_spreads(lab_dir: Path, bootstrap_servers: str) -> None:
     expect(ex.q2, CORRECT, says="with 24 keys")
 
 
-def test_q3_q4_and_p1_with_connect(connect: Connect, lab_dir: Path) -> None:
+def test_p1_one_of_four_is_idle(scale: None) -> None:
+    expect_revealed(ex.p1, 3, NOT_ATTEMPTED, says="has 0 members")
+    with lab.start_consumer(ex.TOPIC, ex.GROUP, "data/lesson10", workers=4):
+        expect_revealed(ex.p1, 4, NOT_YET, says="[1, 1, 1, 0]")
+        expect_revealed(ex.p1, 3, CORRECT, says="so 1 is idle")
+
+
+def test_q3_q4_and_p2_with_connect(connect: Connect, lab_dir: Path) -> None:
     lines = lab_dir / "lines.txt"
     expect(ex.q3, NOT_ATTEMPTED, connect, says="there is no connector")
-    settings = {"connector.class": ex.FILE_SINK, "topics": ex.TOPIC, "file": str(lines)}
+    expect_revealed(ex.p2, "more", NOT_ATTEMPTED, lines, says="there is no lines.txt yet")
+    settings = {"connector.class": FILE_SINK, "topics": ex.TOPIC, "file": str(lines)}
     connect.create(ex.CONNECTOR, settings | {"tasks.max": 1})
     expect(ex.q3, NOT_YET, connect, says="it has 1 task(s), not 2")
     solve(ex.q3, connect=connect, lines=lines)
     expect(ex.q3, CORRECT, connect, says="task 0 on worker 1")
 
     assert lab.start_producer(ex.TOPIC, readings_per_s=0, count=60, seed=7).wait(60)
-    expect_revealed(ex.p1, ..., NOT_ATTEMPTED, lines, says="each of the 60 records".capitalize())
-    expect_revealed(ex.p1, "fewer", NOT_YET, lines, says="at least once")
-    expect_revealed(ex.p1, "as many", CORRECT, lines, says="has one line")
+    expect_revealed(ex.p2, ..., NOT_ATTEMPTED, lines, says="Each of the 60 records")
+    expect_revealed(ex.p2, "fewer", NOT_YET, lines, says="at least once")
+    expect_revealed(ex.p2, "as many", CORRECT, lines, says="has one line")
     with lines.open("a", encoding="utf-8") as file:
         file.write(lines.read_text(encoding="utf-8").splitlines(keepends=True)[0])
-    expect_revealed(ex.p1, "more", CORRECT, lines, says="1 lines too many")
+    expect_revealed(ex.p2, "more", CORRECT, lines, says="1 lines too many")
 
     expect(ex.q4, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q4, NOT_YET, ex.CONNECTOR, says="a word before the name")
-    expect(ex.q4, NOT_YET, "csv-writer", says="has committed nothing")
-    connect.delete(ex.CONNECTOR)  # it commits what it has written before it goes
-    expect(ex.q4, CORRECT, solve(ex.q4)["group"], says="its lag is 0")
+    expect(ex.q4, NOT_YET, ex.CONNECTOR, says="a word before it")
+    expect(ex.q4, NOT_YET, "csv-writers", says="knows no group 'csv-writers' with a member")
+    with lab.start_consumer(ex.TOPIC, "lesson10-other", lab_dir / "data"):
+        expect(ex.q4, NOT_YET, "lesson10-other", says="not the connector's tasks")
+    expect(ex.q4, CORRECT, solve(ex.q4)["group_id"], says="its lag is")
