@@ -139,6 +139,25 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         for partition in list(self.logs):
             self.let_go(partition)
 
+    def take_up_join(self) -> None:
+        """Go on with a join that the client has begun, and would now forget.
+
+        A join is two requests, JoinGroup and SyncGroup, and may take longer than one poll; the
+        next one waits on for it, as long as kafka-python finds that it has to join. Where only
+        a change of the topic's partitions asked for the join, the leader notes their new number
+        between the two requests, and from then on nothing asks for it. A poll that ends right
+        there leaves a member that is half in the group, with its heartbeat switched off for the
+        join: the group expels it, and it never hears of that. Under load, a start can meet this,
+        for the first join is often made before the client knows the topic's partitions.
+
+        See: ``join_group_async`` in kafka-python 3.0.12, whose loop ends with ``need_rejoin``.
+        """
+        # Private, and safe here: between two polls nothing on the network thread writes these.
+        coordinator = self._consumer._coordinator
+        if coordinator.rejoining and not coordinator.need_rejoin():
+            # The next poll waits for the join in flight; one that is over is made once more.
+            coordinator.request_rejoin()
+
     def open_due(self, beat: Callable[[], None]) -> None:
         """Let those partitions flow whose time to try again has come.
 

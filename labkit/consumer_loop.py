@@ -157,6 +157,7 @@ class ConsumerLoop:
 
     def _poll(self) -> Batches:
         """Return what Kafka has; and do what each of its refusals asks for."""
+        self._assignment.take_up_join()
         try:
             batches: Batches = self._consumer.poll(timeout_ms=POLL_MS)
         except OffsetOutOfRangeError as error:
