@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import nbformat
+import psutil
 from nbclient import NotebookClient
 
 from labkit.exercises.exercise import Exercise
@@ -21,7 +23,7 @@ from labkit.exercises.prediction import Prediction
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 LANES = ("alone", "in order", "in reverse")
-CELL_TIMEOUT_S = 300
+CELL_TIMEOUT_S = 400
 
 
 def read(lesson: str) -> nbformat.NotebookNode:
@@ -63,6 +65,8 @@ class Run:
     notebook: nbformat.NotebookNode
     error: BaseException | None = None
     took_s: float = 0.0
+    left: tuple[list[str], ...] = ()
+    """The commands of what lived on afterwards: workers and brokers."""
 
 
 async def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run:
@@ -89,7 +93,25 @@ async def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run
     except Exception as error:
         done.error = error
     done.took_s = time.monotonic() - began
+    done.left = tuple(left_running(folder))
     return done
+
+
+def left_running(folder: Path) -> list[list[str]]:
+    """Return the commands of a lab's processes that live: workers and brokers."""
+    state = folder / ".labkit"
+    pids = [json.loads(path.read_text())["pid"] for path in state.rglob("run/*.json")]
+    for keeper in state.rglob("keeper.json"):
+        pids += re.findall(r'"pid": (\d+)', keeper.read_text())
+    found = []
+    for pid in map(int, pids):
+        try:
+            process = psutil.Process(pid)
+            if process.status() != psutil.STATUS_ZOMBIE and str(folder) in str(process.environ()):
+                found.append(process.cmdline())
+        except psutil.Error:
+            continue
+    return found
 
 
 def text_of(cell: nbformat.NotebookNode) -> str:

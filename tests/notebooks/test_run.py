@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 
-import psutil
 import pytest
 from lessons import LANES, LESSONS, Run, is_meant_to_raise, tasks, text_of
 
@@ -32,7 +31,7 @@ def test_the_lesson_runs(lane: str, lesson: str, finished: Run) -> None:
         raised = [one for one in cell.get("outputs", []) if one.output_type == "error"]
         assert bool(raised) == is_meant_to_raise(cell), f"{cell.source}\n{text_of(cell)}"
     expect_outcomes(lane, lesson, read_record(finished.folder))
-    assert left_running(finished.folder) == [], "the lesson left something running"
+    assert finished.left == (), "the lesson left something running"
     if lesson == "00_start_here":
         expect_a_whole_journey(finished)
 
@@ -65,20 +64,3 @@ def expect_a_whole_journey(finished: Run) -> None:
 def read_record(folder: Path) -> dict[str, dict]:
     path = folder / ".labkit" / "progress.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def left_running(folder: Path) -> list[list[str]]:
-    """Return the commands of this lab's processes that live on: workers and brokers."""
-    state = folder / ".labkit"
-    pids = [json.loads(path.read_text())["pid"] for path in state.rglob("run/*.json")]
-    for keeper in state.rglob("keeper.json"):
-        pids += re.findall(r'"pid": (\d+)', keeper.read_text())
-    found = []
-    for pid in map(int, pids):
-        try:
-            process = psutil.Process(pid)
-            if process.status() != psutil.STATUS_ZOMBIE and str(folder) in str(process.environ()):
-                found.append(process.cmdline())
-        except psutil.Error:
-            continue
-    return found
