@@ -13,7 +13,7 @@ from labkit.exercises.exercise import exercise
 from labkit.exercises.outcome import NotAttempted, NotYet
 from labkit.exercises.prediction import Observed, prediction
 
-TOPIC, KEYS_TOPIC = "lesson10-scale", "lesson10-keys"
+TOPIC, KEYS_TOPIC, STORED_TOPIC = "lesson10-scale", "lesson10-keys", "lesson10-stored"
 GROUP, CONNECTOR = "lesson10-lab", "lesson10-file"
 MEMBERS, MOST_SHARE = 6, 0.5
 LINES_TIMEOUT_S = 60.0
@@ -36,7 +36,7 @@ def p1() -> Observed:
     busy = sum(share > 0 for share in shares)
     return Observed(
         busy,
-        f"The coordinator gives {partitions} partitions to {len(shares)} members like this: "
+        f"The group's coordinator says how many of the {partitions} partitions each member has: "
         f"{shares}. A partition has one reader in a group, so {len(shares) - busy} is idle, "
         "and ready to take over.",
     )
@@ -109,7 +109,7 @@ def q2() -> str:
         "lesson10-file",
         {
             "connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector",
-            "topics": "lesson10-scale",
+            "topics": "lesson10-stored",
             "tasks.max": 2,
             "file": str(lines),
         },
@@ -117,7 +117,7 @@ def q2() -> str:
     """,
 )
 def q3(connect: Connect) -> str:
-    """Create the connector `lesson10-file`: two tasks write `lesson10-scale` to `lines`."""
+    """Create the connector `lesson10-file`: two tasks write `lesson10-stored` to `lines`."""
     try:
         status = connect.status(CONNECTOR)
     except LabError as error:
@@ -148,7 +148,7 @@ def q4(group_id: str) -> str:
         raise NotYet(f"Kafka knows no group {group_id!r} with a member.")
     if group_id != f"connect-{CONNECTOR}":
         raise NotYet(f"{group_id!r} has members too, and they are not the connector's tasks.")
-    committed, ends = committed_of(group_id, TOPIC), topic_made(TOPIC).end_offsets
+    committed, ends = committed_of(group_id, STORED_TOPIC), topic_made(STORED_TOPIC).end_offsets
     lag = sum((end or 0) - committed.get(number, 0) for number, end in ends.items())
     return (
         f"its members have {shares_of(group_id)} partitions, and its lag is {lag:,}: a commit "
@@ -165,7 +165,7 @@ def p2(lines: Path) -> Observed:
     if not lines.exists():
         raise NotAttempted(f"there is no {lines.name} yet: run the cells above.")
     deadline = time.monotonic() + LINES_TIMEOUT_S
-    while (count := count_lines(lines, TOPIC)).missing and time.monotonic() < deadline:
+    while (count := count_lines(lines, STORED_TOPIC)).missing and time.monotonic() < deadline:
         time.sleep(0.5)
     value = "as many"
     if count.lines != count.records:

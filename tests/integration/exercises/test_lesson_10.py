@@ -25,8 +25,9 @@ def scale(lab_dir: Path, bootstrap_servers: str) -> None:
 
 
 @pytest.fixture
-def connect(scale: None) -> Iterator[Connect]:
+def connect(lab_dir: Path, bootstrap_servers: str) -> Iterator[Connect]:
     """Run one worker of a group of its own: the lesson's second one is not needed to be marked."""
+    lab.fresh_topic(ex.STORED_TOPIC, num_partitions=3)
     with lab.start_connect(workers=1, group_id="lesson10-test") as one:
         yield one
 
@@ -73,13 +74,13 @@ def test_q3_q4_and_p2_with_connect(connect: Connect, lab_dir: Path) -> None:
     lines = lab_dir / "lines.txt"
     expect(ex.q3, NOT_ATTEMPTED, connect, says="there is no connector")
     expect_revealed(ex.p2, "more", NOT_ATTEMPTED, lines, says="there is no lines.txt yet")
-    settings = {"connector.class": FILE_SINK, "topics": ex.TOPIC, "file": str(lines)}
+    settings = {"connector.class": FILE_SINK, "topics": ex.STORED_TOPIC, "file": str(lines)}
     connect.create(ex.CONNECTOR, settings | {"tasks.max": 1})
     expect(ex.q3, NOT_YET, connect, says="it has 1 task(s), not 2")
     solve(ex.q3, connect=connect, lines=lines)
     expect(ex.q3, CORRECT, connect, says="task 0 on worker 1")
 
-    assert lab.start_producer(ex.TOPIC, readings_per_s=0, count=60, seed=7).wait(60)
+    assert lab.start_producer(ex.STORED_TOPIC, readings_per_s=0, count=60, seed=7).wait(60)
     expect_revealed(ex.p2, ..., NOT_ATTEMPTED, lines, says="Each of the 60 records")
     expect_revealed(ex.p2, "fewer", NOT_YET, lines, says="at least once")
     expect_revealed(ex.p2, "as many", CORRECT, lines, says="has one line")
@@ -90,6 +91,6 @@ def test_q3_q4_and_p2_with_connect(connect: Connect, lab_dir: Path) -> None:
     expect(ex.q4, NOT_ATTEMPTED, ..., says="three dots")
     expect(ex.q4, NOT_YET, ex.CONNECTOR, says="a word before it")
     expect(ex.q4, NOT_YET, "csv-writers", says="knows no group 'csv-writers' with a member")
-    with lab.start_consumer(ex.TOPIC, "lesson10-other", lab_dir / "data"):
+    with lab.start_consumer(ex.STORED_TOPIC, "lesson10-other", lab_dir / "data"):
         expect(ex.q4, NOT_YET, "lesson10-other", says="not the connector's tasks")
     expect(ex.q4, CORRECT, solve(ex.q4)["group_id"], says="its lag is")
