@@ -6,34 +6,20 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import Any
 
-from labkit.cluster import cluster_dir
 from labkit.cluster_events import SIGNS, changes, summary
 from labkit.cluster_view import BrokerView, ClusterView, Replicas
 from labkit.config import load_config
 from labkit.errors import LabError
 from labkit.waiting import quietly
+from labkit.widgets.broker_buttons import PROGRESS, VERBS, Verb, act, button_of
 from labkit.widgets.live import LiveWidget, Snapshot, in_words
 from labkit.widgets.text import table_text
+from labkit.widgets.while_busy import hear_while_busy
 
-Verb = Literal["kill", "freeze", "thaw", "restart"]
-VERBS: tuple[Verb, ...] = get_args(Verb)
 EVENTS_KEPT = 10
-
-ABOUT: dict[Verb, str] = {
-    "kill": "ends the process of broker {0} at once (SIGKILL), as a power cut would. After some "
-    "four seconds of missed heartbeats other replicas lead in its place.",
-    "freeze": "takes the processor from broker {0}: its connections stay open, and nothing comes "
-    "back. After some four seconds the others give it up.",
-    "thaw": "lets broker {0} go on. It learns that it was given up, and catches up as a follower.",
-    "restart": "stops broker {0} in good order, so it hands over what it leads, and starts it "
-    "again on its port. It catches up as a follower.",
-}
-"""What is about to happen, in a sentence that begins with the button's word."""
-REVIVE = "starts broker {0} again on its port, with the data that is on its disk."
 
 
 class ClusterMap(LiveWidget):
@@ -47,6 +33,7 @@ class ClusterMap(LiveWidget):
             name, desk.first(), desk.read, finish=desk.close, updates_per_s=updates_per_s
         )
         self.on_msg(self._on_press)
+        hear_while_busy(self)
 
     def _on_press(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         """Take a press from the browser; in the kernel's thread, so the work is handed over."""
@@ -111,7 +98,7 @@ class _Desk:
         """Hand a press over to the thread that does the work; one at a time."""
         if self._closed or self._doing:
             return
-        self._doing = f"{_PROGRESS[verb]} broker {node_id} …"
+        self._doing = f"{PROGRESS[verb]} broker {node_id} …"
         if self._hands is None:
             self._hands = threading.Thread(
                 target=self._work, name="labkit-cluster-map", daemon=True
@@ -125,7 +112,7 @@ class _Desk:
             self._said = ""
             try:
                 with quietly():
-                    _act(verb, node_id)
+                    act(verb, node_id)
                 self._note(f"you: {verb} broker {node_id}")
             except LabError as error:
                 self._said = in_words(error)
@@ -186,7 +173,7 @@ class _Desk:
             "holds": [
                 {"partition": part.partition, "role": _role(part, one.node_id)} for part in here
             ],
-            "buttons": [_button(verb, one, view.is_own) for verb in VERBS],
+            "buttons": [button_of(verb, one, view.is_own) for verb in VERBS],
         }
 
     def close(self) -> None:
@@ -226,47 +213,6 @@ def cluster_map(topic: str | None = None, *, updates_per_s: float = 2.0) -> Clus
     """
     topic = topic or load_config().topic
     return ClusterMap(f"cluster map of {topic}", _Desk(topic), updates_per_s)
-
-
-_PROGRESS: dict[Verb, str] = {
-    "kill": "Killing",
-    "freeze": "Freezing",
-    "thaw": "Thawing",
-    "restart": "Restarting",
-}
-_ALLOWED: dict[Verb, tuple[str, ...]] = {
-    "kill": ("running", "frozen"),
-    "freeze": ("running",),
-    "thaw": ("frozen",),
-    "restart": ("running", "dead"),
-}
-
-
-def _act(verb: Verb, node_id: int) -> None:
-    from labkit import node_control  # it talks with Kafka, where the widget itself does not
-
-    actions: dict[Verb, Callable[..., None]] = {
-        "kill": node_control.kill,
-        "freeze": node_control.freeze,
-        "thaw": node_control.thaw,
-        "restart": node_control.restart,
-    }
-    actions[verb](cluster_dir(), node_id)
-
-
-def _button(verb: Verb, one: BrokerView, is_own: bool) -> dict[str, Any]:
-    """Return a button: its word, whether it makes sense now, and what will happen or why not."""
-    enabled = is_own and one.state in _ALLOWED[verb]
-    word = "start" if verb == "restart" and one.state == "dead" else verb
-    about = REVIVE if word == "start" else ABOUT[verb]
-    text = f"{word.capitalize()} {about.format(one.node_id)}"
-    if not is_own:
-        text = "This cluster is not the lab's own: the lab leaves its brokers alone."
-    elif not enabled:
-        text = f"Broker {one.node_id} is {one.state}: there is nothing to {verb}."
-        if verb == "restart":
-            text = f"Broker {one.node_id} is frozen: thaw it, or kill it first."
-    return {"verb": verb, "label": word.capitalize(), "enabled": enabled, "about": text}
 
 
 def _remembering(last: ClusterView, view: ClusterView) -> ClusterView:

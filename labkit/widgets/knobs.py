@@ -7,6 +7,8 @@ from typing import Any
 
 import ipywidgets
 
+from labkit.widgets.while_busy import hear_while_busy
+
 HIGHEST_PER_S = 2_000
 BATCH_SIZES = {
     "0: each record alone": 0,
@@ -15,7 +17,9 @@ BATCH_SIZES = {
     "128 KiB (the lab's own)": 131_072,
     "1 MiB": 1_048_576,
 }
-KEYS = {"facility_id": "facility_id", "sector": "sector", "country": "country", "no key": None}
+# A menu of ipywidgets shows nothing where the value that is chosen is None: so there is a word.
+NONE = "none"
+KEYS = {"facility_id": "facility_id", "sector": "sector", "country": "country", "no key": NONE}
 ACKS = {"all: replicas in sync": "all", "1: the leader": 1, "0: nobody": 0}
 WIDE = {"description_width": "10em"}
 ROOM = ipywidgets.Layout(width="26em")
@@ -33,15 +37,16 @@ class Knobs:
             **_range(1, HIGHEST_PER_S, 1, "readings/s"),
         )
         self.faults = ipywidgets.FloatSlider(
-            min(0.5, max(0.0, faults)), **_range(0.0, 0.5, 0.01, "share of bad records")
+            min(0.5, max(0.0, faults)), **_range(0.0, 0.5, 0.01, "faults (share)")
         )
         self.linger_ms = ipywidgets.IntSlider(20, **_range(0, 1_000, 10, "linger_ms"))
         self.key = _choice("key", KEYS, "facility_id")
         self.acks = _choice("acks", ACKS, "all")
         self.batch_size = _choice("batch_size", BATCH_SIZES, 131_072)
-        codecs: dict[str, Any] = {"none": None}
+        codecs: dict[str, Any] = {NONE: NONE}
         codecs |= {name: name for name in available_compression()}
-        self.compression_type = _choice("compression_type", codecs, None)
+        self.compression_type = _choice("compression_type", codecs, NONE)
+        hear_while_busy(*self._controls)
         self.rows = [
             self.switch,
             _row(self.rate, self.faults),
@@ -58,11 +63,11 @@ class Knobs:
     def options(self) -> dict[str, Any]:
         """Return the options as `labkit.start_producer` takes them."""
         return {
-            "key": self.key.value,
+            "key": _none_if_none(self.key.value),
             "acks": self.acks.value,
             "linger_ms": self.linger_ms.value,
             "batch_size": self.batch_size.value,
-            "compression_type": self.compression_type.value,
+            "compression_type": _none_if_none(self.compression_type.value),
             "faults": self.faults.value,
         }
 
@@ -94,6 +99,10 @@ class Knobs:
             *(self.switch, self.rate, self.faults, self.linger_ms),
             *(self.key, self.acks, self.batch_size, self.compression_type),
         ]
+
+
+def _none_if_none(value: str) -> str | None:
+    return None if value == NONE else value
 
 
 def _range(least: float, most: float, step: float, description: str) -> dict[str, Any]:

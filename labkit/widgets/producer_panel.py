@@ -13,12 +13,11 @@ from labkit.errors import LabError
 from labkit.line_series import Rates
 from labkit.widgets.knobs import Knobs
 from labkit.widgets.live import LiveWidget, Snapshot, in_words
+from labkit.widgets.producer_figures import RATE_OVER_S, figures_of
 from labkit.widgets.text import table_text
 
 if TYPE_CHECKING:
     from labkit.producer import Producer
-
-RATE_OVER_S = 3.0
 
 
 class PanelFigures(LiveWidget):
@@ -114,7 +113,6 @@ class _Desk:
         self._started_with: dict[str, Any] = {}
         self._state = "Press Start: the producer runs in the background until you press Stop."
         self._rates = Rates(RATE_OVER_S)
-        self._per_s: float | None = None
         knobs.on_press(self._toggle)
 
     def _toggle(self) -> None:
@@ -182,7 +180,10 @@ class _Desk:
 
     def snapshot(self) -> Snapshot:
         """Return the figures of now."""
-        rows = self._rows()
+        rows = []
+        if self.producer is not None:
+            per_s = self._rates.add(time.monotonic(), {0: self.producer.counts.records})[0]
+            rows = figures_of(self.producer, per_s)
         return {
             "title": f"Producer {self._name} → topic {self._topic}",
             "state": self._state,
@@ -198,37 +199,6 @@ class _Desk:
         if not self.producer.options.asks_for_acks:
             said = f"{counts.records:,} records sent, and nobody asked to acknowledge them"
         return f"The producer is {how}: {said}, {counts.failed:,} failed."
-
-    def _rows(self) -> list[list[str]]:
-        """Return each figure: its name, its value, and what it is."""
-        if self.producer is None:
-            return []
-        counts, metrics = self.producer.counts, self.producer.metrics
-        per_s = self._rates.add(time.monotonic(), {0: counts.records})[0]
-        asked = self.producer.options.asks_for_acks
-        rows = [
-            ["sent", f"{counts.records:,}", "records of this run, bad ones included"],
-            [
-                "acked",
-                f"{counts.acked + counts.bad_acked:,}" if asked else "–",
-                "the brokers have said that they have them"
-                if asked
-                else "acks=0: no broker answers, and nobody knows",
-            ],
-            ["failed", f"{counts.failed:,}", "refused for certain"],
-            ["unknown", f"{counts.unknown:,}", "without an answer: in the topic, or not"],
-            ["bad on purpose", f"{counts.bad:,}", "values that are no reading"],
-            ["records/s", "–" if per_s is None else f"{per_s:,.0f}", "mean of the last 3 s"],
-        ]
-        if metrics is None:
-            return rows
-        return [
-            *rows,
-            ["bytes/s", f"{metrics.bytes_per_s:,.0f}", "as sent, mean of the last 10 to 20 s"],
-            ["batch", f"{metrics.batch_bytes:,.0f} bytes", "mean, as sent"],
-            ["request", f"{metrics.records_per_request:,.1f} records", "mean of each request"],
-            ["compression", f"{metrics.compression_ratio:.2f}", "compressed size by uncompressed"],
-        ]
 
 
 def producer_panel(

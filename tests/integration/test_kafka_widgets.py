@@ -238,7 +238,7 @@ def test_the_panel_starts_changes_and_stops_a_producer(three: Broker) -> None:
     assert panel.producer is first  # the rate is followed, without another producer
 
     panel.knobs.acks.value = 0
-    panel.knobs.key.value = None
+    panel.knobs.key.value = "none"
     panel.knobs.compression_type.value = "gzip"
     panel.knobs.linger_ms.value = 500
     panel.knobs.faults.value = 0.2

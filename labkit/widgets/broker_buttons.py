@@ -1,0 +1,66 @@
+"""The buttons of the cluster map: what each of them does to a broker, said beforehand, and done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+from labkit.cluster import cluster_dir
+from labkit.cluster_view import BrokerView
+
+Verb = Literal["kill", "freeze", "thaw", "restart"]
+VERBS: tuple[Verb, ...] = get_args(Verb)
+
+ABOUT: dict[Verb, str] = {
+    "kill": "ends the process of broker {0} at once (SIGKILL), as a power cut would. After some "
+    "four seconds of missed heartbeats other replicas lead in its place.",
+    "freeze": "takes the processor from broker {0}: its connections stay open, and nothing comes "
+    "back. After some four seconds the others give it up.",
+    "thaw": "lets broker {0} go on. It learns that it was given up, and catches up as a follower.",
+    "restart": "stops broker {0} in good order, so it hands over what it leads, and starts it "
+    "again on its port. It catches up as a follower.",
+}
+"""What is about to happen, in a sentence that begins with the button's word."""
+REVIVE = "starts broker {0} again on its port, with the data that is on its disk."
+
+
+PROGRESS: dict[Verb, str] = {
+    "kill": "Killing",
+    "freeze": "Freezing",
+    "thaw": "Thawing",
+    "restart": "Restarting",
+}
+ALLOWED: dict[Verb, tuple[str, ...]] = {
+    "kill": ("running", "frozen"),
+    "freeze": ("running",),
+    "thaw": ("frozen",),
+    "restart": ("running", "dead"),
+}
+
+
+def act(verb: Verb, node_id: int) -> None:
+    """Do what a button says, to one of the lab's own brokers."""
+    from labkit import node_control  # it talks with Kafka, where the widget itself does not
+
+    actions: dict[Verb, Callable[..., None]] = {
+        "kill": node_control.kill,
+        "freeze": node_control.freeze,
+        "thaw": node_control.thaw,
+        "restart": node_control.restart,
+    }
+    actions[verb](cluster_dir(), node_id)
+
+
+def button_of(verb: Verb, one: BrokerView, is_own: bool) -> dict[str, Any]:
+    """Return a button: its word, whether it makes sense now, and what will happen or why not."""
+    enabled = is_own and one.state in ALLOWED[verb]
+    word = "start" if verb == "restart" and one.state == "dead" else verb
+    about = REVIVE if word == "start" else ABOUT[verb]
+    text = f"{word.capitalize()} {about.format(one.node_id)}"
+    if not is_own:
+        text = "This cluster is not the lab's own: the lab leaves its brokers alone."
+    elif not enabled:
+        text = f"Broker {one.node_id} is {one.state}: there is nothing to {verb}."
+        if verb == "restart":
+            text = f"Broker {one.node_id} is frozen: thaw it, or kill it first."
+    return {"verb": verb, "label": word.capitalize(), "enabled": enabled, "about": text}
