@@ -6,9 +6,8 @@ solutions. in reverse: the other way round in one lab, with the blanks.
 
 from __future__ import annotations
 
-import asyncio
-import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -32,33 +31,25 @@ def runs(
     }
     found: Runs = {key: Future() for key in wanted}
 
-    async def follow(lane: str) -> None:
+    def follow(lane: str) -> None:
         shared = tmp_path_factory.mktemp(lane.replace(" ", "-"))
         for lesson in reversed(LESSONS) if lane == "in reverse" else LESSONS:
             if (lane, lesson) in wanted:
                 folder = shared / lesson if lane == "alone" else shared
-                notebook = solved(lesson) if lane == "in order" else read(lesson)
-                found[lane, lesson].set_result(await run(lesson, notebook, folder))
+                try:
+                    notebook = solved(lesson) if lane == "in order" else read(lesson)
+                    found[lane, lesson].set_result(run(lesson, notebook, folder))
+                except BaseException as error:
+                    found[lane, lesson].set_exception(error)
 
-    async def follow_all() -> None:
-        await asyncio.gather(*map(follow, LANES))
-
-    def in_thread() -> None:
-        # Windows' own event loop cannot watch the kernels' sockets.
-        loop = asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
-        try:
-            loop.run_until_complete(follow_all())
-        except BaseException as error:
-            for future in found.values():
-                if not future.done():
-                    future.set_exception(error)
-        finally:
-            loop.close()
-
-    thread = threading.Thread(target=in_thread, name="lessons")
-    thread.start()
+    threads = [threading.Thread(target=follow, args=[lane], name=lane) for lane in LANES]
+    for thread in threads:
+        thread.start()
     yield found
-    thread.join(10)
-    for process in psutil.Process().children(recursive=True) if thread.is_alive() else ():
-        process.kill()  # the run was ended early: the lessons that go on are ended too
-    thread.join()
+    deadline = time.monotonic() + 10
+    while any(thread.is_alive() for thread in threads):
+        if time.monotonic() > deadline:  # the run was ended early: what goes on is ended too
+            wanted.clear()
+            for process in psutil.Process().children(recursive=True):
+                process.kill()
+        time.sleep(0.2)

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -14,12 +15,12 @@ from types import ModuleType
 
 import nbformat
 import psutil
-from nbclient import NotebookClient
 
 from labkit.exercises.exercise import Exercise
 from labkit.exercises.overview import tasks_of
 from labkit.exercises.prediction import Prediction
 
+EXECUTE = Path(__file__).with_name("execute.py")
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 LANES = ("alone", "in order", "in reverse")
@@ -63,13 +64,13 @@ class Run:
     lesson: str
     folder: Path
     notebook: nbformat.NotebookNode
-    error: BaseException | None = None
+    error: str = ""
     took_s: float = 0.0
     left: tuple[list[str], ...] = ()
     """The commands of what lived on afterwards: workers and brokers."""
 
 
-async def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run:
+def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run:
     """Execute a lesson from a fresh kernel, in a lab of its own or one where others have been."""
     (folder / "notebooks").mkdir(parents=True, exist_ok=True)
     (folder / ".labkit").mkdir(exist_ok=True)
@@ -80,19 +81,20 @@ async def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run
         # As `labkit lab` has it: `!labkit` in a cell is the one of this Python.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
     }
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT_S,
-        kernel_name="python3",
-        resources={"metadata": {"path": folder / "notebooks"}},
-    )
-    done = Run(lesson, folder, notebook)
+    path = folder / "notebooks" / f"{lesson}.ipynb"
+    nbformat.write(notebook, path)
     began = time.monotonic()
-    try:
-        await client.async_execute(env=environment)
-    except Exception as error:
-        done.error = error
+    ran = subprocess.run(
+        [sys.executable, str(EXECUTE), str(path), str(CELL_TIMEOUT_S)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    done = Run(lesson, folder, nbformat.read(path, as_version=4))
     done.took_s = time.monotonic() - began
+    done.error = ran.stderr[-6000:] if ran.returncode else ""
     done.left = tuple(left_running(folder))
     return done
 

@@ -1,0 +1,34 @@
+"""Run a notebook in place, in a process of its own: ``python execute.py NOTEBOOK CELL_TIMEOUT_S``.
+
+Several notebook clients in one process lose each other's messages now and then, when one closes its
+sockets and another is given their numbers; a lesson then stands still though its kernel is idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+
+def main(path: Path, timeout_s: int) -> None:
+    if sys.platform == "win32":  # its own event loop cannot watch the kernel's sockets
+        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=timeout_s,
+        kernel_name="python3",
+        resources={"metadata": {"path": path.parent}},
+    )
+    try:
+        client.execute()
+    finally:
+        nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
