@@ -129,8 +129,12 @@ class Consumer(ChildProcess):
         partitions = self.partitions
         if not self.is_running or partitions is None:
             return "joining the group" if self.is_running else self.state
-        lag = sum(status.lag or 0 for status in self.progress)
-        rows = sum(status.rows for status in self.progress)
+        progress = self.progress
+        rows = sum(status.rows for status in progress)
+        lags = [status.lag for status in progress if status.lag is not None]
+        figures = f"{rows:,} rows stored, lag {sum(lags):,}"
+        if len(lags) < len(partitions):  # a zero would be a claim, and a new one knows nothing yet
+            figures = "its first figures to come"
         parts = ", ".join(map(str, partitions)) or "none"
         many = f"{self.workers} workers, " if self.workers > 1 else ""
         waits = "".join(
@@ -138,7 +142,7 @@ class Consumer(ChildProcess):
             for run in self._run_records()
             for number, why in run["waiting"].items()
         )
-        return f"running, {many}partitions {parts}, {rows:,} rows stored, lag {lag:,}{waits}"
+        return f"running, {many}partitions {parts}, {figures}{waits}"
 
     def wait_until_member(self, timeout_s: float = JOIN_TIMEOUT_S) -> None:
         """Wait until the group has taken it in and given it partitions, or raise why not.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -52,7 +53,7 @@ def replace(name: str) -> None:
         try:
             previous.stop()
         except LabError as error:
-            print(f"the previous {name} had failed: {error}", file=sys.stderr)  # noqa: T201
+            print(f"The previous one: {error}", file=sys.stderr)  # noqa: T201
 
 
 def running() -> list[Stoppable]:
@@ -203,7 +204,13 @@ class ChildProcess:
         if self.is_running:
             return "running"
         code = self.process.returncode
-        return "stopped" if code == 0 else f"failed (exit status {code}): {self.last_words()}"
+        return "stopped" if code == 0 else f"failed (exit status {code}): {self._why_it_failed()}"
+
+    def _why_it_failed(self) -> str:
+        code = self.process.returncode
+        if code < 0:  # its log knows nothing of that
+            return f"killed by signal {-code} ({signal.strsignal(-code)})"
+        return self.last_words()
 
     def last_words(self, lines: int = 4) -> str:
         """Return the end of the log."""
@@ -235,7 +242,7 @@ class ChildProcess:
             raise WorkerFailed(msg, f"read its log: {self.log_path}")
         if self.process.returncode != 0 and not self._failure_told:
             self._failure_told = True
-            msg = f"the {self.name} failed: {self.last_words()}"
+            msg = f"the {self.name} failed: {self._why_it_failed()}"
             raise WorkerFailed(msg, f"read its log: {self.log_path}")
 
     def __enter__(self) -> Self:

@@ -35,6 +35,8 @@ def q1(partitions: Any) -> str:
         return f"the broker was asked, and says so, too: partitions {numbers}."
     if partitions == topic.num_partitions - 1:
         raise NotYet(f"{partitions} is the number of the last one. The first is partition 0.")
+    if partitions == str(topic.num_partitions):
+        raise NotYet(f"you say {partitions!r}, a text. Leave the quotation marks out: a number.")
     raise NotYet(f"you say {partitions!r}; the broker was asked, and has another number.")
 
 

@@ -99,7 +99,9 @@ class Prediction:
 
 
 def is_same(said: Any, seen: Any) -> bool:
-    """Tell whether a prediction names exactly what was seen."""
+    """Tell whether a prediction names what was seen; `"Moves"` is `"moves"`, and `"3"` is 3."""
+    if isinstance(said, str):
+        return said.strip().casefold() == str(seen).casefold()
     return bool(said == seen)
 
 

@@ -46,6 +46,7 @@ def test_q1_the_partitions_of_the_topic() -> None:
     lab.ensure_topic(ex.TOPIC, num_partitions=3)
     expect(ex.q1, NOT_YET, 2, says="The first is partition 0")
     expect(ex.q1, NOT_YET, "three", says="you say 'three'")
+    expect(ex.q1, NOT_YET, "3", says="Leave the quotation marks out")
     expect(ex.q1, CORRECT, solve(ex.q1)["partitions"], says="partitions 0, 1, 2")
 
 
