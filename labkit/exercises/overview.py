@@ -23,7 +23,7 @@ class LessonProgress:
 
     @property
     def done(self) -> int:
-        """How many were correct once."""
+        """How many were correct once, and predictions looked up, whether they came true or not."""
         return sum(outcome is Outcome.CORRECT for outcome in self.outcomes.values())
 
     @property
@@ -40,7 +40,7 @@ class CourseProgress:
 
     @property
     def done(self) -> int:
-        """How many exercises were correct once."""
+        """How many exercises and predictions are done."""
         return sum(lesson.done for lesson in self.lessons)
 
     @property
@@ -80,7 +80,9 @@ class CourseProgress:
         )
 
 
-LEGEND = ", ".join(f"{sign} {outcome}" for outcome, sign in SIGNS.items())
+LEGEND = ", ".join(
+    f"{sign} {'done' if outcome is Outcome.CORRECT else outcome}" for outcome, sign in SIGNS.items()
+)
 
 
 def progress() -> CourseProgress:
@@ -116,8 +118,10 @@ def _title(module: ModuleType) -> str:
 
 def _outcomes(number: str, module: ModuleType, record: Mapping[str, Entry]) -> dict[str, Outcome]:
     found = {}
-    for name in tasks_of(module):
+    for name, task in tasks_of(module).items():
         entry = record.get(f"{number}.{name}", {})
         last = Outcome(entry.get("last", Outcome.NOT_ATTEMPTED))
-        found[name] = Outcome.CORRECT if "correct_at" in entry else last
+        # A prediction that did not come true has done its work: nobody is sent back to it.
+        is_surprise = isinstance(task, Prediction) and last is Outcome.NOT_YET
+        found[name] = Outcome.CORRECT if is_surprise or "correct_at" in entry else last
     return found

@@ -134,8 +134,9 @@ def test_a_prediction_comes_first(lab_dir: Path) -> None:
     surprise = task.reveal(3)
     assert surprise.outcome is Outcome.NOT_YET
     assert "Not as you predicted" in repr(surprise)
-    task.predict(3)
-    assert task.reveal(3).is_correct
+    for said in (3, "3", " 3"):
+        task.predict(said)
+        assert task.reveal(3).is_correct
 
 
 def test_what_is_shown_is_escaped() -> None:
@@ -160,6 +161,16 @@ def test_progress_names_each_lesson_and_what_comes_next(lab_dir: Path) -> None:
     assert f"{name} ✔" in repr(seen)
     assert f"Next: {first.number}.{name} " not in seen.sentence
     assert "<table>" in seen._repr_html_()
+
+
+def test_nobody_is_sent_back_to_a_prediction_that_did_not_come_true(lab_dir: Path) -> None:
+    state = lab_dir / ".labkit"
+    state.mkdir(exist_ok=True)
+    record = {name: {"attempts": 1, "last": "not yet"} for name in ("00.p1", "00.q1")}
+    (state / "progress.json").write_text(json.dumps(record))
+    marks = lab.progress().lessons[0].marks
+    assert "p1 ✔" in marks
+    assert "q1 ✘" in marks
 
 
 @pytest.mark.parametrize(("number", "module"), lessons())
