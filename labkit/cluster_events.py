@@ -90,4 +90,6 @@ def _in_sync(partitions: Sequence[Replicas]) -> str:
         return f"{leaderless} of {len(partitions)} partitions have no leader"
     if short:
         return f"{short} of {len(partitions)} partitions lack replicas in sync"
+    if len(partitions) == 1:
+        return "the one partition has every replica in sync"
     return f"all {len(partitions)} partitions have every replica in sync"

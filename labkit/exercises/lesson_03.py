@@ -60,7 +60,10 @@ def p1() -> Observed:
 
 
 def _is_near(said: Any, seen: Any) -> bool:
-    return isinstance(said, int | float) and abs(said - seen) <= 10
+    try:
+        return bool(abs(float(str(said).rstrip(" %")) - seen) <= 10)  # "11 %" is 11
+    except ValueError:
+        return False
 
 
 @prediction(solution="ex.p2.predict(11)", matches=_is_near)
@@ -176,6 +179,11 @@ def q3(last_line: str) -> str:
 
     The check runs the child with your line, and then `os._exit(0)`.
     """
+    if not isinstance(last_line, str):
+        raise NotYet(
+            f"`last_line` is {last_line!r}, and no text: your line ran here, in the notebook. Put "
+            "it between quotation marks, and the child runs it."
+        )
     topic = fresh_topic(KEPT_TOPIC, num_partitions=3)
     code = f"{SENDER}{last_line}\nos._exit(0)"
     command = [sys.executable, "-c", code, bootstrap_servers(), topic.name]

@@ -75,6 +75,8 @@ def test_a_sentence_for_every_state() -> None:
         "3 brokers: 3 running; 2 is the active controller; "
         "all 2 partitions have every replica in sync."
     )
+    alone = replace(CALM, partitions=(led_by(1),))
+    assert summary(alone).endswith("the one partition has every replica in sync.")
     hurt = replace(
         CALM,
         brokers=brokers("running", "frozen", "dead"),
