@@ -95,6 +95,8 @@ def q1(key: bytes) -> str:
     seen = found[ADDRESS].key
     if isinstance(key, str) and key.encode() == seen:
         raise NotYet(f"it is {key!r}, yes; but a key is bytes: `{seen!r}`.")
+    if isinstance(key, dict):
+        raise NotYet("`poll` returns a list of records for each partition. Take one's `key`.")
     if key != seen:
         places = [place for place, record in found.items() if record.key == key]
         where = "partition {}, offset {}".format(*places[0]) if places else "no record at all"
@@ -163,7 +165,7 @@ def q3(headers_of: Callable[[Any, Exception], Any]) -> str:
     """Write `headers_of(record, error)`: the headers of a dead letter, for the loop below.
 
     Four pairs of a name and bytes. The names: `__connect.errors.topic`, and likewise
-    `partition`, `offset` and `exception.message`. Run the loop again before the check.
+    `partition`, `offset` and `exception.message`. Run both cells of the loop before the check.
     """
     sent = {(record.partition, record.offset): record for record in records_of(SENSORS_TOPIC)}
     bad = {place for place, record in sent.items() if why_bad(record)}
@@ -225,6 +227,7 @@ def q4(next_offset: Callable[[Path], Any]) -> str:
         )
     if lost:
         raise NotYet(f"{len(lost)} records are not stored, offset {lost[0]} for one.")
+    _check_later(next_offset)
     return f"three stops, and each of the {len(records)} records is stored once, in order."
 
 
@@ -272,6 +275,19 @@ def q5() -> str:
             "must not be to the plant's advantage."
         )
     return f"`{plant}` is reported with {largest:g} MW, its largest load, and marked."
+
+
+def _check_later(next_offset: Callable[[Path], Any]) -> None:
+    """Ask where a CSV goes on that does not begin at 0: a log whose beginning is deleted."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "later.csv"
+        path.write_text("40,a\n41,b\n", encoding="utf-8")
+        if (said := next_offset(path)) == 42:
+            return
+    raise NotYet(
+        f"right for these records. But of a CSV with the offsets 40 and 41 you say {said!r}: a log "
+        "may begin later than 0, for retention deletes. Read the last line's offset."
+    )
 
 
 def _place_in(headers: dict[str, str]) -> tuple[int, int]:

@@ -55,6 +55,9 @@ def test_q1_a_record_by_its_address() -> None:
     right = records[1, 10].key
     other = next(one.key for one in records.values() if one.key != right)
     expect(ex.q1, NOT_YET, other, says="partition")
+    expect(
+        ex.q1, NOT_YET, {TopicPartition(READINGS, 1): [records[1, 10]]}, says="a list of records"
+    )
     expect(ex.q1, NOT_YET, right.decode(), says="a key is bytes")
     with connection.consumer() as reader:
         key = solve(ex.q1, reader=reader, TopicPartition=TopicPartition)["key"]
@@ -135,6 +138,10 @@ def test_q3_dead_letters() -> None:
     expect(ex.q3, CORRECT, headers_of, says=f"all {len(bad)} bad records")
 
 
+def rows_in(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
 def test_q4_where_to_go_on() -> None:
     def blank(path): ...
 
@@ -146,6 +153,7 @@ def test_q4_where_to_go_on() -> None:
     expect(ex.q4, NOT_YET, lambda path: max(0, next_offset(path) - 1), says="one more")
     expect(ex.q4, NOT_YET, lambda path: next_offset(path) + 1, says="not stored, offset 0")
     expect(ex.q4, ERROR, lambda path: len(path.read_text()), says="FileNotFoundError")
+    expect(ex.q4, NOT_YET, lambda path: len(rows_in(path)), says="offsets 40 and 41 you say 2")
     expect(ex.q4, CORRECT, next_offset, says="each of the 300 records is stored once")
 
 
