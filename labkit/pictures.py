@@ -109,9 +109,9 @@ def _log() -> Picture:
         parts.append(_text(44, y + 19, f"partition {partition}"))
         parts += [_box(96 + n * 40, y, 34, 28, str(n)) for n in range(length)]
         parts.append(_box(96 + length * 40, y, 34, 28, "", is_dashed=True))
-    parts.append(_text(222, 146, "older"))
-    parts.append(_arrow(248, 142, 330, 142))
-    parts.append(_text(372, 146, "newer: appended here"))
+    parts.append(_text(112, 146, "older"))
+    parts.append(_arrow(138, 142, 242, 142))
+    parts.append(_text(332, 146, "newer: appended here"))
     alt = (
         "A topic with three partitions. Each is a log of records, numbered 0, 1, 2 and so on by "
         "their offsets; a new record is only ever appended at the end of one of them."
