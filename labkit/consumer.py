@@ -22,6 +22,7 @@ from labkit.partition_status import PartitionStatus, read_progress
 from labkit.record_store import Counts
 from labkit.state import read_run_files
 from labkit.topics import describe_topic
+from labkit.waiting import waiting
 from labkit.worker import ChildProcess, register, replace
 
 log = logging.getLogger(__name__)
@@ -244,5 +245,6 @@ def start_consumer(
         name, topic or config.topic, group_id or config.group_id, folder, workers=workers
     )
     register(consumer)
-    consumer.wait_until_member()
+    with waiting(f"Joining the group {consumer.group_id}"):
+        consumer.wait_until_member()
     return consumer
