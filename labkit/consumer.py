@@ -156,6 +156,7 @@ class Consumer(ChildProcess):
         while not self.partitions:
             now = time.monotonic()
             if not self.is_running:
+                self._failure_told = True  # here, and not once more by whoever stops it later
                 raise WorkerFailed(f"the {self.name} {self.state}", f"read {self.log_path}")
             if self.partitions is not None:
                 joined_at = joined_at or now
