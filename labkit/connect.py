@@ -12,26 +12,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import psutil
 
-from labkit import connect_group, launch, worker
+from labkit import connect_group, worker
 from labkit.cluster import NodeState, cluster_lock, read_cluster, take_part
 from labkit.connect_group import connect_dir
 from labkit.connect_rest import ConnectorStatus, Rest, Task, place
 from labkit.connection import admin, bootstrap_servers
 from labkit.errors import LabError
+from labkit.side_cluster import SideCluster
 from labkit.waiting import waiting
 
 
-class Connect:
-    """A group of Kafka Connect's distributed workers; see `start_connect`."""
+class Connect(SideCluster):
+    """A group of Kafka Connect's distributed workers; see `start_connect`.
+
+    Its connectors and their offsets stay in the group's topics when it is stopped.
+    """
+
+    what = "Kafka Connect"
 
     def __init__(self, folder: Path, group_id: str, name: str = "connect") -> None:
+        super().__init__(folder)
         self.name = name
         self.group_id = group_id
-        self._folder = folder
         self._rest = Rest(lambda: self.workers)
 
     @property
@@ -157,18 +163,6 @@ class Connect:
         process = psutil.Process(one.process.pid)
         process.kill()
         psutil.wait_procs([process], timeout=10)
-
-    def stop(self, timeout_s: float = 60.0) -> None:
-        """End all workers. The connectors and their offsets stay in the group's topics."""
-        if self.is_running:
-            with waiting("Stopping Kafka Connect"):
-                launch.stop_cluster(self._folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         if not self.is_running:

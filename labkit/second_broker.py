@@ -7,7 +7,6 @@ reach of such an experiment, and other notebooks go on.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
 
 from labkit import aot, launch, node, worker
 from labkit.client_properties import write_private
@@ -15,19 +14,18 @@ from labkit.cluster import ClusterState, NodeState, cluster_lock, read_cluster, 
 from labkit.config import load_config
 from labkit.errors import BrokerUnavailable
 from labkit.jars import kafka_jars
+from labkit.side_cluster import SideCluster
 from labkit.waiting import waiting
 
 KIND = "second broker"
 HEAP_MB = 256  # it holds a topic or two
 
 
-class SecondBroker:
+class SecondBroker(SideCluster):
     """A broker that is not the lab's own; see `start_second_broker`."""
 
     name = "second-broker"
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    what = "the second broker"
 
     @property
     def bootstrap_servers(self) -> str:
@@ -38,12 +36,6 @@ class SecondBroker:
     def settings_file(self) -> Path:
         """Its ``server.properties``: what it was last started with."""
         return self._folder / "node-1" / "server.properties"
-
-    @property
-    def is_running(self) -> bool:
-        """Whether its process is alive."""
-        cluster = read_cluster(self._folder)
-        return cluster is not None and cluster.is_running
 
     def restart(self, advertised_listeners: str | None = None) -> None:
         """Stop it, and start it again on its port; its records stay.
@@ -61,18 +53,6 @@ class SecondBroker:
         with waiting("Restarting the second broker"), cluster_lock(self._folder):
             launch.stop(_known(self._folder), self._folder)
             _start(self._folder, advertised_listeners)
-
-    def stop(self, timeout_s: float = 30.0) -> None:
-        """End it. Its records stay on disk for the next start."""
-        if self.is_running:
-            with waiting("Stopping the second broker"):
-                launch.stop_cluster(self._folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         how = "listens" if self.is_running else "stopped; it listened"

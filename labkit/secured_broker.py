@@ -11,7 +11,6 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 
 from pydantic import SecretStr
 
@@ -26,27 +25,30 @@ from labkit.cluster import (
 )
 from labkit.config import Unprinted, load_config
 from labkit.jars import kafka_jars
+from labkit.side_cluster import SideCluster
 from labkit.waiting import waiting
 
 KIND = "secured broker"
 MECHANISM = "PLAIN"
 
 
-class SecuredBroker:
+class SecuredBroker(SideCluster):
     """A broker with a lock on its door; see `start_secured_broker`.
 
     Its password is made anew at each start, and shows in no repr and no log.
     """
 
+    what = "the secured broker"
+
     def __init__(
         self, folder: Path, cluster: ClusterState, username: str, password: SecretStr, name: str
     ) -> None:
+        super().__init__(folder)
         self.name = name
         self.bootstrap_servers = cluster.bootstrap_servers
         self.cluster_id = cluster.cluster_id
         self.username = username
         self.password = password
-        self._folder = folder
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -62,26 +64,12 @@ class SecuredBroker:
             "LABKIT_SASL_PLAIN_PASSWORD": Unprinted(self.password.get_secret_value()),
         }
 
-    @property
-    def is_running(self) -> bool:
-        """Whether its process is alive."""
-        cluster = read_cluster(self._folder)
-        return cluster is not None and cluster.is_running
-
-    def stop(self, timeout_s: float = 30.0) -> None:
+    def stop(self, timeout_s: float = 60.0) -> None:
         """End it. Its records stay on disk, and the lab is no longer pointed at it."""
         for variable, value in self.variables.items():
             if os.environ.get(variable) == value:
                 del os.environ[variable]
-        if self.is_running:
-            with waiting("Stopping the secured broker"):
-                launch.stop_cluster(self._folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.stop()
+        super().stop(timeout_s)
 
     def __repr__(self) -> str:
         how = "lets in" if self.is_running else "stopped; it let in"
