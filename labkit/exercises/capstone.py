@@ -75,14 +75,16 @@ def all_sent() -> str:
 def keys() -> str:
     """The key is the plant's id."""
     plants = {line.value: line.facility_id.encode() for line in feed()}
-    if None in {one.key for one in sent()}:
+    records = sent()
+    found = {one.key for one in records}
+    if None in found:
         raise NotYet("there are records without a key.")
-    for one in sent():
+    for one in records:
         if one.key != plants.get(one.value, one.key):
             raise NotYet(
                 f"offset {one.offset} of partition {one.partition} has the key {one.key!r}."
             )
-    return f"{len({one.key for one in sent()})} plants"
+    return f"{len(found)} plants"
 
 
 def order() -> str:
@@ -131,18 +133,20 @@ def committed() -> str:
 
 def all_stored() -> str:
     """Each good reading is in the CSV."""
-    missing = set(good_rows()) - {place(row) for row in stored()}
+    good = good_rows()
+    missing = set(good) - {place(row) for row in stored()}
     if missing:
         raise NotYet(f"{len(missing)} are not; partition and offset of one: {min(missing)}.")
-    return f"{len(good_rows())} readings"
+    return f"{len(good)} readings"
 
 
 def stored_once() -> str:
     """No reading is in the CSV twice."""
-    twice = [where for where, count in Counter(map(place, stored())).items() if count > 1]
+    rows = Counter(map(place, stored()))
+    twice = [where for where, count in rows.items() if count > 1]
     if twice:
         raise NotYet(f"{len(twice)} are; partition and offset of one: {min(twice)}.")
-    return f"{len(stored())} rows, all different"
+    return f"{len(rows)} rows, all different"
 
 
 def no_bad_stored() -> str:
