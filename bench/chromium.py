@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# Nothing but the bench talks to the network, and root may run it in a container.
+# Nothing but the bench, or a test, talks to the network, and root may run it in a container.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
@@ -20,10 +21,15 @@ FLAGS = [
 ]
 
 
+def find() -> str | None:
+    """Return the Chromium that is on the PATH, or None."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Run the Chromium that is on the PATH."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = find()
     if found is None:
         raise SystemExit(f"none of {', '.join(NAMES)} is on the PATH; install Chromium first")
     with sync_playwright() as playwright:

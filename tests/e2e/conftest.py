@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -15,21 +14,11 @@ from csv_feed import CsvFeed
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from require import require
 
+from bench.chromium import FLAGS, NAMES, find
 from labkit.api import Api, start_api
 from labkit.api_pages import PAGE_DIR
 from labkit.state import read_run_files
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# Nothing but the test talks to the network, and root may run it in a container.
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # How Chromium names it, by how far the request had come when the API ended.
 UNANSWERED = "ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE)"
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
@@ -38,10 +27,10 @@ ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Return a headless Chromium; the tests skip, with the reason, where there is none."""
-    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    require("chromium", None if found else f"none of {', '.join(CHROMIUM_NAMES)} is on the PATH")
+    found = find()
+    require("chromium", None if found else f"none of {', '.join(NAMES)} is on the PATH")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser
         browser.close()
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
+from own_cluster import own_cluster
 from typer.testing import CliRunner
 
 import labkit as lab
 from labkit import connection
-from labkit.broker import Broker, stop_cluster
+from labkit.broker import Broker
 from labkit.cli import app
 from labkit.cluster import read_cluster
 from labkit.down import stop_lab
@@ -33,14 +34,9 @@ TOPIC = "copied"
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """Run three brokers in a lab of their own, for all tests here."""
-    folder = tmp_path_factory.mktemp("cluster")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABKIT_LAB_DIR", str(folder))
-        patch.setenv("LABKIT_STATE_DIR", str(folder / ".labkit"))
-        broker = lab.start_broker(brokers=3)
+    with own_cluster(tmp_path_factory.mktemp("cluster"), brokers=3) as broker:
         lab.ensure_topic(TOPIC, num_partitions=3)
         yield broker
-        stop_cluster()
 
 
 @pytest.fixture(autouse=True)

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from own_cluster import own_cluster
 
 import labkit as lab
 from labkit import consumer_faults
-from labkit.broker import Broker, stop_cluster
+from labkit.broker import Broker
 from labkit.config import load_config
 from labkit.consumer import Consumer
 from labkit.down import stop_lab
@@ -50,17 +51,12 @@ time.sleep(300)
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """Run a broker in a lab of its own."""
-    folder = tmp_path_factory.mktemp("faults")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABKIT_LAB_DIR", str(folder))
-        patch.setenv("LABKIT_STATE_DIR", str(folder / ".labkit"))
-        broker = lab.start_broker(brokers=1)
+    with own_cluster(tmp_path_factory.mktemp("faults"), brokers=1) as broker:
         lab.ensure_topic(TOPIC, num_partitions=3)
         yield broker
         with contextlib.suppress(WorkerFailed):  # those that were killed, or refused a new topic
             lab.stop_all()
         stop_lab(lambda _: None)
-        stop_cluster()
 
 
 @pytest.fixture(scope="module")

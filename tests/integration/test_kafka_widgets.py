@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from own_cluster import own_cluster
 
 import labkit as lab
 from labkit import connection, worker
-from labkit.broker import Broker, stop_cluster
+from labkit.broker import Broker
 from labkit.errors import LabError
 from labkit.widgets.lines import APPENDED, COMMITTED, TOTAL, LineChart
 from labkit.widgets.live import LiveWidget
@@ -29,13 +30,8 @@ TOPIC = "co2-emissions"
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    folder = tmp_path_factory.mktemp("cluster")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABKIT_LAB_DIR", str(folder))
-        patch.setenv("LABKIT_STATE_DIR", str(folder / ".labkit"))
-        broker = lab.start_broker(brokers=3)
+    with own_cluster(tmp_path_factory.mktemp("cluster"), brokers=3) as broker:
         yield broker
-        stop_cluster()
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from marking import expect, expect_revealed, solve
+from own_cluster import own_cluster
 
 import labkit as lab
-from labkit.broker import Broker, stop_cluster
+from labkit.broker import Broker
 from labkit.exercises import lesson_08 as ex
 from labkit.exercises.outcome import Outcome
 
@@ -23,14 +24,9 @@ NOT_ATTEMPTED = Outcome.NOT_ATTEMPTED
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    folder = tmp_path_factory.mktemp("lesson-08")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABKIT_LAB_DIR", str(folder))
-        patch.setenv("LABKIT_STATE_DIR", str(folder / ".labkit"))
-        broker = lab.start_broker(brokers=3)
+    with own_cluster(tmp_path_factory.mktemp("lesson-08"), brokers=3) as broker:
         yield broker
         lab.stop_all()
-        stop_cluster()
 
 
 @pytest.fixture(autouse=True)
