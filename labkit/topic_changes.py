@@ -12,11 +12,8 @@ from kafka import errors as kafka_errors
 from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
 
 from labkit.errors import BrokerUnavailable, TopicRefused
-from labkit.topic_state import read_configs, read_metadata
+from labkit.topic_state import METADATA_TIMEOUT_S, read_configs, read_metadata
 from labkit.topic_view import Topic
-
-METADATA_TIMEOUT_S = 15.0
-"""How long a change may take to reach every broker: the controller tells them after it answered."""
 
 ConfigValue = str | int | float | bool
 
@@ -29,7 +26,7 @@ def create(
     config: Mapping[str, str],
     brokers: int,
 ) -> None:
-    """Create a topic and wait until each partition has a leader that every broker knows of."""
+    """Create a topic and wait until the broker that is asked names a leader for each partition."""
     wish = {
         "num_partitions": num_partitions,
         "replication_factor": replication_factor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from labkit.topic_view import Partition, Topic
 OFFSETS_TIMEOUT_MS = 3_000
 """How long one leader is asked for its offsets; a frozen broker must not hold up the others."""
 
+METADATA_TIMEOUT_S = 15.0
+"""How long a change may take to reach every broker: the controller tells them after it answered."""
 
 ATTEMPTS = 4
 Answer = TypeVar("Answer")
@@ -60,6 +63,21 @@ def describe(client: KafkaAdminClient, name: str) -> Topic:
     if metadata is None:
         raise no_such_topic(client, name)
     return read_topics(client, [metadata])[0]
+
+
+def describe_created(client: KafkaAdminClient, name: str) -> Topic:
+    """Read a topic that one broker has shown, from whichever broker is asked next.
+
+    The controller tells the brokers of a new topic one by one, so another one may not know it yet.
+    """
+    deadline = time.monotonic() + METADATA_TIMEOUT_S
+    while True:
+        try:
+            return describe(client, name)
+        except (TopicNotFound, kafka_errors.UnknownTopicOrPartitionError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
 
 
 def read_metadata(client: KafkaAdminClient, name: str) -> dict[str, Any] | None:

@@ -28,6 +28,7 @@ from labkit.topic_state import (
     ask_cluster,
     cluster,
     describe,
+    describe_created,
     no_such_topic,
     read_configs,
     read_metadata,
@@ -87,7 +88,7 @@ def ensure_topic(
                 asked_config,
                 brokers,
             )
-        topic = describe(client, name)
+        topic = describe_created(client, name)
         effective = read_configs(client, [name], "all")[name] if asked_config else {}
     _refuse_differences(topic, num_partitions, replication_factor, asked_config, effective)
     return topic

@@ -24,9 +24,13 @@ UNANSWERED = "ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED|EMPTY_
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return a headless Chromium; the tests skip, with the reason, where there is none."""
+    """Return a headless Chromium; the tests skip, with the reason, where there is none.
+
+    It ends with its module: as long as Playwright lives, an event loop counts as running
+    in this thread, and no other can.
+    """
     found = find()
     require("chromium", None if found else f"none of {', '.join(NAMES)} is on the PATH")
     with sync_playwright() as playwright:
