@@ -1,7 +1,8 @@
-"""``make bench``: every figure of the table in the README, measured on this machine.
+"""``make bench``: every figure of the table in docs/performance.md, measured on this machine.
 
-make bench                      about five minutes
-make bench ARGS=--quick         about one, to see that it works
+make bench                          under fifteen minutes
+make bench ARGS=--quick             about one: does it work here?
+make bench ARGS="--only producer"   one recipe alone
 """
 
 from __future__ import annotations
@@ -9,70 +10,60 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from bench import api_poll, producer, to_csv
-from bench.figures import Figure, write
+from bench.figures import Figure, Scale, write
+from bench.table import table
 from labkit.broker import start_broker
 
-OUT = Path(__file__).parent / "out" / "results.json"
+OUT = Path(__file__).parent / "results.json"
+
+RECIPES: dict[str, Callable[[Scale], list[Figure]]] = {
+    "producer": producer.measure,
+    "to-csv": to_csv.measure,
+    "api-poll": api_poll.measure,
+}
+"""Each measures one or more rows, on the broker that runs already, in the order of the table."""
 
 
 def main() -> None:
     """Measure, print the table, and write it as JSON."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--quick", action="store_true", help="small and rough: does it work?")
+    parser.add_argument("--only", choices=RECIPES, action="append", help="this recipe alone")
     parser.add_argument("--json", type=Path, default=OUT, metavar="FILE", help="where to write")
     arguments = parser.parse_args()
-    scale, rounds = (10, 1) if arguments.quick else (1, 5)
     console = Console(stderr=True)
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         # A lab of its own: the bench neither sees nor disturbs the one of this checkout.
         os.environ["LABKIT_LAB_DIR"] = folder
         os.environ["LABKIT_STATE_DIR"] = str(Path(folder) / ".labkit")
         with console.status("Starting a broker"), start_broker():
-            figures = run(console, scale, rounds)
-    write(figures, arguments.json)
+            figures = run(console, Scale(arguments.quick), arguments.only or list(RECIPES))
+    write(figures, arguments.json, quick=arguments.quick, took_s=time.monotonic() - began)
     Console().print(table(figures))
-    console.print(f"Written to {arguments.json}")
+    console.print(f"Written to {arguments.json}, {time.monotonic() - began:.0f} s")
 
 
-def run(console: Console, scale: int, rounds: int) -> list[Figure]:
-    """Measure one figure after the other."""
-    recipes: list[tuple[str, Callable[[int, int], Figure], int]] = [
-        ("producer", producer.measure, 60_000),
-        ("Kafka to CSV", to_csv.measure, 200_000),
-        ("API", api_poll.measure, 1_000_000),
-    ]
-    figures = []
-    for name, measure, size in recipes:
+def run(console: Console, scale: Scale, names: list[str]) -> list[Figure]:
+    """Measure one recipe after the other."""
+    figures: list[Figure] = []
+    for name in names:
+        began = time.monotonic()
         with console.status(f"Measuring: {name}"):
-            figures.append(measure(size // scale, rounds))
-        console.print(f"Measured: {name}")
+            figures += RECIPES[name](scale)
+        console.print(f"Measured: {name}, {time.monotonic() - began:.0f} s")
     return figures
-
-
-def table(figures: list[Figure]) -> Table:
-    """Return the figures as a person reads them."""
-    shown = Table("figure", "lab", "peer", "ratio", "from … to", title="Higher is better")
-    for one in figures:
-        shown.add_row(
-            one.name,
-            f"{_said(one.value)} {one.unit}",
-            f"{_said(one.peer_value)} {one.unit}\n{one.peer}",
-            f"{one.ratio:.3g}",
-            f"{one.ratio_min:.3g} … {one.ratio_max:.3g}",
-        )
-    return shown
-
-
-def _said(value: float) -> str:
-    """Return a number with three significant digits, and no exponent."""
-    return f"{value:,.2f}" if value < 10 else f"{float(f'{value:.3g}'):,.0f}"
 
 
 if __name__ == "__main__":

@@ -1,19 +1,56 @@
 """How a figure is measured: in turn with its peer, several rounds, and quoted as a ratio.
 
 A ratio of two neighbours in one run says something on any machine; a single time only says how
-busy this one was. Each round times the lab and its peer one after the other; what is quoted is
-the median of the rounds, with the smallest and the largest beside it.
+busy this one was. Each round measures the lab and its peer one after the other; what is quoted is
+the median of the rounds, with the smallest and the largest ratio beside it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
+
+Quotient = Literal["lab/peer", "peer/lab"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured: all of it, or so little that a minute is enough for all figures."""
+
+    quick: bool = False
+
+    @property
+    def rounds(self) -> int:
+        """How many pairs are measured, after one that is not counted."""
+        return 1 if self.quick else 5
+
+    def of(self, size: int, quick: int) -> int:
+        """Return the size of a piece of work, in whatever it is counted."""
+        return quick if self.quick else size
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a ratio shall reach."""
+
+    sign: Literal["≥", "≤", "<"]
+    ratio: float
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.ratio:,g}"
+
+    def is_met_by(self, ratio: float) -> bool:
+        """Tell whether a ratio is where it shall be."""
+        if self.sign == "≥":
+            return ratio >= self.ratio
+        return ratio <= self.ratio if self.sign == "≤" else ratio < self.ratio
 
 
 @dataclass(frozen=True)
@@ -25,10 +62,22 @@ class Figure:
     value: float
     peer: str
     peer_value: float
+    quotient: Quotient
     ratio: float
     ratio_min: float
     ratio_max: float
     rounds: int
+    bar: Bar | None
+    note: str = ""
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the bar is reached; None where there is none."""
+        return None if self.bar is None else self.bar.is_met_by(self.ratio)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the row as it stands in ``results.json``."""
+        return {**asdict(self), "bar": str(self.bar or ""), "is_met": self.is_met}
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -46,7 +95,10 @@ def compare(
     theirs: Callable[[], float],
     *,
     rounds: int,
-    smaller_is_better: bool = False,
+    quotient: Quotient = "lab/peer",
+    bar: Bar | None = None,
+    warm_up: bool = True,
+    note: str = "",
 ) -> Figure:
     """Measure the lab and its peer in turn.
 
@@ -59,28 +111,62 @@ def compare(
     peer : str
         What the lab is compared with.
     rounds : int
-        How many pairs, after one that is not counted.
-    smaller_is_better : bool
-        For times: the ratio is then the peer's figure divided by ours.
+        How many pairs are counted.
+    quotient : {'lab/peer', 'peer/lab'}
+        How the ratio is formed: ``peer/lab`` says how many times faster the lab is.
+    bar : Bar, optional
+        What the ratio shall reach.
+    warm_up : bool
+        Measure a pair first that is not counted.
+    note : str
+        What a reader has to know of the figure: sizes, settings.
     """
-    pairs = [(ours(), theirs()) for _ in range(rounds + 1)][1:]
-    ratios = [(b / a) if smaller_is_better else (a / b) for a, b in pairs]
+    if warm_up:
+        ours(), theirs()
+    pairs = [(ours(), theirs()) for _ in range(rounds)]
+    return from_pairs(name, unit, peer, pairs, quotient=quotient, bar=bar, note=note)
+
+
+def from_pairs(
+    name: str,
+    unit: str,
+    peer: str,
+    pairs: Sequence[tuple[float, float]],
+    *,
+    quotient: Quotient = "lab/peer",
+    bar: Bar | None = None,
+    note: str = "",
+) -> Figure:
+    """Make a row of measured pairs: the lab's figure and its peer's, round by round."""
+    ratios = [a / b if quotient == "lab/peer" else b / a for a, b in pairs]
     return Figure(
-        name,
-        unit,
-        statistics.median(a for a, _ in pairs),
-        peer,
-        statistics.median(b for _, b in pairs),
-        statistics.median(ratios),
-        min(ratios),
-        max(ratios),
-        rounds,
+        name=name,
+        unit=unit,
+        value=statistics.median(a for a, _ in pairs),
+        peer=peer,
+        peer_value=statistics.median(b for _, b in pairs),
+        quotient=quotient,
+        ratio=statistics.median(ratios),
+        ratio_min=min(ratios),
+        ratio_max=max(ratios),
+        rounds=len(pairs),
+        bar=bar,
+        note=note,
     )
 
 
-def write(figures: list[Figure], path: Path) -> None:
+def write(figures: Sequence[Figure], path: Path, *, quick: bool, took_s: float) -> None:
     """Write the figures as JSON, with the machine they were measured on."""
-    machine = {"system": platform.platform(), "python": platform.python_version()}
-    content = {"machine": machine, "figures": [asdict(figure) for figure in figures]}
+    content = {
+        "machine": {
+            "system": platform.platform(),
+            "python": platform.python_version(),
+            "cores": os.cpu_count(),
+        },
+        "quick": quick,
+        "took_s": round(took_s),
+        "figures": [figure.to_dict() for figure in figures],
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
