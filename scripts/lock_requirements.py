@@ -1,11 +1,12 @@
-"""Make ``requirements.lock`` and ``requirements-node.lock`` anew: ``make lock``.
+"""Make the locks of all Python packages anew: ``make lock``.
 
 Each lock pins every package for every platform and every Python from 3.11 on, with its hashes.
 It names no registry, so that pip asks whichever one your machine is set up for. For the same
 reason ``uv.lock``, which does write addresses, is not kept in the repository.
 
 ``requirements.lock`` has what the lab runs on and what its tests need. ``requirements-node.lock``
-has Node.js as a Python package, for machines without a Node.js that is new enough.
+has Node.js as a Python package, for machines without a Node.js that is new enough. The one in
+``bench/peers`` has the libraries that the bench compares the lab with.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def main() -> None:
         subprocess.run([python, "-m", "pip", "install", "--quiet", "uv>=0.13"], check=True)
         compile_lock(uv, "requirements.lock", ["pyproject.toml", "--group", "dev"])
         compile_lock(uv, "requirements-node.lock", ["-"], front_end.NODE_REQUIREMENT)
+        compile_lock(uv, "bench/peers/requirements.lock", ["bench/peers/requirements.txt"])
 
 
 def compile_lock(uv: Path, lock_name: str, arguments: list[str], requirements: str = "") -> None:

@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = ["requirements.lock", "requirements-node.lock"]
+LOCKS = ["requirements.lock", "requirements-node.lock", "bench/peers/requirements.lock"]
 
 
 def pins(lock: str) -> dict[str, str]:
