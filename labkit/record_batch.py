@@ -1,0 +1,135 @@
+"""A fetched batch of records, taken apart in one pass: four times as fast as the client does it.
+
+kafka-python asks each record of a batch a dozen questions (is the batch compressed? whose clock
+made the timestamp?) whose answer is the same for all of them, and makes two objects of each. Here
+the questions are asked once a batch, and the bytes are read straight through. What comes out is
+kafka-python's own ``ConsumerRecord``, field by field; a property test compares the two.
+
+See: Apache Kafka documentation, "Record Batch" and "Record" (message format, version 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord, Fetcher
+from kafka.errors import CorruptRecordError, UnsupportedForMessageFormatError
+from kafka.record.default_records import DefaultRecordBatch
+from kafka.record.util import decode_varint
+
+_new = tuple.__new__  # what a namedtuple's constructor calls, after it has sorted its arguments
+_MAGIC = 2  # of the message format: since Kafka 0.11, and the only one that Kafka 4 has
+
+
+def read_in_one_pass(consumer: KafkaConsumer) -> None:
+    """Let a consumer take its batches apart here; everything else stays the client's.
+
+    It is for a consumer of plain bytes: no deserializers, and no transactions to wait for.
+    """
+    consumer._fetcher.PartitionRecords = PartitionRecords
+
+
+class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-python has no types
+    """What one fetch brought of one partition, as the client's fetcher keeps it."""
+
+    def _unpack_records(
+        self, tp: TopicPartition, records: Any, _key: None, _value: None
+    ) -> Iterator[ConsumerRecord]:
+        """Yield the records of each batch, and keep the fetcher's place in step with them."""
+        while (batch := records.next_batch()) is not None:
+            if batch.magic != _MAGIC:
+                msg = f"partition {tp} holds records of a format from before Kafka 0.11"
+                raise UnsupportedForMessageFormatError(msg)
+            if self.check_crcs and not batch.validate_crc():
+                msg = f"Record batch for partition {tp} at offset {batch.base_offset}"
+                raise CorruptRecordError(f"{msg} failed crc check")
+            self.leader_epoch = batch.leader_epoch
+            if not batch.is_control_batch:  # the end of somebody's transaction is no record
+                for record in unpack(batch, tp):
+                    self.next_fetch_offset = record.offset + 1
+                    yield record
+                self.records_read += batch.records_count
+                self.bytes_read += batch.size_in_bytes
+            # Compaction may have removed a batch's last records: their offsets are over, too.
+            self.next_fetch_offset = batch.next_offset
+        self.drain()
+
+
+def unpack(batch: DefaultRecordBatch, tp: TopicPartition) -> Iterator[ConsumerRecord]:
+    """Yield the records of one batch.
+
+    Raises
+    ------
+    CorruptRecordError
+        The bytes are no batch of records, though their checksum is right.
+    """
+    topic, partition = tp
+    epoch, base_offset = batch.leader_epoch, batch.base_offset
+    first_ms, clock = batch.first_timestamp, batch.timestamp_type
+    appended_ms = batch.max_timestamp if clock == batch.LOG_APPEND_TIME else None
+    batch._maybe_uncompress()
+    data, pos = bytes(batch._buffer), batch._pos
+    try:
+        for _ in range(batch.records_count):
+            length, pos = read_number(data, pos)
+            end = pos + length
+            _attributes, pos = read_number(data, pos)  # without a meaning yet
+            delta_ms, pos = read_number(data, pos)
+            delta, pos = read_number(data, pos)
+            key_size, pos = read_number(data, pos)
+            key = data[pos : (pos := pos + key_size)] if key_size >= 0 else None
+            value_size, pos = read_number(data, pos)
+            value = data[pos : (pos := pos + value_size)] if value_size >= 0 else None
+            headers: list[tuple[str, bytes | None]] = []
+            header_size = -1
+            if data[pos]:
+                headers, header_size, pos = _headers(data, pos)
+            else:
+                pos += 1
+            if pos != end:
+                raise CorruptRecordError(f"a record of {length} bytes ends {pos - end} beyond them")
+            timestamp_ms = first_ms + delta_ms if appended_ms is None else appended_ms
+            yield _new(
+                ConsumerRecord,
+                (
+                    topic, partition, epoch, base_offset + delta, timestamp_ms, clock,
+                    key, value, headers, None, key_size, value_size, header_size,
+                ),
+            )  # fmt: skip
+        if pos != len(data):
+            raise CorruptRecordError(f"{len(data) - pos} bytes are left behind the last record")
+    except (ValueError, IndexError) as error:
+        raise CorruptRecordError(f"a batch that is none: {error!r}") from error
+
+
+def read_number(data: bytes, pos: int) -> tuple[int, int]:
+    """Read a varint in zigzag form; return it, and where the next thing stands."""
+    low = data[pos]
+    if low < 0x80:
+        return (low >> 1) ^ -(low & 1), pos + 1
+    high = data[pos + 1]
+    if high < 0x80:
+        return ((low & 0x7F | high << 7) >> 1) ^ -(low & 1), pos + 2
+    number: tuple[int, int] = decode_varint(data, pos)
+    return number
+
+
+def _headers(data: bytes, pos: int) -> tuple[list[tuple[str, bytes | None]], int, int]:
+    """Read a record's headers; return them, their size without lengths, and where they end."""
+    count, pos = read_number(data, pos)
+    if count < 0:
+        raise CorruptRecordError(f"{count} headers")
+    headers: list[tuple[str, bytes | None]] = []
+    size = 0
+    for _ in range(count):
+        name_size, pos = read_number(data, pos)
+        if name_size < 0:
+            raise CorruptRecordError(f"the name of a header has {name_size} bytes")
+        name = data[pos : (pos := pos + name_size)].decode()
+        value_size, pos = read_number(data, pos)
+        value = data[pos : (pos := pos + value_size)] if value_size >= 0 else None
+        headers.append((name, value))
+        size += name_size + max(0, value_size)
+    return headers, size, pos
