@@ -93,9 +93,9 @@ def consumer(**settings: Any) -> KafkaConsumer:
     return _connect(KafkaConsumer, settings)
 
 
-def producer(**settings: Any) -> KafkaProducer:
-    """Return a producer; settings and errors as in `admin`."""
-    return _connect(KafkaProducer, settings)
+def producer(client: type[KafkaProducer] = KafkaProducer, **settings: Any) -> KafkaProducer:
+    """Return a producer, of another class than the client's own if need be; else as `admin`."""
+    return _connect(client, settings)
 
 
 def silent_nodes() -> set[int]:

@@ -18,6 +18,7 @@ from labkit.assignment import Troubles
 from labkit.config import load_config
 from labkit.consumer_loop import ClientSpoilt, ConsumerLoop
 from labkit.errors import WorkerFailed
+from labkit.garbage import rare_searches
 from labkit.partition_status import PartitionStatus, read_progress
 from labkit.record_store import Counts
 from labkit.state import read_run_files
@@ -31,6 +32,7 @@ JOIN_TIMEOUT_S = 60.0
 NO_PARTITIONS_S = 8.0  # longer than a rebalance takes: each member hears of it by a heartbeat
 
 
+@rare_searches()
 def consume(
     topic: str,
     group_id: str,

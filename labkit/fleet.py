@@ -103,8 +103,9 @@ class Fleet:
         self._turn = (self._turn + 1) % len(self._plants)
         if interval_s is None:
             last_at = plant.last_at
-            elapsed_s = (at - last_at).total_seconds() if last_at else FIRST_INTERVAL_S
-            interval_s = min(86_400.0, max(1e-6, elapsed_s))
+            interval_s = (at - last_at).total_seconds() if last_at else FIRST_INTERVAL_S
+            if not 1e-6 <= interval_s <= 86_400.0:  # the clock was set back, or the laptop slept
+                interval_s = 86_400.0 if interval_s > 1.0 else 1e-6
         plant.last_at = at
         return self._measure(plant, at, interval_s)
 
@@ -116,14 +117,16 @@ class Fleet:
         substituted = rng.random() < SUBSTITUTED_SHARE
         if substituted:
             load_mw = plant.highest_mw  # never to the plant's advantage, as regulators ask
-        return Reading(
-            reading_id=uuid7(unix_ms, rng.getrandbits(74)),
-            recorded_at=at,
-            interval_s=interval_s,
-            load_mw=load_mw,
-            co2_kg=round(load_mw * plant.kg_per_mw_s * interval_s, 3),
-            quality="substituted" if substituted else "measured",
-            **plant.fixed,
+        return Reading.model_validate(
+            {
+                **plant.fixed,
+                "reading_id": uuid7(unix_ms, rng.getrandbits(74)),
+                "recorded_at": at,
+                "interval_s": interval_s,
+                "load_mw": load_mw,
+                "co2_kg": round(load_mw * plant.kg_per_mw_s * interval_s, 3),
+                "quality": "substituted" if substituted else "measured",
+            }
         )
 
     def readings(

@@ -9,10 +9,10 @@ all would be fast and would lose records unnoticed.
 from __future__ import annotations
 
 import time
-from collections import deque
-from typing import Any, NamedTuple
+from collections import defaultdict, deque
+from itertools import chain
+from typing import Any
 
-from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
@@ -20,7 +20,7 @@ from labkit.errors import TopicNotFound
 from labkit.journal import Journal
 from labkit.latency import Marker
 from labkit.pace import Item
-from labkit.producer_client import ClientMetrics, read_metrics
+from labkit.producer_client import ClientMetrics, DirectProducer, Ready, read_metrics
 from labkit.producer_options import ProducerOptions
 from labkit.readings import Reading, grams
 from labkit.tally import Counts
@@ -55,23 +55,12 @@ def partition_for(key: bytes, num_partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % num_partitions
 
 
-class _Record(NamedTuple):
-    """A record to be sent, and what to remember of it until its answer comes."""
-
-    number: int  # in this run, from 1
-    partition: int
-    co2_g: int
-    key: bytes | None
-    value: bytes | None
-    timestamp_ms: int
-
-
 class Outbox:
     """Sends records, bounded in flight, and counts what became of each.
 
     Parameters
     ----------
-    client : KafkaProducer
+    client : DirectProducer
         With ``options.client_settings``; no serializers: values are bytes.
     topic : str
         An existing topic.
@@ -86,7 +75,7 @@ class Outbox:
 
     def __init__(
         self,
-        client: KafkaProducer,
+        client: DirectProducer,
         topic: str,
         *,
         stamp_now: bool = False,
@@ -101,7 +90,7 @@ class Outbox:
         self._stamp_now = stamp_now
         self._options = options
         self._journal = journal
-        self._in_flight: deque[tuple[Any, _Record]] = deque()  # (future, ...), oldest first
+        self._in_flight: deque[tuple[Any, Ready]] = deque()  # (future, ...), oldest first
         self._routes: dict[str, tuple[bytes, int]] = {}  # key as text -> (key, partition)
         self._num_partitions = 0
         self._last_metrics: ClientMetrics | None = None
@@ -126,18 +115,21 @@ class Outbox:
 
         All of them are written into the journal before the first one can leave.
         """
-        prepared = deque(self._prepare(item) for item in items)
+        runs: defaultdict[int, deque[Ready]] = defaultdict(deque)  # only a partition has an order
+        for item in items:
+            record = self._prepare(item)
+            runs[record.partition].append(record)
         if self._journal is not None:
             self._journal.flush()
         try:
-            while prepared:
-                self._hand_over(prepared.popleft())
+            for run in runs.values():
+                self._hand_over(run)
         except TopicNotFound as error:
-            for one in prepared:  # these never left
+            for one in chain.from_iterable(runs.values()):  # these never left
                 self._count_lost(one, error, certain=True)
             raise
 
-    def _prepare(self, item: Item) -> _Record:
+    def _prepare(self, item: Item) -> Ready:
         """Count a record, and write it into the journal."""
         counts = self.counts
         text = self._options.key_of(item)
@@ -156,9 +148,19 @@ class Outbox:
             counts.bad += 1
         if self._journal is not None:
             self._journal.sent(counts.records, partition, value, reading_id, note)
-        return _Record(counts.records, partition, co2_g, key, value, timestamp_ms)
+        return Ready(counts.records, partition, co2_g, key, value, timestamp_ms)
 
-    def _hand_over(self, record: _Record) -> None:
+    def _hand_over(self, run: deque[Ready]) -> None:
+        """Send records of one partition: one in the client's own way, and as many as go behind it.
+
+        The one opens a batch where there is none, and may be marked by a header.
+        """
+        while run:
+            self._send_alone(run.popleft())
+            for future in self._client.append(self._topic, run) if run else ():
+                self._in_flight.append((future, run.popleft()))
+
+    def _send_alone(self, record: Ready) -> None:
         try:
             future = self._client.send(
                 self._topic,
@@ -176,7 +178,7 @@ class Outbox:
         else:
             self._in_flight.append((future, record))
 
-    def _headers(self, record: _Record) -> list[tuple[str, bytes]]:
+    def _headers(self, record: Ready) -> list[tuple[str, bytes]]:
         if record.co2_g == BAD or not self._options.asks_for_acks:
             return []
         return self.marker.headers(record.number)
@@ -225,7 +227,7 @@ class Outbox:
         if self._journal is not None:
             self._journal.flush()
 
-    def _settle(self, future: Any, record: _Record) -> None:
+    def _settle(self, future: Any, record: Ready) -> None:
         """Count one record by its answer."""
         if future.exception is not None:
             self._count_lost(record, future.exception, certain=_is_certain(future.exception))
@@ -244,7 +246,7 @@ class Outbox:
             self.counts.acked += 1
             self.counts.acked_g += record.co2_g
 
-    def _count_lost(self, record: _Record, error: Exception, *, certain: bool) -> None:
+    def _count_lost(self, record: Ready, error: Exception, *, certain: bool) -> None:
         self.last_error = f"{type(error).__name__}: {error}"
         if not certain:
             self._count_unknown(record, self.last_error)
@@ -255,7 +257,7 @@ class Outbox:
             self.counts.failed += 1
             self.counts.failed_g += record.co2_g
 
-    def _count_unknown(self, record: _Record, why: str) -> None:
+    def _count_unknown(self, record: Ready, why: str) -> None:
         if self._journal is not None:
             self._journal.lost(record.number, record.partition, why, certain=False)
         if record.co2_g != BAD:

@@ -16,7 +16,7 @@ from labkit.readings import Reading
 
 Item = Reading | BadRecord
 MAX_BEHIND_S = 1.0
-BATCH = 100  # how many readings may come without a pause
+BATCH = 500  # how many readings may come without a pause
 
 
 class Pace:

@@ -11,10 +11,11 @@ from typing import Any
 from labkit import connection
 from labkit.errors import LabError
 from labkit.fleet import Fleet
+from labkit.garbage import rare_searches
 from labkit.journal import Journal
 from labkit.outbox import Outbox
 from labkit.pace import BATCH, Item, Pace, at_rate, at_speed
-from labkit.producer_client import close_client
+from labkit.producer_client import DirectProducer, close_client
 from labkit.producer_options import ProducerOptions
 from labkit.replay import Replay
 from labkit.state import RunFile
@@ -41,6 +42,7 @@ RELIABLE: dict[str, Any] = {
 }
 
 
+@rare_searches()
 def produce(
     topic: str,
     source: Iterator[Item | float],
@@ -91,7 +93,7 @@ def produce(
     options = options or ProducerOptions()
     topic_id = describe_topic(topic).topic_id
     tally = Tally(topic, topic_id, name)
-    client = connection.producer(**{**RELIABLE, **options.client_settings})
+    client = connection.producer(DirectProducer, **{**RELIABLE, **options.client_settings})
     book = Journal(topic_id, tally.run) if journal else None
     outbox = Outbox(client, topic, stamp_now=stamp_now, options=options, journal=book)
     run_file = RunFile("producer", name, topic=topic)
