@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import api_poll, producer, to_csv
+from bench import api_poll, csv_peers, producer, producer_faker, to_csv
 from bench.figures import Figure, Scale, write
 from bench.table import table
 from labkit.broker import start_broker
@@ -25,7 +25,9 @@ OUT = Path(__file__).parent / "results.json"
 
 RECIPES: dict[str, Callable[[Scale], list[Figure]]] = {
     "producer": producer.measure,
+    "producer-faker": producer_faker.measure,
     "to-csv": to_csv.measure,
+    "csv-peers": csv_peers.measure,
     "api-poll": api_poll.measure,
 }
 """Each measures one or more rows, on the broker that runs already, in the order of the table."""

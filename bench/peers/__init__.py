@@ -44,11 +44,10 @@ def python() -> Path:
 
 
 def start(program: str, *arguments: object) -> subprocess.Popen[str]:
-    """Start a peer's program; what it prints can be read, what it complains of is seen."""
+    """Start a peer's program; what it prints can be read, and its log lies in ``bench/out``."""
     command = [str(python()), str(PROGRAMS / f"{program}.py"), *map(str, arguments)]
-    # Its own warnings are no figures; a client that logs each rebalance would be in the way too.
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    with _log_of(program).open("w", encoding="utf-8") as log:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
 
 
 def run(program: str, *arguments: object) -> str:
@@ -56,8 +55,13 @@ def run(program: str, *arguments: object) -> str:
     with start(program, *arguments) as process:
         said, _ = process.communicate()
     if process.returncode:
-        raise LabError(f"the peer {program} ended with {process.returncode}; its reason is above")
+        msg = f"the peer {program} ended with {process.returncode}"
+        raise LabError(msg, f"read {_log_of(program)}")
     return said
+
+
+def _log_of(program: str) -> Path:
+    return LOG.parent / f"{program}.log"
 
 
 def _wanted() -> str:
