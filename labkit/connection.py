@@ -93,7 +93,7 @@ def consumer(**settings: Any) -> KafkaConsumer:
     return _connect(KafkaConsumer, settings)
 
 
-def producer(client: type[KafkaProducer] = KafkaProducer, **settings: Any) -> KafkaProducer:
+def producer(client: type[KafkaProducer] = KafkaProducer, /, **settings: Any) -> KafkaProducer:
     """Return a producer, of another class than the client's own if need be; else as `admin`."""
     return _connect(client, settings)
 
