@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import api_poll, csv_peers, producer, producer_faker, to_csv, workers
+from bench import api_poll, csv_peers, producer, producer_faker, sent_to_served, to_csv, workers
 from bench.figures import Figure, Scale, write
 from bench.table import table
 from labkit.broker import start_broker
@@ -29,6 +29,7 @@ RECIPES: dict[str, Callable[[Scale], list[Figure]]] = {
     "to-csv": to_csv.measure,
     "csv-peers": csv_peers.measure,
     "workers": workers.measure,
+    "sent-to-served": sent_to_served.measure,
     "api-poll": api_poll.measure,
 }
 """Each measures one or more rows, on the broker that runs already, in the order of the table."""
