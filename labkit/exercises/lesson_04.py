@@ -146,51 +146,6 @@ def q2() -> str:
 
 @exercise(
     hints=[
-        "A list of pairs: a name, and bytes. The record knows `topic`, `partition` and `offset`.",
-        "Bytes of a number: `str(record.offset).encode()`. The reason: `str(error).encode()`.",
-        'The first of four pairs: `("__connect.errors.topic", record.topic.encode())`',
-    ],
-    solution="""
-    def headers_of(record, error):
-        about = {
-            "topic": record.topic,
-            "partition": record.partition,
-            "offset": record.offset,
-            "exception.message": error,
-        }
-        return [(f"__connect.errors.{name}", str(said).encode()) for name, said in about.items()]
-    """,
-)
-def q3(headers_of: Callable[[Any, Exception], Any]) -> str:
-    """Write `headers_of(record, error)`: the headers of a dead letter, for the loop below.
-
-    Four pairs of a name and bytes. The names: `__connect.errors.topic`, and likewise
-    `partition`, `offset` and `exception.message`. Run both cells of the loop before the check.
-    """
-    sent = {(record.partition, record.offset): record for record in records_of(SENSORS_TOPIC)}
-    bad = {place for place, record in sent.items() if why_bad(record)}
-    letters = records_of(LETTERS_TOPIC)
-    found = set()
-    for letter in letters:
-        headers = {name: (content or b"").decode() for name, content in letter.headers}
-        for name in ("topic", "partition", "offset", "exception.message"):
-            if not headers.get(f"__connect.errors.{name}"):
-                raise NotYet(
-                    f"the letter at offset {letter.offset} has no `__connect.errors.{name}`, only "
-                    f"{sorted(headers) or 'no headers at all: run the loop again'}."
-                )
-        place = _place_in(headers)
-        if place not in bad or sent[place].value != letter.value:
-            raise NotYet(f"a letter says that it lay at {place}; its value comes from elsewhere.")
-        found.add(place)
-    if found != bad:
-        raise NotYet(f"{len(found)} of the {len(bad)} bad records are in the queue.")
-    reason = dict(letters[0].headers)["__connect.errors.exception.message"].decode()
-    return f"all {len(bad)} bad records are there, each with its place. The first says: {reason}"
-
-
-@exercise(
-    hints=[
         "The last line of the file begins with the offset of the last record stored.",
         "The next one is that offset, and one more. Without a file, or without a line, it is 0.",
         "`lines = path.read_text().splitlines() if path.exists() else []`; then `lines[-1]`",
@@ -201,7 +156,7 @@ def q3(headers_of: Callable[[Any, Exception], Any]) -> str:
         return int(lines[-1].split(",")[0]) + 1 if lines else 0
     """,
 )
-def q4(next_offset: Callable[[Path], Any]) -> str:
+def q3(next_offset: Callable[[Path], Any]) -> str:
     """Write `next_offset(path)`: where a consumer has to go on, by what its CSV holds.
 
     Each line is `offset,value`. The file (a `Path`) may be missing.
@@ -229,6 +184,51 @@ def q4(next_offset: Callable[[Path], Any]) -> str:
         raise NotYet(f"{len(lost)} records are not stored, offset {lost[0]} for one.")
     _check_later(next_offset)
     return f"three stops, and each of the {len(records)} records is stored once, in order."
+
+
+@exercise(
+    hints=[
+        "A list of pairs: a name, and bytes. The record knows `topic`, `partition` and `offset`.",
+        "Bytes of a number: `str(record.offset).encode()`. The reason: `str(error).encode()`.",
+        'The first of four pairs: `("__connect.errors.topic", record.topic.encode())`',
+    ],
+    solution="""
+    def headers_of(record, error):
+        about = {
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "exception.message": error,
+        }
+        return [(f"__connect.errors.{name}", str(said).encode()) for name, said in about.items()]
+    """,
+)
+def q4(headers_of: Callable[[Any, Exception], Any]) -> str:
+    """Write `headers_of(record, error)`: the headers of a dead letter, for the loop below.
+
+    Four pairs of a name and bytes. The names: `__connect.errors.topic`, and likewise
+    `partition`, `offset` and `exception.message`. Run both cells of the loop before the check.
+    """
+    sent = {(record.partition, record.offset): record for record in records_of(SENSORS_TOPIC)}
+    bad = {place for place, record in sent.items() if why_bad(record)}
+    letters = records_of(LETTERS_TOPIC)
+    found = set()
+    for letter in letters:
+        headers = {name: (content or b"").decode() for name, content in letter.headers}
+        for name in ("topic", "partition", "offset", "exception.message"):
+            if not headers.get(f"__connect.errors.{name}"):
+                raise NotYet(
+                    f"the letter at offset {letter.offset} has no `__connect.errors.{name}`, only "
+                    f"{sorted(headers) or 'no headers at all: run the loop again'}."
+                )
+        place = _place_in(headers)
+        if place not in bad or sent[place].value != letter.value:
+            raise NotYet(f"a letter says that it lay at {place}; its value comes from elsewhere.")
+        found.add(place)
+    if found != bad:
+        raise NotYet(f"{len(found)} of the {len(bad)} bad records are in the queue.")
+    reason = dict(letters[0].headers)["__connect.errors.exception.message"].decode()
+    return f"all {len(bad)} bad records are there, each with its place. The first says: {reason}"
 
 
 @exercise(

@@ -72,6 +72,13 @@ def test_it_has_exercises_and_something_to_predict(lesson: str) -> None:
         assert len(one.hints) >= 2, f"{one.exercise_id}: hints come in stages"
 
 
+def test_its_tasks_are_numbered_as_they_stand(lesson: str, notebook: nbformat.NotebookNode) -> None:
+    order = [cell.id for cell in notebook.cells]
+    for kind in (Exercise, Prediction):
+        names = [name for name, task in tasks(lesson).items() if isinstance(task, kind)]
+        assert sorted(names) == sorted(names, key=order.index)
+
+
 def test_each_task_stands_in_it_once(lesson: str, notebook: nbformat.NotebookNode) -> None:
     order = [cell.id for cell in notebook.cells]
     for name, task in tasks(lesson).items():

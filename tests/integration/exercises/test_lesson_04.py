@@ -114,47 +114,47 @@ def set_aside(headers_of: Any, bad: list[tuple[Any, Exception]]) -> None:
             queue.send("lesson04-sensors.dlq", **letter, headers=headers).get(timeout=10)
 
 
-def test_q3_dead_letters() -> None:
-    def blank(record, error): ...
-
-    expect(ex.q3, NOT_ATTEMPTED, blank, says="three dots")
-    headers_of = solve(ex.q3)["headers_of"]
-    expect(ex.q3, NOT_ATTEMPTED, headers_of, says="no topic")
-    fill(SENSORS, 400, faults=0.03)
-    _, bad = read_all()
-    assert bad
-    set_aside(blank, bad)
-    expect(ex.q3, NOT_YET, headers_of, says="run the loop again")
-    set_aside(lambda record, error: headers_of(record, error)[:3], bad)
-    expect(ex.q3, NOT_YET, headers_of, says="has no `__connect.errors.exception.message`")
-    set_aside(lambda record, error: headers_of(bad[0][0], error), bad)  # always the same place
-    expect(ex.q3, NOT_YET, headers_of, says="its value comes from elsewhere")
-    words = [("__connect.errors.partition", b"the first")]
-    set_aside(lambda record, error: headers_of(record, error) + words, bad)
-    expect(ex.q3, NOT_YET, headers_of, says="are no numbers")
-    set_aside(headers_of, bad[1:])
-    expect(ex.q3, NOT_YET, headers_of, says=f"{len(bad) - 1} of the {len(bad)} bad records")
-    set_aside(headers_of, bad)
-    expect(ex.q3, CORRECT, headers_of, says=f"all {len(bad)} bad records")
-
-
 def rows_in(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
-def test_q4_where_to_go_on() -> None:
+def test_q3_where_to_go_on() -> None:
     def blank(path): ...
 
-    expect(ex.q4, NOT_ATTEMPTED, blank, says="three dots")
-    next_offset = solve(ex.q4)["next_offset"]
-    expect(ex.q4, NOT_ATTEMPTED, next_offset, says="no topic")
+    expect(ex.q3, NOT_ATTEMPTED, blank, says="three dots")
+    next_offset = solve(ex.q3)["next_offset"]
+    expect(ex.q3, NOT_ATTEMPTED, next_offset, says="no topic")
     store_killed()
-    expect(ex.q4, NOT_YET, lambda path: 0, says="stored twice, offset 0")
-    expect(ex.q4, NOT_YET, lambda path: max(0, next_offset(path) - 1), says="one more")
-    expect(ex.q4, NOT_YET, lambda path: next_offset(path) + 1, says="not stored, offset 0")
-    expect(ex.q4, ERROR, lambda path: len(path.read_text()), says="FileNotFoundError")
-    expect(ex.q4, NOT_YET, lambda path: len(rows_in(path)), says="offsets 40 and 41 you say 2")
-    expect(ex.q4, CORRECT, next_offset, says="each of the 300 records is stored once")
+    expect(ex.q3, NOT_YET, lambda path: 0, says="stored twice, offset 0")
+    expect(ex.q3, NOT_YET, lambda path: max(0, next_offset(path) - 1), says="one more")
+    expect(ex.q3, NOT_YET, lambda path: next_offset(path) + 1, says="not stored, offset 0")
+    expect(ex.q3, ERROR, lambda path: len(path.read_text()), says="FileNotFoundError")
+    expect(ex.q3, NOT_YET, lambda path: len(rows_in(path)), says="offsets 40 and 41 you say 2")
+    expect(ex.q3, CORRECT, next_offset, says="each of the 300 records is stored once")
+
+
+def test_q4_dead_letters() -> None:
+    def blank(record, error): ...
+
+    expect(ex.q4, NOT_ATTEMPTED, blank, says="three dots")
+    headers_of = solve(ex.q4)["headers_of"]
+    expect(ex.q4, NOT_ATTEMPTED, headers_of, says="no topic")
+    fill(SENSORS, 400, faults=0.03)
+    _, bad = read_all()
+    assert bad
+    set_aside(blank, bad)
+    expect(ex.q4, NOT_YET, headers_of, says="run the loop again")
+    set_aside(lambda record, error: headers_of(record, error)[:3], bad)
+    expect(ex.q4, NOT_YET, headers_of, says="has no `__connect.errors.exception.message`")
+    set_aside(lambda record, error: headers_of(bad[0][0], error), bad)  # always the same place
+    expect(ex.q4, NOT_YET, headers_of, says="its value comes from elsewhere")
+    words = [("__connect.errors.partition", b"the first")]
+    set_aside(lambda record, error: headers_of(record, error) + words, bad)
+    expect(ex.q4, NOT_YET, headers_of, says="are no numbers")
+    set_aside(headers_of, bad[1:])
+    expect(ex.q4, NOT_YET, headers_of, says=f"{len(bad) - 1} of the {len(bad)} bad records")
+    set_aside(headers_of, bad)
+    expect(ex.q4, CORRECT, headers_of, says=f"all {len(bad)} bad records")
 
 
 def test_q5_a_substitute(broker: Broker) -> None:
