@@ -19,7 +19,7 @@ from kafka.partitioner.default import murmur2
 from labkit.errors import TopicNotFound
 from labkit.journal import Journal
 from labkit.latency import Marker
-from labkit.pace import Item
+from labkit.pace import BATCH, Item
 from labkit.producer_client import ClientMetrics, DirectProducer, Ready, read_metrics
 from labkit.producer_options import ProducerOptions
 from labkit.readings import Reading, grams
@@ -102,8 +102,8 @@ class Outbox:
 
     @property
     def is_full(self) -> bool:
-        """Whether to wait before sending more."""
-        return len(self._in_flight) >= MAX_IN_FLIGHT
+        """Whether to wait before sending more: there is no room for what a source gives at once."""
+        return len(self._in_flight) + BATCH > MAX_IN_FLIGHT
 
     @property
     def metrics(self) -> ClientMetrics:

@@ -13,6 +13,7 @@ from kafka.producer.future import FutureProduceResult, FutureRecordMetadata
 from labkit.bad_records import spoil
 from labkit.fleet import Fleet
 from labkit.outbox import MAX_IN_FLIGHT, Outbox, partition_for
+from labkit.pace import BATCH
 from labkit.readings import grams
 from tests.unit.test_readings import AT, make
 
@@ -126,7 +127,7 @@ def test_a_record_that_never_left_has_failed():
 
 def test_it_tells_when_it_is_full():
     outbox = Outbox(Client(), "t")
-    for _ in range(MAX_IN_FLIGHT):
+    for _ in range(MAX_IN_FLIGHT - BATCH + 1):
         assert not outbox.is_full
         outbox.send(make())
     assert outbox.is_full
