@@ -95,7 +95,7 @@ def unpack(batch: DefaultRecordBatch, tp: TopicPartition) -> Iterator[ConsumerRe
                 ConsumerRecord,
                 (
                     topic, partition, epoch, base_offset + delta, timestamp_ms, clock,
-                    key, value, headers, None, key_size, value_size, header_size,
+                    key, value, headers, None, max(-1, key_size), max(-1, value_size), header_size,
                 ),
             )  # fmt: skip
         if pos != len(data):
