@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from labkit.known_plants import Cells
 from labkit.readings import Reading, grams
-from labkit.rows import encode_marker, encode_row, row_grams
+from labkit.rows import encode_cells, encode_marker, encode_row, row_grams
 
 
 class Batch:
@@ -36,6 +37,11 @@ class Batch:
         row = encode_row(self._partition, offset, reading)
         self._add(offset, row)
         self.grams += grams(reading.co2_kg)
+
+    def append_cells(self, offset: int, cells: Cells) -> None:
+        """Collect the row of a reading whose cells are known already."""
+        self._add(offset, encode_cells(self._partition, offset, cells.content))
+        self.grams += cells.co2_g
 
     def mark(self, offset: int) -> None:
         """Collect the marker row of one dead letter."""

@@ -17,7 +17,9 @@ from labkit.assignment import Assignment
 from labkit.consumer_report import ConsumerReport
 from labkit.dead_letters import DeadLetter, DeadLetterQueue
 from labkit.errors import SinkError
+from labkit.known_plants import KnownPlants
 from labkit.readings import Reading
+from labkit.sink import CsvLog
 
 Batches = Mapping[TopicPartition, Sequence[Any]]  # Any: kafka-python's ConsumerRecord
 
@@ -44,6 +46,7 @@ class RecordStore:
     ) -> None:
         self._assignment, self._dead_letters = assignment, dead_letters
         self._report, self._counts = report, counts
+        self._plants = KnownPlants()
         self._polled_at = datetime.now(UTC)
 
     def store(self, batches: Batches) -> None:
@@ -54,7 +57,7 @@ class RecordStore:
             csv = self._assignment.logs[partition]
             for record in records:
                 try:
-                    csv.append(record.offset, Reading.from_json(record.value, record.timestamp))
+                    self._append(csv, record)
                 except Exception as error:  # whatever it is: one record stops no partition
                     letters.append(DeadLetter(record, error))
                     csv.mark(record.offset)
@@ -62,6 +65,15 @@ class RecordStore:
         for partition, records in batches.items():
             mine = [one for one in letters if one.record.partition == partition.partition]
             self._write(partition, records, mine, undelivered)
+
+    def _append(self, csv: CsvLog, record: Any) -> None:
+        cells = self._plants.cells(record.value, record.timestamp)
+        if cells is not None:
+            csv.append_cells(record.offset, cells)
+            return
+        reading = Reading.from_json(record.value, record.timestamp)
+        csv.append(record.offset, reading)
+        self._plants.learn(record.value, reading)
 
     def hold(self, partition: TopicPartition, reason: str) -> None:
         """Stop fetching a partition for a while, and say why at once."""

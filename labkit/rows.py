@@ -17,6 +17,7 @@ from labkit.errors import SinkDamaged
 from labkit.readings import READING_FIELDS, Reading, grams
 
 COLUMNS: tuple[str, ...] = ("partition", "offset", *READING_FIELDS, "crc32")
+PLANT_FIELDS: tuple[str, ...] = READING_FIELDS[3:11]
 HEADER: bytes = (",".join(COLUMNS) + "\n").encode()
 DEAD_LETTER = "dead-letter"  # what a marker row says in ``quality``
 
@@ -77,6 +78,16 @@ def encode_row(partition: int, offset: int, reading: Reading) -> bytes:
     return _seal(
         _ROW % (partition, offset, reading_id, *when, interval_s, plant, load_mw, co2_kg, how)
     )
+
+
+def encode_cells(partition: int, offset: int, cells: bytes) -> bytes:
+    """Return the line of a reading whose other cells are written already; see `known_plants`."""
+    return _sealed(b"%d,%d,%b" % (partition, offset, cells))
+
+
+def plant_cells(reading: Reading) -> str:
+    """Return the cells of a reading, from ``facility_id`` to ``fuel``, that its plant decides."""
+    return _plant_cells(*(getattr(reading, name) for name in PLANT_FIELDS))
 
 
 def encode_marker(partition: int, offset: int) -> bytes:

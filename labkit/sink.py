@@ -17,6 +17,7 @@ from zlib import crc32
 
 from labkit.batch import Batch
 from labkit.errors import SinkError
+from labkit.known_plants import Cells
 from labkit.readings import Reading
 from labkit.recovery import Extent, recover_all
 from labkit.rows import HEADER
@@ -122,6 +123,10 @@ class CsvLog:
     def append(self, offset: int, reading: Reading) -> None:
         """Collect the row of one reading."""
         self._pending.append(offset, reading)
+
+    def append_cells(self, offset: int, cells: Cells) -> None:
+        """Collect the row of a reading whose cells are known already."""
+        self._pending.append_cells(offset, cells)
 
     def mark(self, offset: int) -> None:
         """Collect the marker row of one dead letter."""
