@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, Self
+from functools import cache
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -21,6 +22,19 @@ class NoQuery(BaseModel):
     """No parameters: an unknown one is refused, so that a misspelt one is not overlooked."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def model_json_schema(cls, **options: Any) -> dict[str, Any]:  # type: ignore[override]
+        """Return the model's schema; without options it is made once.
+
+        flask-openapi3 asks for it with every request, to learn which parameters may be repeated.
+        """
+        return super().model_json_schema(**options) if options else _schema_of(cls)
+
+
+@cache
+def _schema_of(model: type[NoQuery]) -> dict[str, Any]:
+    return super(NoQuery, model).model_json_schema()
 
 
 class Selection(NoQuery):
