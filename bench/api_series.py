@@ -7,6 +7,7 @@ moment, where ours spreads it over the seconds that it covers.
 
 from __future__ import annotations
 
+import statistics
 from contextlib import closing
 
 import pandas as pd
@@ -16,6 +17,7 @@ from bench.big_csv import DAY_S, Writer, big_csv, files
 from bench.figures import Bar, Figure, Scale, compare, seconds
 
 BUCKET_S = 600
+ANSWERS = 30  # of which the median counts
 
 
 def measure(scale: Scale) -> list[Figure]:
@@ -27,6 +29,9 @@ def measure(scale: Scale) -> list[Figure]:
     with closing(Writer(big_csv(rows))) as writer:
 
         def ours() -> float:
+            return statistics.median(one_ms() for _ in range(ANSWERS))
+
+        def one_ms() -> float:
             writer.append(1)
             answers = []
             question = f"/api/series?by=sector&window_s={DAY_S}&bucket_s={BUCKET_S}"
@@ -53,7 +58,7 @@ def measure(scale: Scale) -> list[Figure]:
             rounds=scale.rounds,
             quotient="peer/lab",
             bar=Bar("≥", 200),
-            note=f"by sector, in buckets of {BUCKET_S} s",
+            note=f"by sector, in buckets of {BUCKET_S} s; of the lab the median of {ANSWERS}",
         )
     return [figure]
 

@@ -43,9 +43,11 @@ class Totals:
         for name, values in vars(self).items():
             setattr(self, name, np.pad(values, (0, sources - len(values))))
         by = rows.source
-        seen, first = np.unique(by, return_index=True)
-        first = first[self.records[seen] == 0]
-        self.first_ms[by[first]] = rows.recorded_ms[first] - rows.interval_s[first] * 1000
+        first_row = np.full(sources, -1)
+        first_row[by[::-1]] = np.arange(len(by))[::-1]  # what is written last stays
+        new = np.flatnonzero((first_row >= 0) & (self.records == 0))
+        first = first_row[new]
+        self.first_ms[new] = rows.recorded_ms[first] - rows.interval_s[first] * 1000
         self.records += np.bincount(by, minlength=sources)
         self.grams += np.bincount(by, grams(rows), sources).astype(np.int64)
         self.covered_s += np.bincount(by, rows.interval_s, sources)
