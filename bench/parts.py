@@ -25,9 +25,10 @@ from rich.table import Table
 
 from labkit.fleet import Fleet
 from labkit.journal import Journal
+from labkit.known_plants import KnownPlants
 from labkit.readings import Reading
 from labkit.record_batch import PartitionRecords
-from labkit.rows import encode_row
+from labkit.rows import encode_cells, encode_row
 
 RECORDS, ROUNDS = 5_000, 9
 PLACE = TopicPartition("co2-emissions", 0)
@@ -92,6 +93,16 @@ def consumer_steps(readings: list[Reading]) -> list[Step]:
         assert len(records) == RECORDS
         return records
 
+    plants = KnownPlants()
+    for one in readings:
+        plants.learn(one.to_json(), one)
+
+    def known() -> None:
+        for offset, (value, timestamp_ms) in enumerate(values):
+            cells = plants.cells(value, timestamp_ms)
+            if cells is not None:
+                encode_cells(0, offset, cells.content)
+
     return [
         (
             "take a batch apart (kafka-python; not used)",
@@ -106,6 +117,7 @@ def consumer_steps(readings: list[Reading]) -> list[Step]:
             "write as a row, with its checksum",
             lambda: [encode_row(0, offset, one) for offset, one in enumerate(readings)],
         ),
+        ("both at once, for a known plant (labkit.known_plants)", known),
     ]
 
 
