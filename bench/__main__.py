@@ -16,7 +16,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import api_poll, csv_peers, producer, producer_faker, sent_to_served, to_csv, workers
+from bench import (
+    api_poll,
+    api_series,
+    api_start,
+    consumer_memory,
+    csv_peers,
+    producer,
+    producer_faker,
+    sent_to_served,
+    to_csv,
+    workers,
+)
 from bench.figures import Figure, Scale, write
 from bench.table import table
 from labkit.broker import start_broker
@@ -31,6 +42,9 @@ RECIPES: dict[str, Callable[[Scale], list[Figure]]] = {
     "workers": workers.measure,
     "sent-to-served": sent_to_served.measure,
     "api-poll": api_poll.measure,
+    "api-series": api_series.measure,
+    "api-start": api_start.measure,
+    "consumer-memory": consumer_memory.measure,
 }
 """Each measures one or more rows, on the broker that runs already, in the order of the table."""
 

@@ -1,0 +1,84 @@
+"""The consumer's memory after a million rows, beside its own after a hundred thousand.
+
+One consumer, a process of its own, stores a topic from its first record to its last. Its memory
+(USS: what it has for itself) is looked at all the while; it shall not grow with what is stored.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import psutil
+
+import labkit as lab
+from bench import peers
+from bench.figures import Bar, Figure, Scale, from_pairs
+from bench.workers import PARTITIONS, write_lines
+from labkit.connection import bootstrap_servers
+from labkit.segments import segment_path, topic_dir
+from labkit.state import read_run_files
+
+LOOK_EVERY_S = 0.05
+PATIENCE_S = 120.0
+NEAR = 0.25  # of a number of rows: from there on up to it, the samples are averaged
+
+
+def measure(scale: Scale) -> list[Figure]:
+    """Return megabytes after many rows and after few, of one run."""
+    many, few = scale.of(1_000_000, 40_000), scale.of(100_000, 20_000)
+    samples = store(many)
+    early = statistics.median(near(few, samples))
+    return [
+        from_pairs(
+            f"memory of the consumer after {many:,} rows",
+            "MB",
+            f"after {few:,} rows",
+            [(late, early) for late in near(many, samples)],
+            bar=Bar("≤", 1.1),
+            note=f"USS, one run; from the last {NEAR:.0%} of the rows each sample is a round",
+        )
+    ]
+
+
+def near(rows: int, samples: list[tuple[int, float]]) -> list[float]:
+    """Return the memory in those moments in which almost so many rows were stored."""
+    return [memory_mb for stored, memory_mb in samples if (1 - NEAR) * rows <= stored <= rows]
+
+
+def store(records: int) -> list[tuple[int, float]]:
+    """Store so many records; return rows and megabytes, moment by moment."""
+    topic = f"bench-memory-{uuid.uuid4().hex[:8]}"
+    lab.ensure_topic(topic, num_partitions=PARTITIONS)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "lines"
+        write_lines(source)
+        assert int(peers.run("fill", bootstrap_servers(), topic, source, records)) == 0
+        consumer = lab.start_consumer(topic, group_id=topic, data_dir=folder)
+        try:
+            (pid,) = {run["pid"] for run in read_run_files("consumer") if run["topic"] == topic}
+            return watch(topic_dir(Path(folder), topic), records, psutil.Process(pid))
+        finally:
+            consumer.stop()
+            lab.delete_topic(topic)
+
+
+def watch(folder: Path, records: int, process: psutil.Process) -> list[tuple[int, float]]:
+    """Look at a consumer until it has stored every record."""
+    samples: list[tuple[int, float]] = []
+    deadline = time.monotonic() + PATIENCE_S
+    lines, places = 0, [0] * PARTITIONS
+    while lines < records + PARTITIONS:  # each file has a header
+        assert time.monotonic() < deadline, lines
+        for number in range(PARTITIONS):
+            with segment_path(folder, number, 0).open("rb") as file:
+                file.seek(places[number])
+                new = file.read()
+            lines += new.count(b"\n")
+            places[number] += len(new)
+        samples.append((lines - PARTITIONS, process.memory_full_info().uss / 1e6))
+        time.sleep(LOOK_EVERY_S)
+    return samples
