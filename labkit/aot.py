@@ -10,6 +10,7 @@ that file and jars fit together, and starts without it where they do not.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -22,7 +23,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from labkit import node
+from labkit import connection, node, topic_changes, topic_state
 from labkit.cluster import NodeState
 from labkit.config import load_config
 from labkit.jars import KAFKA_VERSION, cache_dir, java_executable, kafka_jars
@@ -30,7 +31,10 @@ from labkit.keeper import start_node, stop_processes
 from labkit.stopping import STOP_WITH_PARENT, stop_event
 
 LISTEN_TIMEOUT_S = 300.0  # at low priority on a busy machine
+FIRST_STEPS_S = 30.0
 WRITE_TIMEOUT_S = 300.0
+TRAINING = "3: listen, topic, records, group"
+"""What a broker is trained with; another one makes another cache."""
 
 
 def cache_file(jars: Sequence[Path]) -> Path:
@@ -43,7 +47,7 @@ def cache_file(jars: Sequence[Path]) -> Path:
     key = hashlib.sha256(release.read_bytes() if release.exists() else bytes(java))
     for jar in jars:
         key.update(f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}\n".encode())
-    key.update(" ".join(node.java([], 0)).encode())
+    key.update(f"{node.java([], 0)} {TRAINING}".encode())
     return cache_dir() / f"kafka-{KAFKA_VERSION}-{key.hexdigest()[:16]}.aot"
 
 
@@ -103,6 +107,8 @@ def _train(folder: Path, jars: list[Path], cache: Path, stop: threading.Event) -
         while not node.is_listening(port) and broker.poll() is None:
             if stop.wait(0.2) or time.monotonic() > deadline:
                 return
+        with contextlib.suppress(Exception):  # what it learned until then is worth it
+            _first_steps(f"127.0.0.1:{port}")
         if not stop.wait(3.0):
             stop_processes([process], WRITE_TIMEOUT_S)  # Java writes the cache on its way out
     finally:
@@ -111,6 +117,30 @@ def _train(folder: Path, jars: list[Path], cache: Path, stop: threading.Event) -
             broker.wait()
     if draft.exists():
         draft.replace(cache)
+
+
+def _first_steps(address: str) -> None:
+    """Do what a first lesson does, so that Java learns that too: a topic, records, a group."""
+    with connection.admin(bootstrap_servers=address) as client:
+        topic_changes.create(client, "training", 3, 1, {}, brokers=1)
+        topic_state.describe_created(client, "training")
+    producer = connection.producer(bootstrap_servers=address)
+    try:
+        for number in range(300):
+            producer.send("training", key=b"%d" % number, value=bytes(200))
+        producer.flush(FIRST_STEPS_S)
+    finally:
+        producer.close(timeout=FIRST_STEPS_S)
+    consumer = connection.consumer(
+        bootstrap_servers=address, group_id="training", auto_offset_reset="earliest"
+    )
+    try:
+        consumer.subscribe(["training"])
+        deadline = time.monotonic() + FIRST_STEPS_S
+        while not consumer.poll(500) and time.monotonic() < deadline:
+            pass
+    finally:
+        consumer.close()  # commits on the way
 
 
 def main() -> None:

@@ -88,6 +88,4 @@ def worker_command(
 ) -> list[str]:
     """Write a worker's properties into its folder, and return the command that runs it."""
     path = write_private(folder / "worker.properties", properties)
-    # The quick compiler only: a worker is there in two thirds of the time, and half the memory.
-    options = [*node.logging_to(log), "-XX:TieredStopAtLevel=1"]
-    return [*node.java(jars, HEAP_MB, *options), MAIN_CLASS, str(path)]
+    return [*node.java(jars, HEAP_MB, *node.logging_to(log)), MAIN_CLASS, str(path)]

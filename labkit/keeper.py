@@ -32,6 +32,7 @@ from filelock import FileLock, Timeout
 from labkit.plain import is_alive, mark_of, read_json, write_json
 
 LOOK_EVERY_S = 0.2
+FIRST_LOOK_EVERY_S = 0.02  # until it has been asked for something: somebody waits for that
 STOP_TIMEOUT_S = 20.0
 LAST_ONE_TIMEOUT_S = 6.0
 TRAIN_AFTER_S = 20.0  # the learner's own first steps come first
@@ -59,7 +60,7 @@ class Keeper:
                 if self._asked_to_end or (self._is_idle() and self._may_end()):
                     return
                 self._train_when_calm()
-                time.sleep(LOOK_EVERY_S)
+                time.sleep(LOOK_EVERY_S if self._nodes else FIRST_LOOK_EVERY_S)
         finally:
             self._end_nodes()
             if self._trainer is not None and self._trainer.stdin is not None:

