@@ -20,6 +20,7 @@ from bench import (
     api_poll,
     api_series,
     api_start,
+    broker_start,
     consumer_memory,
     csv_peers,
     producer,
@@ -45,6 +46,7 @@ RECIPES: dict[str, Callable[[Scale], list[Figure]]] = {
     "api-series": api_series.measure,
     "api-start": api_start.measure,
     "consumer-memory": consumer_memory.measure,
+    "broker-start": broker_start.measure,
 }
 """Each measures one or more rows, on the broker that runs already, in the order of the table."""
 
