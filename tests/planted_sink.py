@@ -8,6 +8,8 @@ these three has been somebody's production.
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 import time
 from pathlib import Path
@@ -41,6 +43,8 @@ def run(bug: str, servers: str, topic: str, folder: Path) -> None:
         files[place] = path.open("ab", buffering=0)
         if bug != COMMITS_FIRST:
             consumer.seek(place, behind_last_whole_line(path))
+    if bug == NO_LOCK:
+        wait_for_another(folder)
     ends = consumer.end_offsets(places)
     while any(consumer.position(place) < end for place, end in ends.items()):
         batches = consumer.poll(timeout_ms=500)
@@ -56,6 +60,20 @@ def run(bug: str, servers: str, topic: str, folder: Path) -> None:
     consumer.close()
     for file in files.values():
         file.close()
+
+
+def wait_for_another(folder: Path, patience_s: float = 5.0) -> None:
+    """Go on once another process has taken its place, too, or when none comes.
+
+    Two that are started at once are seldom ready at once: without this, the first may be done
+    before the second one looks where the file ends.
+    """
+    mark = folder / f".{os.getpid()}"
+    mark.touch()
+    deadline = time.monotonic() + patience_s
+    while len(list(folder.glob(".*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    atexit.register(mark.unlink)
 
 
 def behind_last_whole_line(path: Path) -> int:
