@@ -8,6 +8,7 @@ make bench ARGS="--only producer"   one recipe alone
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 import time
@@ -23,6 +24,7 @@ from bench import (
     broker_start,
     consumer_memory,
     csv_peers,
+    plots,
     producer,
     producer_faker,
     sent_to_served,
@@ -30,10 +32,11 @@ from bench import (
     workers,
 )
 from bench.figures import Figure, Scale, write
-from bench.table import table
+from bench.table import RESULTS, ROOT, table
+from bench.table import main as document
 from labkit.broker import start_broker
 
-OUT = Path(__file__).parent / "results.json"
+ROUGH = ROOT / "bench" / "out" / "results.json"
 
 RECIPES: dict[str, Callable[[Scale], list[Figure]]] = {
     "producer": producer.measure,
@@ -60,8 +63,16 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="small and rough: does it work?")
     parser.add_argument("--only", choices=RECIPES, action="append", help="this recipe alone")
-    parser.add_argument("--json", type=Path, default=OUT, metavar="FILE", help="where to write")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="where to write; by default all of it goes to bench/results.json and from there into "
+        "the documentation, and a part of it, or --quick, to bench/out/results.json",
+    )
     arguments = parser.parse_args()
+    is_whole = not arguments.quick and not arguments.only
+    out = arguments.json or (RESULTS if is_whole else ROUGH)
     console = Console(stderr=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -70,9 +81,14 @@ def main() -> None:
         os.environ["LABKIT_STATE_DIR"] = str(Path(folder) / ".labkit")
         with console.status("Starting a broker"), start_broker():
             figures = run(console, Scale(arguments.quick), arguments.only or list(RECIPES))
-    write(figures, arguments.json, quick=arguments.quick, took_s=time.monotonic() - began)
+    write(figures, out, quick=arguments.quick, took_s=time.monotonic() - began)
     Console().print(table(figures))
-    console.print(f"Written to {arguments.json}, {time.monotonic() - began:.0f} s")
+    if out == RESULTS:
+        document()
+        plots.main()
+    else:
+        plots.draw(json.loads(out.read_text(encoding="utf-8")), out.parent)
+    console.print(f"Written to {out}, {time.monotonic() - began:.0f} s")
 
 
 def run(console: Console, scale: Scale, names: list[str]) -> list[Figure]:

@@ -1,12 +1,23 @@
-"""The figures as a person reads them: in a terminal, and in Markdown for the documentation."""
+"""The figures as a person reads them: in a terminal, and in Markdown for the documentation.
+
+python -m bench.table       writes the tables of the documentation from bench/results.json
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
 from bench.figures import Figure
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results.json"
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 WORDS = {True: "yes", False: "no", None: "–"}
 
@@ -30,3 +41,47 @@ def table(figures: Sequence[Figure]) -> Table:
 def said(value: float) -> str:
     """Return a number with three significant digits, and no exponent."""
     return f"{value:,.2f}" if value < 10 else f"{float(f'{value:.3g}'):,.0f}"
+
+
+def markdown(content: Mapping[str, Any], *, whole: bool) -> str:
+    """Return the table of ``results.json``; the short one leaves out what only explains it."""
+    head = ["figure", "lab", "beside it", "ratio"]
+    head += ["from … to", "reach", "reached"] if whole else []
+    rows = [head, ["---"] * len(head)]
+    for one in content["figures"]:
+        name = f"{one['name']} ({one['note']})" if whole and one["note"] else one["name"]
+        row = [name, f"{said(one['value'])} {one['unit']}"]
+        row += [f"{said(one['peer_value'])} {one['unit']}: {one['peer']}", in_words(one)]
+        if whole:
+            row += [f"{said(one['ratio_min'])} … {said(one['ratio_max'])}", one["bar"] or "–"]
+            row += [WORDS[one["is_met"]]]
+        rows.append(row)
+    machine = content["machine"]
+    under = (
+        f"({machine['cores']} cores, {machine['system'].split('-')[0]}, Python "
+        f"{machine['python']}; medians of {content['figures'][0]['rounds']} rounds in turn; "
+        f"all of it took {content['took_s'] / 60:.0f} minutes.)"
+    )
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + f"\n\n{under}\n"
+
+
+def in_words(figure: Mapping[str, Any]) -> str:
+    """Return a ratio with what it says: how many times faster, or the lab's share of the peer."""
+    times = "×" if figure["quotient"] == "lab/peer" else " times less"
+    return f"{said(figure['ratio'])}{times}"
+
+
+def main() -> None:
+    """Write the tables into README.md and docs/performance.md, between their marks."""
+    content = json.loads(RESULTS.read_text(encoding="utf-8"))
+    for path, whole in ((ROOT / "README.md", False), (ROOT / "docs" / "performance.md", True)):
+        text = path.read_text(encoding="utf-8")
+        table = f"{BEGIN}\n{markdown(content, whole=whole)}{END}"
+        path.write_text(
+            re.sub(f"{BEGIN}.*{END}", lambda _: table, text, flags=re.DOTALL),  # noqa: B023
+            encoding="utf-8",
+        )
+
+
+if __name__ == "__main__":
+    main()
