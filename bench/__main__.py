@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -73,13 +74,13 @@ def main() -> None:
     arguments = parser.parse_args()
     is_whole = not arguments.quick and not arguments.only
     out = arguments.json or (RESULTS if is_whole else ROUGH)
-    console = Console(stderr=True)
+    console = Console(stderr=True, force_terminal=sys.stderr.isatty())
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         # A lab of its own: the bench neither sees nor disturbs the one of this checkout.
         os.environ["LABKIT_LAB_DIR"] = folder
         os.environ["LABKIT_STATE_DIR"] = str(Path(folder) / ".labkit")
-        with console.status("Starting a broker"), start_broker():
+        with start_broker():
             figures = run(console, Scale(arguments.quick), arguments.only or list(RECIPES))
     write(figures, out, quick=arguments.quick, took_s=time.monotonic() - began)
     Console().print(table(figures))
