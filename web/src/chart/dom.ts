@@ -11,6 +11,11 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** Set a text where it has changed: the same one set again costs a layout all the same. */
+export function setText(node: HTMLElement, text: string): void {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 /** Make a table's row; the first cell names the row, the others are figures. */
 export function tableRow(name: Child, figures: Child[]): HTMLTableRowElement {
   return element(

@@ -31,6 +31,8 @@ Chart.register(
 
 /** A longer window than this does not slide. */
 const LONGEST_SLIDING_S = 900;
+/** Twice as long as a slide takes: lines that move on sooner are drawn once, not in thirty frames. */
+const CALM_MS = 900;
 
 export type LineDataset = ChartDataset<"line", (number | null)[]> & { key: string };
 
@@ -61,6 +63,7 @@ export function createEmissionChart(
   let times: string[] = [];
 
   let bucketMs = 1000;
+  let movedAt = -Infinity;
   const marksOnLines = lineMarks(() => Math.round(Date.parse(times[0] ?? "") / bucketMs));
   const chart = new Chart<"line", (number | null)[], string>(canvas, {
     type: "line",
@@ -116,7 +119,10 @@ export function createEmissionChart(
       chart.data.labels = times.map(formatClock);
       chart.data.datasets = mergeDatasets(datasets(), payload.series, ahead, newDataset);
       hide();
-      chart.update(slides(payload, ahead) ? undefined : "none");
+      const isCalm = performance.now() - movedAt > CALM_MS;
+      if (ahead !== 0) movedAt = performance.now();
+      if (!isCalm) chart.stop(); // what still slides is there at once
+      chart.update(isCalm && slides(payload, ahead) ? undefined : "none");
     },
     setTheme(next) {
       theme = next;

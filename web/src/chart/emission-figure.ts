@@ -1,4 +1,4 @@
-import { element } from "./dom";
+import { element, setText } from "./dom";
 import type { Scale, Shape } from "./chart-options";
 import { createEmissionChart } from "./emission-chart";
 import "./emission-figure.css";
@@ -70,8 +70,8 @@ export function createEmissionFigure(
   }
 
   function label(): void {
-    shape.textContent = look.shape === "lines" ? "Shape: lines" : "Shape: stacked areas";
-    scale.textContent = look.scale === "linear" ? "Scale: equal steps" : "Scale: steps of ten times";
+    setText(shape, look.shape === "lines" ? "Shape: lines" : "Shape: stacked areas");
+    setText(scale, look.scale === "linear" ? "Scale: equal steps" : "Scale: steps of ten times");
     scale.hidden = look.shape === "stacked";
     for (const [key, item] of items) item.press(!look.hidden.has(key));
   }
@@ -123,8 +123,9 @@ export function createEmissionFigure(
       latest = fromFirstReading({ ...payload, series });
       chart.update(latest);
       showLegend(latest.series);
-      sentence.textContent = sentenceOf(latest);
-      canvas.setAttribute("aria-label", sentence.textContent);
+      const said = sentenceOf(latest);
+      setText(sentence, said);
+      canvas.setAttribute("aria-label", said);
       showTable();
     },
     setTheme(theme) {
@@ -168,7 +169,7 @@ function createLegendItem(label: string, toggle: () => void): LegendItem {
     show(next, text) {
       if (mark?.colour !== next.colour) sample.replaceChildren(swatch(next));
       mark = next;
-      rate.textContent = text;
+      setText(rate, text);
     },
     press(visible) {
       button.setAttribute("aria-pressed", String(visible));

@@ -1,5 +1,5 @@
 import { createEmissionFigure } from "../chart/emission-figure";
-import { element } from "../chart/dom";
+import { element, setText } from "../chart/dom";
 import type { SeriesPayload } from "../chart/series";
 import { follow, followTheme, hostTheme, type RenderProps } from "./host";
 
@@ -21,8 +21,8 @@ function render({ model, el }: RenderProps<Traits>): () => void {
       figure.setTheme(theme);
     }),
     follow(model, "snapshot", (snapshot) => {
-      title.textContent = snapshot.title;
-      state.textContent = snapshot.state;
+      setText(title, snapshot.title);
+      setText(state, snapshot.state);
       if (snapshot.series !== null) figure.update(snapshot.series);
     }),
   ];
