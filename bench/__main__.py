@@ -25,6 +25,7 @@ from bench import (
     broker_start,
     consumer_memory,
     csv_peers,
+    live_chart,
     plots,
     producer,
     producer_faker,
@@ -51,6 +52,7 @@ RECIPES: dict[str, Callable[[Scale], list[Figure]]] = {
     "api-start": api_start.measure,
     "consumer-memory": consumer_memory.measure,
     "broker-start": broker_start.measure,
+    "live-chart": live_chart.measure,
 }
 """Each measures one or more rows, on the broker that runs already, in the order of the table."""
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +11,10 @@ from csv_feed import CsvFeed
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from require import require
 
+import bench.jupyterlab
 from bench.chromium import FLAGS, NAMES, find
 from labkit.api import Api, start_api
 from labkit.api_pages import PAGE_DIR
-from labkit.state import read_run_files
 
 # How Chromium names it, by how far the request had come when the API ended.
 UNANSWERED = "ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE)"
@@ -98,15 +95,5 @@ def api(lab_dir: Path) -> Api:
 @pytest.fixture
 def jupyterlab(lab_dir: Path) -> Iterator[str]:
     """Run the real ``labkit lab`` on the lab's folder; return its address, with the token."""
-    command = [sys.executable, "-m", "labkit", "lab", str(lab_dir), "--no-browser", "--port", "0"]
-    log = lab_dir / "jupyterlab.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    deadline = time.monotonic() + 90
-    while not (running := read_run_files("lab")):
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.2)
-    yield running[0]["url"]
-    process.terminate()
-    process.wait(60)
+    with bench.jupyterlab.jupyterlab(lab_dir) as address:
+        yield address

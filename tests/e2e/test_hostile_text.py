@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from csv_feed import TOPIC
-from notebook_page import SLOW_MS, open_and_run, write_notebook
 from playwright.sync_api import Browser, Page, expect
 
+from bench.jupyterlab import SLOW_MS, open_and_run, write_notebook
 from labkit.api import Api
 from labkit.fleet import Fleet
 from labkit.partition_status import PartitionStatus

@@ -9,8 +9,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from lessons import is_meant_to_raise, read
-from notebook_page import SLOW_MS, open_and_run
 from playwright.sync_api import Page, expect
+
+from bench.jupyterlab import SLOW_MS, open_and_run
 
 pytestmark = pytest.mark.chromium
 

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from notebook_page import SLOW_MS, open_and_run, write_notebook
 from playwright.sync_api import Locator, Page, expect
 
+from bench.jupyterlab import SLOW_MS, open_and_run, write_notebook
 from labkit import connection
 
 pytestmark = pytest.mark.chromium

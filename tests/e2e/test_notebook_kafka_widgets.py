@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from notebook_page import SLOW_MS, open_and_run, write_notebook
 from on_screen import number_in, painted_colours
 from playwright.sync_api import Locator, Page, expect
 
+from bench.jupyterlab import SLOW_MS, open_and_run, write_notebook
 from labkit.cluster import read_cluster
 from tests.e2e.test_notebook_kafka_views import use_dark_theme
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from csv_feed import CsvFeed
-from notebook_page import SLOW_MS, open_and_run, write_notebook
 from on_screen import number_in, painted_colours
 from playwright.sync_api import Page, expect
+
+from bench.jupyterlab import SLOW_MS, open_and_run, write_notebook
 
 pytestmark = pytest.mark.chromium
 

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from notebook_page import SLOW_MS, open_and_run
 from playwright.sync_api import Page, expect
 
+from bench.jupyterlab import SLOW_MS, open_and_run
 from labkit.cluster import read_cluster
 
 pytestmark = pytest.mark.chromium

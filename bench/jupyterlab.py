@@ -1,14 +1,46 @@
-"""A notebook in a real JupyterLab, as a learner meets it in the browser."""
+"""A real JupyterLab, and a notebook in it as a learner meets it in the browser."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
+from labkit.state import read_run_files
+
 SLOW_MS = 90_000  # a kernel's start on a busy machine
+
+
+@contextmanager
+def jupyterlab(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run the real ``labkit lab`` on a lab's folder; return its address, with the token."""
+    command = [sys.executable, "-m", "labkit", "lab", str(folder), "--no-browser", "--port", "0"]
+    log = folder / "jupyterlab.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+        )
+    try:
+        deadline = time.monotonic() + SLOW_MS / 1000
+        while not (found := [run for run in read_run_files("lab") if run["pid"] == process.pid]):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield found[0]["url"]
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def write_notebook(folder: Path, *cells: str) -> str:
