@@ -31,6 +31,7 @@ from bench import (
     producer_faker,
     sent_to_served,
     to_csv,
+    up_page,
     workers,
 )
 from bench.figures import Figure, Scale, write
@@ -52,6 +53,7 @@ RECIPES: dict[str, Callable[[Scale], list[Figure]]] = {
     "api-start": api_start.measure,
     "consumer-memory": consumer_memory.measure,
     "broker-start": broker_start.measure,
+    "up-page": up_page.measure,
     "live-chart": live_chart.measure,
 }
 """Each measures one or more rows, on the broker that runs already, in the order of the table."""
