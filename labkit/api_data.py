@@ -14,6 +14,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from labkit.api_latency import Journeys
 from labkit.api_ledger import FlowLedger, producers, total
 from labkit.columns import iso_times
+from labkit.config import load_config
 from labkit.partition_status import PartitionStatus, read_progress
 from labkit.recent import Recent, rate_per_s
 from labkit.segments import topic_dir
@@ -49,7 +50,8 @@ class ApiData:
     def __init__(self, data_dir: Path, topic: str) -> None:
         self.data_dir = data_dir
         self.topic = topic
-        self.table = Table(topic_dir(data_dir, topic))
+        config = load_config()
+        self.table = Table(topic_dir(data_dir, topic), config.api_rows_in_memory, config.state_dir)
         self._flow = FlowLedger(data_dir, topic)
         self._journeys = Journeys()
         self._positions: defaultdict[int, Recent[int]] = defaultdict(Recent)

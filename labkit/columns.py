@@ -1,4 +1,4 @@
-"""The rows of one partition in memory: a NumPy array per column, appended to as the CSV grows.
+"""Rows in memory: a NumPy array per column, and what the rows repeat kept once.
 
 Of a reading's fifteen fields ten say *where* it comes from, and repeat with every reading of that
 facility. They are kept once, as a `Source`, and each row holds its number: that is 88 bytes a row
@@ -16,11 +16,12 @@ import pyarrow as pa
 from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
-from labkit.intervals import NO_INTERVALS, Array, Intervals, joined
+from labkit.intervals import Array, Intervals
 from labkit.rows import COLUMNS, DEAD_LETTER, restore
 
 ID_BYTES = 36  # a UUID as text
-ROLL_UP_ROWS = 4096  # added up by minute together
+FEW_ROWS = 100  # of which each by itself is looked up faster than whole columns are
+MOST_GROUPS = 2**62  # that an array of int64 can number
 
 
 class Source(NamedTuple):
@@ -71,8 +72,15 @@ class Columns(NamedTuple):
         return Intervals(self.recorded_ms, length_ms, self.source, self.co2_kg, weight)
 
 
-_DTYPES = tuple(map(np.dtype, ("i8", "i8", "i8", "f8", "i4", "f8", "f8", f"S{ID_BYTES}")))
-NO_ROWS = Columns(*(np.empty(0, dtype) for dtype in _DTYPES))
+class Parsed(NamedTuple):
+    """Rows as they stand in the file; ``source`` counts ``sources``, which are not restored."""
+
+    rows: Columns
+    sources: list[tuple[Any, ...]]
+
+
+DTYPES = tuple(map(np.dtype, ("i8", "i8", "i8", "f8", "i4", "f8", "f8", f"S{ID_BYTES}")))
+NO_ROWS = Columns(*(np.empty(0, dtype) for dtype in DTYPES))
 
 _TEXTS = frozenset(Source._fields) - {"latitude", "longitude"}
 _ARROW_TYPES = {
@@ -83,52 +91,9 @@ _ARROW_TYPES = {
     **{name: pa.float64() for name in COLUMNS if name.endswith(("itude", "_s", "_mw", "_kg"))},
     **{name: pa.dictionary(pa.int32(), pa.string()) for name in _TEXTS},
 }
-
-
-class GrowingColumns:
-    """Columns that are appended to: each doubles its space when it is full.
-
-    So a row is copied about once on average, however the rows come in, and rows that were handed
-    out stay as they are: what is written later lies behind them.
-
-    Attributes
-    ----------
-    minutes : Intervals
-        The first rows added up by minute and source: all but the last few thousand.
-    rows_in_minutes : int
-        How many rows those are.
-    """
-
-    def __init__(self) -> None:
-        self.minutes = NO_INTERVALS
-        self.rows_in_minutes = 0
-        self._space = NO_ROWS
-        self._size = 0
-
-    @property
-    def rows(self) -> Columns:
-        """All rows, as views."""
-        return self._space.cut(0, self._size)
-
-    def append(self, new: Columns) -> None:
-        """Put rows behind the last one."""
-        size = self._size + len(new.offset)
-        if size > len(self._space.offset):
-            room = max(size, 2 * self._size)
-            space = Columns(*(np.empty(room, dtype) for dtype in _DTYPES))
-            for old, larger in zip(self.rows, space, strict=True):
-                larger[: self._size] = old
-            self._space = space
-        for column, values in zip(self._space, new, strict=True):
-            column[self._size : size] = values
-        stream_ms = self._space.stream_ms[max(self._size - 1, 0) : size]
-        np.maximum.accumulate(stream_ms, out=stream_ms)
-        self._size = size
-        whole = size - size % ROLL_UP_ROWS
-        if whole > self.rows_in_minutes:
-            more = self._space.cut(self.rows_in_minutes, whole).intervals().by_minute()
-            self.minutes = joined([self.minutes, more])
-            self.rows_in_minutes = whole
+_CONVERT = arrow_csv.ConvertOptions(
+    column_types=_ARROW_TYPES, include_columns=COLUMNS[:-1], null_values=[""]
+)
 
 
 class Sources:
@@ -136,6 +101,7 @@ class Sources:
 
     def __init__(self) -> None:
         self._numbers: dict[Source, int] = {}
+        self._cells: dict[tuple[Any, ...], int] = {}  # of few rows: as they stand in the file
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -144,38 +110,17 @@ class Sources:
         """Return the sources; a source's place is its number."""
         return tuple(self._numbers)
 
-    def parse(self, lines: bytes) -> Columns:
-        """Turn verified rows of one partition into columns; dead letters' markers are left out.
+    def number(self, parsed: Parsed) -> Columns:
+        """Return parsed rows of one partition, each with the number of its source."""
+        numbers = [self._number_of(cells) for cells in parsed.sources]
+        return parsed.rows._replace(source=np.array(numbers, np.int32)[parsed.rows.source])
 
-        Raises
-        ------
-        ValueError
-            A row is true, and yet not a reading: it was written by something else.
-        """
-        table = _read_arrow(lines)
-        table = table.filter(compute.not_equal(table["quality"], DEAD_LETTER))
-        numbers = {
-            name: table[name].to_numpy() for name in ("offset", "interval_s", "load_mw", "co2_kg")
-        }
-        recorded_ms = table["recorded_at"].cast(pa.int64()).to_numpy()
-        return Columns(
-            recorded_ms=recorded_ms,
-            stream_ms=recorded_ms,  # until `GrowingColumns` knows the rows before them
-            source=self._number(table),
-            reading_id=_fixed_bytes(table["reading_id"]),
-            **numbers,
-        )
-
-    def _number(self, table: pa.Table) -> Array:
-        """Return each row's source number; a source never seen before gets the next one."""
-        group = np.zeros(len(table), np.int64)
-        for name in Source._fields:
-            codes = _codes(table[name])
-            group, _ = pd.factorize(group * (codes.max(initial=0) + 1) + codes)
-        _, first_rows = np.unique(group, return_index=True)
-        cells = table.select(Source._fields).take(pa.array(first_rows)).to_pylist()
-        numbers = [self._numbers.setdefault(_restored(cell), len(self._numbers)) for cell in cells]
-        return np.array(numbers, np.int32)[group]
+    def _number_of(self, cells: tuple[Any, ...]) -> int:
+        number = self._cells.get(cells)
+        if number is None:
+            number = self._numbers.setdefault(_restored(cells), len(self._numbers))
+            self._cells[cells] = number
+        return number
 
 
 def iso_times(times_ms: Array | Sequence[int]) -> list[str]:
@@ -184,18 +129,64 @@ def iso_times(times_ms: Array | Sequence[int]) -> list[str]:
     return [f"{text}Z" for text in texts.tolist()]
 
 
-def _read_arrow(lines: bytes) -> pa.Table:
+def parse(lines: bytes) -> Parsed:
+    """Parse verified rows of one partition; dead letters' markers are left out.
+
+    Raises
+    ------
+    ValueError
+        A row is true, and yet not a reading: it was written by something else.
+    """
     # One block, so that a text has one dictionary; pandas' own parser takes ten times as long
     # for the few rows of a poll.
-    return arrow_csv.read_csv(
+    table = arrow_csv.read_csv(
         pa.BufferReader(lines),
         read_options=arrow_csv.ReadOptions(
             column_names=COLUMNS, use_threads=False, block_size=len(lines) + 1
         ),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types=_ARROW_TYPES, include_columns=COLUMNS[:-1], null_values=[""]
-        ),
+        convert_options=_CONVERT,
     )
+    if DEAD_LETTER in table["quality"].combine_chunks().dictionary.to_pylist():
+        table = table.filter(compute.not_equal(table["quality"], DEAD_LETTER))
+    cells = table.select(Source._fields)
+    if len(table) <= FEW_ROWS:
+        source = np.arange(len(table))
+    else:
+        source, first_rows = _groups([_codes(column) for column in cells.columns])
+        cells = cells.take(pa.array(first_rows))
+    recorded_ms = table["recorded_at"].to_numpy().view(np.int64)
+    rows = Columns(
+        recorded_ms=recorded_ms,
+        stream_ms=recorded_ms,  # until `GrowingColumns` knows the rows before them
+        source=source,
+        reading_id=_fixed_bytes(table["reading_id"]),
+        **{name: table[name].to_numpy() for name in ("offset", "interval_s", "load_mw", "co2_kg")},
+    )
+    lists = [column.to_pylist() for column in cells.columns]
+    return Parsed(rows, list(zip(*lists, strict=True)))
+
+
+def give_back_memory() -> None:
+    """Let the system have what parsing took; Arrow would keep it for the next time."""
+    pa.default_memory_pool().release_unused()
+
+
+def _groups(columns: list[Array]) -> tuple[Array, Array]:
+    """Return the number of each row's group, which has the same codes, and each group's first row.
+
+    The groups are numbered in the order of their first rows.
+    """
+    group, groups = columns[0], int(columns[0].max(initial=0)) + 1
+    for codes in columns[1:]:
+        number = int(codes.max(initial=0)) + 1
+        if groups * number > MOST_GROUPS:
+            group, found = pd.factorize(group)
+            groups = len(found)
+        group, groups = group * number + codes, groups * number
+    group, found = pd.factorize(group)
+    first = np.empty(len(found), np.int64)
+    first[group[::-1]] = np.arange(len(group))[::-1]  # what is written last stays
+    return group, first
 
 
 def _codes(column: pa.ChunkedArray) -> Array:
@@ -214,6 +205,6 @@ def _fixed_bytes(column: pa.ChunkedArray) -> Array:
     return np.frombuffer(ids.buffers()[1], f"S{ID_BYTES}", len(ids), start)
 
 
-def _restored(cells: dict[str, Any]) -> Source:
-    values = (restore(cell) if name in _TEXTS else cell for name, cell in cells.items())
-    return Source._make(values)
+def _restored(cells: tuple[Any, ...]) -> Source:
+    named = zip(Source._fields, cells, strict=True)
+    return Source._make(restore(cell) if name in _TEXTS else cell for name, cell in named)

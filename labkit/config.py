@@ -69,6 +69,12 @@ class LabConfig(BaseSettings):
     broker_heap_mb: int = 256
     aot_cache: bool = Field(True, description="Make the cache that halves a broker's start.")
     api_port: int = Field(0, description="0: any free port.")
+    api_rows_in_memory: int = Field(
+        2_000_000,
+        ge=0,
+        description="So many of the newest readings the API keeps in memory (88 bytes each). Older "
+        "ones lie in a file in the state folder and are served just the same.",
+    )
     trusted_hosts: str = Field(
         "",
         description="Names beside localhost that the API answers to; .x: and all below x.",

@@ -15,6 +15,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 MINUTE_MS = 60_000
+MOST_GAPS = 4  # for each number that is there
 
 
 class Intervals(NamedTuple):
@@ -50,7 +51,7 @@ class Intervals(NamedTuple):
         kg = part * np.concatenate((rate, rate[two]))
         covered = part * np.concatenate((weight, weight[two]))
         sources = int(source.max(initial=0)) + 1
-        cells, place = np.unique(minute * sources + source, return_inverse=True)
+        cells, place = _distinct(minute * sources + source)
         minutes = Intervals(
             end_ms=(cells // sources + 1) * MINUTE_MS,
             length_ms=np.full(len(cells), float(MINUTE_MS)),
@@ -59,6 +60,20 @@ class Intervals(NamedTuple):
             weight=np.bincount(place, covered, len(cells)) / MINUTE_MS,
         )
         return joined([minutes, self.take(~short)])
+
+
+def _distinct(numbers: Array) -> tuple[Array, Array]:
+    """Return the numbers there are, in order, and the place of each among them.
+
+    As `numpy.unique` does; but numbers that lie close together need not be sorted for that.
+    """
+    if not len(numbers) or np.ptp(numbers) >= MOST_GAPS * len(numbers):
+        cells, place = np.unique(numbers, return_inverse=True)
+        return cells, place
+    lowest = numbers.min()
+    near = numbers - lowest
+    there = np.bincount(near) > 0
+    return np.flatnonzero(there) + lowest, (np.cumsum(there) - 1)[near]
 
 
 NO_INTERVALS = Intervals(*(np.empty(0, dtype) for dtype in ("i8", "f8", "i4", "f8", "f8")))

@@ -170,7 +170,8 @@ def _to_dicts(
 
 
 def _part_to_dicts(snapshot: Snapshot, partition: int, rows: Columns) -> list[dict[str, Any]]:
-    sources = [source._asdict() for source in snapshot.sources]
+    numbers = rows.source.tolist()
+    sources = {number: snapshot.sources[number]._asdict() for number in set(numbers)}
     columns = {
         "offset": rows.offset.tolist(),
         "reading_id": rows.reading_id.astype(str).tolist(),
@@ -180,7 +181,7 @@ def _part_to_dicts(snapshot: Snapshot, partition: int, rows: Columns) -> list[di
         "co2_kg": rows.co2_kg.tolist(),
     }
     readings = []
-    for cells in zip(rows.source.tolist(), *columns.values(), strict=True):
+    for cells in zip(numbers, *columns.values(), strict=True):
         fields = sources[cells[0]] | dict(zip(columns, cells[1:], strict=True))
         fields["partition"] = partition
         readings.append({name: fields[name] for name in _FIELDS})

@@ -8,18 +8,24 @@ whether the CSV holds a thousand rows or ten million.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from zlib import crc32
 
 import pandas as pd
 
-from labkit.columns import GrowingColumns, Sources
+from labkit.ahead import parsed_ahead
+from labkit.columns import Parsed, Sources, give_back_memory
 from labkit.config import load_config
+from labkit.growing import GrowingColumns
 from labkit.pages import Page, ends, format_cursor, page_after
 from labkit.segments import topic_dir
 from labkit.snapshot import Filters, Snapshot
-from labkit.tail import LogTail, partitions
+from labkit.tail import LogTail, Piece, partitions
 from labkit.totals import Block, Totals, more_blocks
+
+ALL_FOLLOWING = 1.05  # rows differ in length
+MANY_ROWS = 10_000
 
 
 def read_table(data_dir: str | Path | None = None, topic: str | None = None) -> pd.DataFrame:
@@ -54,10 +60,17 @@ class Table:
     ----------
     topic_dir : Path
         The topic's folder; it need not be there yet.
+    in_memory : int, optional
+        About how many of the newest rows stay in memory; None: all.
+    spill_dir : Path, optional
+        Where the others lie, in files without a name.
     """
 
-    def __init__(self, topic_dir: Path) -> None:
+    def __init__(
+        self, topic_dir: Path, in_memory: int | None = None, spill_dir: Path | None = None
+    ) -> None:
         self.topic_dir = topic_dir
+        self._in_memory, self._spill_dir = in_memory, spill_dir
         self.snapshot = Snapshot()
         self._lock = threading.Lock()
         self._sources = Sources()
@@ -108,37 +121,48 @@ class Table:
             for partition in partitions(self.topic_dir):
                 if partition not in self._tails:
                     self._tails[partition] = LogTail(self.topic_dir, partition)
-                    self._columns[partition] = GrowingColumns()
-            return sum(self._read(partition) for partition in self._tails)
+                    self._columns[partition] = GrowingColumns(self._spill_dir)
+            new_rows = self._read()
+            if new_rows > MANY_ROWS:
+                give_back_memory()
+            return new_rows
+        except BaseException:  # what was read ahead is lost: the next time begins anew
+            self._forget()
+            raise
         finally:
             self._lock.release()
 
-    def _read(self, partition: int) -> int:
-        tail = self._tails[partition]
-        new_rows, problem = 0, tail.problem
-        try:
-            for piece in tail.read():
-                if piece.starts_over:
-                    self._start_over(partition)
-                new_rows += self._append(partition, piece.rows)
-                self._publish()
-        except FileNotFoundError:
-            pass  # taken away while we looked; the next look finds out what there is now
-        except OSError as error:
-            tail.problem = f"partition {partition} cannot be read: {error.strerror}"
-        if tail.problem != problem:
+    def _read(self) -> int:
+        problems, new_rows = [tail.problem for tail in self._tails.values()], 0
+        for partition, piece, parsed in parsed_ahead(self._pieces()):
+            if piece.starts_over:
+                self._start_over(partition)
+            if piece.rows:
+                new_rows += self._append(partition, piece, parsed)
+            self._publish()
+        if problems != [tail.problem for tail in self._tails.values()]:
             self._publish()
         return new_rows
 
-    def _append(self, partition: int, lines: bytes) -> int:
-        if not lines:
-            return 0
+    def _pieces(self) -> Iterator[tuple[int, Piece]]:
+        for partition, tail in self._tails.items():
+            try:
+                for piece in tail.read():
+                    yield partition, piece
+            except FileNotFoundError:
+                pass  # taken away while we looked; the next look finds out what there is now
+            except OSError as error:
+                tail.problem = f"partition {partition} cannot be read: {error.strerror}"
+
+    def _append(self, partition: int, piece: Piece, parsed: Callable[[], Parsed]) -> int:
         try:
-            new = self._sources.parse(lines)
+            new = self._sources.number(parsed())
         except ValueError as error:
             self._foreign[partition] = f"partition {partition} holds rows of another kind: {error}"
             return 0
-        self._columns[partition].append(new)
+        share = None if self._in_memory is None else self._in_memory // len(self._columns)
+        following = int(len(new.offset) * piece.following / len(piece.rows) * ALL_FOLLOWING)
+        self._columns[partition].append(new, share, following)
         self._totals.add(new, len(self._sources))
         known, rows = self._blocks.get(partition, ()), self._columns[partition].rows
         self._blocks[partition] = more_blocks(known, rows, len(self._sources))
@@ -146,12 +170,18 @@ class Table:
 
     def _start_over(self, partition: int) -> None:
         """Forget a partition whose CSV was started anew, and count the others again."""
-        self._columns[partition] = GrowingColumns()
+        self._columns[partition] = GrowingColumns(self._spill_dir)
         self._blocks.pop(partition, None)
         self._foreign.pop(partition, None)
         self._totals = Totals()
         for columns in self._columns.values():
             self._totals.add(columns.rows, len(self._sources))
+
+    def _forget(self) -> None:
+        """Know nothing, as before the first look."""
+        for known in (self._tails, self._columns, self._blocks, self._foreign):
+            known.clear()
+        self._totals = Totals()
 
     def _publish(self) -> None:
         """Let the next question see what has been read."""

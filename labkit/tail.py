@@ -8,6 +8,7 @@ or a topic that was deleted and made again), and so does the reader.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +20,27 @@ from labkit.rows import HEADER, verify_row
 from labkit.segments import segments
 from labkit.state import read_json
 
-PIECE_BYTES = 8 * 1024**2  # read at once: bounds the memory that opening a large CSV takes
+PIECE_BYTES = 2 * 1024**2  # read at once: bounds the memory that opening a large CSV takes
 CHECKSUM_BYTES = 1024**2
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some whole, true rows: bytes to parse, and whether all rows before them are void."""
+    """Some whole, true rows.
+
+    Attributes
+    ----------
+    rows : bytes
+        What is to be parsed.
+    starts_over : bool
+        All rows before them are void.
+    following : int
+        How many bytes lie behind them in the same file.
+    """
 
     rows: bytes
     starts_over: bool = False
+    following: int = 0
 
 
 class LogTail:
@@ -109,7 +121,8 @@ class LogTail:
                 length = self._true_bytes(lines)
                 if length:
                     self._position += length
-                    yield Piece(lines[:length])
+                    following = os.fstat(file.fileno()).st_size - self._position
+                    yield Piece(lines[:length], following=following)
                 rest = lines[length:]
                 if b"\n" in rest:  # a whole line, and yet not a true row
                     self.problem = f"{path.name}: the row at byte {self._position} is not true"
@@ -130,7 +143,7 @@ class LogTail:
             self._anchor = rows[rows.rfind(b"\n", 0, -1) + 1 :]
             self._position += len(rows)
             self.last_offset = int(self._anchor.split(b",")[1])
-            yield Piece(rows)
+            yield Piece(rows, following=os.fstat(file.fileno()).st_size - self._position)
 
     def _skip_header(self, file: BinaryIO, path: Path) -> bool:
         start = file.read(len(HEADER))

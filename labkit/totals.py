@@ -40,8 +40,9 @@ class Totals:
 
     def add(self, rows: Columns, sources: int) -> None:
         """Count rows; ``sources`` is how many sources there are by now."""
-        for name, values in vars(self).items():
-            setattr(self, name, np.pad(values, (0, sources - len(values))))
+        if len(self.records) < sources:
+            for name, values in vars(self).items():
+                setattr(self, name, np.pad(values, (0, sources - len(values))))
         by = rows.source
         first_row = np.full(sources, -1)
         first_row[by[::-1]] = np.arange(len(by))[::-1]  # what is written last stays

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit import columns
+from labkit import growing
 from labkit.emissions import COUNTRIES, FUELS, SECTORS
 from labkit.fleet import Fleet
 from labkit.readings import Reading
@@ -180,7 +180,7 @@ def test_values_are_those_of_spreading_each_reading_by_hand(
 ) -> None:
     window_s, bucket_s = window_and_bucket_s
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "ROLL_UP_ROWS", rolled_up)
+        patch.setattr(growing, "ROLL_UP_ROWS", rolled_up)
         snapshot = snapshot_of(tmp_path_factory.mktemp("spread"), readings)
     payload = emission_series(snapshot, "sector", window_s, bucket_s)
     kg: dict[tuple[str, int], float] = defaultdict(float)

@@ -17,7 +17,7 @@ from csv_feed import TOPIC, CsvFeed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labkit import tail
+from labkit import ahead, columns, tail
 from labkit.fleet import Fleet
 from labkit.readings import READING_FIELDS, Reading
 from labkit.rows import HEADER, decode_row, encode_marker, encode_row
@@ -117,9 +117,20 @@ def test_the_frame_is_in_the_order_of_time(tmp_path: Path, feed: CsvFeed) -> Non
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(data=st.data(), small_pieces=st.booleans())
+@given(
+    data=st.data(),
+    small_pieces=st.booleans(),
+    with_threads=st.booleans(),
+    one_by_one=st.booleans(),
+    in_memory=st.sampled_from([None, 0, 9]),
+)
 def test_read_in_any_increments_it_is_as_if_read_at_once(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, small_pieces: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    data: st.DataObject,
+    small_pieces: bool,
+    with_threads: bool,
+    one_by_one: bool,
+    in_memory: int | None,
 ) -> None:
     folder = tmp_path_factory.mktemp("grows")
     contents = {p: HEADER + b"".join(lines(25, partition=p, seed=p)) for p in range(2)}
@@ -127,10 +138,13 @@ def test_read_in_any_increments_it_is_as_if_read_at_once(
         p: sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=8), label=f"cuts {p}"))
         for p, content in contents.items()
     }
-    table, new_rows = Table(folder), 0
+    table, new_rows = Table(folder, in_memory, folder / "spilled"), 0
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "FEW_ROWS", 100 if one_by_one else 0)
         if small_pieces:
             patch.setattr(tail, "PIECE_BYTES", 100)  # less than a row
+        if with_threads:
+            patch.setattr(ahead, "MANY_BYTES", 1)
         for step in range(9):
             for p, content in contents.items():
                 end = [*cuts[p], *[len(content)] * 9][step]
@@ -158,9 +172,10 @@ def test_nothing_new_costs_no_reading_and_keeps_the_version(tmp_path: Path) -> N
     assert table.version != version
 
 
-def test_a_snapshot_stays_while_the_table_grows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_memory", [None, 0, 100, 5_000])
+def test_a_snapshot_stays_while_the_table_grows(tmp_path: Path, in_memory: int | None) -> None:
     path = write(tmp_path, HEADER + b"".join(lines(5)))
-    table = Table(tmp_path)
+    table = Table(tmp_path, in_memory, tmp_path / "spilled")
     table.refresh()
     before = table.snapshot
     frame, grams = before.to_frame(), before.totals.grams.sum()
@@ -363,6 +378,39 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     assert table.snapshot.problems == ("partition 0 cannot be read: Permission denied",)
     path.chmod(0o600)
     assert table.refresh() == 1
+
+
+def test_rows_that_find_no_room_on_the_disk_stay_in_memory(tmp_path: Path) -> None:
+    write(tmp_path, HEADER + b"".join(lines(50)))
+    no_folder = write(tmp_path, b"", "no-folder")
+    table, whole = Table(tmp_path, 10, no_folder), Table(tmp_path)
+    assert table.refresh() == whole.refresh()
+    pd.testing.assert_frame_equal(table.frame, whole.frame)
+
+
+def test_rows_on_the_disk_leave_no_file_behind(tmp_path: Path) -> None:
+    write(tmp_path, HEADER + b"".join(lines(50)))
+    table = Table(tmp_path, 10, tmp_path / "spilled")
+    table.refresh()
+    assert list((tmp_path / "spilled").iterdir()) == []  # it has no name
+
+
+def test_a_look_that_was_broken_off_loses_no_rows(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + b"".join(lines(5)))
+    table = Table(tmp_path)
+    table.refresh()
+    append(path, b"".join(lines(20, first_offset=5)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "_publish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            table.refresh()
+    table.refresh()
+    assert shown(table.frame) == expected([*lines(5), *lines(20, first_offset=5)])
+
+
+def interrupted() -> None:
+    """Do as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def test_totals_are_those_of_the_frame(tmp_path: Path, feed: CsvFeed) -> None:
