@@ -88,7 +88,7 @@ class Notebook:
 
 def measure(scale: Scale) -> list[Figure]:
     """Return milliseconds of processor time for one update: both parts, and each alone."""
-    window_s = scale.of(8, 3)
+    window_s = scale.of(5, 3)
     with ExitStack() as stack:
         stack.enter_context(new_lab())
         browser = stack.enter_context(chromium())

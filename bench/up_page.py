@@ -41,8 +41,6 @@ def measure(scale: Scale) -> list[Figure]:
     pairs = []
     cache = str(cache_dir())
     with chromium() as browser:
-        if not scale.quick:
-            first_point(browser)
         for _ in range(scale.rounds):
             parts.append(first_point(browser))
             pairs.append((sum(parts[-1].values()), start_s(cache, with_cache=True)))
