@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from labkit import connection, node, topic_changes, topic_state
+from labkit import node
 from labkit.cluster import NodeState
 from labkit.config import load_config
 from labkit.jars import KAFKA_VERSION, cache_dir, java_executable, kafka_jars
@@ -121,6 +121,9 @@ def _train(folder: Path, jars: list[Path], cache: Path, stop: threading.Event) -
 
 def _first_steps(address: str) -> None:
     """Do what a first lesson does, so that Java learns that too: a topic, records, a group."""
+    # Here alone: `labkit doctor` reads this module also where kafka-python is missing or a fork.
+    from labkit import connection, topic_changes, topic_state
+
     with connection.admin(bootstrap_servers=address) as client:
         topic_changes.create(client, "training", 3, 1, {}, brokers=1)
         topic_state.describe_created(client, "training")
