@@ -1,7 +1,7 @@
 """``make bench``: every figure of the table in docs/performance.md, measured on this machine.
 
 make bench                          under fifteen minutes
-make bench ARGS=--quick             about one: does it work here?
+make bench ARGS=--quick             a minute and a half: does it work here?
 make bench ARGS="--only producer"   one recipe alone
 """
 

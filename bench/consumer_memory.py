@@ -22,14 +22,14 @@ from labkit.connection import bootstrap_servers
 from labkit.segments import segment_path, topic_dir
 from labkit.state import read_run_files
 
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.02
 PATIENCE_S = 120.0
 NEAR = 0.25  # of a number of rows: from there on up to it, the samples are averaged
 
 
 def measure(scale: Scale) -> list[Figure]:
     """Return megabytes after many rows and after few, of one run."""
-    many, few = scale.of(1_000_000, 40_000), scale.of(100_000, 20_000)
+    many, few = scale.of(1_000_000, 200_000), scale.of(100_000, 100_000)
     samples = store(many)
     early = statistics.median(near(few, samples))
     return [
@@ -45,8 +45,12 @@ def measure(scale: Scale) -> list[Figure]:
 
 
 def near(rows: int, samples: list[tuple[int, float]]) -> list[float]:
-    """Return the memory in those moments in which almost so many rows were stored."""
-    return [memory_mb for stored, memory_mb in samples if (1 - NEAR) * rows <= stored <= rows]
+    """Return the memory in those moments in which almost so many rows were stored.
+
+    On a quick machine there may be no such moment; then it is the one that came nearest.
+    """
+    found = [memory_mb for stored, memory_mb in samples if (1 - NEAR) * rows <= stored <= rows]
+    return found or [min(samples, key=lambda sample: abs(sample[0] - rows))[1]]
 
 
 def store(records: int) -> list[tuple[int, float]]:

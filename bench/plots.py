@@ -30,7 +30,7 @@ STYLE = """
     .peer { fill: #6b7280 }
   }
 """
-WIDTH, LEFT, BARS, ROW = 860, 20, 520, 74
+WIDTH, LEFT, BARS, ROW = 860, 20, 400, 74
 UNITS = {
     "throughput": ("records/s", "rows/s"),
     "times": ("ms",),
