@@ -13,19 +13,22 @@ here passes there too, and makes the same row; a property test holds the two sid
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from labkit.readings import (
     CLOCK_SKEW_S,
-    EARLIEST,
-    LATEST_YEAR,
+    LONGEST_FACTOR_ID,
     MAX_INTERVAL_S,
     MAX_KG_PER_S,
     MAX_LOAD_MW,
     MAX_VALUE_BYTES,
+    YEARS,
     Reading,
+    from_ms,
+    grams,
     iso_milliseconds,
+    to_ms,
 )
 from labkit.reasons import FACTOR_ID, UUID7
 from labkit.rows import plant_cells
@@ -48,8 +51,6 @@ _TAIL = re.compile(
     rf',"load_mw":({_NUMBER}),"co2_kg":({_GRAMS}),'
     rf'"factor_id":"({FACTOR_ID.strip("^$")})","quality":"(measured|substituted)"\}}'.encode()
 )
-_YEARS = range(EARLIEST.year, LATEST_YEAR)
-_LONGEST_FACTOR_ID = 60
 _DAY = len("2026-11-23")
 
 
@@ -91,14 +92,14 @@ class KnownPlants:
             not SMALLEST <= interval_s <= MAX_INTERVAL_S
             or not (SMALLEST <= load_mw <= MAX_LOAD_MW or load_mw == 0)
             or co2_kg > MAX_KG_PER_S * interval_s
-            or len(factor_id) > _LONGEST_FACTOR_ID
+            or len(factor_id) > LONGEST_FACTOR_ID
             or not self._is_past(recorded_at, timestamp_ms)
         ):
             return None
         content = b"%b,%b,%b,%b,%b,%b,%b,%b" % (
             reading_id, recorded_at, interval, plant, load, co2, factor_id, quality,
         )  # fmt: skip
-        return Cells(content, round(co2_kg * 1000))
+        return Cells(content, grams(co2_kg))
 
     def learn(self, value: bytes, reading: Reading) -> None:
         """Keep the plant of a value that the gate has let pass as this reading."""
@@ -123,10 +124,10 @@ class KnownPlants:
             return True
         try:
             at = datetime.fromisoformat(recorded_at.decode())
-            limit = EARLIEST + timedelta(milliseconds=timestamp_ms + MAX_SKEW_MS)
+            limit = from_ms(timestamp_ms + MAX_SKEW_MS)
         except (ValueError, OverflowError):  # the 30th of February; a record of the year 10000
             return False
-        if at.year not in _YEARS or round(at.timestamp() * 1000) > timestamp_ms + MAX_SKEW_MS:
+        if at.year not in YEARS or to_ms(at) > timestamp_ms + MAX_SKEW_MS:
             return False
         if len(self._days) >= MOST_DAYS:
             self._days.clear()

@@ -34,7 +34,8 @@ MAX_LOAD_MW = 20_000.0  # the largest fossil plants in the world are below 7,000
 MAX_KG_PER_S = 10_000.0  # Bełchatów, the largest emitter of Europe, made about 1,040 kg/s in 2019
 CLOCK_SKEW_S = 60.0  # how far a facility's clock may run ahead
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # a Kafka timestamp cannot be negative
-LATEST_YEAR = 9000
+YEARS = range(EARLIEST.year, 9000)
+LONGEST_FACTOR_ID = 60
 
 Text = Annotated[str, Field(pattern=TEXT, max_length=120)]
 
@@ -111,7 +112,7 @@ class Reading(BaseModel):
     fuel: Fuel
     load_mw: float = Field(ge=0, le=MAX_LOAD_MW)
     co2_kg: float = Field(ge=0)
-    factor_id: str = Field(pattern=FACTOR_ID, max_length=60)
+    factor_id: str = Field(pattern=FACTOR_ID, max_length=LONGEST_FACTOR_ID)
     quality: Literal["measured", "substituted"]
 
     @field_validator("recorded_at", mode="plain")
@@ -126,7 +127,7 @@ class Reading(BaseModel):
             raise ValueError("is not a time")  # pydantic collects ValueError, not TypeError
         if at.tzinfo is None:
             raise ValueError("has no time zone")
-        if not EARLIEST.year <= at.year < LATEST_YEAR:
+        if at.year not in YEARS:
             raise ValueError("is before 1970 or after 8999; Kafka's timestamps begin in 1970")
         utc = at if at.tzinfo is UTC else at.astimezone(UTC)
         beyond_ms = utc.microsecond % 1000
@@ -148,7 +149,7 @@ class Reading(BaseModel):
     @property
     def timestamp_ms(self) -> int:
         """``recorded_at`` as Kafka takes it: milliseconds since 1970."""
-        return round(self.recorded_at.timestamp() * 1000)
+        return to_ms(self.recorded_at)
 
     def to_json(self) -> bytes:
         """Return the reading as the bytes of a record's value, fields in their order."""
@@ -192,7 +193,7 @@ class Reading(BaseModel):
             json.loads(value, object_pairs_hook=_refuse_doubles)
         made_ms = time.time_ns() // 1_000_000 if timestamp_ms is None else timestamp_ms
         if reading.timestamp_ms > made_ms + CLOCK_SKEW_S * 1000:
-            seen, made = iso_milliseconds(reading.recorded_at), iso_milliseconds(_from_ms(made_ms))
+            seen, made = iso_milliseconds(reading.recorded_at), iso_milliseconds(from_ms(made_ms))
             raise BadReading(f"recorded_at: {seen} is in the future (the record is of {made})")
         return reading
 
@@ -212,7 +213,13 @@ def iso_milliseconds(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def _from_ms(timestamp_ms: int) -> datetime:
+def to_ms(at: datetime) -> int:
+    """Return a time as Kafka takes it: milliseconds since 1970."""
+    return round(at.timestamp() * 1000)
+
+
+def from_ms(timestamp_ms: float) -> datetime:
+    """Return the time, UTC, of a record's timestamp."""
     return EARLIEST + timedelta(milliseconds=timestamp_ms)
 
 
