@@ -152,8 +152,8 @@ def parse(lines: bytes) -> Parsed:
     if len(table) <= FEW_ROWS:
         source = np.arange(len(table))
     else:
-        source, first_rows = _groups([_codes(column) for column in cells.columns])
-        cells = cells.take(pa.array(first_rows))
+        source, first = _groups([_codes(column) for column in cells.columns])
+        cells = cells.take(pa.array(first))
     recorded_ms = table["recorded_at"].to_numpy().view(np.int64)
     rows = Columns(
         recorded_ms=recorded_ms,
@@ -184,9 +184,14 @@ def _groups(columns: list[Array]) -> tuple[Array, Array]:
             groups = len(found)
         group, groups = group * number + codes, groups * number
     group, found = pd.factorize(group)
-    first = np.empty(len(found), np.int64)
-    first[group[::-1]] = np.arange(len(group))[::-1]  # what is written last stays
-    return group, first
+    return group, first_rows(group, len(found))
+
+
+def first_rows(numbers: Array, count: int) -> Array:
+    """Return the first row of each number below ``count``, without sorting; -1: there is none."""
+    first = np.full(count, -1)
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]  # what is written last stays
+    return first
 
 
 def _codes(column: pa.ChunkedArray) -> Array:

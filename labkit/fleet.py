@@ -103,9 +103,8 @@ class Fleet:
         self._turn = (self._turn + 1) % len(self._plants)
         if interval_s is None:
             last_at = plant.last_at
-            interval_s = (at - last_at).total_seconds() if last_at else FIRST_INTERVAL_S
-            if not 1e-6 <= interval_s <= 86_400.0:  # the clock was set back, or the laptop slept
-                interval_s = 86_400.0 if interval_s > 1.0 else 1e-6
+            elapsed_s = (at - last_at).total_seconds() if last_at else FIRST_INTERVAL_S
+            interval_s = min(86_400.0, max(1e-6, elapsed_s))
         plant.last_at = at
         return self._measure(plant, at, interval_s)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labkit.columns import Columns
+from labkit.columns import Columns, first_rows
 from labkit.intervals import Array
 
 BLOCK_ROWS = 16_384
@@ -44,10 +44,9 @@ class Totals:
             for name, values in vars(self).items():
                 setattr(self, name, np.pad(values, (0, sources - len(values))))
         by = rows.source
-        first_row = np.full(sources, -1)
-        first_row[by[::-1]] = np.arange(len(by))[::-1]  # what is written last stays
-        new = np.flatnonzero((first_row >= 0) & (self.records == 0))
-        first = first_row[new]
+        first = first_rows(by, sources)
+        new = np.flatnonzero((first >= 0) & (self.records == 0))
+        first = first[new]
         self.first_ms[new] = rows.recorded_ms[first] - rows.interval_s[first] * 1000
         self.records += np.bincount(by, minlength=sources)
         self.grams += np.bincount(by, grams(rows), sources).astype(np.int64)
