@@ -14,7 +14,7 @@ import pandas as pd
 from flask.testing import FlaskClient
 
 from bench.big_csv import TOPIC, Writer, big_csv, files
-from bench.figures import Bar, Figure, Scale, from_pairs, seconds
+from bench.figures import Bar, Figure, Scale, from_pairs, in_turn, seconds, timed
 from labkit.api import create_app
 
 NEW_ROWS = 10
@@ -25,9 +25,7 @@ def measure(scale: Scale) -> list[Figure]:
     """Return milliseconds per call of the lab, and of both peers."""
     many, few = scale.of(1_000_000, 30_000), scale.of(10_000, 3_000)
     with closing(Poller(many)) as large, closing(Poller(few)) as small:
-        rounds = [
-            (large.poll_ms(), whole_file_ms(many), small.poll_ms()) for _ in range(1 + scale.rounds)
-        ][1:]  # the first one is not counted
+        rounds = in_turn(scale.rounds, large.poll_ms, lambda: whole_file_ms(many), small.poll_ms)
     return [
         from_pairs(
             f"API: a poll for what is new, {many:,} rows",
@@ -62,11 +60,9 @@ class Poller:
 
     def _one_ms(self) -> float:
         self._writer.append(NEW_ROWS)
-        answers = []
-        took_s = seconds(
-            lambda: answers.append(self._client.get(f"/api/readings?after={self._cursor}"))
-        )
-        answer = answers[0].get_json()
+        question = f"/api/readings?after={self._cursor}"
+        found, took_s = timed(lambda: self._client.get(question))
+        answer = found.get_json()
         assert len(answer["readings"]) == NEW_ROWS, len(answer["readings"])
         self._cursor = answer["next"]
         return took_s * 1000

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.api_poll import client_of
 from bench.big_csv import DAY_S, Writer, big_csv, files
-from bench.figures import Bar, Figure, Scale, compare, seconds
+from bench.figures import Bar, Figure, Scale, compare, timed
 
 BUCKET_S = 600
 ANSWERS = 30  # of which the median counts
@@ -33,18 +33,16 @@ def measure(scale: Scale) -> list[Figure]:
 
         def one_ms() -> float:
             writer.append(1)
-            answers = []
             question = f"/api/series?by=sector&window_s={DAY_S}&bucket_s={BUCKET_S}"
-            took_s = seconds(lambda: answers.append(client.get(question)))
-            found = answers[0].get_json()
+            answer, took_s = timed(lambda: client.get(question))
+            found = answer.get_json()
             assert len(found["times"]) == DAY_S // BUCKET_S
             sums.append({line["key"]: line["co2_kg"] for line in found["series"]})
             return took_s * 1000
 
         def from_the_file() -> float:
-            answers: list[pd.DataFrame] = []
-            took_s = seconds(lambda: answers.append(by_sector(rows)))
-            theirs = (answers[0] * BUCKET_S / 3.6).sum()
+            lines, took_s = timed(lambda: by_sector(rows))
+            theirs = (lines * BUCKET_S / 3.6).sum()
             for sector, kg in sums[-1].items():  # the same sums, but for what the edges cut
                 assert abs(theirs[sector] - kg) < 0.02 * kg, (sector, theirs[sector], kg)
             return took_s * 1000

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.big_csv import TOPIC, big_csv, files
-from bench.figures import Bar, Figure, Scale, from_pairs
+from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
 
 OURS = """
 import json, sys, time
@@ -55,8 +55,8 @@ class Start(NamedTuple):
 def measure(scale: Scale) -> list[Figure]:
     """Return seconds and megabytes of both."""
     many, few = scale.of(1_000_000, 30_000), scale.of(100_000, 3_000)
-    rounds = [(lab(many), peer(many)) for _ in range(1 + scale.rounds)][1:]  # the first one: not
-    bounded = [(lab(many, few), lab(few, few)) for _ in range(scale.rounds)]
+    rounds = in_turn(scale.rounds, lambda: lab(many), lambda: peer(many))
+    bounded = in_turn(scale.rounds, lambda: lab(many, few), lambda: lab(few, few), warm_up=False)
     return [
         from_pairs(
             f"API: start on {many:,} rows",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 import uuid
 from pathlib import Path
 
@@ -17,12 +16,11 @@ import psutil
 import labkit as lab
 from bench import peers
 from bench.figures import Bar, Figure, Scale, from_pairs
-from bench.workers import PARTITIONS, write_lines
+from bench.workers import PARTITIONS, stored, write_lines
 from labkit.connection import bootstrap_servers
-from labkit.segments import segment_path, topic_dir
+from labkit.segments import topic_dir
 from labkit.state import read_run_files
 
-LOOK_EVERY_S = 0.02
 PATIENCE_S = 120.0
 NEAR = 0.25  # of a number of rows: from there on up to it, the samples are averaged
 
@@ -72,17 +70,7 @@ def store(records: int) -> list[tuple[int, float]]:
 
 def watch(folder: Path, records: int, process: psutil.Process) -> list[tuple[int, float]]:
     """Look at a consumer until it has stored every record."""
-    samples: list[tuple[int, float]] = []
-    deadline = time.monotonic() + PATIENCE_S
-    lines, places = 0, [0] * PARTITIONS
-    while lines < records + PARTITIONS:  # each file has a header
-        assert time.monotonic() < deadline, lines
-        for number in range(PARTITIONS):
-            with segment_path(folder, number, 0).open("rb") as file:
-                file.seek(places[number])
-                new = file.read()
-            lines += new.count(b"\n")
-            places[number] += len(new)
-        samples.append((lines - PARTITIONS, process.memory_full_info().uss / 1e6))
-        time.sleep(LOOK_EVERY_S)
-    return samples
+    return [
+        (sum(rows), process.memory_full_info().uss / 1e6)
+        for rows in stored(folder, records, PATIENCE_S)
+    ]

@@ -16,12 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import peers
-from bench.figures import Bar, Figure, Scale, from_pairs
+from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
+from bench.producer import filled_topic
 from labkit.connection import bootstrap_servers
 from labkit.consumer import consume
-from labkit.pace import Pace
-from labkit.producer_loop import fleet_source, produce
-from labkit.topics import ensure_topic
 
 LOOK_EVERY_S = 0.005
 
@@ -29,13 +27,13 @@ LOOK_EVERY_S = 0.005
 def measure(scale: Scale) -> list[Figure]:
     """Return rows per second of the lab and of each peer."""
     records, fewer = scale.of(120_000, 10_000), scale.of(2_000, 500)
-    topic = f"bench-peers-{uuid.uuid4().hex[:8]}"
-    ensure_topic(topic, num_partitions=3)
-    produce(topic, fleet_source(Pace(0, 0.0), seed=7), threading.Event(), count=records)
-    rounds = [
-        (lab(topic, records), quix(topic, records), pandas(topic, fewer))
-        for _ in range(1 + scale.rounds)
-    ][1:]  # the first one is not counted
+    topic = filled_topic(records)
+    rounds = in_turn(
+        scale.rounds,
+        lambda: lab(topic, records),
+        lambda: quix(topic, records),
+        lambda: pandas(topic, fewer),
+    )
     return [
         from_pairs(
             "Kafka to CSV, exactly once, against a streaming library",

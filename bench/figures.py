@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
+Found = TypeVar("Found")
 Quotient = Literal["lab/peer", "peer/lab"]
 
 
@@ -80,11 +81,28 @@ class Figure:
         return {**asdict(self), "bar": str(self.bar or ""), "is_met": self.is_met}
 
 
+def timed(work: Callable[[], Found]) -> tuple[Found, float]:
+    """Do a piece of work; return what it found, and how long it took, in seconds."""
+    start = time.perf_counter()
+    found = work()
+    return found, time.perf_counter() - start
+
+
 def seconds(work: Callable[[], object]) -> float:
     """Return how long a piece of work takes, in seconds."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    return timed(work)[1]
+
+
+def in_turn(
+    rounds: int, *works: Callable[[], Found], warm_up: bool = True
+) -> list[tuple[Found, ...]]:
+    """Measure several things one after the other, round by round.
+
+    The first round, in which files are read and programs compiled for the first time, is not
+    counted, unless there is to be no ``warm_up``.
+    """
+    first = 1 if warm_up else 0
+    return [tuple(work() for work in works) for _ in range(first + rounds)][first:]
 
 
 def compare(
@@ -121,9 +139,7 @@ def compare(
     note : str
         What a reader has to know of the figure: sizes, settings.
     """
-    if warm_up:
-        ours(), theirs()
-    pairs = [(ours(), theirs()) for _ in range(rounds)]
+    pairs = [(a, b) for a, b in in_turn(rounds, ours, theirs, warm_up=warm_up)]
     return from_pairs(name, unit, peer, pairs, quotient=quotient, bar=bar, note=note)
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Page
 from bench import peers
 from bench.broker_start import new_lab
 from bench.chromium import chromium
-from bench.figures import Bar, Figure, Scale, from_pairs
+from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
 from bench.jupyterlab import SLOW_MS, jupyterlab, open_and_run, write_notebook
 from bench.make_csv import make_csv
 
@@ -97,14 +97,16 @@ def measure(scale: Scale) -> list[Figure]:
         browser_idle = rest([ours, theirs], window_s)
         for one in (ours, theirs):
             cost(one, WARM_UP_S, browser_idle)
-        pairs = [
-            (cost(ours, window_s, browser_idle), cost(theirs, window_s, browser_idle))
-            for _ in range(scale.rounds)
-        ]
+        pairs = in_turn(
+            scale.rounds,
+            lambda: cost(ours, window_s, browser_idle),
+            lambda: cost(theirs, window_s, browser_idle),
+            warm_up=False,
+        )
     return figures(pairs)
 
 
-def figures(pairs: list[tuple[Cost, Cost]]) -> list[Figure]:
+def figures(pairs: Sequence[tuple[Cost, ...]]) -> list[Figure]:
     """Return the rows: what the bar is for first, then its two parts."""
     parts: dict[str, Callable[[Cost], float]] = {
         "kernel and browser": lambda one: one.kernel + one.browser,
@@ -193,7 +195,7 @@ class Feed:
 def rest(notebooks: list[Notebook], window_s: float) -> float:
     """Note what the kernels take while nothing moves; return what Chromium takes, by the second."""
     for one in notebooks:
-        wait_for(one, lambda one=one: (one.folder / "pid").exists())
+        wait_for(one, (one.folder / "pid").exists)
     time.sleep(WARM_UP_S)
     browser, kernels = browser_s(), [one.kernel_s for one in notebooks]
     time.sleep(window_s)

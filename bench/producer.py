@@ -8,10 +8,11 @@ once as the client is by default (acks=all and idempotent, too), once with ours'
 from __future__ import annotations
 
 import threading
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.figures import Bar, Figure, Scale, from_pairs, seconds
+from bench.figures import Bar, Figure, Scale, from_pairs, in_turn, seconds, timed
 from labkit import connection
 from labkit.fleet import Fleet
 from labkit.pace import Pace
@@ -25,9 +26,12 @@ def measure(scale: Scale) -> list[Figure]:
     """Return records per second of the lab and of the peer."""
     records = scale.of(100_000, 3_000)
     ensure_topic(TOPIC, num_partitions=3)
-    rounds = [
-        (lab(records), bare(records, {}), bare(records, RELIABLE)) for _ in range(1 + scale.rounds)
-    ][1:]  # the first one is not counted
+    rounds = in_turn(
+        scale.rounds,
+        lambda: lab(TOPIC, records),
+        lambda: bare(records, {}),
+        lambda: bare(records, RELIABLE),
+    )
     return [
         from_pairs(
             "producer: simulate, validate, send, account",
@@ -48,15 +52,20 @@ def measure(scale: Scale) -> list[Figure]:
     ]
 
 
-def lab(records: int) -> float:
-    """Produce as the lab does."""
+def lab(topic: str, records: int) -> float:
+    """Produce as the lab does, as fast as it goes."""
+    source = fleet_source(Pace(0, 0.0), seed=7)
+    counts, took_s = timed(lambda: produce(topic, source, threading.Event(), count=records))
+    assert counts.acked == records, counts
+    return records / took_s
 
-    def work() -> None:
-        source = fleet_source(Pace(0, 0.0), seed=7)
-        counts = produce(TOPIC, source, threading.Event(), count=records)
-        assert counts.acked == records, counts
 
-    return records / seconds(work)
+def filled_topic(records: int) -> str:
+    """Return a new topic of three partitions that holds so many readings."""
+    topic = f"bench-{uuid.uuid4().hex[:8]}"
+    ensure_topic(topic, num_partitions=3)
+    lab(topic, records)
+    return topic
 
 
 def bare(records: int, settings: dict[str, Any]) -> float:

@@ -8,7 +8,6 @@ sends it with kafka-python's defaults; it looks at no answer, and flushes at the
 from __future__ import annotations
 
 import json
-import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,9 +15,8 @@ from faker import Faker
 from kafka import KafkaProducer
 
 from bench.figures import Bar, Figure, Scale, compare, seconds
+from bench.producer import lab
 from labkit.connection import bootstrap_servers
-from labkit.pace import Pace
-from labkit.producer_loop import fleet_source, produce
 from labkit.topics import ensure_topic
 
 TOPIC = "bench-producer-faker"
@@ -29,20 +27,11 @@ def measure(scale: Scale) -> list[Figure]:
     records, fewer = scale.of(60_000, 3_000), scale.of(3_000, 300)
     ensure_topic(TOPIC, num_partitions=3)
 
-    def ours() -> float:
-        source = fleet_source(Pace(0, 0.0), seed=7)
-
-        def work() -> None:
-            counts = produce(TOPIC, source, threading.Event(), count=records)
-            assert counts.acked == records, counts
-
-        return records / seconds(work)
-
     return [
         compare(
             "producer, against a tutorial's",
             "records/s",
-            ours,
+            lambda: lab(TOPIC, records),
             "Faker for each field of each record, json.dumps, kafka-python send",
             lambda: fewer / seconds(lambda: tutorial(fewer)),
             rounds=scale.rounds,

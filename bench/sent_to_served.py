@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import socket
 import statistics
 import subprocess
 import tempfile
@@ -25,9 +24,11 @@ from typing import NamedTuple
 
 import labkit as lab
 from bench import peers
-from bench.figures import Bar, Figure, Scale, from_pairs
+from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
 from labkit.config import load_config
 from labkit.connection import bootstrap_servers
+from labkit.node import free_ports
+from labkit.reasons import UUID7
 from labkit.state import read_run_files
 from labkit.worker import ChildProcess
 
@@ -35,7 +36,7 @@ PER_S = 200
 FILE_PAUSE_S, API_PAUSE_S = 0.002, 0.01
 AFTER_S = 2.0  # how long is waited for the last readings of a window
 PATIENCE_S = 30.0
-ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+ID = re.compile(UUID7.strip("^$").encode())
 CURSOR = re.compile(rb'"next":"([^"]+)"')
 
 Look = Callable[[], bytes]
@@ -62,7 +63,12 @@ def measure(scale: Scale) -> list[Figure]:
     interval_s = load_config().commit_interval_s
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         ours, theirs = start_all(running, Path(folder), interval_s)
-        rounds = [(watch(ours, window_s), watch(theirs, window_s)) for _ in range(scale.rounds)]
+        rounds = in_turn(
+            scale.rounds,
+            lambda: watch(ours, window_s),
+            lambda: watch(theirs, window_s),
+            warm_up=False,
+        )
     how = f"{PER_S}/s, commits each {interval_s:g} s, {window_s} s a round"
     peer = {
         "stored": "Quix Streams' CSVSink",
@@ -86,7 +92,7 @@ def start_all(running: ExitStack, folder: Path, interval_s: float) -> tuple[Side
     """Start the producer, both consumers and both APIs; return how to look at the two sides."""
     topic = f"bench-latency-{uuid.uuid4().hex[:8]}"
     lab.ensure_topic(topic, num_partitions=3)
-    file, port = folder / "quix.csv", free_port()
+    file, (port,) = folder / "quix.csv", free_ports(1)
     quix = [bootstrap_servers(), topic, file, "--commit-interval", interval_s]
     running.enter_context(ended(peers.start("quix_csv", *quix)))
     running.enter_context(ended(peers.start("flask_csv", file, port)))
@@ -113,12 +119,6 @@ def ended(process: subprocess.Popen[str]) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def wait_for(holds: Callable[[], bool], otherwise: str) -> None:

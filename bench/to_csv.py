@@ -7,19 +7,15 @@ once told to fetch as ours does. All are timed from the first record on, so nobo
 
 from __future__ import annotations
 
-import threading
 import time
-import uuid
 
 from kafka import TopicPartition
 
 from bench.csv_peers import lab
-from bench.figures import Bar, Figure, Scale, from_pairs
+from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
+from bench.producer import filled_topic
 from labkit import connection
 from labkit.consumer_loop import FETCH_MAX_WAIT_MS, MAX_POLL_RECORDS
-from labkit.pace import Pace
-from labkit.producer_loop import fleet_source, produce
-from labkit.topics import ensure_topic
 
 AS_OURS = {"max_poll_records": MAX_POLL_RECORDS, "fetch_max_wait_ms": FETCH_MAX_WAIT_MS}
 
@@ -27,13 +23,13 @@ AS_OURS = {"max_poll_records": MAX_POLL_RECORDS, "fetch_max_wait_ms": FETCH_MAX_
 def measure(scale: Scale) -> list[Figure]:
     """Return rows per second of the lab, and records per second of the peer."""
     records = scale.of(200_000, 10_000)
-    topic = f"bench-csv-{uuid.uuid4().hex[:8]}"
-    ensure_topic(topic, num_partitions=3)
-    produce(topic, fleet_source(Pace(0, 0.0), seed=7), threading.Event(), count=records)
-    rounds = [
-        (lab(topic, records), poll(topic, records), poll(topic, records, **AS_OURS))
-        for _ in range(1 + scale.rounds)
-    ][1:]  # the first one is not counted
+    topic = filled_topic(records)
+    rounds = in_turn(
+        scale.rounds,
+        lambda: lab(topic, records),
+        lambda: poll(topic, records),
+        lambda: poll(topic, records, **AS_OURS),
+    )
     return [
         from_pairs(
             "Kafka to CSV, exactly once",

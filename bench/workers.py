@@ -25,7 +25,7 @@ import psutil
 
 import labkit as lab
 from bench import peers
-from bench.figures import Bar, Figure, Scale, from_pairs
+from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
 from labkit.connection import bootstrap_servers
 from labkit.fleet import Fleet
 from labkit.segments import segment_path, topic_dir
@@ -54,9 +54,12 @@ def measure(scale: Scale) -> list[Figure]:
         with tempfile.TemporaryDirectory() as name:
             lines = Path(name) / "lines"
             write_lines(lines)
-            pairs = [
-                (drain(2, lines, records), drain(1, lines, records)) for _ in range(scale.rounds)
-            ]
+            pairs = in_turn(
+                scale.rounds,
+                lambda: drain(2, lines, records),
+                lambda: drain(1, lines, records),
+                warm_up=False,
+            )
     finally:
         for setting in SESSION:
             del os.environ[setting]
@@ -137,8 +140,17 @@ def held_still(pids: list[int]) -> Iterator[None]:
 def watch(folder: Path, records: int) -> list[tuple[float, list[int]]]:
     """Return how many rows each partition has, moment by moment, from the last without any on."""
     seen: list[tuple[float, list[int]]] = []
+    for rows in stored(folder, records, PATIENCE_S):
+        if not sum(rows):
+            seen.clear()
+        seen.append((time.perf_counter(), rows))
+    return seen
+
+
+def stored(folder: Path, records: int, patience_s: float) -> Iterator[list[int]]:
+    """Look at each partition's CSV again and again until all records are there; yield its rows."""
     rows, places = [0] * PARTITIONS, [0] * PARTITIONS
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while sum(rows) < records:
         assert time.monotonic() < deadline, rows
         for number in range(PARTITIONS):
@@ -148,11 +160,8 @@ def watch(folder: Path, records: int) -> list[tuple[float, list[int]]]:
                 new = file.read()
             rows[number] += new.count(b"\n") - (1 if new and not places[number] else 0)
             places[number] += len(new)
-        if not sum(rows):
-            seen.clear()
-        seen.append((time.perf_counter(), list(rows)))
+        yield list(rows)
         time.sleep(LOOK_EVERY_S)
-    return seen
 
 
 def judge(seen: list[tuple[float, list[int]]], shares: list[list[int]]) -> Drained:

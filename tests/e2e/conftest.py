@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from csv_feed import CsvFeed
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 from require import require
 
 import bench.jupyterlab
-from bench.chromium import FLAGS, NAMES, find
+from bench.chromium import NAMES, chromium, find
 from labkit.api import Api, start_api
 from labkit.api_pages import PAGE_DIR
 
@@ -28,12 +28,9 @@ def browser() -> Iterator[Browser]:
     It ends with its module: as long as Playwright lives, an event loop counts as running
     in this thread, and no other can.
     """
-    found = find()
-    require("chromium", None if found else f"none of {', '.join(NAMES)} is on the PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+    require("chromium", None if find() else f"none of {', '.join(NAMES)} is on the PATH")
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
