@@ -37,7 +37,7 @@ from bench import (
 from bench.figures import Figure, Scale, write
 from bench.table import RESULTS, ROOT, table
 from bench.table import main as document
-from labkit.broker import start_broker
+from labkit.broker.broker import start_broker
 
 ROUGH = ROOT / "bench" / "out" / "results.json"
 

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from bench.big_csv import TOPIC, Writer, big_csv, files
 from bench.figures import Bar, Figure, Scale, from_pairs, in_turn, seconds, timed
-from labkit.api import create_app
+from labkit.api.app import create_app
 
 NEW_ROWS = 10
 POLLS = 30  # of which the median counts

@@ -22,7 +22,7 @@ OURS = """
 import json, sys, time
 from pathlib import Path
 import psutil
-from labkit.api import create_app
+from labkit.api.app import create_app
 began = time.perf_counter()
 client = create_app(Path(sys.argv[1]), sys.argv[2]).test_client()
 while (answer := client.get("/api/health")).get_json()["problems"]:

@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 
 from bench.make_csv import make_csv
-from labkit.config import load_config
-from labkit.fleet import Fleet
-from labkit.segments import topic_dir
-from labkit.sink import CsvLog
+from labkit.core.config import load_config
+from labkit.readings.fleet import Fleet
+from labkit.sink.csv_log import CsvLog
+from labkit.sink.segment_files import topic_dir
 
 TOPIC = "co2-emissions"
 PLANTS, DAY_S = 24, 86_400

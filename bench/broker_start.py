@@ -15,16 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.figures import Bar, Figure, Scale, compare, seconds
-from labkit import aot
-from labkit.broker import Broker, start_broker
-from labkit.errors import LabError
-from labkit.jars import cache_dir, jar_dir, kafka_jars
-from labkit.topics import ensure_topic
+from labkit.broker import aot_cache
+from labkit.broker.broker import Broker, start_broker
+from labkit.broker.install.kafka_jars import cache_dir, jar_dir, kafka_jars
+from labkit.core.errors import LabError
+from labkit.topics.topics import ensure_topic
 
 
 def measure(scale: Scale) -> list[Figure]:
     """Return the seconds of both."""
-    if not aot.train(threading.Event()):
+    if not aot_cache.train(threading.Event()):
         raise LabError("Java made no ahead-of-time cache here", "labkit doctor")
     with tempfile.TemporaryDirectory(prefix="bench-cache-") as untrained:
         Path(untrained, jar_dir().name).symlink_to(jar_dir())
@@ -55,7 +55,7 @@ def start_s(cache: str, *, with_cache: bool) -> float:
 
     # The keeper of a lab without a cache would soon begin to make one: not in the middle of this.
     with new_lab(LABKIT_CACHE_DIR=cache, LABKIT_AOT_CACHE="false"):
-        assert bool(aot.options(kafka_jars())) == with_cache
+        assert bool(aot_cache.options(kafka_jars())) == with_cache
         try:
             return seconds(work)
         finally:

@@ -17,9 +17,9 @@ import labkit as lab
 from bench import peers
 from bench.figures import Bar, Figure, Scale, from_pairs
 from bench.workers import PARTITIONS, stored, write_lines
-from labkit.connection import bootstrap_servers
-from labkit.segments import topic_dir
-from labkit.state import read_run_files
+from labkit.broker.kafka_clients import bootstrap_servers
+from labkit.core.run_files import read_run_files
+from labkit.sink.segment_files import topic_dir
 
 PATIENCE_S = 120.0
 NEAR = 0.25  # of a number of rows: from there on up to it, the samples are averaged

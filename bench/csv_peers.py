@@ -18,8 +18,8 @@ from pathlib import Path
 from bench import peers
 from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
 from bench.producer import filled_topic
-from labkit.connection import bootstrap_servers
-from labkit.consumer import consume
+from labkit.broker.kafka_clients import bootstrap_servers
+from labkit.consumer.consumer import consume
 
 LOOK_EVERY_S = 0.005
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
-from labkit.state import read_run_files
+from labkit.core.run_files import read_run_files
 
 SLOW_MS = 90_000  # a kernel's start on a busy machine
 

@@ -14,8 +14,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from labkit.fleet import Fleet
-from labkit.sink import CsvLog
+from labkit.readings.fleet import Fleet
+from labkit.sink.csv_log import CsvLog
 
 PARTITIONS = 3
 FLUSH_EVERY = 5_000

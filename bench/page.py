@@ -23,8 +23,8 @@ from playwright.sync_api import CDPSession, Page
 import labkit as lab
 from bench.chromium import chromium, devtools, metrics
 from bench.make_csv import make_csv
-from labkit.api import Api
-from labkit.api_pages import PAGE_DIR
+from labkit.api.app import Api
+from labkit.api.web_page import PAGE_DIR
 
 WIDGET = PAGE_DIR.parent / "widget" / "chart.js"
 DAY_S = 86_400

@@ -28,7 +28,7 @@ from playwright.sync_api import Page
 
 import labkit as lab
 from bench.chromium import chromium, devtools, memory
-from labkit.state import read_run_files
+from labkit.core.run_files import read_run_files
 
 READINGS_PER_S = 20
 EVERY_MS, TOLERANCE_MS = 2_000, 300

@@ -23,12 +23,12 @@ from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from rich.console import Console
 from rich.table import Table
 
-from labkit.fleet import Fleet
-from labkit.journal import Journal
-from labkit.known_plants import KnownPlants
-from labkit.readings import Reading
-from labkit.record_batch import PartitionRecords
-from labkit.rows import encode_cells, encode_row
+from labkit.consumer.fast_decode import PartitionRecords
+from labkit.producer.delivery_log import Journal
+from labkit.readings.fleet import Fleet
+from labkit.readings.reading import Reading
+from labkit.sink.csv_row import encode_cells, encode_row
+from labkit.sink.row_cache import KnownPlants
 
 RECORDS, ROUNDS = 5_000, 9
 PLACE = TopicPartition("co2-emissions", 0)
@@ -108,7 +108,7 @@ def consumer_steps(readings: list[Reading]) -> list[Step]:
             "take a batch apart (kafka-python; not used)",
             lambda: taken_apart(Fetcher.PartitionRecords),
         ),
-        ("take a batch apart (labkit.record_batch)", lambda: taken_apart(PartitionRecords)),
+        ("take a batch apart (labkit.consumer.fast_decode)", lambda: taken_apart(PartitionRecords)),
         (
             "parse and validate (pydantic)",
             lambda: [Reading.from_json(value, timestamp_ms) for value, timestamp_ms in values],
@@ -117,7 +117,7 @@ def consumer_steps(readings: list[Reading]) -> list[Step]:
             "write as a row, with its checksum",
             lambda: [encode_row(0, offset, one) for offset, one in enumerate(readings)],
         ),
-        ("both at once, for a known plant (labkit.known_plants)", known),
+        ("both at once, for a known plant (labkit.sink.row_cache)", known),
     ]
 
 

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.figures import Bar, Figure, Scale, from_pairs, in_turn, seconds, timed
-from labkit import connection
-from labkit.fleet import Fleet
-from labkit.pace import Pace
-from labkit.producer_loop import RELIABLE, fleet_source, produce
-from labkit.topics import ensure_topic
+from labkit.broker import kafka_clients
+from labkit.producer.send_loop import RELIABLE, fleet_source, produce
+from labkit.readings.fleet import Fleet
+from labkit.readings.pacing import Pace
+from labkit.topics.topics import ensure_topic
 
 TOPIC = "bench-producer"
 
@@ -75,7 +75,7 @@ def bare(records: int, settings: dict[str, Any]) -> float:
     pairs = [(one.facility_id.encode(), one.to_json()) for one in ready]
 
     def work() -> None:
-        client = connection.producer(**settings)
+        client = kafka_clients.producer(**settings)
         try:
             for number in range(records):
                 key, value = pairs[number % len(pairs)]

@@ -16,8 +16,8 @@ from kafka import KafkaProducer
 
 from bench.figures import Bar, Figure, Scale, compare, seconds
 from bench.producer import lab
-from labkit.connection import bootstrap_servers
-from labkit.topics import ensure_topic
+from labkit.broker.kafka_clients import bootstrap_servers
+from labkit.topics.topics import ensure_topic
 
 TOPIC = "bench-producer-faker"
 

@@ -25,12 +25,12 @@ from typing import NamedTuple
 import labkit as lab
 from bench import peers
 from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
-from labkit.config import load_config
-from labkit.connection import bootstrap_servers
-from labkit.node import free_ports
-from labkit.reasons import UUID7
-from labkit.state import read_run_files
-from labkit.worker import ChildProcess
+from labkit.broker.kafka_clients import bootstrap_servers
+from labkit.broker.node_setup import free_ports
+from labkit.core.background_workers import ChildProcess
+from labkit.core.config import load_config
+from labkit.core.run_files import read_run_files
+from labkit.readings.bad_reading_reasons import UUID7
 
 PER_S = 200
 FILE_PAUSE_S, API_PAUSE_S = 0.002, 0.01

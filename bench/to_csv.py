@@ -14,8 +14,8 @@ from kafka import TopicPartition
 from bench.csv_peers import lab
 from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
 from bench.producer import filled_topic
-from labkit import connection
-from labkit.consumer_loop import FETCH_MAX_WAIT_MS, MAX_POLL_RECORDS
+from labkit.broker import kafka_clients
+from labkit.consumer.poll_loop import FETCH_MAX_WAIT_MS, MAX_POLL_RECORDS
 
 AS_OURS = {"max_poll_records": MAX_POLL_RECORDS, "fetch_max_wait_ms": FETCH_MAX_WAIT_MS}
 
@@ -51,7 +51,7 @@ def measure(scale: Scale) -> list[Figure]:
 
 def poll(topic: str, records: int, **settings: int) -> float:
     """Read the topic with kafka-python alone."""
-    client = connection.consumer(enable_auto_commit=False, **settings)
+    client = kafka_clients.consumer(enable_auto_commit=False, **settings)
     try:
         partitions = [TopicPartition(topic, number) for number in range(3)]
         client.assign(partitions)

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, expect
 from bench.broker_start import new_lab, start_s
 from bench.chromium import chromium
 from bench.figures import Figure, Scale, from_pairs
-from labkit.jars import cache_dir
+from labkit.broker.install.kafka_jars import cache_dir
 
 PATIENCE_S = 120.0
 # What each line of `labkit up` says has been done, in the order in which it comes.

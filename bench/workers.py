@@ -26,10 +26,10 @@ import psutil
 import labkit as lab
 from bench import peers
 from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
-from labkit.connection import bootstrap_servers
-from labkit.fleet import Fleet
-from labkit.segments import segment_path, topic_dir
-from labkit.state import read_run_files
+from labkit.broker.kafka_clients import bootstrap_servers
+from labkit.core.run_files import read_run_files
+from labkit.readings.fleet import Fleet
+from labkit.sink.segment_files import segment_path, topic_dir
 
 PARTITIONS = 3
 LOOK_EVERY_S = 0.02

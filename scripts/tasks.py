@@ -64,13 +64,14 @@ def test_long(arguments: list[str]) -> int:
 
 
 def check(_arguments: list[str]) -> int:
-    """Check style, types, notebooks and known holes: ruff, mypy, tsc, bandit, pip-audit, ..."""
+    """Check style, types, imports, notebooks and known holes: ruff, mypy, tsc, ..."""
     lab_venv.ensure(with_node_modules=True)
     notebooks = [str(path) for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
     statuses = [
         _python("-m", "ruff", "check", "."),
         _python("-m", "ruff", "format", "--check", "."),
         _python("-m", "mypy"),
+        _program("lint-imports"),
         _python("-m", "nbstripout", "--verify", "--keep-id", *notebooks) if notebooks else 0,
         _npm_run("check"),
         _python("scripts/audit.py"),
@@ -146,6 +147,11 @@ def _python(*arguments: str) -> int:
                 return process.wait()
             except KeyboardInterrupt:
                 continue
+
+
+def _program(name: str) -> int:
+    """Run a program that a package put into .venv."""
+    return subprocess.call([lab_venv.python().with_name(name)], cwd=ROOT)
 
 
 def _npm_run(name: str) -> int:

@@ -12,7 +12,7 @@ import pytest
 from kafka_container import any_bootstrap_servers, docker_broker
 
 import labkit as lab
-from labkit.broker import Broker
+from labkit.broker.broker import Broker
 
 __all__ = ["any_bootstrap_servers", "docker_broker"]  # fixtures that stand in a file of their own
 
@@ -42,7 +42,7 @@ def lab_dir(
     monkeypatch.setenv("LABKIT_STATE_DIR", str(tmp_path / ".labkit"))
     yield tmp_path
     lab.stop_all()
-    from labkit.broker import stop_cluster
+    from labkit.broker.broker import stop_cluster
 
     stop_cluster()
 

@@ -2,7 +2,8 @@ import react from "@vitejs/plugin-react";
 import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 
-const STATIC = resolve(import.meta.dirname, "../labkit/static");
+const PAGE_DIR = resolve(import.meta.dirname, "../labkit/api/static");
+const WIDGET_DIR = resolve(import.meta.dirname, "../labkit/widgets/static");
 const WIDGETS = ["chart", "ledger", "dashboard", "partitions", "group", "cluster_map", "lines", "figures"];
 
 // One mode per thing that is built: `vite build --mode page`, `--mode chart`, and so on.
@@ -16,7 +17,7 @@ function page() {
     // Relative addresses: the page also works behind a prefix, such as JupyterLab's /proxy/8050/.
     base: "./",
     build: {
-      outDir: resolve(STATIC, "page"),
+      outDir: PAGE_DIR,
       // The folder lies outside Vite's root, where it empties nothing unless told to.
       emptyOutDir: true,
       // Files, never data: addresses, which the page's content security policy refuses.
@@ -35,7 +36,7 @@ function widget(name: string) {
     // Vite leaves `process.env` in libraries for the next bundler; in a notebook there is none.
     define: { "process.env.NODE_ENV": JSON.stringify("production") },
     build: {
-      outDir: resolve(STATIC, "widget"),
+      outDir: WIDGET_DIR,
       emptyOutDir: name === WIDGETS[0],
       lib: {
         entry: resolve(import.meta.dirname, `src/widget/${name}.ts`),

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from labkit.errors import LabError
-from labkit.waiting import waiting
+from labkit.core.errors import LabError
+from labkit.core.progress_bar import waiting
 
 PROGRAMS = Path(__file__).parent
 LOCK = PROGRAMS / "requirements.lock"

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from labkit import jars
-from labkit.kafka_tools import TOOLS
+from labkit.broker.install import kafka_jars
+from labkit.broker.kafka_tools import TOOLS
 
 FILES = Path(__file__).with_name("files")
 APPUSER = 1000
@@ -65,7 +65,7 @@ CONFIGURATION = (
 def main() -> int:
     """Build the image unless one of that name is there."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--image", default=f"apache/kafka:{jars.KAFKA_VERSION}")
+    parser.add_argument("--image", default=f"apache/kafka:{kafka_jars.KAFKA_VERSION}")
     parser.add_argument("--rebuild", action="store_true", help="replace an older stand-in")
     arguments = parser.parse_args()
     kind = existing(arguments.image)
@@ -99,7 +99,7 @@ def build(image: str) -> None:
 
 def write_layer(stream: IO[bytes]) -> None:
     """Write every file of the image as one tar stream."""
-    java = jars.java_executable().resolve().parents[1]
+    java = kafka_jars.java_executable().resolve().parents[1]
     programs = [path for name in NEEDED.split() if (path := which(name, must=True))]
     programs += [path for name in HANDY.split() if (path := which(name, must=False))]
     native = [path for path in java.rglob("*.so*") if path.is_file()]
@@ -115,7 +115,7 @@ def write_layer(stream: IO[bytes]) -> None:
             add(layer, tarfile.TarInfo(merged(path)), content=path.read_bytes(), mode=0o755)
         add_tree(layer, java, JAVA_HOME[1:], owner=0)
         add_tree(layer, FILES, "", owner=APPUSER)
-        for jar in jars.kafka_jars("broker"):
+        for jar in kafka_jars.kafka_jars("broker"):
             name = f"opt/kafka/libs/{jar.name}"
             add(layer, tarfile.TarInfo(name), content=jar.read_bytes(), owner=APPUSER)
         for name, script in tool_scripts():

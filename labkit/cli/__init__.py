@@ -14,17 +14,17 @@ from typing import Annotated
 import typer
 
 from labkit.cli import (
-    broker,
-    connect,
-    faults,
+    broker_commands,
+    connect_commands,
+    fault_commands,
     help_text,
-    lab,
-    observe,
-    prove,
-    stages,
+    inspect_commands,
+    lab_commands,
+    stage_commands,
     terminal,
-    tools,
-    topics,
+    tool_commands,
+    topic_commands,
+    verify_commands,
 )
 
 app = typer.Typer(
@@ -62,7 +62,17 @@ def labkit(
     terminal.show_tracebacks(debug)
 
 
-for commands in (lab, observe, stages, faults, broker, connect, topics, tools, prove):
+for commands in (
+    lab_commands,
+    inspect_commands,
+    stage_commands,
+    fault_commands,
+    broker_commands,
+    connect_commands,
+    topic_commands,
+    tool_commands,
+    verify_commands,
+):
     commands.add_to(app)
 help_text.from_docstrings(app)
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from labkit.errors import LabError
-from labkit.visible import visible, visible_json
+from labkit.core.errors import LabError
+from labkit.core.terminal_text import visible, visible_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labkit.stopping import StopEvent
+    from labkit.core.shutdown import StopEvent
 
 DEBUG_VARIABLE = "LABKIT_DEBUG"
 CTRL_C_STATUS = 128 + signal.SIGINT
@@ -65,14 +65,14 @@ def print_json(content: Any) -> None:
 
 def data_folder(data: Path | None) -> Path:
     """Return the data folder: what was typed means what the shell means, else the lab's own."""
-    from labkit.config import load_config
+    from labkit.core.config import load_config
 
     return data.expanduser().resolve() if data is not None else load_config().data_path()
 
 
 def topic_name(topic: str | None) -> str:
     """Return the topic that was typed, else the lab's own."""
-    from labkit.config import load_config
+    from labkit.core.config import load_config
 
     return topic or load_config().topic
 
@@ -127,7 +127,7 @@ def _show_traceback_if_asked() -> None:
 
 
 def _log_traceback() -> Path:
-    from labkit.config import load_config
+    from labkit.core.config import load_config
 
     folder = load_config().state_dir / "logs"
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from labkit.exercises.ask import topic_made
-from labkit.exercises.exercise import exercise
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.prediction import Observed, prediction
-from labkit.ledger import carbon_ledger
-from labkit.producer import Producer
-from labkit.table import read_table
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.queries.broker_queries import topic_made
+from labkit.ledger.ledger import carbon_ledger
+from labkit.producer.producer import Producer
+from labkit.table.table import read_table
 
 TOPIC = "co2-emissions"
 FIRST_RATE = 20

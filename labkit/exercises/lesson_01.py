@@ -7,14 +7,14 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from labkit.errors import BrokerUnavailable
-from labkit.exercises.ask import topic_made
-from labkit.exercises.exercise import exercise
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.prediction import Observed, prediction
-from labkit.listeners import Advertised, advertised
-from labkit.second_broker import find_second_broker
-from labkit.topic_state import ask_cluster
+from labkit.broker.advertised_listeners import Advertised, advertised
+from labkit.broker.special.misadvertised_broker import find_second_broker
+from labkit.core.errors import BrokerUnavailable
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.queries.broker_queries import topic_made
+from labkit.topics.topic_metadata import ask_cluster
 
 TOOLS_TOPIC = "lesson01-by-tool"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from labkit.exercises.ask import records_of, topic_made
-from labkit.exercises.exercise import exercise
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.prediction import Observed, prediction
-from labkit.topic_state import ask_cluster
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.queries.broker_queries import records_of, topic_made
+from labkit.topics.topic_metadata import ask_cluster
 
 KEYS_TOPIC = "lesson02-keys"
 GROWN_TOPIC = "lesson02-grown"

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from typing import Any
 
-from labkit.connection import bootstrap_servers
-from labkit.exercises.ask import log_bytes_of, records_of, why_bad
-from labkit.exercises.exercise import exercise
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.prediction import Observed, prediction
-from labkit.exercises.programs import SENDER
-from labkit.experiments import fresh_topic
+from labkit.broker.kafka_clients import bootstrap_servers
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.experiments import fresh_topic
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.lesson_support.child_programs import SENDER
+from labkit.exercises.queries.broker_queries import log_bytes_of, records_of, why_bad
 
 FLEET_TOPIC = "lesson03-fleet"
 FACTORS_TOPIC = "lesson03-factors"

@@ -8,12 +8,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from labkit.config import load_config
-from labkit.exercises.ask import committed_of, records_of, shares_of, topic_made, why_bad
-from labkit.exercises.exercise import exercise
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.prediction import Observed, prediction
-from labkit.readings import Reading
+from labkit.core.config import load_config
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.queries.broker_queries import (
+    committed_of,
+    records_of,
+    shares_of,
+    topic_made,
+    why_bad,
+)
+from labkit.readings.reading import Reading
 
 READINGS_TOPIC = "lesson04-readings"
 SHARED_GROUP = "lesson04-shared"

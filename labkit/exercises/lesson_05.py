@@ -11,18 +11,18 @@ from typing import Any
 import pandas as pd
 from flask import Flask
 
-from labkit.config import load_config
-from labkit.exercises.ask_api import Witness, api_url, ask, at_rest, serving
-from labkit.exercises.exercise import exercise
-from labkit.exercises.figures import hold_plant, is_close, rate_slip
-from labkit.exercises.long_csv import append_rows
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.prediction import Observed, prediction
-from labkit.exercises.torn_rows import torn
-from labkit.readings import grams
-from labkit.rows import verify_row
-from labkit.segments import segments, topic_dir
-from labkit.table import read_table
+from labkit.core.config import load_config
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.lesson_support.figure_tolerance import hold_plant, is_close, rate_slip
+from labkit.exercises.lesson_support.long_csv import append_rows
+from labkit.exercises.lesson_support.torn_csv_samples import torn
+from labkit.exercises.queries.api_queries import Witness, api_url, ask, at_rest, serving
+from labkit.readings.reading import grams
+from labkit.sink.csv_row import verify_row
+from labkit.sink.segment_files import segments, topic_dir
+from labkit.table.table import read_table
 
 TOPIC = "lesson05-readings"
 DATA_DIR = "data/lesson05"

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlencode
 
-from labkit.exercises.ask_api import Witness, api_url, ask, polled, serving
-from labkit.exercises.exercise import exercise
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.prediction import Observed, prediction
-from labkit.summary import HOURS_PER_YEAR
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.queries.api_queries import Witness, api_url, ask, polled, serving
+from labkit.table.summary import HOURS_PER_YEAR
 
 TOPIC = "lesson06-readings"
 EVERY_S, QUICK_S, SLOW_S = 0.4, 0.2, 0.5  # of the poll loop's check: the beat, and two answers

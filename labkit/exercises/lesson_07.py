@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit.checker import check_pipeline
-from labkit.config import load_config
-from labkit.errors import LabError
-from labkit.exercises.ask import records_of
-from labkit.exercises.exercise import exercise
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.planted import Record, Step, planted, store
-from labkit.exercises.prediction import Observed, prediction
-from labkit.segments import topic_dir
+from labkit.checker.checker import check_pipeline
+from labkit.core.config import load_config
+from labkit.core.errors import LabError
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.lesson_support.seeded_bugs import Record, Step, planted, store
+from labkit.exercises.queries.broker_queries import records_of
+from labkit.sink.segment_files import topic_dir
 
 TOPIC = "lesson07-hunt"
 COUNTED_DIR = "data/lesson07-counted"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from labkit.broker import find_broker
-from labkit.errors import BrokerUnavailable
-from labkit.exercises.ask import topic_made
-from labkit.exercises.exercise import exercise
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.prediction import Observed, prediction
-from labkit.producer import Producer
-from labkit.topic_view import Partition, Topic
+from labkit.broker.broker import find_broker
+from labkit.core.errors import BrokerUnavailable
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.queries.broker_queries import topic_made
+from labkit.producer.producer import Producer
+from labkit.topics.topic_model import Partition, Topic
 
 TOPIC = "lesson08-copied"
 ELECTION_TIMEOUT_S = 30.0

@@ -8,14 +8,17 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from labkit import worker
-from labkit.api import Api
-from labkit.config import load_config
-from labkit.consumer import start_consumer
-from labkit.errors import TopicNotFound
-from labkit.exercises.ask import topic_made
-from labkit.exercises.ask_api import api_url, ask
-from labkit.exercises.ask_metrics import (
+from labkit.api.app import Api
+from labkit.consumer.consumer import start_consumer
+from labkit.core import background_workers
+from labkit.core.config import load_config
+from labkit.core.errors import TopicNotFound
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.queries.api_queries import api_url, ask
+from labkit.exercises.queries.broker_queries import topic_made
+from labkit.exercises.queries.metrics_queries import (
     ACKED,
     LAG,
     REQUESTS,
@@ -32,11 +35,8 @@ from labkit.exercises.ask_metrics import (
     total,
     unwatched,
 )
-from labkit.exercises.ask_secured import pointed_at, secured_broker
-from labkit.exercises.exercise import exercise
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.prediction import Observed, prediction
-from labkit.topics import describe_topic
+from labkit.exercises.queries.secured_queries import pointed_at, secured_broker
+from labkit.topics.topics import describe_topic
 
 TOPIC, GROUP, DATA_DIR = "lesson09-readings", "lesson09", "data/lesson09"
 LOCKED_TOPIC = "lesson09-locked"
@@ -244,7 +244,7 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
         consumer.wait_until_caught_up()
         watched = scrape_of(TOPIC, consumer.pid)
     finally:
-        worker.replace(consumer.name)
+        background_workers.replace(consumer.name)
     if is_wrong(watched, time.time()):
         raise NotYet(
             "a consumer runs and has caught up, and your condition calls somebody. At night. (Up "

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from labkit.connect import Connect
-from labkit.connect_count import count_lines
-from labkit.errors import LabError
-from labkit.exercises.ask import committed_of, records_of, shares_of, topic_made
-from labkit.exercises.exercise import exercise
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.prediction import Observed, prediction
+from labkit.connect.connect import Connect
+from labkit.core.errors import LabError
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.lesson_support.connect_count import count_lines
+from labkit.exercises.queries.broker_queries import committed_of, records_of, shares_of, topic_made
 
 TOPIC, KEYS_TOPIC, STORED_TOPIC = "lesson10-scale", "lesson10-keys", "lesson10-stored"
 GROUP, CONNECTOR = "lesson10-lab", "lesson10-file"

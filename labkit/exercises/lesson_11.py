@@ -8,16 +8,16 @@ from typing import Any
 
 from kafka import OffsetAndMetadata, TopicPartition
 
-from labkit import connection
-from labkit.exercises import capstone, capstone_feed
-from labkit.exercises.ask import topic_made
-from labkit.exercises.ask_api import ask, serving
-from labkit.exercises.capstone import marks
-from labkit.exercises.capstone_feed import clear, write_feed
-from labkit.exercises.exercise import exercise
-from labkit.exercises.outcome import NotAttempted, NotYet
-from labkit.exercises.prediction import Observed, prediction
-from labkit.readings import grams
+from labkit.broker import kafka_clients
+from labkit.exercises.capstone import capstone_checks, capstone_feed
+from labkit.exercises.capstone.capstone_checks import marks
+from labkit.exercises.capstone.capstone_feed import clear, write_feed
+from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.queries.api_queries import ask, serving
+from labkit.exercises.queries.broker_queries import topic_made
+from labkit.readings.reading import grams
 
 __all__ = ["clear", "marks", "p1", "q1", "q2", "q3", "q4", "q5", "write_feed"]
 
@@ -40,7 +40,7 @@ def q1() -> str:
 
     The dead-letter queue is called `capstone-co2.dlq`, and has 1 partition.
     """
-    return capstone.judge(capstone.STAGES["topics"])
+    return capstone_checks.judge(capstone_checks.STAGES["topics"])
 
 
 @exercise(
@@ -68,7 +68,7 @@ def q2() -> str:
     The key is `facility_id`, the value is the text of `value` as it stands, the timestamp is
     `timestamp_ms`, and a header `source` says `gateway-11`.
     """
-    return capstone.judge(capstone.STAGES["producer"])
+    return capstone_checks.judge(capstone_checks.STAGES["producer"])
 
 
 @exercise(
@@ -139,8 +139,8 @@ def q3(consume: Callable[[], Any]) -> str:
     """
     if not callable(consume):
         raise NotYet(f"`consume` is {consume!r}, and shall be a function.")
-    letters = capstone.STAGES["dead letters"]
-    return capstone.judge([*capstone.STAGES["consumer"], *letters])
+    letters = capstone_checks.STAGES["dead letters"]
+    return capstone_checks.judge([*capstone_checks.STAGES["consumer"], *letters])
 
 
 @exercise(
@@ -167,7 +167,9 @@ def q4(again: Callable[[], Any]) -> str:
         )
     if after != before:
         raise NotYet("the CSV is not what it was: rows are missing or changed.")
-    return f"{len(after)} rows before and after.\n" + capstone.judge([capstone.committed])
+    return f"{len(after)} rows before and after.\n" + capstone_checks.judge(
+        [capstone_checks.committed]
+    )
 
 
 @exercise(
@@ -243,7 +245,7 @@ def _forget_commits() -> None:
     """Set the group's offsets to 0, as a lost commit or a careless operator would."""
     topic = topic_made(capstone_feed.TOPIC)
     places = [TopicPartition(topic.name, one.partition) for one in topic.partitions]
-    with connection.consumer(group_id=capstone_feed.GROUP, enable_auto_commit=False) as client:
+    with kafka_clients.consumer(group_id=capstone_feed.GROUP, enable_auto_commit=False) as client:
         client.assign(places)
         client.commit({place: OffsetAndMetadata(0, "", -1) for place in places})
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
-from labkit.cluster import cluster_dir
-from labkit.cluster_view import BrokerView
+from labkit.broker.cluster_state import cluster_dir
+from labkit.topics.cluster_view import BrokerView
 
 Verb = Literal["kill", "freeze", "thaw", "restart"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
@@ -40,7 +40,7 @@ ALLOWED: dict[Verb, tuple[str, ...]] = {
 
 def act(verb: Verb, node_id: int) -> None:
     """Do what a button says, to one of the lab's own brokers."""
-    from labkit import node_control  # it talks with Kafka, where the widget itself does not
+    from labkit.broker import node_control  # it talks with Kafka, where the widget itself does not
 
     actions: dict[Verb, Callable[..., None]] = {
         "kill": node_control.kill,

@@ -9,15 +9,15 @@ from collections import deque
 from dataclasses import replace
 from typing import Any
 
-from labkit.cluster_events import SIGNS, changes, summary
-from labkit.cluster_view import BrokerView, ClusterView, Replicas
-from labkit.config import load_config
-from labkit.errors import LabError
-from labkit.waiting import quietly
+from labkit.core.config import load_config
+from labkit.core.errors import LabError
+from labkit.core.progress_bar import quietly
+from labkit.topics.cluster_view import BrokerView, ClusterView, Replicas
 from labkit.widgets.broker_buttons import PROGRESS, VERBS, Verb, act, button_of
-from labkit.widgets.live import LiveWidget, Snapshot, in_words
-from labkit.widgets.text import table_text
-from labkit.widgets.while_busy import hear_while_busy
+from labkit.widgets.cluster_events import SIGNS, changes, summary
+from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
+from labkit.widgets.subshell import hear_while_busy
+from labkit.widgets.text_twin import table_text
 
 EVENTS_KEPT = 10
 
@@ -132,7 +132,7 @@ class _Desk:
     def read(self) -> Snapshot:
         """Look at the cluster, note what has changed, and return what to show."""
         if self._watch is None:
-            from labkit.cluster_watch import ClusterWatch  # only here: widgets need no Kafka
+            from labkit.topics.cluster_watch import ClusterWatch  # only here: widgets need no Kafka
 
             self._watch = ClusterWatch(self._topic)
         view: ClusterView = self._watch.read()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labkit.producer import Producer
+    from labkit.producer.producer import Producer
 
 RATE_OVER_S = 3.0
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from labkit.config import load_config
-from labkit.errors import LabError
-from labkit.line_series import Rates
-from labkit.widgets.knobs import Knobs
-from labkit.widgets.live import LiveWidget, Snapshot, in_words
+from labkit.core.config import load_config
+from labkit.core.errors import LabError
+from labkit.widgets.line_series import Rates
+from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
+from labkit.widgets.producer_controls import Knobs
 from labkit.widgets.producer_figures import RATE_OVER_S, figures_of
-from labkit.widgets.text import table_text
+from labkit.widgets.text_twin import table_text
 
 if TYPE_CHECKING:
-    from labkit.producer import Producer
+    from labkit.producer.producer import Producer
 
 
 class PanelFigures(LiveWidget):
@@ -156,7 +156,9 @@ class _Desk:
         return self.producer is not None and self.producer.is_running
 
     def _begin(self, options: dict[str, Any]) -> None:
-        from labkit.producer import start_producer  # only here: widgets themselves need no Kafka
+        from labkit.producer.producer import (
+            start_producer,  # only here: widgets themselves need no Kafka
+        )
 
         self._rates = Rates(RATE_OVER_S)
         self._started_with = options

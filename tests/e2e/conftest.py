@@ -13,8 +13,8 @@ from require import require
 
 import bench.jupyterlab
 from bench.chromium import NAMES, chromium, find
-from labkit.api import Api, start_api
-from labkit.api_pages import PAGE_DIR
+from labkit.api.app import Api, start_api
+from labkit.api.web_page import PAGE_DIR
 
 # How Chromium names it, by how far the request had come when the API ended.
 UNANSWERED = "ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE)"

@@ -8,8 +8,8 @@ import nbformat
 import pytest
 from lessons import LESSONS, exercises_of, is_meant_to_raise, read, tasks
 
-from labkit.exercises.exercise import Exercise
-from labkit.exercises.prediction import Prediction
+from labkit.exercises.engine.exercise import Exercise
+from labkit.exercises.engine.prediction import Prediction
 
 MAX_CODE_LINES = 12
 MAX_TEXT_WORDS = 110

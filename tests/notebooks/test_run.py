@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from lessons import LANES, LESSONS, Run, is_meant_to_raise, tasks, text_of
 
-from labkit.exercises.outcome import Outcome
-from labkit.exercises.prediction import Prediction
+from labkit.exercises.engine.outcome import Outcome
+from labkit.exercises.engine.prediction import Prediction
 
 PATIENCE_S = 1_800
 pytestmark = pytest.mark.parametrize("lane", LANES)

@@ -9,9 +9,9 @@ import pytest
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
-from labkit.errors import TopicNotFound
+from labkit.core.errors import TopicNotFound
 from labkit.exercises import lesson_00 as ex
-from labkit.exercises.outcome import Outcome
+from labkit.exercises.engine.outcome import Outcome
 
 CORRECT, NOT_YET, NOT_ATTEMPTED = Outcome.CORRECT, Outcome.NOT_YET, Outcome.NOT_ATTEMPTED
 READINGS = 120

@@ -11,10 +11,10 @@ import pytest
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
-from labkit.errors import TopicNotFound
+from labkit.core.errors import TopicNotFound
 from labkit.exercises import lesson_01 as ex
-from labkit.exercises.outcome import Outcome
-from labkit.topic_state import ask_cluster
+from labkit.exercises.engine.outcome import Outcome
+from labkit.topics.topic_metadata import ask_cluster
 
 CORRECT, NOT_YET, NOT_ATTEMPTED = Outcome.CORRECT, Outcome.NOT_YET, Outcome.NOT_ATTEMPTED
 DEAD_END = "PLAINTEXT://127.0.0.1:9"

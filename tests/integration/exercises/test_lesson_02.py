@@ -9,10 +9,10 @@ from kafka.partitioner.default import murmur2
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
-from labkit import connection
-from labkit.errors import TopicNotFound
+from labkit.broker import kafka_clients
+from labkit.core.errors import TopicNotFound
 from labkit.exercises import lesson_02 as ex
-from labkit.exercises.outcome import Outcome
+from labkit.exercises.engine.outcome import Outcome
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 ERROR, NOT_ATTEMPTED = Outcome.ERROR, Outcome.NOT_ATTEMPTED
@@ -29,7 +29,7 @@ def fresh(lab_dir: Path, bootstrap_servers: str) -> None:
 
 
 def send(topic: str, *keys: bytes | None) -> None:
-    with connection.producer() as producer:
+    with kafka_clients.producer() as producer:
         for key in keys:
             producer.send(topic, key=key, value=b"1")
 

@@ -13,10 +13,10 @@ from kafka import KafkaProducer
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
-from labkit import connection
-from labkit.errors import TopicNotFound
+from labkit.broker import kafka_clients
+from labkit.core.errors import TopicNotFound
 from labkit.exercises import lesson_03 as ex
-from labkit.exercises.outcome import Outcome
+from labkit.exercises.engine.outcome import Outcome
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 NOT_ATTEMPTED = Outcome.NOT_ATTEMPTED
@@ -40,7 +40,7 @@ def fresh(lab_dir: Path, bootstrap_servers: str) -> None:
 
 @pytest.fixture
 def producer(bootstrap_servers: str) -> Iterator[KafkaProducer]:
-    with connection.producer() as client:
+    with kafka_clients.producer() as client:
         yield client
 
 
@@ -48,7 +48,7 @@ def send_all(topic: str, number: int = 500, **settings: object) -> None:
     """Send readings as the lesson does."""
     lab.fresh_topic(topic, num_partitions=3)
     readings = islice(lab.Fleet(seed=7).readings(datetime.now(UTC), 20), number)
-    with connection.producer(**settings) as client:
+    with kafka_clients.producer(**settings) as client:
         for reading in readings:
             client.send(topic, key=reading.facility_id.encode(), value=reading.to_json())
 
@@ -129,7 +129,7 @@ def test_q4_few_bytes() -> None:
     expect(ex.q4, NOT_YET, says="its batches are small")
     solve(ex.q4, send_all=send_all)
     expect(ex.q4, CORRECT, says="bytes of JSON")
-    with connection.producer() as client:
+    with kafka_clients.producer() as client:
         client.send(topic, value=b"{}")
     expect(ex.q4, NOT_YET, says="is no reading")
 

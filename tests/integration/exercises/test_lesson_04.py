@@ -14,14 +14,14 @@ from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartitio
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
-from labkit import connection
-from labkit.broker import Broker
-from labkit.errors import BadReading, TopicNotFound
+from labkit.broker import kafka_clients
+from labkit.broker.broker import Broker
+from labkit.core.errors import BadReading, TopicNotFound
 from labkit.exercises import lesson_04 as ex
-from labkit.exercises.ask import records_of
-from labkit.exercises.outcome import Outcome
-from labkit.exercises.programs import STORER
-from labkit.readings import Reading
+from labkit.exercises.engine.outcome import Outcome
+from labkit.exercises.lesson_support.child_programs import STORER
+from labkit.exercises.queries.broker_queries import records_of
+from labkit.readings.reading import Reading
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 ERROR, NOT_ATTEMPTED = Outcome.ERROR, Outcome.NOT_ATTEMPTED
@@ -59,7 +59,7 @@ def test_q1_a_record_by_its_address() -> None:
         ex.q1, NOT_YET, {TopicPartition(READINGS, 1): [records[1, 10]]}, says="a list of records"
     )
     expect(ex.q1, NOT_YET, right.decode(), says="a key is bytes")
-    with connection.consumer() as reader:
+    with kafka_clients.consumer() as reader:
         key = solve(ex.q1, reader=reader, TopicPartition=TopicPartition)["key"]
     expect(ex.q1, CORRECT, key, says="reading takes nothing away")
 
@@ -70,7 +70,7 @@ def test_q2_a_group_that_is_sent_back(broker: Broker) -> None:
     places = [TopicPartition(READINGS, number) for number in range(3)]
 
     def commit(offsets: dict[int, int] | None) -> None:
-        with connection.consumer(group_id="lesson04-rewound", enable_auto_commit=False) as one:
+        with kafka_clients.consumer(group_id="lesson04-rewound", enable_auto_commit=False) as one:
             one.assign(places)
             if offsets is None:  # what a commit after reading everything does
                 one.seek_to_end()
@@ -107,7 +107,7 @@ def read_all() -> tuple[list[Reading], list[tuple[Any, Exception]]]:
 def set_aside(headers_of: Any, bad: list[tuple[Any, Exception]]) -> None:
     """Fill the dead-letter queue as the lesson does."""
     lab.fresh_topic("lesson04-sensors.dlq", num_partitions=1)
-    with connection.producer() as queue:
+    with kafka_clients.producer() as queue:
         for record, error in bad:
             letter = {"key": record.key, "value": record.value}
             headers = headers_of(record, error)
@@ -173,7 +173,7 @@ def test_q5_a_substitute(broker: Broker) -> None:
     sound = next(one for one in good if one.facility_id.encode() not in spoilt)
 
     def say(key: bytes | None, value: bytes) -> None:
-        with connection.producer() as producer:
+        with kafka_clients.producer() as producer:
             producer.send("lesson04-substitutes", key=key, value=value).get(timeout=10)
 
     say(key, b"{}")
@@ -204,7 +204,7 @@ def test_p1_one_member_is_idle(bootstrap_servers: str, stop: threading.Event) ->
 
     def read() -> None:
         settings = {"group_id": "lesson04-shared", "heartbeat_interval_ms": 300}
-        with connection.consumer(**settings) as member:
+        with kafka_clients.consumer(**settings) as member:
             member.subscribe([READINGS])
             while not stop.is_set():
                 member.poll(timeout_ms=300)
@@ -224,13 +224,13 @@ def test_p1_one_member_is_idle(bootstrap_servers: str, stop: threading.Event) ->
 def store_killed(*ends: int) -> None:
     """Send 300 records, and store them by the lesson's program, which dies after so many."""
     lab.fresh_topic(KILLED, num_partitions=1)
-    with connection.producer() as producer:
+    with kafka_clients.producer() as producer:
         for number in range(300):
             producer.send(KILLED, value=b"%d kg" % number)
     path = ex.killed_csv()
     path.parent.mkdir(parents=True, exist_ok=True)
     for end_after in ends:
-        arguments = [connection.bootstrap_servers(), KILLED, str(path), str(end_after)]
+        arguments = [kafka_clients.bootstrap_servers(), KILLED, str(path), str(end_after)]
         subprocess.run([sys.executable, "-c", STORER, *arguments], check=False, timeout=60)
 
 

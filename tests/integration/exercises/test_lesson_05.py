@@ -17,11 +17,11 @@ from flask import Flask
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
-from labkit import connection
-from labkit.api import Api
+from labkit.api.app import Api
+from labkit.broker import kafka_clients
 from labkit.exercises import lesson_05 as ex
-from labkit.exercises.outcome import Outcome
-from labkit.table import Table
+from labkit.exercises.engine.outcome import Outcome
+from labkit.table.table import Table
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 ERROR, NOT_ATTEMPTED = Outcome.ERROR, Outcome.NOT_ATTEMPTED
@@ -33,7 +33,7 @@ def api(lab_dir: Path, bootstrap_servers: str) -> Iterator[Api]:
     """Serve some readings that went the whole way, behind a record that was none."""
     lab.fresh_topic(ex.TOPIC, data_dir=ex.DATA_DIR)
     start = datetime.now(UTC) - timedelta(seconds=READINGS)
-    with connection.producer() as producer:
+    with kafka_clients.producer() as producer:
         producer.send(ex.TOPIC, b"no reading", partition=0)
         for reading in islice(lab.Fleet(seed=7).readings(start, 1), READINGS):
             producer.send(ex.TOPIC, reading.to_json(), reading.facility_id.encode())

@@ -15,10 +15,10 @@ import pytest
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
-from labkit.api import Api
-from labkit.consumer import Consumer
+from labkit.api.app import Api
+from labkit.consumer.consumer import Consumer
 from labkit.exercises import lesson_06 as ex
-from labkit.exercises.outcome import Outcome
+from labkit.exercises.engine.outcome import Outcome
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 ERROR, NOT_ATTEMPTED = Outcome.ERROR, Outcome.NOT_ATTEMPTED

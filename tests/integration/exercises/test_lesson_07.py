@@ -8,10 +8,10 @@ import pytest
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
-from labkit.errors import TopicNotFound
+from labkit.core.errors import TopicNotFound
 from labkit.exercises import lesson_07 as ex
-from labkit.exercises import planted
-from labkit.exercises.outcome import Outcome
+from labkit.exercises.engine.outcome import Outcome
+from labkit.exercises.lesson_support import seeded_bugs
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 ERROR, NOT_ATTEMPTED = Outcome.ERROR, Outcome.NOT_ATTEMPTED
@@ -69,7 +69,7 @@ def test_q1_a_test_that_can_fail(readings: None) -> None:
 
 def test_p1_a_sum_can_agree_by_accident(readings: None) -> None:
     expect_revealed(ex.p1, "passes", NOT_ATTEMPTED, says="nothing is stored")
-    planted.store(ex.TOPIC, ex.COUNTED_DIR, lambda records: [records[0], *records[:-1]])
+    seeded_bugs.store(ex.TOPIC, ex.COUNTED_DIR, lambda records: [records[0], *records[:-1]])
     expect_revealed(ex.p1, "fails", NOT_YET, says="120 rows and 120 records")
     expect_revealed(ex.p1, "passes", CORRECT, says="3 doubled")
 
@@ -77,11 +77,11 @@ def test_p1_a_sum_can_agree_by_accident(readings: None) -> None:
 def test_q2_and_q3_the_hunt(readings: None) -> None:
     expect(ex.q2, NOT_ATTEMPTED, ..., says="three dots")
     expect(ex.q2, NOT_ATTEMPTED, "lost", says="has not run yet")
-    planted.store(ex.TOPIC, ex.HUNT_DIR)
+    seeded_bugs.store(ex.TOPIC, ex.HUNT_DIR)
     expect(ex.q2, ERROR, "lost", says="no fault in it")
-    planted.store(ex.TOPIC, ex.HUNT_DIR, seed=ex.SEED)
-    right = planted.planted(ex.SEED)
-    for wrong in set(planted.PLANTED) - {right}:
+    seeded_bugs.store(ex.TOPIC, ex.HUNT_DIR, seed=ex.SEED)
+    right = seeded_bugs.planted(ex.SEED)
+    for wrong in set(seeded_bugs.PLANTED) - {right}:
         expect(ex.q2, NOT_YET, wrong, says=f"you say {wrong!r}")
     expect(ex.q2, CORRECT, solve(ex.q2)["kind"], says=right)
 
@@ -103,14 +103,14 @@ def test_q4_the_step_mended(readings: None) -> None:
     expect(ex.q4, CORRECT, solve(ex.q4)["step"], says="once and in order")
 
 
-@pytest.mark.parametrize("kind", planted.PLANTED)
+@pytest.mark.parametrize("kind", seeded_bugs.PLANTED)
 def test_each_planted_fault_is_what_its_name_says(kind: str, readings: None) -> None:
-    planted.store(ex.TOPIC, "data/planted", planted.PLANTED[kind])
+    seeded_bugs.store(ex.TOPIC, "data/planted", seeded_bugs.PLANTED[kind])
     verdict = lab.check_pipeline(ex.TOPIC, "data/planted", wait_s=0)
     assert set(verdict.violations) == {kind}
 
 
 def test_a_seed_plants_the_same_fault_again_and_seeds_differ() -> None:
-    kinds = [planted.planted(seed) for seed in range(20)]
-    assert kinds == [planted.planted(seed) for seed in range(20)]
-    assert set(kinds) == set(planted.PLANTED)
+    kinds = [seeded_bugs.planted(seed) for seed in range(20)]
+    assert kinds == [seeded_bugs.planted(seed) for seed in range(20)]
+    assert set(kinds) == set(seeded_bugs.PLANTED)

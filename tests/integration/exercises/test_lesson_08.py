@@ -11,9 +11,9 @@ from marking import expect, expect_revealed, solve
 from own_cluster import own_cluster
 
 import labkit as lab
-from labkit.broker import Broker
+from labkit.broker.broker import Broker
 from labkit.exercises import lesson_08 as ex
-from labkit.exercises.outcome import Outcome
+from labkit.exercises.engine.outcome import Outcome
 
 # kafka-python leaves the sockets of refused connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")

@@ -12,11 +12,11 @@ import pytest
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
-from labkit import worker
-from labkit.api import Api
-from labkit.exercises import ask_metrics as metrics
+from labkit.api.app import Api
+from labkit.core import background_workers
 from labkit.exercises import lesson_09 as ex
-from labkit.exercises.outcome import Outcome
+from labkit.exercises.engine.outcome import Outcome
+from labkit.exercises.queries import metrics_queries as metrics
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 ERROR, NOT_ATTEMPTED = Outcome.ERROR, Outcome.NOT_ATTEMPTED
@@ -32,7 +32,9 @@ def api(lab_dir: Path, bootstrap_servers: str) -> Iterator[Api]:
         produce(STORED)
         lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR).wait_until_caught_up()
         yield one
-        worker.replace("consumer")  # it may have been killed, which is no failure of this test
+        background_workers.replace(
+            "consumer"
+        )  # it may have been killed, which is no failure of this test
         lab.stop_all()
 
 

@@ -9,10 +9,10 @@ import pytest
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
-from labkit import connection
-from labkit.connect import Connect
+from labkit.broker import kafka_clients
+from labkit.connect.connect import Connect
 from labkit.exercises import lesson_10 as ex
-from labkit.exercises.outcome import Outcome
+from labkit.exercises.engine.outcome import Outcome
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 NOT_ATTEMPTED = Outcome.NOT_ATTEMPTED
@@ -46,7 +46,7 @@ def test_q1_partitions_for_six(scale: None) -> None:
 def test_q2_a_key_that_spreads(lab_dir: Path, bootstrap_servers: str) -> None:
     def begin(*keys: bytes | None) -> None:
         lab.fresh_topic(ex.KEYS_TOPIC, num_partitions=3)
-        with connection.producer() as producer:
+        with kafka_clients.producer() as producer:
             for key in keys:
                 producer.send(ex.KEYS_TOPIC, key=key, value=b"1")
 

@@ -15,10 +15,10 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
-from labkit import connection
-from labkit.exercises import capstone, capstone_feed
+from labkit.broker import kafka_clients
 from labkit.exercises import lesson_11 as ex
-from labkit.exercises.outcome import NotAttempted, NotYet, Outcome
+from labkit.exercises.capstone import capstone_checks, capstone_feed
+from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 NOT_ATTEMPTED = Outcome.NOT_ATTEMPTED
@@ -58,7 +58,7 @@ def stored(sent: Names) -> Names:
 
 def produce(change: Callable[[dict[str, Any]], dict[str, Any]], lines: list[Any]) -> None:
     """Send lines of the feed as the solution does, each changed in one way."""
-    with connection.producer() as producer:
+    with kafka_clients.producer() as producer:
         for line in lines:
             record = {
                 "key": line.facility_id.encode(),
@@ -85,11 +85,11 @@ def test_q1_the_topics(names: Names) -> None:
 @pytest.mark.parametrize(
     ("criterion", "change", "says"),
     [
-        (capstone.keys, {"key": b"all the same"}, "has the key b'all the same'"),
-        (capstone.keys, {"key": None}, "without a key"),
-        (capstone.timestamps, {"timestamp_ms": None}, "from its line"),
-        (capstone.headers, {"headers": []}, "without"),
-        (capstone.all_sent, {"value": b"{}"}, "not in the topic"),
+        (capstone_checks.keys, {"key": b"all the same"}, "has the key b'all the same'"),
+        (capstone_checks.keys, {"key": None}, "without a key"),
+        (capstone_checks.timestamps, {"timestamp_ms": None}, "from its line"),
+        (capstone_checks.headers, {"headers": []}, "without"),
+        (capstone_checks.all_sent, {"value": b"{}"}, "not in the topic"),
     ],
 )
 def test_q2_a_record_that_is_not_as_ordered(
@@ -103,7 +103,7 @@ def test_q2_a_record_that_is_not_as_ordered(
 
 def test_q2_lost_doubled_and_out_of_order(names: Names) -> None:
     with pytest.raises(NotAttempted, match="no topic"):
-        capstone.all_sent()
+        capstone_checks.all_sent()
     solve(ex.q1)
     expect(ex.q2, NOT_ATTEMPTED, says="holds no record yet")
     lines = capstone_feed.feed()
@@ -161,7 +161,7 @@ def test_q3_rows_that_are_not_as_ordered(stored: Names) -> None:
     write(*whole)
     lab.fresh_topic(DLQ, num_partitions=1)
     expect(ex.q3, NOT_ATTEMPTED, print, says=f"`{DLQ}` holds no record")
-    with connection.producer() as producer:
+    with kafka_clients.producer() as producer:
         producer.send(DLQ, value=b"no letter of ours")
     expect(ex.q3, NOT_YET, print, says="bad records are not in it")
     expect(ex.q3, NOT_YET, print, says="lacks `__connect.errors.")

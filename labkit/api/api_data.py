@@ -1,0 +1,178 @@
+"""What the API answers from: the table, and what producers and consumers leave in small files."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from werkzeug.exceptions import ServiceUnavailable
+
+from labkit.api.file_ledger import FlowLedger, producers, total
+from labkit.api.reading_latency import Journeys
+from labkit.api.recent_values import Recent, rate_per_s
+from labkit.core.config import load_config
+from labkit.sink.partition_status import PartitionStatus, read_progress
+from labkit.sink.segment_files import topic_dir
+from labkit.table.columns import iso_times
+from labkit.table.snapshot import Snapshot
+from labkit.table.table import Table
+
+LOADING_WAIT_S = 2.0  # how long a request waits for the first reading of the CSV
+REFRESH_WAIT_S = 1.0  # how long it waits for another request that is reading what is new
+RATE_OVER_S = 10.0
+LOADING = "the CSV is being read for the first time"
+VERSION = version("labkit")
+
+
+class Look(NamedTuple):
+    """What there is at one moment: readings, what the consumers said, which producers run."""
+
+    snapshot: Snapshot
+    statuses: list[PartitionStatus]
+    producers: list[dict[str, Any]]
+
+
+class ApiData:
+    """The table behind the API, read for the first time in the background.
+
+    Parameters
+    ----------
+    data_dir : Path
+        The data folder.
+    topic : str
+        The topic whose CSV is shown.
+    """
+
+    def __init__(self, data_dir: Path, topic: str) -> None:
+        self.data_dir = data_dir
+        self.topic = topic
+        config = load_config()
+        self.table = Table(topic_dir(data_dir, topic), config.api_rows_in_memory, config.state_dir)
+        self._flow = FlowLedger(data_dir, topic)
+        self._journeys = Journeys()
+        self._positions: defaultdict[int, Recent[int]] = defaultdict(Recent)
+        self._loaded = threading.Event()
+        threading.Thread(target=self._load, name="labkit-api-load", daemon=True).start()
+
+    def _load(self) -> None:
+        try:
+            self.table.refresh()
+        finally:
+            self._loaded.set()
+
+    def snapshot(self) -> Snapshot:
+        """Return the table with what has just been appended.
+
+        Raises
+        ------
+        ServiceUnavailable
+            The first reading of a large CSV is not done yet: a part would look like the whole.
+        """
+        if not self._loaded.wait(LOADING_WAIT_S):
+            rows = self.table.snapshot.rows
+            msg = f"The CSV is being read for the first time: {rows:,} readings so far."
+            raise ServiceUnavailable(msg, retry_after=1)
+        self.table.refresh(wait_s=REFRESH_WAIT_S)
+        return self.table.snapshot
+
+    def look(self, snapshot: Snapshot | None = None) -> Look:
+        """Look at everything at once; without a snapshot, at what has been read so far."""
+        return Look(
+            self._so_far() if snapshot is None else snapshot,
+            read_progress(self.data_dir, self.topic),
+            producers(self.topic),
+        )
+
+    def _so_far(self) -> Snapshot:
+        if self._loaded.is_set():
+            self.table.refresh(wait_s=REFRESH_WAIT_S)
+        return self.table.snapshot
+
+    def health(self) -> dict[str, Any]:
+        """Return whether there are data, how old the newest is, and what is wrong."""
+        loading = [] if self._loaded.wait(LOADING_WAIT_S) else [LOADING]
+        return self._health(self.look(), loading)
+
+    def _health(self, look: Look, problems: list[str]) -> dict[str, Any]:
+        snapshot = look.snapshot
+        problems = [*problems, *snapshot.problems]
+        problems += [trouble for status in look.statuses for trouble in status.troubles]
+        newest_ms = snapshot.newest_ms
+        newest = age_s = None
+        if newest_ms is not None:
+            newest = iso_times([newest_ms])[0]
+            age_s = round(max(time.time() - newest_ms / 1000, 0), 3)
+        return {
+            "status": "degraded" if problems else "ok" if newest else "empty",
+            "version": VERSION,
+            "topic": self.topic,
+            "rows": snapshot.rows,
+            "newest_recorded_at": newest,
+            "age_s": age_s,
+            "problems": problems,
+        }
+
+    def pipeline(self, look: Look) -> dict[str, Any]:
+        """Return what the consumers last said, and whether they still say anything."""
+        statuses = look.statuses
+        newest = max(statuses, key=lambda status: status.updated_at, default=None)
+        partitions = [self._partition(status) for status in statuses]
+        rates = [one["rate_per_s"] for one in partitions]
+        lags_s = [status.lag_s for status in statuses if status.lag_s is not None]
+        return {
+            "topic": self.topic,
+            "group_id": newest.group_id if newest else None,
+            "state": _state(statuses),
+            "partitions": partitions,
+            "producers": [
+                {name: run.get(name) for name in ("name", "pid", "emitted", "acked")}
+                for run in look.producers
+            ],
+            "totals": {
+                "rows": sum(status.rows for status in statuses),
+                "dead_letters": sum(status.dead_letters for status in statuses),
+                "gap_records": sum(status.gap_records for status in statuses),
+                "lag": total([status.lag for status in statuses]),
+                "lag_s": max(lags_s, default=None),
+                "co2_g": sum(status.grams for status in statuses),
+                "rate_per_s": None if None in rates or not rates else round(sum(rates), 2),
+                "acked_per_s": self._flow.acked_per_s(RATE_OVER_S, bool(look.producers)),
+            },
+            "latency": self.latency(look),
+        }
+
+    def ledger(self, look: Look) -> dict[str, Any]:
+        """Return the carbon ledger, as far as files tell it."""
+        return self._flow.read(*look)
+
+    def latency(self, look: Look) -> dict[str, Any]:
+        """Return how long readings are on their way."""
+        self._journeys.look(*look)
+        return self._journeys.to_dict(look.snapshot)
+
+    def live(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Return all that changes by itself, without new readings."""
+        look = self.look(snapshot)
+        ledger = self.ledger(look)  # first: it reads the tallies
+        health, pipeline = self._health(look, []), self.pipeline(look)
+        return {"health": health, "pipeline": pipeline, "ledger": ledger}
+
+    def _partition(self, status: PartitionStatus) -> dict[str, Any]:
+        positions = self._positions[status.partition]
+        positions.add(status.updated_at.timestamp(), status.rows + status.dead_letters)
+        rate = rate_per_s(positions, RATE_OVER_S)
+        return {
+            **status.model_dump(mode="json"),
+            "age_s": status.silent_s,
+            "rate_per_s": rate if status.is_fresh else 0.0,
+        }
+
+
+def _state(statuses: list[PartitionStatus]) -> str:
+    """Return whether somebody writes now, has written once, or never has."""
+    at_work = any(status.is_fresh for status in statuses)
+    return "running" if at_work else "stale" if statuses else "absent"

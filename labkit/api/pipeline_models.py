@@ -1,0 +1,159 @@
+"""What the API answers of the lab itself: pipeline, latency, ledger, and all in one."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from labkit.api.response_models import Health, Series, StoredReading, Summary
+from labkit.ledger.ledger_model import LedgerState
+from labkit.sink.partition_status import PartitionStatus
+
+
+class PartitionNow(PartitionStatus):
+    """What the consumer last said of a partition, and how fast it is."""
+
+    age_s: float = Field(description="Seconds since the consumer said so.")
+    rate_per_s: float | None = Field(
+        description="Records stored per second, over some 10 s; null at the first look."
+    )
+
+
+class ProducerNow(BaseModel):
+    """A producer at work; null until it has first counted."""
+
+    name: str
+    pid: int
+    emitted: int | None
+    acked: int | None
+
+
+class PipelineTotals(BaseModel):
+    """All partitions together; null where the consumer has not said."""
+
+    rows: int
+    dead_letters: int
+    gap_records: int
+    lag: int | None
+    lag_s: float | None
+    co2_g: int
+    rate_per_s: float | None
+    acked_per_s: float | None
+
+
+class LatencyStage(BaseModel):
+    """When a reading reached a stage."""
+
+    stage: Literal["created", "acked", "polled", "stored", "served"]
+    at: str
+    after_ms: float = Field(description="Milliseconds since it was created.")
+
+
+class FollowedReading(BaseModel):
+    """One reading on its way; a stage of which nobody knows is left out."""
+
+    reading_id: str
+    partition: int
+    offset: int
+    stages: list[LatencyStage]
+
+
+class StageLatency(BaseModel):
+    """How long readings took to a stage, from their creation on."""
+
+    stage: Literal["acked", "polled", "stored", "served"]
+    p50_ms: float
+    p99_ms: float
+
+
+class Latency(BaseModel):
+    """How long readings are on their way: about one a second is followed."""
+
+    reading: FollowedReading | None
+    last_minute: list[StageLatency]
+    samples: int
+    window_s: int
+
+
+class Pipeline(BaseModel):
+    """What the consumer last said of each partition."""
+
+    topic: str
+    group_id: str | None
+    state: Literal["running", "stale", "absent"]
+    partitions: list[PartitionNow]
+    producers: list[ProducerNow]
+    totals: PipelineTotals
+    latency: Latency
+
+
+class LedgerStage(BaseModel):
+    """The CO2 at one stage; null where it cannot be told, and then `note` says why."""
+
+    stage: Literal["emitted", "acked", "topic", "csv", "served"]
+    meaning: str
+    records: int | None
+    co2_g: int | None
+    co2_kg: float | None
+    note: str
+
+
+class FileLedger(BaseModel):
+    """The same tonnes at each stage, as files tell them."""
+
+    topic_name: str
+    topic_id: str | None
+    stages: list[LedgerStage]
+    retained: int | None = Field(description="Records that the topic still holds.")
+    dead_letters: int
+    unknown: int = Field(description="Sends whose answer never came: they may have arrived.")
+    lag: int | None
+    gap_records: int
+    state: LedgerState = Field(
+        description="`on the way`: time will mend it. The last three are disagreements."
+    )
+    agrees: bool
+    sentence: str
+
+
+class Choice(BaseModel):
+    """A value that readings can be filtered by."""
+
+    key: str
+    label: str
+
+
+class Choices(BaseModel):
+    """All there is to choose from, whatever is filtered now."""
+
+    sector: list[Choice]
+    country: list[Choice]
+    fuel: list[Choice]
+    facility_id: list[Choice]
+
+
+class Thresholds(BaseModel):
+    """What a line in a chart can be compared with, and where the figure is from."""
+
+    large_emitter_t_per_year: float
+    large_emitter_t_per_h: float
+    source: str
+
+
+class Dashboard(BaseModel):
+    """All that a page shows, of one moment."""
+
+    served_at: str
+    health: Health
+    pipeline: Pipeline
+    ledger: FileLedger
+    now: Summary = Field(description="The last minute.")
+    window: Summary = Field(description="The last `window_s` seconds.")
+    all: Summary = Field(description="Everything that is stored.")
+    series: Series
+    heat: Series | None
+    readings: list[StoredReading]
+    next: str = Field(description="The cursor for `after` of /api/readings.")
+    choices: Choices
+    thresholds: Thresholds

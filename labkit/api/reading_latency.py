@@ -1,0 +1,133 @@
+"""The journey of single readings in time, put together from what each stage wrote down.
+
+created, acked (by the producer's run file), polled and stored (by the partition's status file),
+served (by this API). What the broker did lies between created and acked: a topic that keeps the
+producer's timestamps does not tell when it appended a record.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from labkit.api.recent_values import KEEP_S, Recent
+from labkit.readings.tracing_header import Acked, Followed
+from labkit.sink.partition_status import PartitionStatus
+from labkit.table.paging import ends
+from labkit.table.snapshot import Snapshot
+
+STAGES = ("created", "acked", "polled", "stored", "served")
+Place = tuple[int, int]  # partition, offset
+
+
+class Journeys:
+    """The readings that were followed in the last minute."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Place, dict[str, datetime]] = {}
+        self._answers: Recent[dict[int, int]] = Recent()
+        self._lock = threading.Lock()
+
+    def look(
+        self,
+        snapshot: Snapshot,
+        statuses: list[PartitionStatus],
+        producers: list[dict[str, Any]],
+    ) -> None:
+        """Take in what the stages say now; ``snapshot`` is what is being answered from."""
+        now = time.time()
+        self._answers.add(now, ends(snapshot))
+        acked = {
+            (one.partition, one.offset): one.acked_at
+            for run in producers
+            for one in map(Acked.model_validate, run.get("marked", []))
+        }
+        with self._lock:
+            for status in statuses:
+                if status.followed is not None:
+                    self._add(status.partition, status.followed)
+            for place, times in self._seen.items():
+                if place in acked:
+                    times["acked"] = acked[place]
+                served_at = self._served_at(place)
+                if served_at is not None:
+                    times.setdefault("served", served_at)
+            old = datetime.fromtimestamp(now - KEEP_S, UTC)
+            last = {(one.partition, one.followed.offset) for one in statuses if one.followed}
+            self._seen = {
+                place: times
+                for place, times in self._seen.items()
+                if times["stored"] >= old or place in last
+            }
+
+    def _add(self, partition: int, followed: Followed) -> None:
+        times = followed.model_dump(exclude={"offset"})
+        place = (partition, followed.offset)
+        self._seen.setdefault(
+            place, {stage: times[f"{stage}_at"] for stage in ("created", "polled", "stored")}
+        )
+
+    def _served_at(self, place: Place) -> datetime | None:
+        """Return when an answer was first made from a table that holds the row.
+
+        None where the first answer that we remember held it already: nobody had asked before.
+        """
+        partition, offset = place
+        answers = self._answers.since(0)
+        held = [last.get(partition, -1) >= offset for _, last in answers]
+        if not any(held) or held[0]:
+            return None
+        return datetime.fromtimestamp(answers[held.index(True)].at, UTC)
+
+    def to_dict(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Return the newest journey, and how long the stages took in the last minute."""
+        with self._lock:
+            seen = {place: dict(times) for place, times in self._seen.items()}
+        newest = max(seen, key=lambda place: seen[place]["stored"], default=None)
+        old = datetime.fromtimestamp(time.time() - KEEP_S, UTC)
+        lately = [times for times in seen.values() if times["stored"] >= old]
+        return {
+            "reading": None if newest is None else _reading(snapshot, newest, seen[newest]),
+            "last_minute": [
+                {
+                    "stage": stage,
+                    "p50_ms": round(float(np.percentile(took, 50)), 1),
+                    "p99_ms": round(float(np.percentile(took, 99)), 1),
+                }
+                for stage in STAGES[1:]
+                if (took := [_after_ms(times, stage) for times in lately if stage in times])
+            ],
+            "samples": len(lately),
+            "window_s": int(KEEP_S),
+        }
+
+
+def _reading(snapshot: Snapshot, place: Place, times: dict[str, datetime]) -> dict[str, Any] | None:
+    """Return one journey; None where its row is not in the table."""
+    partition, offset = place
+    rows = snapshot.partitions.get(partition)
+    row = 0 if rows is None else int(np.searchsorted(rows.offset, offset))
+    if rows is None or row >= len(rows.offset) or rows.offset[row] != offset:
+        return None
+    return {
+        "reading_id": rows.reading_id[row : row + 1].astype(str).tolist()[0],
+        "partition": partition,
+        "offset": offset,
+        "stages": [
+            {"stage": stage, "at": _iso(times[stage]), "after_ms": _after_ms(times, stage)}
+            for stage in STAGES
+            if stage in times
+        ],
+    }
+
+
+def _after_ms(times: dict[str, datetime], stage: str) -> float:
+    return round((times[stage] - times["created"]).total_seconds() * 1000, 1)
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,175 @@
+"""The addresses under ``/api``: each asks one pure function, and answers in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from zlib import crc32
+
+from flask import Response, current_app, request
+from flask_openapi3 import APIBlueprint, Tag
+
+from labkit.api import pipeline_models as lab_models
+from labkit.api import response_models as models
+from labkit.api.api_data import VERSION, ApiData
+from labkit.table.dashboard_query import dashboard
+from labkit.table.emission_series import emission_series
+from labkit.table.paging import page_after
+from labkit.table.snapshot import Snapshot
+from labkit.table.summary import facilities, summary
+
+PROBLEMS = {
+    400: "The Host header or the cursor is not one we know",
+    422: "A parameter is not as described",
+    503: "The CSV is being read for the first time",
+}
+FLEETING = {"age_s", "updated_at"}  # what each look at the clock changes
+OUTDATED = "The cursor points behind the last row: the CSV was started anew"
+
+
+def _as_problem(description: str) -> dict[str, Any]:
+    schema = models.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs")  # stands among the components already
+    content = {"application/problem+json": {"schema": schema}}
+    return {"description": description, "content": content}
+
+
+data_tag = Tag(name="data", description="Readings and what they add up to.")
+lab_tag = Tag(name="lab", description="How the lab is.")
+routes = APIBlueprint(
+    "labkit",
+    __name__,
+    url_prefix="/api",
+    abp_responses={status: _as_problem(text) for status, text in PROBLEMS.items()},
+    operation_id_callback=lambda *, name, **_: name,
+)
+
+
+def api_data() -> ApiData:
+    """Return what this app answers from."""
+    data: ApiData = current_app.extensions["labkit"]
+    return data
+
+
+@routes.get("/health", tags=[lab_tag], responses={200: models.Health})
+def get_health(query: models.NoQuery) -> Response:
+    """Tell whether data come in, and what stands in their way."""
+    return _json(api_data().health())
+
+
+@routes.get(
+    "/readings", tags=[data_tag], responses={200: models.Readings, 409: _as_problem(OUTDATED)}
+)
+def get_readings(query: models.ReadingsQuery) -> Response:
+    """Return readings in the order of their offsets, page by page; the newest without `after`."""
+    return _unless_known(
+        lambda now: page_after(now, query.after, query.limit, query.filters)._asdict()
+    )
+
+
+@routes.get("/series", tags=[data_tag], responses={200: models.Series})
+def get_series(query: models.SeriesQuery) -> Response:
+    """Return CO2 in tonnes per hour over time, up to the newest reading."""
+    return _unless_known(
+        lambda now: emission_series(now, query.by, query.window_s, query.bucket_s, query.filters)
+    )
+
+
+@routes.get("/summary", tags=[data_tag], responses={200: models.Summary})
+def get_summary(query: models.SummaryQuery) -> Response:
+    """Return totals, rates and shares, of all readings or of the last seconds."""
+    return _unless_known(lambda now: summary(now, query.window_s, query.filters, query.top))
+
+
+@routes.get("/facilities", tags=[data_tag], responses={200: models.Facilities})
+def get_facilities(query: models.Selection) -> Response:
+    """Return every facility with its newest load and rate, and its totals."""
+    return _unless_known(lambda now: {"facilities": facilities(now, query.filters)})
+
+
+@routes.get("/dashboard", tags=[data_tag], responses={200: lab_models.Dashboard})
+def get_dashboard(query: models.DashboardQuery) -> Response:
+    """Return all that a page shows, of one moment: for one question per poll."""
+    data = api_data()
+    now = data.snapshot()
+    live = data.live(now)
+
+    def answer() -> dict[str, Any]:
+        shown = dashboard(
+            now,
+            query.by,
+            query.window_s,
+            query.bucket_s,
+            query.filters,
+            heat_window_s=query.heat_window_s,
+            top=query.top,
+            limit=query.limit,
+        )
+        return {"served_at": _now(), **live, **shown}
+
+    return _unless_same(f"{now.version}-{_fingerprint(live)}", answer)
+
+
+@routes.get("/pipeline", tags=[lab_tag], responses={200: lab_models.Pipeline})
+def get_pipeline(query: models.NoQuery) -> Response:
+    """Return position, lag, rate and dead letters of each partition, and the latency."""
+    data = api_data()
+    return _unless_same_content(data.pipeline(data.look()))
+
+
+@routes.get("/latency", tags=[lab_tag], responses={200: lab_models.Latency})
+def get_latency(query: models.NoQuery) -> Response:
+    """Return how long readings are on their way, from the producer to this API."""
+    data = api_data()
+    return _unless_same_content(data.latency(data.look()))
+
+
+@routes.get("/ledger", tags=[lab_tag], responses={200: lab_models.FileLedger})
+def get_ledger(query: models.NoQuery) -> Response:
+    """Return the tonnes at each stage, and whether they agree; without asking Kafka."""
+    data = api_data()
+    return _unless_same_content(data.ledger(data.look(data.snapshot())))
+
+
+def _unless_known(answer: Callable[[Snapshot], dict[str, Any]]) -> Response:
+    """Answer from the newest snapshot; 304 where the client has the answer to this one already."""
+    now = api_data().snapshot()
+    return _unless_same(now.version, lambda: answer(now))
+
+
+def _unless_same_content(content: dict[str, Any]) -> Response:
+    """Answer; 304 where nothing has changed but the time."""
+    return _unless_same(_fingerprint(content), lambda: content)
+
+
+def _unless_same(state: str, answer: Callable[[], dict[str, Any]]) -> Response:
+    """Answer, unless the client has the answer that this state gives to this question."""
+    etag = f"{state}-{crc32(request.full_path.encode()):08x}-{VERSION}"
+    if request.if_none_match.contains_weak(etag):
+        response = Response(status=304)
+    else:
+        response = _json(answer())
+    response.set_etag(etag, weak=True)
+    return response
+
+
+def _fingerprint(content: dict[str, Any]) -> str:
+    """Return what stays the same as long as nothing but the time has changed."""
+    return f"{crc32(json.dumps(_lasting(content)).encode()):08x}"
+
+
+def _lasting(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _lasting(value) for name, value in content.items() if name not in FLEETING}
+    return [_lasting(value) for value in content] if isinstance(content, list) else content
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _json(content: dict[str, Any]) -> Response:
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(text, content_type="application/json")

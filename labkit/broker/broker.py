@@ -1,0 +1,232 @@
+"""A real Apache Kafka on this machine: started where none runs, found where one does.
+
+One broker serves all notebooks and terminals of a lab. It is a process of its own; it survives
+the kernel that started it, and ends with the lab, with ``labkit down`` or with `Broker.stop`. Its
+records stay on disk for the next start.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from labkit.broker import cluster_start, node_control
+from labkit.broker.cluster_state import (
+    NodeState,
+    cluster_dir,
+    cluster_lock,
+    read_cluster,
+    take_part,
+)
+from labkit.broker.install.kafka_jars import KAFKA_VERSION
+from labkit.broker.kafka_clients import admin
+from labkit.core.config import load_config
+from labkit.core.errors import LabError
+from labkit.core.progress_bar import waiting
+
+
+class Broker:
+    """A Kafka cluster that answers: the lab's own, or the one that was configured.
+
+    With ``with``, the cluster is stopped at the end if this very call started it.
+    """
+
+    name = "broker"
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        cluster_id: str,
+        data_dir: Path | None = None,
+        *,
+        started_here: bool = False,
+    ) -> None:
+        self.bootstrap_servers = bootstrap_servers
+        self.cluster_id = cluster_id
+        self.data_dir = data_dir
+        """Where the lab's own brokers keep their records; None for a cluster of your own."""
+        self._started_here = started_here
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the lab's own, and not one that was configured."""
+        return self.data_dir is not None
+
+    @property
+    def version(self) -> str | None:
+        """Kafka's version; None for a cluster that is not the lab's own."""
+        return KAFKA_VERSION if self.is_own else None
+
+    @property
+    def nodes(self) -> list[NodeState]:
+        """The lab's own nodes, as they are now."""
+        cluster = read_cluster(self.data_dir) if self.data_dir else None
+        return cluster.nodes if cluster is not None else []
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the lab's own nodes are alive; a configured cluster counts as running."""
+        return all(one.is_running for one in self.nodes)
+
+    def kill(self, node_id: int) -> None:
+        """Kill one node (SIGKILL), as a power cut would; the others go on.
+
+        What has been acknowledged is on two other disks. Within some four seconds another replica
+        leads each of its partitions, and writes go on. `restart` brings it back.
+
+        Parameters
+        ----------
+        node_id : int
+            Which one: 1, 2, 3.
+
+        Raises
+        ------
+        LabError
+            There is no such node, it is dead already, or the cluster is not the lab's own.
+        """
+        node_control.kill(self._own_folder("kill"), node_id)
+
+    def freeze(self, node_id: int) -> None:
+        """Freeze one node: its process gets no processor time, and its connections stay open.
+
+        So looks a machine that hangs, or a Java that collects garbage for too long. Whoever talks
+        with it waits; the others stop waiting after some four seconds. `thaw` lets it go on.
+
+        Raises
+        ------
+        LabError
+            There is no such node, it is dead or frozen already, or not the lab's own.
+        """
+        node_control.freeze(self._own_folder("freeze"), node_id)
+
+    def thaw(self, node_id: int) -> None:
+        """Let a frozen node go on. It learns that it was given up, and catches up as a follower.
+
+        Raises
+        ------
+        LabError
+            There is no such node, it is not frozen, or the cluster is not the lab's own.
+        """
+        node_control.thaw(self._own_folder("thaw"), node_id)
+
+    def restart(self, node_id: int) -> None:
+        """Stop one node in good order and start it again on its port; start it if it was dead.
+
+        Raises
+        ------
+        LabError
+            There is no such node, or the cluster is not the lab's own.
+        BrokerUnavailable
+            It does not start, or does not join the cluster.
+        """
+        node_control.restart(self._own_folder("restart"), node_id)
+
+    def _own_folder(self, verb: str) -> Path:
+        if self.data_dir is None:
+            msg = (
+                f"the cluster at {self.bootstrap_servers} is not the lab's own: the lab cannot "
+                f"{verb} its brokers"
+            )
+            raise LabError(msg, "unset LABKIT_BOOTSTRAP_SERVERS, then lab.start_broker(brokers=3)")
+        return self.data_dir
+
+    def stop(self) -> None:
+        """Stop the lab's cluster, for everybody who uses it. Its records stay on disk.
+
+        A cluster that is not the lab's own is left alone.
+        """
+        if self.data_dir is not None:
+            with waiting("Stopping Apache Kafka"):
+                cluster_start.stop_cluster(self.data_dir)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._started_here:
+            self.stop()
+
+    def __repr__(self) -> str:
+        if not self.is_own:
+            return f"<Broker at {self.bootstrap_servers}: a cluster of your own>"
+        nodes = self.nodes
+        pids = ", ".join(one.in_words for one in nodes)
+        kind = "Broker" if len(nodes) == 1 else f"{len(nodes)} brokers"
+        return (
+            f"<{kind} at {self.bootstrap_servers}: Apache Kafka {self.version}, pid {pids}, "
+            f"data in {self.data_dir}>"
+        )
+
+
+def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = False) -> Broker:
+    """Start a real Apache Kafka on this machine, or find the one that this lab runs.
+
+    Each node is broker and controller at once (KRaft). Where some nodes of the lab's cluster have
+    died, they alone are started. With ``LABKIT_BOOTSTRAP_SERVERS`` set, nothing is started, and
+    that cluster is used.
+
+    Parameters
+    ----------
+    brokers : int, optional
+        How many nodes; three show replication: each record is on three disks, and counts when
+        it is on two. By default as many as this lab's cluster has, and one in a new lab.
+    port : int
+        The first node's port; 0: any free one, the same at every start.
+    keep : bool
+        Run until it is stopped. Otherwise until this lab, this Jupyter server or this program
+        ends, whichever started it.
+
+    Returns
+    -------
+    Broker
+        It answers when this returns.
+
+    Raises
+    ------
+    BrokerUnavailable
+        It did not start, or the configured cluster does not answer.
+    JarRefused
+        A jar of Kafka is not the one in ``jars.lock``.
+    LabError
+        This lab's cluster runs with another number of brokers, or on another port.
+
+    See: Kafka documentation, "KRaft"; KIP-500.
+    """
+    configured = load_config().bootstrap_servers
+    if configured:
+        return Broker(configured, _ask_cluster_id())
+    folder = cluster_dir()
+    with waiting(f"Starting Apache Kafka {KAFKA_VERSION}"), cluster_lock(folder):
+        cluster = read_cluster(folder)
+        found = cluster is not None and cluster.is_kept
+        if cluster is None or not found:
+            cluster = cluster_start.plan(cluster, brokers, port, folder)
+        elif brokers not in (None, len(cluster.nodes)) or port not in (0, cluster.nodes[0].port):
+            msg = f"this lab runs {len(cluster.nodes)} broker(s) at {cluster.bootstrap_servers}"
+            raise LabError(msg, "labkit broker stop   (then start it as you want it)")
+        take_part(cluster, folder, keep=keep)
+        if not found:
+            cluster = cluster_start.start(cluster, folder)
+            node_control.wait_until_joined(cluster, {one.node_id for one in cluster.nodes})
+        else:
+            cluster = node_control.complete(cluster, folder)
+    return Broker(cluster.bootstrap_servers, cluster.cluster_id, folder, started_here=not found)
+
+
+def find_broker() -> Broker | None:
+    """Return the lab's own cluster if it runs, otherwise None; nothing is started."""
+    folder = cluster_dir()
+    cluster = read_cluster(folder)
+    if cluster is None or not any(one.is_running for one in cluster.nodes):
+        return None
+    return Broker(cluster.bootstrap_servers, cluster.cluster_id, folder)
+
+
+def stop_cluster() -> bool:
+    """Stop the lab's own cluster; return whether one ran. Its records stay on disk."""
+    return cluster_start.stop_cluster(cluster_dir())
+
+
+def _ask_cluster_id() -> str:
+    with admin() as client:
+        return str(client.describe_cluster()["cluster_id"])

@@ -1,0 +1,236 @@
+"""Kafka's own command-line tools, from the same verified jars as the broker.
+
+In Kafka's download each tool is a two-line script of ``bin/`` that starts Java with one main
+class. The table below is that folder: the name of each script and its class. Java is started
+directly, so the tools work the same on Windows, where the scripts' long class path does not.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from labkit.broker.install.kafka_jars import Group, class_path, java_executable, kafka_jars
+from labkit.broker.kafka_clients import bootstrap_servers, probe
+from labkit.broker.security_properties import properties_file
+from labkit.core.config import load_config
+from labkit.core.errors import LabError
+
+LOG_CONFIG = Path(__file__).with_name("tools-log4j2.properties")
+HEAP = "-Xmx512m"
+
+Place = Literal["first", "last", "nowhere"]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What stands behind a tool's name.
+
+    `bootstrap` says where the cluster's address goes: before the user's arguments, after them
+    (where it belongs to a subcommand), or nowhere. A tool that `serves` runs on, and says at
+    level INFO what it does; the others only warn.
+    """
+
+    main_class: str
+    bootstrap: Place = "first"
+    group: Group = "broker"
+    bootstrap_option: str = "--bootstrap-server"
+    serves: bool = False
+
+
+def _tool(name: str, bootstrap: Place = "first") -> Tool:
+    return Tool(f"org.apache.kafka.tools.{name}", bootstrap)
+
+
+def _connect(name: str, serves: bool = True) -> Tool:
+    return Tool(f"org.apache.kafka.{name}", "nowhere", "connect", serves=serves)
+
+
+TOOLS: dict[str, Tool] = {
+    "connect-distributed": _connect("connect.cli.ConnectDistributed"),
+    "connect-mirror-maker": _connect("connect.mirror.MirrorMaker"),
+    "connect-plugin-path": _connect("tools.ConnectPluginPath", serves=False),
+    "connect-standalone": _connect("connect.cli.ConnectStandalone"),
+    "kafka-acls": _tool("AclCommand"),
+    "kafka-broker-api-versions": _tool("BrokerApiVersionsCommand"),
+    "kafka-client-metrics": _tool("ClientMetricsCommand"),
+    "kafka-cluster": _tool("ClusterTool", "last"),
+    "kafka-configs": Tool("kafka.admin.ConfigCommand"),
+    "kafka-console-consumer": _tool("consumer.ConsoleConsumer"),
+    "kafka-console-producer": _tool("ConsoleProducer"),
+    "kafka-console-share-consumer": _tool("consumer.ConsoleShareConsumer"),
+    "kafka-consumer-groups": _tool("consumer.group.ConsumerGroupCommand"),
+    "kafka-consumer-perf-test": _tool("ConsumerPerformance"),
+    "kafka-delegation-tokens": _tool("DelegationTokenCommand"),
+    "kafka-delete-records": _tool("DeleteRecordsCommand"),
+    "kafka-dump-log": _tool("DumpLogSegments", "nowhere"),
+    "kafka-e2e-latency": _tool("EndToEndLatency"),
+    "kafka-features": _tool("FeatureCommand"),
+    "kafka-get-offsets": _tool("GetOffsetShell"),
+    "kafka-groups": _tool("GroupsCommand"),
+    "kafka-jmx": _tool("JmxTool", "nowhere"),
+    "kafka-leader-election": _tool("LeaderElectionCommand"),
+    "kafka-log-dirs": _tool("LogDirsCommand"),
+    "kafka-metadata-quorum": _tool("MetadataQuorumCommand"),
+    "kafka-metadata-shell": Tool("org.apache.kafka.shell.MetadataShell", "nowhere"),
+    "kafka-producer-perf-test": _tool("ProducerPerformance"),
+    "kafka-reassign-partitions": _tool("reassign.ReassignPartitionsCommand"),
+    "kafka-replica-verification": Tool(
+        "org.apache.kafka.tools.ReplicaVerificationTool", bootstrap_option="--broker-list"
+    ),
+    "kafka-server-start": Tool("kafka.Kafka", "nowhere", serves=True),
+    "kafka-share-consumer-perf-test": _tool("ShareConsumerPerformance"),
+    "kafka-share-groups": _tool("consumer.group.ShareGroupCommand"),
+    "kafka-storage": Tool("kafka.tools.StorageTool", "nowhere"),
+    "kafka-streams-application-reset": _tool("StreamsResetter"),
+    "kafka-streams-groups": _tool("streams.StreamsGroupCommand"),
+    "kafka-topics": _tool("TopicCommand"),
+    "kafka-transactions": _tool("TransactionsCommand"),
+    "kafka-verifiable-consumer": _tool("VerifiableConsumer"),
+    "kafka-verifiable-producer": _tool("VerifiableProducer"),
+    "kafka-verifiable-share-consumer": _tool("VerifiableShareConsumer"),
+    "trogdor agent": _connect("trogdor.agent.Agent"),
+    "trogdor agent-client": _connect("trogdor.agent.AgentClient", serves=False),
+    "trogdor client": _connect("trogdor.coordinator.CoordinatorClient", serves=False),
+    "trogdor coordinator": _connect("trogdor.coordinator.Coordinator"),
+}
+"""Name of the script in ``bin/`` (for trogdor: with its action) and what it starts."""
+
+
+def tool_names() -> list[str]:
+    """Return the names of Kafka's tools, as its ``bin/`` has them."""
+    return sorted({name.split()[0] for name in TOOLS} | {"kafka-run-class"})
+
+
+def run_tool(name: str, arguments: Sequence[str]) -> int:
+    """Run one of Kafka's own command-line tools, in this terminal.
+
+    The address of the lab's cluster, and what it needs to log in there, are added where the tool
+    wants an address and you gave none. What it reads, writes and answers is the tool's own
+    business; Ctrl-C reaches it as it would in Kafka's ``bin/``.
+
+    Parameters
+    ----------
+    name : str
+        The tool, with or without ``.sh``: ``kafka-topics``.
+    arguments : sequence of str
+        Its own arguments: ``["--list"]``. ``["--help"]`` lists them.
+
+    Returns
+    -------
+    int
+        The tool's exit status.
+
+    Raises
+    ------
+    LabError
+        Kafka has no tool of that name; the nearest are named. Or a Connect worker would take
+        orders from the whole network.
+    BrokerUnavailable
+        The tool needs a cluster and none answers.
+
+    See: Kafka documentation, "Basic Kafka Operations"; ``labkit kafka TOOL --help``.
+    """
+    tool, rest = find_tool(name, arguments)
+    if tool.main_class.startswith("org.apache.kafka.connect.cli."):
+        _refuse_open_worker(rest)
+    if not wants_bootstrap(tool, rest):
+        return _run([*java_command(tool), *rest])
+    servers = bootstrap_servers()
+    probe(servers)  # a tool tries a dead address for a minute before it says so
+    with properties_file(load_config()) as security:
+        options = [tool.bootstrap_option, servers]
+        if security is not None and "--command-config" not in rest:
+            options += ["--command-config", str(security)]
+        rest = [*options, *rest] if tool.bootstrap == "first" else [*rest, *options]
+        return _run([*java_command(tool), *rest])
+
+
+def _refuse_open_worker(arguments: Sequence[str]) -> None:
+    """Refuse to start a Connect worker that would take orders from the whole network.
+
+    Its REST API has no password, and who may make a connector may run code. Without ``listeners``
+    it answers on every address of this machine. See: Kafka documentation, "Connect: REST API".
+    """
+    worker = Path(next((word for word in arguments if not word.startswith("-")), ""))
+    if not worker.is_file():
+        return  # Connect says itself that it needs its file
+    text = worker.read_text(encoding="utf-8", errors="replace")
+    if re.search(r"^\s*listeners\s*[=:]\s*\S", text, re.MULTILINE) is None:
+        msg = f"{worker} does not say where Connect listens, and then it is on every address"
+        raise LabError(msg, f"add to {worker.name}: listeners=http://127.0.0.1:8083")
+
+
+def _run(command: list[str]) -> int:
+    """Run a command in this terminal and return its exit status."""
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:
+            continue  # the terminal sent it to the tool as well, which ends in its own way
+        return status if status >= 0 else 128 - status
+
+
+def wants_bootstrap(tool: Tool, arguments: Sequence[str]) -> bool:
+    """Tell whether a tool needs the cluster's address and the arguments do not have it."""
+    if tool.bootstrap == "nowhere" or {"-h", "--help", "--version"} & set(arguments):
+        return False
+    if tool.bootstrap == "last" and not arguments:
+        return False  # no subcommand yet: the tool answers with its usage
+    given = ("--bootstrap-", tool.bootstrap_option)
+    short = ("-b", "-C") if tool.bootstrap == "last" else ()
+    return not any(word.startswith(given) or word in short for word in arguments)
+
+
+def java_command(tool: Tool) -> list[str]:
+    """Return the command line that starts a tool, up to its own arguments.
+
+    ``KAFKA_HEAP_OPTS`` and ``KAFKA_OPTS`` count as they do for Kafka's scripts.
+    """
+    level = "INFO" if tool.serves else "WARN"
+    return [
+        str(java_executable()),
+        *shlex.split(os.environ.get("KAFKA_HEAP_OPTS", HEAP)),
+        "-XX:+UseSerialGC",  # the collector that starts fastest
+        f"-Dlog4j2.configurationFile={LOG_CONFIG.as_uri()}",
+        f"-Dlabkit.level={level}",
+        *shlex.split(os.environ.get("KAFKA_OPTS", "")),
+        "-cp",
+        class_path(kafka_jars(tool.group)),
+        tool.main_class,
+    ]
+
+
+def find_tool(name: str, arguments: Sequence[str]) -> tuple[Tool, list[str]]:
+    """Look a tool up by its name in ``bin/``; return it and the arguments that remain for it."""
+    rest = list(arguments)
+    known = re.sub(r"\.(sh|bat)$", "", name)
+    if known == "kafka-run-class" and rest:
+        return Tool(rest[0], "nowhere"), rest[1:]
+    if known == "trogdor" and rest:
+        known = f"trogdor {rest.pop(0)}"
+    if known in TOOLS:
+        return TOOLS[known], rest
+    raise _unknown(known)
+
+
+def _unknown(name: str) -> LabError:
+    if name.startswith("zookeeper"):
+        msg = f"there is no {name}: Kafka 4 has no ZooKeeper; KRaft controllers hold its metadata"
+        return LabError(msg, "labkit kafka kafka-metadata-quorum describe --status")
+    if name == "kafka-server-stop":
+        return LabError("the lab's broker is stopped by the lab", "labkit broker stop")
+    if name == "kafka-run-class":
+        return LabError("kafka-run-class takes the name of a Java class", "labkit kafka --help")
+    stems = {tool.removeprefix("kafka-"): tool for tool in tool_names()}
+    near = [stems[stem] for stem in get_close_matches(name.removeprefix("kafka-"), stems)]
+    msg = f"Kafka has no tool {name!r}; there is {', '.join(near or tool_names())}"
+    return LabError(msg, f"labkit kafka {near[0] if near else 'kafka-topics'} --help")

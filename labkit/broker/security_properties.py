@@ -1,0 +1,83 @@
+"""The lab's security settings as Kafka's Java programs read them: a properties file.
+
+kafka-python takes the same settings as keywords (`LabConfig.client_settings`). A password stands
+in the file only while the program runs, in a folder that nobody else may enter.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from labkit.core.config import LabConfig
+
+LOGIN_MODULES = {
+    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
+}
+
+
+def client_properties(config: LabConfig) -> dict[str, str]:
+    """Return the security settings by the names that Kafka's Java clients give them.
+
+    See: Kafka documentation, section "Authentication using SASL"; KIP-651 (PEM files).
+    """
+    properties: dict[str, str] = {"security.protocol": config.security_protocol}
+    if config.ssl_cafile is not None:
+        properties["ssl.truststore.type"] = "PEM"
+        properties["ssl.truststore.location"] = str(config.ssl_cafile)
+    if config.sasl_mechanism is not None:
+        properties["sasl.mechanism"] = config.sasl_mechanism
+    if config.sasl_mechanism in LOGIN_MODULES and config.sasl_plain_password is not None:
+        properties["sasl.jaas.config"] = login(
+            config.sasl_mechanism,
+            username=config.sasl_plain_username or "",
+            password=config.sasl_plain_password.get_secret_value(),
+        )
+    return properties
+
+
+@contextmanager
+def properties_file(config: LabConfig) -> Iterator[Path | None]:
+    """Write the properties to a file for the time of a ``with``; None where none are needed."""
+    if config.security_protocol == "PLAINTEXT":
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="labkit-") as folder:  # made with mode 0700
+        yield write_private(Path(folder) / "client.properties", client_properties(config))
+
+
+def write_private(path: Path, properties: Mapping[str, str]) -> Path:
+    """Write a properties file that its owner alone may read, and return its path."""
+    lines = [f"{key}={_escaped(value)}" for key, value in properties.items()]
+    path.unlink(missing_ok=True)  # an old one may be open to others
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return path
+
+
+def login(mechanism: str, **options: str) -> str:
+    """Return a line of Java's login configuration (JAAS), as ``sasl.jaas.config`` takes it.
+
+    See: Kafka documentation, "Authentication using SASL".
+    """
+    words = " ".join(f"{name}={_quoted(value)}" for name, value in options.items())
+    return f"{LOGIN_MODULES[mechanism]} required {words};"
+
+
+def _quoted(text: str) -> str:
+    """Quote a value as Java's login configuration wants it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _escaped(value: str) -> str:
+    """Escape a value for a Java properties file, where a sign may be its number behind a ``u``."""
+    units = value.encode("utf-16-be")
+    codes = [int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2)]
+    return "".join(
+        "\\\\" if code == ord("\\") else chr(code) if 32 < code < 127 else f"\\u{code:04x}"
+        for code in codes
+    )

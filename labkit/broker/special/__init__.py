@@ -1,0 +1,1 @@
+"""Clusters beside the lab's own, each for one lesson: a wrong listener, and a login."""

@@ -1,0 +1,140 @@
+"""A second broker, beside the lab's own: to get ``advertised.listeners`` wrong with, and right.
+
+It is a cluster of one node in a folder of its own. The lab's broker and its topics are out of
+reach of such an experiment, and other notebooks go on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labkit.broker import aot_cache, cluster_start, node_setup
+from labkit.broker.cluster_state import (
+    ClusterState,
+    NodeState,
+    cluster_lock,
+    read_cluster,
+    take_part,
+)
+from labkit.broker.install.kafka_jars import kafka_jars
+from labkit.broker.security_properties import write_private
+from labkit.broker.special.side_cluster import SideCluster
+from labkit.core import background_workers
+from labkit.core.config import load_config
+from labkit.core.errors import BrokerUnavailable
+from labkit.core.progress_bar import waiting
+
+KIND = "second broker"
+HEAP_MB = 256  # it holds a topic or two
+
+
+class SecondBroker(SideCluster):
+    """A broker that is not the lab's own; see `start_second_broker`."""
+
+    name = "second-broker"
+    what = "the second broker"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where it listens. What it tells its clients may be another address."""
+        return _known(self._folder).bootstrap_servers
+
+    @property
+    def settings_file(self) -> Path:
+        """Its ``server.properties``: what it was last started with."""
+        return self._folder / "node-1" / "server.properties"
+
+    def restart(self, advertised_listeners: str | None = None) -> None:
+        """Stop it, and start it again on its port; its records stay.
+
+        Parameters
+        ----------
+        advertised_listeners : str, optional
+            As for `start_second_broker`; it counts for this start alone.
+
+        Raises
+        ------
+        BrokerUnavailable
+            It does not start with that; Kafka's own words are in the message.
+        """
+        with waiting("Restarting the second broker"), cluster_lock(self._folder):
+            cluster_start.stop(_known(self._folder), self._folder)
+            _start(self._folder, advertised_listeners)
+
+    def __repr__(self) -> str:
+        how = "listens" if self.is_running else "stopped; it listened"
+        return f"<SecondBroker: {how} at {self.bootstrap_servers}>"
+
+
+def start_second_broker(advertised_listeners: str | None = None) -> SecondBroker:
+    """Start another real broker beside the lab's own, and let it say where its clients find it.
+
+    A broker *listens* at one address (``listeners``) and tells its clients one
+    (``advertised.listeners``). They may differ, as behind Docker or a gateway they must, and Kafka
+    does not check that the second leads anywhere.
+
+    Parameters
+    ----------
+    advertised_listeners : str, optional
+        What stands in its ``server.properties`` under that name, such as
+        ``"PLAINTEXT://127.0.0.1:9"``; by default, where it listens.
+
+    Returns
+    -------
+    SecondBroker
+        It listens when this returns; one that ran before was stopped. With ``bootstrap_servers``,
+        ``settings_file``, ``restart()`` and ``stop()``.
+
+    Raises
+    ------
+    BrokerUnavailable
+        It did not start; Kafka's own words are in the message.
+
+    See: Kafka documentation, "Broker Configs", ``advertised.listeners``.
+    """
+    folder = load_config().state_dir / SecondBroker.name
+    background_workers.replace(SecondBroker.name)
+    with waiting("Starting a second broker"), cluster_lock(folder):
+        _start(folder, advertised_listeners)
+    broker = SecondBroker(folder)
+    background_workers.register(broker)
+    return broker
+
+
+def find_second_broker() -> SecondBroker:
+    """Return the second broker that runs in this lab.
+
+    Raises
+    ------
+    BrokerUnavailable
+        None does.
+    """
+    broker = SecondBroker(load_config().state_dir / SecondBroker.name)
+    if not broker.is_running:
+        raise BrokerUnavailable("no second broker runs in this lab", "lab.start_second_broker()")
+    return broker
+
+
+def _start(folder: Path, advertised_listeners: str | None) -> None:
+    """Start it; called under the lock of its folder."""
+    cluster = cluster_start.plan(read_cluster(folder), 1, 0, folder)
+    take_part(cluster, folder, keep=False)
+    jars = kafka_jars()
+
+    def command(one: NodeState, log: Path) -> list[str]:
+        own = folder / one.name
+        node_setup.format_data(one, own, jars, cluster.cluster_id)
+        settings = node_setup.properties(one, [one], own / "data")
+        if advertised_listeners is not None:
+            settings["advertised.listeners"] = advertised_listeners
+        path = write_private(own / "server.properties", settings)
+        return node_setup.command(jars, HEAP_MB, path, log, *aot_cache.options(jars))
+
+    cluster_start.start_processes(cluster, folder, cluster.nodes, command, kind=KIND)
+
+
+def _known(folder: Path) -> ClusterState:
+    cluster = read_cluster(folder)
+    if cluster is None:
+        raise BrokerUnavailable("this lab has no second broker yet", "lab.start_second_broker()")
+    return cluster

@@ -1,0 +1,171 @@
+"""The CSV as the checker reads it: with a parser of its own, so that no bug judges itself.
+
+With the lab's sink it shares the file format, which stands in docs/architecture.md, and `restore`:
+how text is kept from spreadsheets.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from labkit.sink.csv_row import restore
+
+CRC_CELL = re.compile(rb",([0-9a-f]{8})\n")
+CRC_CELL_BYTES = 10
+NOT_OF_THE_READING = {"partition", "offset", "crc32"}
+END_BYTES = 64 * 1024
+
+
+class Row(NamedTuple):
+    """One line of a CSV; ``problem`` says why where it is no whole, true row."""
+
+    path: Path
+    number: int  # as a spreadsheet counts: the header is row 1
+    partition: int
+    offset: int
+    cells: Mapping[str, str]
+    problem: str = ""
+
+    @property
+    def is_marker(self) -> bool:
+        """Whether it stands for a dead letter."""
+        return self.cells["quality"] == "dead-letter"
+
+    def __str__(self) -> str:
+        what = self.problem or ("a dead letter's marker" if self.is_marker else self._reading())
+        return f"row {self.number} of {self.path}: {what}"
+
+    def _reading(self) -> str:
+        cells = self.cells
+        return f"reading {cells['reading_id']} of {cells['facility_id']}, {cells['co2_kg']} kg"
+
+
+class CsvReader:
+    """The CSV files of one partition, as long as they are at this moment.
+
+    Attributes
+    ----------
+    torn_bytes : int
+        What lies behind the last true row: the next consumer cuts it off, so it is no damage.
+    """
+
+    def __init__(self, folder: Path, partition: int) -> None:
+        name = re.compile(rf"{partition}(\.\d{{20}})?\.csv")
+        paths = (path for path in folder.glob(f"{partition}*.csv") if name.fullmatch(path.name))
+        found = sorted(paths, key=lambda path: (len(path.name), path.name))
+        self._sizes = {path: path.stat().st_size for path in found}
+        self._sidecar = folder / f"{partition}.json"
+        self.torn_bytes = 0
+
+    @property
+    def topic_id(self) -> str | None:
+        """The topic that the rows are from, by the file beside them; None where there is none."""
+        if not self._sidecar.exists():
+            return None
+        content = json.loads(self._sidecar.read_text(encoding="utf-8"))
+        return str(content["topic_id"])
+
+    def last_offset(self) -> int:
+        """Return the offset of the last whole, true row without reading the others; -1: none."""
+        for path, size in reversed(self._sizes.items()):
+            with path.open("rb") as file:
+                file.seek(max(0, size - END_BYTES))
+                lines = file.read(END_BYTES).splitlines(keepends=True)
+            for line in reversed(lines):
+                if not _untrue(line):
+                    return int(line.split(b",", 2)[1])
+        return -1
+
+    def rows(self) -> Iterator[Row]:
+        """Return each line behind the header, damaged ones too, but no torn tail."""
+        for path in self._sizes:
+            wrong: list[Row] = []
+            self.torn_bytes = 0
+            for row, length in self._lines(path):
+                if row.problem:
+                    wrong.append(row)
+                    self.torn_bytes += length
+                    continue
+                yield from wrong
+                wrong, self.torn_bytes = [], 0
+                yield row
+            if path != list(self._sizes)[-1]:
+                yield from wrong
+
+    def _lines(self, path: Path) -> Iterator[tuple[Row, int]]:
+        names: list[str] = []
+        left = self._sizes[path]
+        with path.open("rb") as file:
+            for number, whole in enumerate(file, start=1):
+                line = whole[:left]
+                left -= len(line)
+                if number == 1 and line.startswith(b"partition,offset,") and line.endswith(b"\n"):
+                    names = line[:-1].decode().split(",")
+                else:
+                    yield parse(path, number, line, names), len(line)
+                if not left:
+                    return
+
+
+def parse(path: Path, number: int, line: bytes, names: list[str]) -> Row:
+    """Return a line as a row; where it is none, ``problem`` says why."""
+    if problem := _untrue(line):
+        return Row(path, number, -1, -1, {}, problem)
+    text = line[:-1].decode()
+    cells = next(csv.reader([text], strict=True)) if '"' in text else text.split(",")
+    if len(cells) != len(names):
+        return Row(path, number, -1, -1, {}, f"it has {len(cells)} cells, not {len(names)}")
+    named = dict(zip(names, cells, strict=True))
+    return Row(path, number, int(named["partition"]), int(named["offset"]), named)
+
+
+def _untrue(line: bytes) -> str:
+    """Say why a line is not as it was written; an empty string where it is."""
+    match = CRC_CELL.fullmatch(line[-CRC_CELL_BYTES:])
+    if match is None:
+        return f"no whole row: {line[-40:]!r} is its end"
+    if int(match[1], 16) != crc32(line[:-CRC_CELL_BYTES]):
+        return f"its checksum is wrong: it begins {line[:40]!r}"
+    return ""
+
+
+def differences(value: bytes, cells: Mapping[str, str]) -> list[str]:
+    """Return in words which cells of a row are not what the record's JSON says."""
+    try:
+        fields = json.loads(value)
+    except ValueError:
+        return ["the record is not JSON"]
+    if not isinstance(fields, dict):
+        return ["the record is not a JSON object"]
+    return [
+        f"{name} is {cell!r} in the row and {fields.get(name)!r} in the record"
+        for name, cell in cells.items()
+        if name not in NOT_OF_THE_READING and not _same(name, cell, fields.get(name))
+    ]
+
+
+def _same(name: str, cell: str, recorded: object) -> bool:
+    if isinstance(recorded, str):
+        if cell == recorded and "'" not in cell:
+            return True
+        plain = restore(cell)
+        return plain == recorded or (name == "recorded_at" and _moment(plain) == _moment(recorded))
+    try:
+        return isinstance(recorded, int | float) and float(cell) == recorded
+    except ValueError:
+        return False
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -1,0 +1,138 @@
+"""``labkit broker start|stop|status``: the lab's own Apache Kafka."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labkit.cli import terminal
+
+if TYPE_CHECKING:
+    from labkit.broker.broker import Broker
+
+commands = typer.Typer(
+    no_args_is_help=True, help="Start, stop, break and look at the lab's own brokers."
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(commands, name="broker", rich_help_panel="Apache Kafka")
+
+
+@commands.command()
+def start(
+    brokers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=9, help="How many brokers; by default as many as this lab has, or 1."
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 0,
+) -> None:
+    """Start a real Apache Kafka on this machine, or find the one that this lab runs.
+
+    One node is broker and controller at once (KRaft; Kafka 4 has no ZooKeeper). It listens on
+    127.0.0.1 only, and runs until `labkit broker stop` or `labkit down`. Nodes that have died are
+    started again.
+
+    Example: `labkit broker start --port 9092`, or `labkit broker start --brokers 3`
+    """
+    from labkit.broker.broker import start_broker
+
+    terminal.say("Starting Apache Kafka; the first time, its jars are fetched first.")
+    print(repr(start_broker(brokers, port, keep=True)))
+
+
+@commands.command()
+def stop() -> None:
+    """Stop the lab's own broker; its topics stay on disk for the next start.
+
+    Example: `labkit broker stop`
+    """
+    from labkit.broker.broker import find_broker
+
+    broker = find_broker()
+    if broker is None:
+        print("No broker of this lab is running.")
+        return
+    broker.stop()
+    print(f"The broker at {broker.bootstrap_servers} has stopped.")
+
+
+Node = Annotated[int, typer.Argument(min=1, help="The node's number: 1, 2, 3.")]
+
+
+@commands.command()
+def kill(node: Node) -> None:
+    """Kill one node of the cluster (SIGKILL), as a power cut would; the others go on.
+
+    Example: `labkit broker kill 2`, then `labkit topics describe`: who leads now?
+    """
+    _own_broker().kill(node)
+    print(f"Broker {node} is dead. Next: labkit broker restart {node}")
+
+
+@commands.command()
+def freeze(node: Node) -> None:
+    """Freeze one node: it keeps its connections and answers nothing, as a machine that hangs.
+
+    Example: `labkit broker freeze 2`
+    """
+    _own_broker().freeze(node)
+    print(f"Broker {node} is frozen. Next: labkit broker thaw {node}")
+
+
+@commands.command()
+def thaw(node: Node) -> None:
+    """Let a frozen node go on; it catches up with what it has missed.
+
+    Example: `labkit broker thaw 2`
+    """
+    _own_broker().thaw(node)
+    print(f"Broker {node} goes on.")
+
+
+@commands.command()
+def restart(node: Node) -> None:
+    """Stop one node in good order and start it again on its port; start it if it was dead.
+
+    Example: `labkit broker restart 2`
+    """
+    broker = _own_broker()
+    broker.restart(node)
+    print(repr(broker))
+
+
+def _own_broker() -> Broker:
+    """Return the lab's own cluster, also where all its nodes are dead."""
+    from labkit.broker.broker import Broker
+    from labkit.broker.cluster_state import cluster_dir, read_cluster
+    from labkit.core.config import load_config
+    from labkit.core.errors import BrokerUnavailable
+
+    servers = load_config().bootstrap_servers
+    if servers:
+        return Broker(servers, "")  # and it says that it is not the lab's own
+    cluster = read_cluster()
+    if cluster is None:
+        raise BrokerUnavailable("This lab has no cluster yet.", "labkit broker start --brokers 3")
+    return Broker(cluster.bootstrap_servers, cluster.cluster_id, cluster_dir())
+
+
+@commands.command()
+def status() -> None:
+    """Show where the brokers answer, their version and processes, and which is dead or frozen.
+
+    The exit status is 0 where one answers, and 1 where none does.
+
+    Example: `labkit broker status`
+    """
+    from labkit.broker.broker import find_broker
+    from labkit.core.errors import BrokerUnavailable
+
+    broker = find_broker()
+    if broker is None:
+        raise BrokerUnavailable("No broker of this lab is running.", "labkit broker start")
+    print(repr(broker))

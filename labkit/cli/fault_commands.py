@@ -1,0 +1,123 @@
+"""Break and mend: ``labkit break NAME``, ``labkit mend``, ``labkit proxy``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labkit.cli import shared_options, terminal
+from labkit.cli.lab_commands import seconds
+
+if TYPE_CHECKING:
+    from labkit.faults.fault_kinds import FaultKind
+
+PANEL = "Break it"
+DEFAULT_S = 20.0
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command("break", rich_help_panel=PANEL)(break_)
+    for command in (mend, proxy):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def break_(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which fault.")] = None,
+    for_s: Annotated[
+        float | None,
+        typer.Option("--for", metavar="20s", parser=seconds, help="Mended after: 30s, 2m; 20s."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same moment and same victim.")
+    ] = None,
+    topic: shared_options.Topic = None,
+    group: shared_options.Group = None,
+    data: shared_options.Data = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it destroys.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Tell of every fault there is.")] = False,
+) -> None:
+    """Break something on purpose: a broker, a consumer, a topic, the network.
+
+    It is mended by itself when the time is over, at once on Ctrl-C or by `labkit mend`, and the
+    seed draws the same fault again. Without a name, or with `--list`, it tells of every fault.
+
+    Example: `labkit break broker-kill --for 20s --seed 7`
+    """
+    from labkit.core.shutdown import stop_event
+    from labkit.faults.faults import FAULTS, inject
+
+    if listed or name is None:
+        print("\n\n".join(_told(kind) for kind in FAULTS.values()))
+        return
+    kind = FAULTS.get(name)
+    if kind is not None and kind.destroys and not yes:
+        terminal.say(f"{name} destroys what nobody can bring back: {kind.destroys}")
+        typer.confirm("Do it?", abort=True)
+    stop = stop_event()
+    for_s = for_s or DEFAULT_S
+    fault = inject(
+        name,
+        for_s=for_s,
+        seed=seed,
+        topic=terminal.topic_name(topic),
+        group_id=group,
+        data_dir=terminal.data_folder(data),
+        destroy=True,
+    )
+    print(f"{name} (seed {fault.seed}): {fault.victim}", flush=True)
+    terminal.say(f"Watch: {fault.kind.watch}\nPromise: {fault.kind.promise}")
+    terminal.say(f"It is mended in {for_s:g} s; sooner with Ctrl-C, or labkit mend.")
+    while not fault.wait(0.2):
+        if stop.is_set():
+            fault.mend()
+    print(f"{name}: mended.")
+    terminal.exit_as_asked(stop)
+
+
+def _told(kind: FaultKind) -> str:
+    """Return what a learner should know of a fault before it happens."""
+    parts = [f"{kind.name}\n  {kind.summary}", f"  Watch: {kind.watch}"]
+    parts += [f"  Promise: {kind.promise}"]
+    if kind.destroys:
+        parts += [f"  Destroys: {kind.destroys}"]
+    return "\n".join(parts)
+
+
+def mend() -> None:
+    """Mend everything that is broken on purpose in this lab, whoever broke it.
+
+    Also what was broken by a notebook or a terminal that is gone. Twice is no error.
+
+    Example: `labkit mend`
+    """
+    from labkit.faults.faults import mend as mend_all
+
+    mended = mend_all()
+    print("\n".join(f"Mended: {one}" for one in mended) or "Nothing is broken on purpose.")
+
+
+def proxy(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 0,
+) -> None:
+    """Stand between clients and brokers, so that their connections can be slowed down or cut.
+
+    It listens on 127.0.0.1 only, and leads to this lab's brokers and nowhere else. A client goes
+    through it if it is started with the variable that this prints.
+
+    Example: `labkit proxy`, then `labkit break latency` in another terminal
+    """
+    from labkit.core.shutdown import stop_event
+    from labkit.faults.network_proxy import VARIABLE, start_proxy
+
+    stop = stop_event()
+    running = start_proxy(port)
+    print(f"{VARIABLE}={running.url}", flush=True)
+    terminal.say(
+        f"Start a client through it: {VARIABLE}={running.url} labkit produce. Ctrl-C ends."
+    )
+    while running.is_running and not stop.wait(0.2):
+        pass
+    running.stop()
+    terminal.exit_as_asked(stop)

@@ -1,0 +1,120 @@
+"""What is so: ``status``, ``ledger``, ``doctor``. None of them changes anything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from labkit.cli import shared_options, terminal
+
+PANEL = "Look"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (status, ledger, doctor):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def status(as_json: shared_options.Json = False) -> None:
+    """Show what runs in this lab, in any terminal or notebook: broker, topics, stages, page.
+
+    Every process is asked whether it is alive, and the broker whether it answers.
+
+    Example: `labkit status --json`
+    """
+    from labkit.pipeline.lab_status import lab_status, status_view
+
+    found = lab_status()
+    if as_json:
+        terminal.print_json(found)
+    else:
+        terminal.console().print(status_view(found))
+
+
+def ledger(
+    topic: shared_options.Topic = None,
+    data: shared_options.Data = None,
+    as_json: shared_options.Json = False,
+) -> None:
+    """Weigh the CO₂ at every stage: emitted, acknowledged, in the topic, in the CSV, served.
+
+    All five must agree to the gram. Less is unreported: lost, or still on its way. More is
+    phantom: a record that was stored twice. The exit status is 1 where they differ.
+
+    Example: `labkit ledger`
+    """
+    from labkit.ledger.ledger import carbon_ledger
+
+    found = carbon_ledger(terminal.topic_name(topic), terminal.data_folder(data))
+    if as_json:
+        terminal.print_json(found.model_dump(mode="json"))
+    else:
+        print(found)
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+def doctor(
+    topic: Annotated[
+        str | None, typer.Option("--topic", metavar="T", help="Look at this topic instead.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="G", help="As this group would find it.")
+    ] = None,
+    sent: Annotated[
+        int | None, typer.Option("--sent", min=0, help="How many records were sent to it.")
+    ] = None,
+    pains: Annotated[
+        bool, typer.Option("--pains", help="List fifteen pains, and what to type for each.")
+    ] = False,
+    as_json: shared_options.Json = False,
+) -> None:
+    """Check this machine: Python, Java, Kafka's jars, ports, disk, and what runs.
+
+    Each check is one sentence, with the next line to type where something is amiss. The exit
+    status is 1 only where something keeps the lab from working.
+
+    With a topic it answers "my consumer sees nothing": where each log starts and ends, how far
+    the group has committed, and where a consumer would start.
+
+    Example: `labkit doctor`, or `labkit doctor --topic co2-emissions --group csv-writer`
+    """
+    if pains:
+        return _list_pains(as_json)
+    if topic or group or sent is not None:
+        return _examine_topic(topic, group, sent, as_json)
+    from labkit.diagnostics.doctor import examine, report
+
+    checks = examine()
+    if as_json:
+        terminal.print_json([check.model_dump(mode="json") for check in checks])
+    else:
+        terminal.console().print(report(checks))
+    if any(check.verdict == "broken" for check in checks):
+        raise typer.Exit(1)
+    return None
+
+
+def _list_pains(as_json: bool) -> None:
+    from labkit.core.advice import Note
+    from labkit.diagnostics.known_problems import PAINS
+
+    if as_json:
+        return terminal.print_json([asdict(pain) for pain in PAINS])
+    for pain in PAINS:
+        heading = f"{pain.number}. {pain.symptom.replace('`', '')}"
+        print(f"{Note(heading, pain.sentence, pain.next_line)!r}\n")
+    return None
+
+
+def _examine_topic(topic: str | None, group: str | None, sent: int | None, as_json: bool) -> None:
+    from labkit.diagnostics.check_topic import examine_topic
+
+    found = examine_topic(terminal.topic_name(topic), group, sent)
+    if as_json:
+        return terminal.print_json(found.as_json())
+    print(found)
+    return None

@@ -1,0 +1,172 @@
+"""``labkit lab``: JupyterLab on the lessons, on this machine only.
+
+The user's own Jupyter server stays as it is: configuration, workspaces, connection files and
+data of this one lie in the lab's state folder. Only the user's settings of the page itself, such
+as a dark theme, count here too.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from labkit.core.config import LabConfig, load_config
+from labkit.core.errors import LabError
+from labkit.core.run_files import RunFile, write_json
+
+FIRST_LESSON = "00_start_here.ipynb"
+KERNEL_SHUTDOWN_S = 15.0  # a kernel stops its producers and consumers before it ends
+
+
+def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int = 0) -> int:
+    """Run JupyterLab until Ctrl-C or SIGTERM, and return the exit status.
+
+    Its kernels share this lab's folder. The broker that one of them starts ends with JupyterLab,
+    not with the kernel, so that a restarted kernel finds it again.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        What to show; by default ``notebooks/`` in the lab's folder, or else that folder itself.
+    open_browser : bool
+        Whether to open it in a browser; the address is printed in any case.
+    port : int
+        On 127.0.0.1; 0 takes any free one.
+
+    Raises
+    ------
+    LabError
+        If the folder does not exist, or the port is taken.
+    """
+    config = load_config()
+    shown = _folder_to_show(folder, config)
+    _refuse_taken_port(port)
+    user_settings_dir = _prepare_environment(config)
+
+    # jsonschema would load it, and Jupyter never asks for what it checks (IRIs, in events): it
+    # compiles a grammar for two seconds on every start.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+    # Only now: Jupyter reads its folders from the environment when it is imported.
+    from jupyterlab.labapp import LabApp
+
+    token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
+    traits = {
+        "Application.log_level": "ERROR",
+        "IdentityProvider.token": token,
+        "KernelManager.shutdown_wait_time": KERNEL_SHUTDOWN_S,
+        "KernelManager.transport_encryption": "auto",  # else each kernel warns that it has none
+        # One kernel, that of the Python which runs labkit, so that a notebook never asks for one.
+        "KernelSpecManager.allowed_kernelspecs": "python3",
+        # The page asks no other server for news, newer versions or extensions.
+        "LabApp.app_settings_dir": _write_overrides(config),
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "LabApp.default_url": _start_page(shown),
+        "LabApp.extension_manager": "readonly",
+        "LabApp.user_settings_dir": user_settings_dir,
+        "LanguageServerManager.autodetect": False,  # it runs npm at every start, to look for some
+        "ServerApp.allow_unauthenticated_access": False,  # an address of an extension as well
+        "ServerApp.allow_root": _is_root(),  # in a container there may be no other user
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.open_browser": open_browser,
+        "ServerApp.port": port,
+        "ServerApp.port_retries": 0,
+        "ServerApp.root_dir": shown,
+    }
+    server = LabApp.initialize_server([f"--{name}={value}" for name, value in traits.items()])
+    _stop_without_asking(server)
+    url = f"http://127.0.0.1:{server.port}{_start_page(shown)}?token={token}"
+    run_file = RunFile("lab", "jupyterlab", url=url, folder=str(shown))
+    print(f"\n  JupyterLab: {url}", flush=True)
+    print("  Ctrl-C stops it, its kernels and the broker they started.\n", flush=True)
+    try:
+        server.start()
+    finally:
+        run_file.remove()
+    return 0
+
+
+def _folder_to_show(folder: Path | None, config: LabConfig) -> Path:
+    lessons = config.lab_dir / "notebooks"
+    shown = folder or (lessons if lessons.is_dir() else config.lab_dir)
+    if not shown.is_dir():
+        msg = f"There is no folder {shown}."
+        raise LabError(msg, "labkit lab")
+    return shown.resolve()
+
+
+def _refuse_taken_port(port: int) -> None:
+    with socket.socket() as probe:
+        if os.name != "nt":  # there, this option would let two servers share a port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            msg = f"JupyterLab cannot listen on port {port}: {error.strerror}."
+            raise LabError(msg, "labkit lab --port 0") from error
+
+
+def _prepare_environment(config: LabConfig) -> Path:
+    """Set what Jupyter, its kernels and its terminals inherit; return the user's settings folder.
+
+    ``LABKIT_OWNER_PID`` tells a broker that it ends when this process does.
+    """
+    from jupyter_core.paths import jupyter_config_dir
+
+    own_settings = os.environ.get("JUPYTERLAB_SETTINGS_DIR")
+    user_settings_dir = Path(own_settings or Path(jupyter_config_dir(), "lab", "user-settings"))
+    jupyter_dir = config.state_dir / "jupyter"
+    commands_dir = Path(sys.executable).parent
+    os.environ.update(
+        LABKIT_LAB_DIR=str(config.lab_dir),
+        LABKIT_STATE_DIR=str(config.state_dir),
+        LABKIT_OWNER_PID=str(os.getpid()),
+        PATH=os.pathsep.join([str(commands_dir), os.environ.get("PATH", os.defpath)]),
+        JUPYTER_CONFIG_DIR=str(jupyter_dir / "config"),
+        JUPYTER_DATA_DIR=str(jupyter_dir / "data"),
+        JUPYTER_RUNTIME_DIR=str(jupyter_dir / "runtime"),
+        JUPYTER_PREFER_ENV_PATH="1",
+    )
+    return user_settings_dir
+
+
+def _write_overrides(config: LabConfig) -> Path:
+    """Answer JupyterLab's first question, whether to fetch news, with no; return the folder."""
+    folder = config.state_dir / "jupyter" / "settings"
+    folder.mkdir(parents=True, exist_ok=True)
+    overrides = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+    write_json(folder / "overrides.json", overrides)
+    return folder
+
+
+def _start_page(shown: Path) -> str:
+    return f"/lab/tree/{quote(FIRST_LESSON)}" if (shown / FIRST_LESSON).is_file() else "/lab"
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _stop_without_asking(server: Any) -> None:
+    """End the server and its kernels on the first Ctrl-C; Jupyter's own way is to ask y or n.
+
+    A closed terminal (SIGHUP) counts as well: without this, its kernels would be left behind.
+    """
+    is_stopping = False
+
+    def stop(_signum: int, _frame: Any) -> None:
+        nonlocal is_stopping
+        if not is_stopping:
+            is_stopping = True
+            print("\n  Stopping JupyterLab and its kernels ...", flush=True)
+            server.stop(from_signal=True)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)

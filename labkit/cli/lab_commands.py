@@ -1,0 +1,126 @@
+"""The lab as a whole: ``up``, ``lab``, ``down``, ``reset``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labkit.cli import shared_options, terminal
+
+PANEL = "The lab"
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (up, lab, down, reset):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def seconds(text: str) -> float:
+    """Read a length of time: 30s, 2m, 1h, or a plain number of seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if match is None or float(match[1]) == 0:
+        msg = f"{text!r} is not a length of time; write 30s or 2m"
+        raise typer.BadParameter(msg)
+    return float(match[1]) * _SECONDS[match[2] or "s"]
+
+
+def up(
+    run_for: Annotated[
+        float | None,
+        typer.Option("--for", metavar="30s", parser=seconds, help="End by itself: 30s, 2m, 1h."),
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.1, help="Readings per second.")] = 20.0,
+    seed: shared_options.Seed = 7,
+    faults: shared_options.Faults = 0.0,
+    workers: shared_options.Workers = 1,
+    topic: shared_options.Topic = None,
+    data: shared_options.Data = None,
+    port: shared_options.Port = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Do not open the page in a browser.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="At the end, one JSON document; progress on stderr.")
+    ] = False,
+) -> None:
+    """Run the whole journey in this terminal: broker, producer, consumer, API and web page.
+
+    It shows each stage live. Ctrl-C stops them in the order that loses nothing: first the
+    producer, then the consumer once it has caught up, then the page and the broker.
+
+    Example: `labkit up --rate 50`, or `labkit up --for 30s --no-browser --json`
+    """
+    from labkit.pipeline.pipeline import UpOptions
+    from labkit.pipeline.up import run_up
+
+    wishes = UpOptions(
+        run_for_s=run_for,
+        readings_per_s=rate,
+        seed=seed,
+        faults=faults,
+        workers=workers,
+        topic=terminal.topic_name(topic),
+        data_dir=terminal.data_folder(data),
+        port=port,
+        open_browser=not no_browser and not as_json,
+        as_json=as_json,
+    )
+    raise typer.Exit(run_up(wishes))
+
+
+def lab(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="The folder to open; else notebooks/.")
+    ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address, open nothing.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 0,
+) -> None:
+    """Open the lessons in JupyterLab, on this machine only, with a token in the address.
+
+    Example: `labkit lab`, then open 00_start_here
+    """
+    from labkit.cli.jupyterlab import open_lab
+
+    raise typer.Exit(open_lab(folder, open_browser=not no_browser, port=port))
+
+
+def down() -> None:
+    """Stop everything that this lab runs, in any terminal or notebook; nothing is deleted.
+
+    Producers end first, so that the consumers can store what is still on its way. Doing it twice
+    is no error.
+
+    Example: `labkit down`
+    """
+    from labkit.pipeline.down import stop_lab
+
+    stopped = stop_lab(say=terminal.say)
+    print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing of this lab was running.")
+
+
+def reset(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Stop the lab, and delete its broker's topics, its logs and the stored CSV. It asks first.
+
+    Example: `labkit reset`
+    """
+    from labkit.pipeline.down import reset_lab, what_reset_deletes
+
+    folders = what_reset_deletes()
+    if not folders:
+        print("There is nothing to delete.")
+        return
+    listing = "\n".join(f"  {folder}" for folder in folders)
+    terminal.say(f"This stops the lab and deletes:\n{listing}")
+    if not yes:
+        typer.confirm("Delete them?", abort=True)
+    reset_lab(folders, say=terminal.say)
+    print("The lab is as new. Next: labkit up")

@@ -1,0 +1,203 @@
+"""One stage of the journey at a time: ``produce``, ``consume``, ``api``, ``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from labkit.cli import shared_options, terminal
+
+PANEL = "One stage at a time"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (produce, consume, api, export):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def produce(
+    topic: shared_options.Topic = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many readings; else on Ctrl-C.")
+    ] = None,
+    rate: Annotated[
+        float, typer.Option(min=0.0, help="Readings per second; 0: as fast as it goes.")
+    ] = 20.0,
+    seed: shared_options.Seed = 7,
+    faults: shared_options.Faults = 0.0,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Send the rows of your own CSV instead.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.0, help="Replay so many times faster than recorded.")
+    ] = 1.0,
+    key: Annotated[
+        str, typer.Option(help="The record's key: facility_id, sector, country, or none.")
+    ] = "facility_id",
+    acks: Annotated[
+        str, typer.Option(help="Who acknowledges: all (replicas in sync), 1 (leader), 0 (nobody).")
+    ] = "all",
+    linger_ms: Annotated[
+        int | None, typer.Option(help="How long a record may wait for others to share a request.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Bytes of one partition that send a batch at once.")
+    ] = None,
+    compression_type: Annotated[
+        str | None, typer.Option(help="gzip; snappy, lz4 or zstd where their package is there.")
+    ] = None,
+) -> None:
+    """Send readings to a topic, each as one record.
+
+    The key is the facility's id, so all readings of one facility land in one partition, in order.
+    Each record counts only when every replica in sync has it (--acks all). Options that are named
+    as kafka-python names its settings are these settings.
+
+    Example: `labkit produce --count 1000 --rate 100 --seed 7`
+    Example: `labkit produce --acks 1 --linger-ms 200 --compression-type gzip`
+    """
+    from labkit.core.errors import WorkerFailed
+    from labkit.core.shutdown import stop_event
+    from labkit.producer.producer import start_producer
+    from labkit.topics.topics import ensure_topic
+
+    stop = stop_event()
+    topic = terminal.topic_name(topic)
+    ensure_topic(topic)
+    producer = start_producer(
+        topic,
+        rate,
+        seed,
+        count=count,
+        faults=faults,
+        replay=replay,
+        speed=speed,
+        **producer_options(key, acks, linger_ms, batch_size, compression_type),
+    )
+    terminal.say(f"Producing to the topic {topic}. Ctrl-C stops.")
+    while not producer.wait(0.2) and not stop.is_set():
+        pass
+    producer.stop()
+    counts = producer.counts
+    bad = f", and {counts.bad:,} records bad on purpose" if counts.bad else ""
+    said = f"{counts.acked:,} acknowledged by the broker"
+    if counts.unasked:
+        said = f"{counts.unasked:,} handed to the network: with acks=0 no broker answers"
+    print(f"{counts.emitted:,} readings emitted, {said}{bad}")
+    unknown = counts.unknown - counts.unasked
+    if counts.acked + counts.unasked < counts.emitted:
+        raise WorkerFailed(
+            f"{counts.failed:,} readings were refused, and of {unknown:,} nobody knows.",
+            "labkit ledger",
+        )
+    terminal.exit_as_asked(stop)
+
+
+def producer_options(
+    key: str,
+    acks: str,
+    linger_ms: int | None,
+    batch_size: int | None,
+    compression_type: str | None,
+) -> dict[str, Any]:
+    """Return the options of a producer as `labkit.start_producer` takes them."""
+    return {
+        "key": None if key == "none" else key,
+        "acks": int(acks) if acks.isdigit() else acks,
+        "linger_ms": linger_ms,
+        "batch_size": batch_size,
+        "compression_type": compression_type,
+    }
+
+
+def consume(
+    topic: shared_options.Topic = None,
+    group: shared_options.Group = None,
+    data: shared_options.Data = None,
+    workers: shared_options.Workers = 1,
+    until_end: Annotated[
+        bool, typer.Option("--until-end", help="Stop at the topic's present end.")
+    ] = False,
+) -> None:
+    """Read a topic as a member of a consumer group, and store each record in CSV exactly once.
+
+    The broker gives this member some of the topic's partitions; start a second one and they are
+    shared out anew. Each partition has its own CSV, DIR/TOPIC/PARTITION.csv. A record that is no
+    reading goes to the dead-letter queue, TOPIC.dlq.
+
+    Example: `labkit consume --topic co2-emissions --group csv-writer --data data`
+    Example: `labkit consume --workers 3`
+    """
+    from labkit.consumer.consumer import consume as consume_topic
+    from labkit.consumer.group_processes import WorkerGroup
+    from labkit.consumer.watchdog import EXIT_STATUS
+    from labkit.core.config import load_config
+    from labkit.core.errors import ConsumerHung
+    from labkit.core.shutdown import stop_event
+    from labkit.topics.topics import describe_topic
+
+    stop = stop_event()
+    topic = terminal.topic_name(topic)
+    group = group or load_config().group_id
+    folder = terminal.data_folder(data)
+    terminal.say(f"Consuming {topic} as a member of the group {group} into {folder}. Ctrl-C stops.")
+    if workers > 1:
+        describe_topic(topic)  # says once, and not by each worker, if there is none, or no broker
+        with WorkerGroup(topic, group, folder, workers, terminal.say, until_end) as members:
+            members.run(stop)
+        terminal.exit_as_asked(stop)
+        return
+    try:
+        counts = consume_topic(topic, group, folder, stop, until_end, owns_process=True)
+    except ConsumerHung as hung:
+        terminal.tell(hung)
+        raise typer.Exit(EXIT_STATUS) from hung
+    print(f"{counts.rows:,} records stored, {counts.dead_letters:,} dead letters")
+    terminal.exit_as_asked(stop)
+
+
+def api(
+    topic: shared_options.Topic = None,
+    data: shared_options.Data = None,
+    port: shared_options.Port = None,
+) -> None:
+    """Serve the stored readings as JSON, and the web page that shows them.
+
+    It reads the CSV and never asks Kafka: the CSV is where the stream ends and the web begins.
+
+    Example: `labkit api --data data --port 8050`, then open the address it prints.
+    """
+    from labkit.api.app import start_api
+    from labkit.core.shutdown import stop_event
+
+    stop = stop_event()
+    server = start_api(terminal.data_folder(data), port, terminal.topic_name(topic))
+    print(f"The page: {server.url}", flush=True)
+    terminal.say(f"The API's description: {server.url.rstrip('/')}/api/docs. Ctrl-C stops.")
+    while server.is_running and not stop.wait(0.2):
+        pass
+    server.stop()
+    terminal.exit_as_asked(stop)
+
+
+def export(
+    out: Annotated[
+        Path, typer.Option(metavar="F", help="The file to write: .csv, .json or .parquet.")
+    ],
+    topic: shared_options.Topic = None,
+    data: shared_options.Data = None,
+) -> None:
+    """Write all stored readings of a topic into one file, oldest first in each partition.
+
+    CSV is for spreadsheets: text that a spreadsheet would run as a formula stays behind a quote
+    mark. JSON and Parquet are for programs, and hold every text as it was recorded.
+
+    Example: `labkit export --data data --out readings.parquet`
+    """
+    from labkit.table.export import export_readings
+
+    rows = export_readings(out, terminal.data_folder(data), terminal.topic_name(topic))
+    print(f"{rows:,} readings written to {out}")

@@ -1,0 +1,248 @@
+"""Kafka Connect on this machine: real distributed workers, from the same jars, on the same Java.
+
+What a sink of one's own does in Python, Connect does in Java for many systems: read a topic, write
+it elsewhere, commit the offsets. Its workers share the tasks out; where a worker dies, the others
+take its tasks over. What it promises is *at least once*: the offsets are committed now and then,
+and after a crash what came since is written again.
+
+See: Kafka documentation, "Kafka Connect".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from labkit.broker.cluster_state import NodeState, cluster_lock, read_cluster, take_part
+from labkit.broker.kafka_clients import admin, bootstrap_servers
+from labkit.broker.special.side_cluster import SideCluster
+from labkit.connect import connect_workers
+from labkit.connect.connect_rest import ConnectorStatus, Rest, Task, place
+from labkit.connect.connect_workers import connect_dir
+from labkit.core import background_workers
+from labkit.core.errors import LabError
+from labkit.core.progress_bar import waiting
+
+
+class Connect(SideCluster):
+    """A group of Kafka Connect's distributed workers; see `start_connect`.
+
+    Its connectors and their offsets stay in the group's topics when it is stopped.
+    """
+
+    what = "Kafka Connect"
+
+    def __init__(self, folder: Path, group_id: str, name: str = "connect") -> None:
+        super().__init__(folder)
+        self.name = name
+        self.group_id = group_id
+        self._rest = Rest(lambda: self.workers)
+
+    @property
+    def workers(self) -> list[NodeState]:
+        """The workers as they are now: number (``node_id``), port, process, state."""
+        cluster = read_cluster(self._folder)
+        is_ours = cluster is not None and cluster.cluster_id == self.group_id
+        return cluster.nodes if cluster is not None and is_ours else []
+
+    @property
+    def urls(self) -> list[str]:
+        """Where the living workers take orders: their REST API, on this machine alone."""
+        return self._rest.urls
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a worker is alive."""
+        return any(one.is_running for one in self.workers)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks of all connectors: which worker has which, and how each is."""
+        return [task for status in self._rest.statuses() for task in status.tasks]
+
+    def create(
+        self, name: str, config: Mapping[str, Any], timeout_s: float = 60.0
+    ) -> ConnectorStatus:
+        """Give the group a connector, and wait until it runs; one of that name is replaced.
+
+        One that runs with these very settings is left as it is.
+
+        Parameters
+        ----------
+        name : str
+            Its name. The consumers of a sink form the group ``connect-NAME``.
+        config : mapping
+            Its settings, in Connect's words: ``connector.class``, ``tasks.max``, ``topics``, ...
+        timeout_s : float
+            How long to wait for its tasks, in seconds.
+
+        Returns
+        -------
+        ConnectorStatus
+            With the connector and its tasks running.
+
+        Raises
+        ------
+        LabError
+            Connect refuses the settings, or the tasks do not run in time.
+        WorkerFailed
+            The connector or a task failed; its reason is in the message.
+
+        See: Kafka documentation, "Connect: REST API" (``PUT /connectors/{name}/config``).
+        """
+        settings = {key: _text(value) for key, value in config.items()}
+        known = self._rest.ask("GET", f"{place(name)}/config", may_miss=True)
+        if known is not None and (known != settings | {"name": name} or self.status(name).failure):
+            # Given other settings, it would look for a while as if it ran with them already.
+            self.delete(name)
+        self._rest.ask("PUT", f"{place(name)}/config", settings)
+        return self._wait(name, timeout_s, int(settings.get("tasks.max", "1")))
+
+    def wait(self, name: str, timeout_s: float = 60.0) -> ConnectorStatus:
+        """Wait until a connector and all of its tasks run on workers that live.
+
+        After a worker was killed, that takes some ten seconds: six until it is given up, three
+        in which it might come back.
+        """
+        return self._wait(name, timeout_s, len(self.status(name).tasks))
+
+    def _wait(self, name: str, timeout_s: float, tasks: int) -> ConnectorStatus:
+        return connect_workers.wait_until_runs(
+            name, tasks, timeout_s, self._rest, lambda: self.workers
+        )
+
+    def status(self, name: str) -> ConnectorStatus:
+        """Return how a connector and its tasks are, as the group last heard.
+
+        Raises
+        ------
+        LabError
+            There is no such connector.
+        """
+        found = self._rest.status(name)
+        if found is None:
+            names = ", ".join(one.name for one in self._rest.statuses())
+            msg = f"there is no connector {name}; there is {names or 'none at all'}"
+            raise LabError(msg, f"connect.create({name!r}, {{...}})")
+        return found
+
+    def delete(self, name: str) -> None:
+        """Take a connector away. Its group's offsets stay: one of the same name goes on there.
+
+        Raises
+        ------
+        LabError
+            There is no such connector.
+        """
+        self.status(name)
+        self._rest.ask("DELETE", place(name), may_miss=True)
+        connect_workers.wait_until_gone(name, self._rest)
+
+    def kill(self, worker: int) -> None:
+        """Kill one worker (SIGKILL), as a power cut would; the others take over its tasks.
+
+        `start_connect` starts it again.
+
+        Parameters
+        ----------
+        worker : int
+            Its number: 1, 2.
+
+        Raises
+        ------
+        LabError
+            There is no such worker, or it is dead already.
+        """
+        one = next((one for one in self.workers if one.node_id == worker), None)
+        if one is None or one.process is None or not one.is_running:
+            alive = ", ".join(str(one.node_id) for one in self.workers if one.is_running)
+            msg = f"there is no worker {worker} alive; alive are: {alive or 'none'}"
+            raise LabError(msg, "lab.start_connect()   (starts the dead ones again)")
+        process = psutil.Process(one.process.pid)
+        process.kill()
+        psutil.wait_procs([process], timeout=10)
+
+    def __repr__(self) -> str:
+        if not self.is_running:
+            return f"<Connect {self.group_id}: stopped>"
+        said = [
+            f"worker {one.node_id} at http://{one.address} "
+            f"({f'pid {one.process.pid}' if one.process and one.is_running else 'dead'})"
+            for one in self.workers
+        ]
+        return f"<Connect {self.group_id}: {', '.join(said)}>"
+
+
+def _text(value: Any) -> str:
+    """Return a setting as Connect takes it: all are text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def start_connect(
+    workers: int = 2, group_id: str = "lab-connect", *, keep: bool = False, name: str = "connect"
+) -> Connect:
+    """Start Kafka Connect: workers that share the tasks of connectors out, or find the lab's.
+
+    Each is a Java process of its own (`ConnectDistributed`, some 200 MB). The first time its jars
+    are fetched, 11 MB. Where workers of this group run, they are found, and the dead ones started
+    again; another group, or another number of workers, takes their place.
+
+    Parameters
+    ----------
+    workers : int
+        How many.
+    group_id : str
+        Their group. It keeps its connectors in the topics ``<group_id>-configs``, ``-offsets`` and
+        ``-status``, so a group that is started again goes on with them.
+    keep : bool
+        Run until it is stopped. Otherwise until this lab, this Jupyter server or this program ends.
+    name : str
+        Its name in the lab.
+
+    Returns
+    -------
+    Connect
+        Each worker answers when this returns.
+
+    Raises
+    ------
+    BrokerUnavailable
+        No cluster answers, or a worker did not start.
+    JarRefused
+        A jar is not the one in ``jars.lock``.
+
+    See: Kafka documentation, "Kafka Connect: Running Kafka Connect" (distributed mode).
+    """
+    folder = connect_dir()
+    with waiting(f"Starting {workers} workers of Kafka Connect"), cluster_lock(folder):
+        servers = bootstrap_servers()
+        with admin() as client:
+            kafka = client.describe_cluster()
+        cluster = connect_workers.plan(
+            read_cluster(folder), workers, group_id, str(kafka["cluster_id"]), folder
+        )
+        take_part(cluster, folder, keep=keep)
+        dead = [one for one in cluster.nodes if not one.is_running]
+        if dead:
+            cluster = connect_workers.start(
+                cluster, folder, dead, servers, min(3, len(kafka["brokers"]))
+            )
+        connect_workers.wait_until_joined(cluster, folder)
+    found = next((one for one in background_workers.running() if one.name == name), None)
+    if isinstance(found, Connect) and found.group_id == group_id:
+        return found
+    connect = Connect(folder, group_id, name)
+    if not keep:  # what is registered ends with this program
+        background_workers.register(connect)
+    return connect
+
+
+def find_connect() -> Connect | None:
+    """Return the lab's Connect if a worker of it runs, otherwise None; nothing is started."""
+    cluster = read_cluster(connect_dir())
+    if cluster is None or not any(one.is_running for one in cluster.nodes):
+        return None
+    return Connect(connect_dir(), cluster.cluster_id)

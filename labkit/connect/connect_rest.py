@@ -1,0 +1,171 @@
+"""Kafka Connect's REST API, as far as the lab speaks it: connectors, their tasks, their states.
+
+Any worker of the group takes an order, and passes it on to the one that leads. While the group
+shares out its work anew, it answers 409, or a worker cannot reach a leader that has just died:
+then one asks again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from labkit.broker.cluster_state import NodeState
+from labkit.core.errors import LabError
+
+ASK_TIMEOUT_S = 10.0
+PATIENCE_S = 60.0
+LOOK_EVERY_S = 0.1
+CONFLICT, NOT_FOUND, SERVER_ERROR = 409, 404, 500
+
+# No proxy: the workers listen on this machine, whatever HTTP_PROXY says.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a connector: the part of its work that one worker does."""
+
+    connector: str
+    task: int
+    state: str
+    """RUNNING, PAUSED, FAILED, UNASSIGNED (its worker is lost), RESTARTING."""
+    worker: int | None
+    """The number of its worker; None where that is none of this group's present ones."""
+    trace: str = field(default="", repr=False)
+    """Why it failed: Java's stack trace."""
+
+
+@dataclass(frozen=True)
+class ConnectorStatus:
+    """A connector and its tasks, as the group last heard of them."""
+
+    name: str
+    state: str
+    tasks: tuple[Task, ...]
+    trace: str = field(default="", repr=False)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the connector and each of its tasks runs; one without a task does nothing."""
+        return bool(self.tasks) and {self.state, *(one.state for one in self.tasks)} == {"RUNNING"}
+
+    @property
+    def failure(self) -> str:
+        """What failed and why, in a line; empty where nothing did."""
+        failed = [(f"connector {self.name}", self.trace)] if self.state == "FAILED" else []
+        failed += [
+            (f"task {one.task} of {self.name}", one.trace)
+            for one in self.tasks
+            if one.state == "FAILED"
+        ]
+        return "; ".join(f"{what} failed: {_reason(trace)}" for what, trace in failed)
+
+
+def _reason(trace: str) -> str:
+    """Return the line of a stack trace that says most: the last cause."""
+    lines = trace.splitlines() or ["it gave no reason"]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return (causes or lines)[-1 if causes else 0]
+
+
+class Rest:
+    """Asks whichever worker answers.
+
+    Parameters
+    ----------
+    workers : callable
+        Returns the workers as they are now.
+    """
+
+    def __init__(self, workers: Callable[[], Sequence[NodeState]]) -> None:
+        self._workers = workers
+
+    @property
+    def urls(self) -> list[str]:
+        """The addresses of the workers that live."""
+        return [f"http://{one.address}" for one in self._workers() if one.state == "running"]
+
+    def ask(self, method: str, path: str, body: Any = None, *, may_miss: bool = False) -> Any:
+        """Return a worker's answer; None for what is not there, if that may be.
+
+        Raises
+        ------
+        LabError
+            The order is refused, with Connect's own words; or no worker could do it in time.
+        """
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            said = "no worker of Kafka Connect is alive"
+            for url in self.urls:
+                try:
+                    return send(method, f"{url}/{path}", body)
+                except urllib.error.HTTPError as error:
+                    with error:
+                        said = _message(error)
+                    if error.code == NOT_FOUND and may_miss:
+                        return None
+                    if error.code != CONFLICT and error.code < SERVER_ERROR:
+                        raise LabError(
+                            f"Kafka Connect refuses: {said}", _next(error.code)
+                        ) from None
+                except OSError as error:  # it has just died, or is busy with its first breath
+                    said = f"{url} does not answer: {error}"
+            if time.monotonic() > deadline or not self.urls:
+                raise LabError(f"Kafka Connect did not do it: {said}", "lab.start_connect()")
+            time.sleep(LOOK_EVERY_S)
+
+    def status(self, name: str) -> ConnectorStatus | None:
+        """Return how a connector and its tasks are; None where there is none of that name."""
+        answer = self.ask("GET", f"{place(name)}/status", may_miss=True)
+        return None if answer is None else self._read(answer)
+
+    def statuses(self) -> list[ConnectorStatus]:
+        """Return how all connectors are."""
+        found = self.ask("GET", "connectors?expand=status")
+        return [self._read(one["status"]) for _, one in sorted(found.items())]
+
+    def _read(self, answer: dict[str, Any]) -> ConnectorStatus:
+        """Read a status as Connect writes it, where a worker is an address."""
+        name, own = answer["name"], answer["connector"]
+        numbers = {one.address: one.node_id for one in self._workers()}
+        tasks = (
+            Task(name, one["id"], one["state"], numbers.get(one["worker_id"]), one.get("trace", ""))
+            for one in answer["tasks"]
+        )
+        ordered = tuple(sorted(tasks, key=lambda one: one.task))
+        return ConnectorStatus(name, own["state"], ordered, own.get("trace", ""))
+
+
+def place(name: str) -> str:
+    """Return the path of a connector."""
+    return f"connectors/{quote(name, safe='')}"
+
+
+def send(method: str, url: str, body: Any = None) -> Any:
+    """Send one request, and return what is in the answer; None where it is empty."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310
+    with _direct.open(request, timeout=ASK_TIMEOUT_S) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+def _message(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.loads(error.read())["message"])
+    except (ValueError, KeyError):
+        return f"{error.code} {error.reason}"
+
+
+def _next(code: int) -> str:
+    if code == NOT_FOUND:
+        return "connect.tasks   (the connectors there are)"
+    return "correct the connector's settings, and create it again"

@@ -1,0 +1,252 @@
+"""Things that run in the background, by name: the only global state of the lab.
+
+Starting a thing under a name that runs replaces it, so a notebook cell that is run twice never
+leaves two producers behind.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Protocol, Self
+
+from labkit.core.config import load_config
+from labkit.core.errors import LabError, WorkerFailed
+from labkit.core.shutdown import STOP_WITH_PARENT, heed_requests
+
+
+class Stoppable(Protocol):
+    """What the registry holds: anything with a name that can be stopped."""
+
+    name: str
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is at work."""
+        ...
+
+    def stop(self, timeout_s: float = 15.0) -> None:
+        """End it, and raise what went wrong while it ran."""
+        ...
+
+
+_registry: dict[str, Stoppable] = {}
+
+
+def register(thing: Stoppable) -> None:
+    """Keep ``thing`` under its name; whatever ran under that name is stopped first."""
+    replace(thing.name)
+    _registry[thing.name] = thing
+    heed_requests(_stop_by_name)
+
+
+def replace(name: str) -> None:
+    """Stop what runs under ``name``, if anything; its past errors are not raised again."""
+    previous = _registry.pop(name, None)
+    if previous is not None:
+        try:
+            previous.stop()
+        except LabError as error:
+            print(f"The previous one: {error}", file=sys.stderr)  # noqa: T201
+
+
+def running() -> list[Stoppable]:
+    """Return what this process runs in the background, oldest first."""
+    return [thing for thing in _registry.values() if thing.is_running]
+
+
+def stop_all(timeout_s: float = 15.0) -> None:
+    """Stop everything this process started, the youngest first, and raise the first error."""
+    first_error: LabError | None = None
+    for name in reversed(list(_registry)):
+        try:
+            _registry.pop(name).stop(timeout_s)
+        except LabError as error:
+            first_error = first_error or error
+    if first_error is not None:
+        raise first_error
+
+
+@atexit.register
+def _stop_quietly() -> None:
+    for name in reversed(list(_registry)):
+        try:
+            _registry.pop(name).stop(5.0)
+        except LabError as error:
+            print(error, file=sys.stderr)  # noqa: T201
+
+
+def _stop_by_name(name: str) -> None:
+    """Do what ``labkit down`` asks, which cannot end a notebook's whole process."""
+    thing = _registry.pop(name, None)
+    if thing is not None:
+        try:
+            thing.stop()
+        except LabError as error:
+            print(error, file=sys.stderr)  # noqa: T201
+
+
+class ThreadWorker:
+    """A function that runs in a thread until its stop event is set.
+
+    Parameters
+    ----------
+    name : str
+        The name in the registry.
+    target : callable
+        Called with a `threading.Event`; returns soon after it is set.
+    """
+
+    def __init__(self, name: str, target: Callable[[threading.Event], None]) -> None:
+        self.name = name
+        self.error: BaseException | None = None
+        self._stop = threading.Event()
+        self._target = target
+        self._thread = threading.Thread(target=self._run, name=f"labkit-{name}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._target(self._stop)
+        except BaseException as error:
+            self.error = error
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread is at work."""
+        return self._thread.is_alive()
+
+    @property
+    def state(self) -> str:
+        """One word or two for a repr: running, stopped, or failed with the reason."""
+        if self.error is not None:
+            return f"failed: {self.error}"
+        return "running" if self.is_running else "stopped"
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until the work is done; return whether it is."""
+        self._thread.join(timeout_s)
+        return not self.is_running
+
+    def stop(self, timeout_s: float = 15.0) -> None:
+        """Set the stop event, wait for the thread, and raise what went wrong in it."""
+        self._stop.set()
+        if not self.wait(timeout_s):
+            msg = f"the {self.name} did not stop within {timeout_s:g} s"
+            raise WorkerFailed(msg, "restart the kernel, or end the program with Ctrl-C")
+        if self.error is not None:
+            error, self.error = self.error, None
+            msg = f"the {self.name} failed: {error}"
+            raise WorkerFailed(msg) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop()
+
+
+class ChildProcess:
+    """One ``labkit`` command in a process of its own, which ends when we end.
+
+    Parameters
+    ----------
+    name : str
+        The name in the registry, and of the log file in ``<state_dir>/logs``.
+    arguments : list of str
+        What stands behind ``labkit`` on the command line.
+    """
+
+    def __init__(self, name: str, arguments: list[str]) -> None:
+        self.name = name
+        self._failure_told = False
+        config = load_config()
+        self.log_path = config.state_dir / "logs" / f"{name}-{os.getpid()}.log"
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        environment = {
+            **os.environ,
+            STOP_WITH_PARENT: "1",
+            "LABKIT_LAB_DIR": str(config.lab_dir),
+            "LABKIT_STATE_DIR": str(config.state_dir),
+        }
+        with self.log_path.open("wb") as log:
+            # A group of its own: Ctrl-C in the terminal reaches us, and we stop our children
+            # in the right order instead of all at once.
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "labkit", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=os.name != "nt",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is alive."""
+        return self.process.poll() is None
+
+    @property
+    def state(self) -> str:
+        """One word or two for a repr: running, stopped, or failed with the reason."""
+        if self.is_running:
+            return "running"
+        code = self.process.returncode
+        return "stopped" if code == 0 else f"failed (exit status {code}): {self._why_it_failed()}"
+
+    def _why_it_failed(self) -> str:
+        code = self.process.returncode
+        if code < 0:  # its log knows nothing of that
+            return f"killed by signal {-code} ({signal.strsignal(-code)})"
+        return self.last_words()
+
+    def last_words(self, lines: int = 4) -> str:
+        """Return the end of the log."""
+        text = self.log_path.read_text(encoding="utf-8", errors="replace")
+        return "\n".join(text.strip().splitlines()[-lines:])
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until the process has ended; return whether it has."""
+        try:
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def ask_to_stop(self) -> None:
+        """Close its standard input: its sign to finish."""
+        if self.process.stdin is not None and not self.process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):  # it ended: its exit status tells how
+                self.process.stdin.close()
+
+    def stop(self, timeout_s: float = 15.0) -> None:
+        """Ask it to finish, wait, and raise if it failed; that is told once."""
+        self.ask_to_stop()
+        if not self.wait(timeout_s):
+            self.process.kill()
+            self.process.wait()
+            self._failure_told = True
+            msg = f"the {self.name} (pid {self.pid}) did not stop within {timeout_s:g} s; killed"
+            raise WorkerFailed(msg, f"read its log: {self.log_path}")
+        if self.process.returncode != 0 and not self._failure_told:
+            self._failure_told = True
+            msg = f"the {self.name} failed: {self._why_it_failed()}"
+            raise WorkerFailed(msg, f"read its log: {self.log_path}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop()

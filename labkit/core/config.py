@@ -1,0 +1,185 @@
+"""The lab's settings: one object, read from ``LABKIT_*`` variables and the lab's ``.env``.
+
+A lab is a folder. It is the nearest folder, from the working directory upwards, that holds
+a ``.labkit`` folder, as git finds its repository; where there is none, the working directory
+becomes one. Notebooks and terminals anywhere inside it share one broker and one data folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from labkit.core.errors import SettingInvalid
+
+STATE_FOLDER = ".labkit"
+_PASSWORD_LINE = re.compile(r"^\s*(export\s+)?LABKIT_SASL_PLAIN_PASSWORD\s*=", re.M | re.I)
+
+
+class Unprinted(str):
+    """A password as a client takes it: kafka-python logs all its settings, at level DEBUG."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'**********'"
+
+
+class LabConfig(BaseSettings):
+    """Every setting of the lab, with its default.
+
+    Each field can be set by a variable of the same name in capitals behind ``LABKIT_``
+    (``LABKIT_BOOTSTRAP_SERVERS=localhost:9092``), in the environment or in ``.env``.
+    Names are those of the Kafka client where it has one.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LABKIT_", extra="ignore", frozen=True)
+
+    lab_dir: Path = Field(description="The lab's folder; relative data folders start here.")
+    state_dir: Path = Field(description="Ports, pids, logs and the broker's own data.")
+    cache_dir: Path | None = Field(None, description="Kafka's jars; None: the user's cache folder.")
+
+    bootstrap_servers: str | None = Field(
+        None, description="host:port of an existing cluster; None: the lab starts its own broker."
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_plain_username: str | None = None
+    sasl_plain_password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+    proxy_url: str | None = Field(
+        None, description="Clients go through this proxy; `labkit proxy` prints its address."
+    )
+
+    topic: str = "co2-emissions"
+    num_partitions: int = 3
+    group_id: str = "csv-writer"
+    data_dir: Path = Field(Path("data"), description="The CSV logs, one folder per topic.")
+    segment_bytes: int = Field(256 * 1024**2, description="A CSV is rolled past this size.")
+    session_timeout_ms: int = Field(6_000, description="How soon a silent consumer is replaced.")
+    commit_interval_s: float = 0.2
+    broker_heap_mb: int = 256
+    aot_cache: bool = Field(True, description="Make the cache that halves a broker's start.")
+    api_port: int = Field(0, description="0: any free port.")
+    api_rows_in_memory: int = Field(
+        2_000_000,
+        ge=0,
+        description="So many of the newest readings the API keeps in memory (88 bytes each). Older "
+        "ones lie in a file in the state folder and are served just the same.",
+    )
+    trusted_hosts: str = Field(
+        "",
+        description="Names beside localhost that the API answers to; .x: and all below x.",
+    )
+
+    @field_validator("security_protocol")
+    @classmethod
+    def _no_password_in_the_clear(cls, protocol: str, info: ValidationInfo) -> str:
+        servers: str = info.data.get("bootstrap_servers") or "127.0.0.1"
+        hosts = [
+            server.strip().rpartition(":")[0] or server.strip() for server in servers.split(",")
+        ]
+        if protocol == "SASL_PLAINTEXT" and not all(map(_is_loopback, hosts)):
+            raise ValueError(
+                f"SASL_PLAINTEXT sends your password unencrypted, and {servers} is not only this "
+                "machine; SASL_SSL sends it encrypted"
+            )
+        return protocol
+
+    @field_validator("proxy_url")
+    @classmethod
+    def _no_password_for_a_proxy(cls, url: str | None, info: ValidationInfo) -> str | None:
+        place = urlsplit(url or "")
+        if place.username or place.password:
+            raise ValueError("it has a name or a password in it, which `labkit doctor` would show")
+        in_the_clear = info.data.get("security_protocol") == "SASL_PLAINTEXT"
+        if url and in_the_clear and not _is_loopback(place.hostname or ""):
+            raise ValueError(f"SASL_PLAINTEXT would send your password to {place.hostname}")
+        return url
+
+    def data_path(self, data_dir: str | Path | None = None) -> Path:
+        """Return an absolute data folder; a relative one lies inside the lab's folder."""
+        return (self.lab_dir / Path(data_dir or self.data_dir).expanduser()).resolve()
+
+    def client_settings(self) -> dict[str, Any]:
+        """Return the security and network settings that every kafka-python client takes.
+
+        The password leaves its ``SecretStr`` only here, on its way into the client.
+        """
+        password = self.sasl_plain_password
+        settings = {
+            "security_protocol": self.security_protocol,
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_plain_username": self.sasl_plain_username,
+            "sasl_plain_password": Unprinted(password.get_secret_value()) if password else None,
+            "ssl_cafile": str(self.ssl_cafile) if self.ssl_cafile else None,
+            "proxy_url": self.proxy_url,
+        }
+        return {key: value for key, value in settings.items() if value is not None}
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, without asking a name server, which may be wrong."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def dead_letter_topic(topic: str) -> str:
+    """Return the name of a topic's dead-letter queue."""
+    return f"{topic}.dlq"
+
+
+def find_lab_dir(start: Path | None = None) -> Path:
+    """Return the lab that ``start`` (default: the working directory) lies in."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / STATE_FOLDER).is_dir():
+            return folder
+    return here
+
+
+def load_config() -> LabConfig:
+    """Read the settings afresh.
+
+    ``LABKIT_STATE_DIR`` and ``LABKIT_LAB_DIR`` override where the lab is; nothing is cached,
+    so a changed variable counts from the next call on.
+
+    Raises
+    ------
+    SettingInvalid
+        A variable has a value that its setting cannot have, or others may read your password.
+    """
+    lab_dir = Path(os.environ.get("LABKIT_LAB_DIR") or find_lab_dir()).resolve()
+    state_dir = Path(os.environ.get("LABKIT_STATE_DIR") or lab_dir / STATE_FOLDER).resolve()
+    env_file = lab_dir / ".env"
+    _refuse_open_password(env_file)
+    try:
+        return LabConfig(_env_file=env_file, lab_dir=lab_dir, state_dir=state_dir)
+    except ValidationError as error:
+        # Without the value, also in the traceback: it may be a password.
+        first = error.errors(include_input=False, include_url=False)[0]
+        variable = "_".join(("LABKIT", *map(str, first["loc"]))).upper()
+        raise SettingInvalid(
+            f"The setting {variable} cannot be used: {first['msg']}",
+            f"correct {variable} in the environment or in {env_file}",
+        ) from None
+
+
+def _refuse_open_password(env_file: Path) -> None:
+    """Refuse a ``.env`` with a password in it that other users of this machine may read."""
+    if os.name == "nt" or not env_file.is_file():  # Windows: who may read is the folder's matter
+        return
+    mode = stat.S_IMODE(env_file.stat().st_mode)
+    if mode & 0o077 and _PASSWORD_LINE.search(env_file.read_text(encoding="utf-8")):
+        msg = f"{env_file} holds a password, and other users of this machine may read it"
+        raise SettingInvalid(f"{msg} (mode {mode:o})", f"chmod 600 {env_file}")

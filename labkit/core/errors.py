@@ -1,0 +1,114 @@
+"""What can go wrong in the lab, as a tree.
+
+LabError
+├── SettingInvalid         a LABKIT_* variable has a value that it cannot have
+├── BrokerUnavailable      nothing answers at the address, or a broker would not start
+├── JarRefused             a jar of Kafka is not the one in ``jars.lock``
+├── TopicNotFound          the topic is not on this cluster
+├── TopicConfigDiffers     the topic is there, with other partitions or settings
+├── TopicRefused           the cluster does not take that name, number or setting
+├── BadReading             bytes that are not a possible CO2 reading
+├── ReplayError            a line of the user's own CSV cannot be replayed
+├── SinkError              the CSV on disk cannot be continued
+│   ├── SinkLocked         another process is writing this partition
+│   ├── SinkDamaged        a row before the tail is not as it was written
+│   └── SinkForeign        the CSV belongs to another topic or cluster
+├── CursorInvalid          the ``after`` of an API call is not a cursor
+│   └── CursorOutdated     it points behind the last row: the CSV was started anew
+├── FrontEndMissing        the web page or the widgets have not been built
+└── WorkerFailed           something in the background stopped with an error
+    └── ConsumerHung       the Kafka client answers no more; a new process can go on
+
+Every message says what happened and the next line to type. That line is also kept
+apart, as ``next_line``, so that a notebook or a terminal can show it on its own.
+"""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """Anything the lab itself reports; catch this to catch them all.
+
+    Parameters
+    ----------
+    what : str
+        One sentence: what happened, and why.
+    next_line : str
+        The next line to type, in a terminal or in a cell; empty where none helps.
+    """
+
+    def __init__(self, what: str, next_line: str = "") -> None:
+        super().__init__(what, next_line)
+        self.what = what
+        self.next_line = next_line
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  Next: {self.next_line}" if self.next_line else self.what
+
+
+class SettingInvalid(LabError):
+    """A ``LABKIT_*`` variable, or a line of ``.env``, has a value that its setting cannot have."""
+
+
+class BrokerUnavailable(LabError):
+    """No Kafka broker answers, or one would not start."""
+
+
+class JarRefused(LabError):
+    """A jar's size or SHA-256 is not what ``jars.lock`` says."""
+
+
+class TopicNotFound(LabError):
+    """The topic does not exist on this cluster."""
+
+
+class TopicConfigDiffers(LabError):
+    """The topic exists with other partitions, replicas or settings than asked for."""
+
+
+class TopicRefused(LabError):
+    """The cluster refuses a topic's name, number of partitions or replicas, or a setting."""
+
+
+class BadReading(LabError):
+    """The bytes of a record are not a possible CO2 reading."""
+
+
+class ReplayError(LabError):
+    """A line of the user's own CSV cannot become a reading."""
+
+
+class SinkError(LabError):
+    """The CSV of a partition cannot be opened or continued."""
+
+
+class SinkLocked(SinkError):
+    """Another process holds the lock of this partition's CSV."""
+
+
+class SinkDamaged(SinkError):
+    """A row before the last one fails its check; nothing is repaired silently."""
+
+
+class SinkForeign(SinkError):
+    """The CSV was written from another topic or another cluster."""
+
+
+class CursorInvalid(LabError):
+    """The cursor of an API call cannot be read."""
+
+
+class CursorOutdated(CursorInvalid):
+    """The cursor points behind the last row: it is of an earlier CSV."""
+
+
+class FrontEndMissing(LabError):
+    """The built page or widgets are not in ``labkit/api/static`` or ``labkit/widgets/static``."""
+
+
+class WorkerFailed(LabError):
+    """A thread or process in the background ended with an error."""
+
+
+class ConsumerHung(WorkerFailed):
+    """The Kafka client, or the loop around it, made no progress for too long."""

@@ -1,0 +1,79 @@
+"""How a process of the lab learns that it should stop: by signal, by its parent, or by request."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from labkit.core.errors import SettingInvalid
+from labkit.core.run_files import take_stop_requests
+
+STOP_WITH_PARENT = "LABKIT_STOP_WITH_PARENT"
+REQUEST_POLL_S = 0.5
+
+
+class StopEvent(threading.Event):
+    """An event that remembers which signal set it: None where the parent asked, or is gone."""
+
+    signal_number: int | None = None
+
+
+def stop_event() -> StopEvent:
+    """Return an event that is set by Ctrl-C, SIGTERM, ``labkit down``, or when the parent goes.
+
+    The parent of a `ChildProcess` holds the other end of our standard input. When it closes
+    that end, or dies in whatever way, we read end-of-file: the one signal to stop that works
+    the same on Linux, macOS and Windows.
+    """
+    stop = StopEvent()
+
+    def on_signal(signum: int, _frame: Any) -> None:
+        stop.signal_number = signum
+        # From a thread: this handler may have interrupted `stop.wait` while it holds the lock
+        # that `stop.set` needs.
+        threading.Thread(target=stop.set, name="on-signal").start()
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, on_signal)
+    if os.environ.pop(STOP_WITH_PARENT, None):
+
+        def watch_stdin() -> None:
+            while os.read(sys.stdin.fileno(), 1024):
+                pass
+            stop.set()
+
+        threading.Thread(target=watch_stdin, name="parent-watch", daemon=True).start()
+    heed_requests(lambda _name: stop.set(), whatever_was_before=True)
+    return stop
+
+
+_act_on_request: Callable[[str], None] | None = None
+
+
+def heed_requests(act: Callable[[str], None], *, whatever_was_before: bool = False) -> None:
+    """Call ``act`` with the name of each thing that ``labkit down`` asks this process to stop.
+
+    A thread looks twice a second. Where a command has its `stop_event`, that decides: it ends
+    its own work in its own order.
+    """
+    global _act_on_request
+    watches = _act_on_request is not None
+    if not watches or whatever_was_before:
+        _act_on_request = act
+    if not watches:
+        threading.Thread(target=_watch_requests, name="stop-requests", daemon=True).start()
+
+
+def _watch_requests() -> None:
+    while True:
+        time.sleep(REQUEST_POLL_S)
+        with contextlib.suppress(SettingInvalid):  # a setting is wrong now: others say so
+            for name in take_stop_requests():
+                if _act_on_request is not None:
+                    _act_on_request(name)

@@ -1,0 +1,104 @@
+"""The doctor's look at what runs a broker: Java, Kafka's jars; and whether Docker is there."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+from labkit.broker.install.kafka_jars import (
+    KAFKA_VERSION,
+    jar_dir,
+    java_executable,
+    kafka_jars,
+    locked_jars,
+)
+from labkit.core.errors import JarRefused, LabError
+from labkit.diagnostics.doctor_check import Check
+
+JAVA_NEEDED = 17
+JAVA_TIMEOUT_S = 20.0
+DOCKER_TIMEOUT_S = 2.0
+DOCKER_HELLO = b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
+
+
+def java() -> Check:
+    """Look whether there is a Java that can run a Kafka broker."""
+    try:
+        executable = java_executable()
+    except LabError as error:
+        return Check(
+            name="java", verdict="broken", sentence=f"{error.what}.", next_line=error.next_line
+        )
+    answer = subprocess.run(
+        [executable, "-version"], capture_output=True, text=True, timeout=JAVA_TIMEOUT_S
+    )
+    said = (answer.stderr or answer.stdout).partition("\n")[0]
+    version = said.partition('"')[2].partition('"')[0]
+    major = version.partition(".")[0].partition("-")[0]
+    if answer.returncode != 0 or not major.isdecimal() or int(major) < JAVA_NEEDED:
+        return Check(
+            name="java",
+            verdict="broken",
+            sentence=f"{executable} says {said!r}; Kafka 4 needs Java {JAVA_NEEDED} or newer.",
+            next_line=f"set JAVA_HOME to a Java of {JAVA_NEEDED} or newer",
+        )
+    return Check(name="java", verdict="ok", sentence=f"Java {version} at {executable}.")
+
+
+def jars() -> Check:
+    """Look whether Kafka's jars are in the cache, each byte as it should be."""
+    wanted = [jar for jar in locked_jars() if jar.group == "broker"]
+    missing = [jar for jar in wanted if not (jar_dir() / jar.file_name).exists()]
+    if missing:
+        size_mb = sum(jar.size for jar in missing) / 1e6
+        return Check(
+            name="kafka's jars",
+            verdict="note",
+            sentence=f"{len(missing)} of {len(wanted)} jars of Kafka {KAFKA_VERSION} are not here "
+            f"yet; the first start fetches them ({size_mb:.0f} MB).",
+            next_line="labkit broker start",
+        )
+    try:
+        kafka_jars()
+    except JarRefused as error:
+        return Check(
+            name="kafka's jars",
+            verdict="broken",
+            sentence=f"{error.what}.",
+            next_line=error.next_line,
+        )
+    size_mb = sum(jar.size for jar in wanted) / 1e6
+    return Check(
+        name="kafka's jars",
+        verdict="ok",
+        sentence=f"{len(wanted)} jars of Kafka {KAFKA_VERSION}, {size_mb:.0f} MB, all verified, "
+        f"in {jar_dir()}.",
+    )
+
+
+def docker() -> Check:
+    """Look whether a Docker engine answers; the lab does not need one."""
+    path = Path(
+        os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+    )
+    none = Check(
+        name="docker",
+        verdict="ok",
+        sentence="No Docker engine answers here, and the lab does not need one.",
+    )
+    if not hasattr(socket, "AF_UNIX") or not path.exists():
+        return none
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(DOCKER_TIMEOUT_S)
+        try:
+            client.connect(str(path))
+            client.sendall(DOCKER_HELLO)
+            answers = client.recv(64).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return none
+    if not answers:
+        return none
+    sentence = "A Docker engine answers: `docker compose up -d` is another way to a broker."
+    return Check(name="docker", verdict="ok", sentence=sentence)

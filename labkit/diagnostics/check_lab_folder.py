@@ -1,0 +1,109 @@
+"""The doctor's look at what the lab keeps on this machine: ports, storage, start-up caches."""
+
+from __future__ import annotations
+
+import os
+
+from labkit.broker import aot_cache, node_setup
+from labkit.broker.cluster_state import ClusterState, NodeState, cluster_dir, read_cluster
+from labkit.broker.install.kafka_jars import cache_dir, kafka_jars
+from labkit.core.config import LabConfig
+from labkit.core.run_files import read_run_files
+from labkit.diagnostics.doctor_check import Check
+from labkit.diagnostics.known_problems import STALE_STORAGE
+
+
+def ports(config: LabConfig) -> Check:
+    """Look whether the ports that the lab wants are free, or its own."""
+    name, wanted = "ports", config.api_port
+    ours = {run.get("port") for run in read_run_files("api")}
+    if wanted and wanted not in ours and not node_setup.is_free(wanted):
+        return Check(
+            name=name,
+            verdict="broken",
+            sentence=f"LABKIT_API_PORT={wanted} is taken by another program, so the page cannot "
+            "be served there.",
+            next_line="labkit api --port 0   (any free port)",
+        )
+    cluster = read_cluster()
+    nodes = cluster.nodes if cluster else []
+    taken = [
+        f"{port} (broker {one.node_id})"
+        for one in nodes
+        for port in (one.port, one.controller_port)
+        if not one.is_running and not node_setup.is_free(port)
+    ]
+    if taken:
+        return Check(
+            name=name,
+            verdict="note",
+            sentence=f"Another program has taken port {', '.join(taken)} of this lab; the next "
+            "start takes a free one, and clients need the new address.",
+            next_line="labkit broker start",
+        )
+    shown = ", ".join(f"{one.port} (broker {one.node_id})" for one in nodes)
+    return Check(
+        name=name,
+        verdict="ok",
+        sentence=f"The lab's own: {shown}." if shown else "The lab takes free ports.",
+    )
+
+
+def storage() -> Check:
+    """Look whether each node's data folder belongs to this node of this cluster."""
+    cluster = read_cluster()
+    if cluster is None:
+        return Check(name="storage", verdict="ok", sentence="This lab has no cluster yet.")
+    odd = [problem for one in cluster.nodes if (problem := _stale(cluster, one))]
+    if odd:
+        return Check(
+            name="storage",
+            verdict="broken",
+            sentence=f"{' '.join(odd)} {STALE_STORAGE.sentence}",
+            next_line=f"{STALE_STORAGE.next_line}   (deletes its topics; it asks first)",
+        )
+    return Check(
+        name="storage",
+        verdict="ok",
+        sentence=f"The data in {cluster_dir()} is of this lab's cluster.",
+    )
+
+
+def _stale(cluster: ClusterState, one: NodeState) -> str:
+    """Say what is wrong with a node's data folder; empty where nothing is."""
+    told = node_setup.formatted_as(cluster_dir() / one.name)
+    if not told:
+        return ""  # not formatted yet: its first start does it
+    number, cluster_id = told.get("node.id"), told.get("cluster.id")
+    if number != str(one.node_id):
+        return f"The data of node {one.node_id} is of node {number}."
+    others = {
+        node_setup.formatted_as(cluster_dir() / other.name).get("cluster.id")
+        for other in cluster.nodes
+    }
+    if len(others - {None}) > 1:
+        return f"The data of node {one.node_id} is of cluster {cluster_id}, and not all are."
+    return ""
+
+
+def start_up_caches() -> Check:
+    """Look for start-up caches of Java that no start here will use."""
+    name = "start-up cache"
+    found = sorted(cache_dir().glob("kafka-*.aot"))
+    try:
+        current = aot_cache.cache_file(kafka_jars()) if found else None
+    except OSError:
+        current = None
+    stale = [path for path in found if path != current]
+    if not stale:
+        said = "The cache that halves a broker's start is there." if found else "None is made yet."
+        return Check(name=name, verdict="ok", sentence=said)
+    size_mb = sum(path.stat().st_size for path in stale) / 1e6
+    remove = "del" if os.name == "nt" else "rm"
+    return Check(
+        name=name,
+        verdict="ok",
+        sentence=f"{len(stale)} in {cache_dir()} ({size_mb:.0f} MB) fit another Java or other jars "
+        "than here; a broker starts without them.",
+        next_line=f"{remove} {' '.join(str(path) for path in stale)}   (if no other lab uses them)",
+    )

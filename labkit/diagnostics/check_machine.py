@@ -1,0 +1,191 @@
+"""The doctor's look at the machine: Python, its packages, the settings, disk, memory, clock."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import sysconfig
+import time
+from importlib import metadata, resources
+from pathlib import Path
+
+import psutil
+
+from labkit.core.config import LabConfig
+from labkit.diagnostics.client_package import removals, version_of
+from labkit.diagnostics.doctor_check import Check, Verdict
+from labkit.diagnostics.known_problems import INSTALL_CLIENT
+
+MIB, GIB = 1024**2, 1024**3
+PYTHON_NEEDED = (3, 11)
+DISK_NEEDED, DISK_WANTED = 300 * MIB, 2 * GIB
+MEMORY_WANTED = 700 * MIB
+INTERNAL_VARIABLES = {
+    "LABKIT_DEBUG",
+    "LABKIT_HOME_STATE_DIR",
+    "LABKIT_OWNER_PID",
+    "LABKIT_STOP_WITH_PARENT",
+    "LABKIT_TEST_REQUIRE",
+}
+
+
+def python() -> Check:
+    """Look whether this Python is new enough."""
+    version = sys.version.split()[0]
+    if sys.version_info < PYTHON_NEEDED:
+        return Check(
+            name="python",
+            verdict="broken",
+            sentence=f"This is Python {version}; the lab needs 3.11 or newer.",
+            next_line="install Python 3.11 or newer, and make the environment anew",
+        )
+    return Check(name="python", verdict="ok", sentence=f"Python {version} at {sys.executable}.")
+
+
+def package() -> Check:
+    """Look whether labkit is installed, and from where it is imported."""
+    here = Path(__file__).resolve().parents[1]
+    try:
+        version = metadata.version("labkit")
+    except metadata.PackageNotFoundError:
+        return Check(
+            name="package",
+            verdict="note",
+            sentence=f"labkit runs from {here}, and is not installed in this Python.",
+            next_line=f"{sys.executable} -m pip install -e {here.parent}",
+        )
+    return Check(name="package", verdict="ok", sentence=f"labkit {version} from {here}.")
+
+
+def kafka_client() -> Check:
+    """Look whether `kafka` is kafka-python 3, and not a package that shadows it."""
+    shadows = removals()
+    version = version_of("kafka-python")
+    if shadows or version is None or not version.startswith("3.0."):
+        found = f"{shadows[0]} {version_of(shadows[0])}" if shadows else f"kafka-python {version}"
+        remove = f"{sys.executable} -m pip uninstall -y {' '.join(shadows)} && " if shadows else ""
+        return Check(
+            name="kafka client",
+            verdict="broken",
+            sentence=f"`import kafka` is {found}; the lab needs kafka-python 3.0.12 or newer.",
+            next_line=f"{remove}{sys.executable} -m {INSTALL_CLIENT}",
+        )
+    return Check(name="kafka client", verdict="ok", sentence=f"kafka-python {version}.")
+
+
+def notebook_kernel() -> Check:
+    """Look whether notebooks run with this Python, and `pip` installs into it."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    name = "notebook kernel"
+    here = Path(sys.executable)
+    try:
+        kernel = Path(KernelSpecManager().get_kernel_spec("python3").argv[0])
+    except NoSuchKernel:
+        return Check(
+            name=name,
+            verdict="broken",
+            sentence="Jupyter has no Python kernel, so no notebook can run.",
+            next_line=f"{here} -m pip install ipykernel",
+        )
+    if kernel.is_absolute() and kernel.parent.resolve() != here.parent.resolve():
+        return Check(
+            name=name,
+            verdict="note",
+            sentence=f"Notebooks run with {kernel}, and this is {here}: what pip installs here is "
+            "not there.",
+            next_line=f"{here} -m ipykernel install --sys-prefix",
+        )
+    pip = shutil.which("pip")
+    if pip and Path(pip).parent.resolve() != Path(sysconfig.get_path("scripts")).resolve():
+        return Check(
+            name=name,
+            verdict="note",
+            sentence=f"Typing `pip` runs {pip}, which installs into another Python.",
+            next_line=f"{here} -m pip install ..., or %pip in a notebook",
+        )
+    return Check(name=name, verdict="ok", sentence="Notebooks run with this same Python.")
+
+
+def settings(config: LabConfig) -> Check:
+    """Show which LABKIT_* settings are set; a secret is never shown."""
+    known = {f"LABKIT_{field.upper()}" for field in LabConfig.model_fields} | INTERNAL_VARIABLES
+    unknown = [name for name in os.environ if name.startswith("LABKIT_") and name not in known]
+    changed = {
+        f"LABKIT_{field.upper()}": getattr(config, field)
+        for field in sorted(config.model_fields_set)
+    }
+    shown = ", ".join(f"{name}={value}" for name, value in changed.items())
+    if unknown:
+        return Check(
+            name="settings",
+            verdict="note",
+            sentence=f"The lab knows no setting {', '.join(sorted(unknown))}; set are {shown}.",
+            next_line="compare with the names in labkit/core/config.py",
+        )
+    return Check(name="settings", verdict="ok", sentence=f"{shown}.")
+
+
+def front_end() -> Check:
+    """Look whether the web page and the widgets are built."""
+    package = resources.files("labkit")
+    if all((package / part / "static").is_dir() for part in ("api", "widgets")):
+        return Check(name="front end", verdict="ok", sentence="The web page and widgets are built.")
+    return Check(
+        name="front end",
+        verdict="broken",
+        sentence="The web page and the widgets have not been built.",
+        next_line="make setup",
+    )
+
+
+def disk(config: LabConfig) -> Check:
+    """Look whether there is room for the topics and the CSV."""
+    folder = next(path for path in (config.state_dir, *config.state_dir.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    sentence = f"{free / GIB:,.1f} GiB free at {folder}."
+    if free < DISK_WANTED:
+        verdict: Verdict = "broken" if free < DISK_NEEDED else "note"
+        return Check(name="disk", verdict=verdict, sentence=sentence, next_line="make room there")
+    return Check(name="disk", verdict="ok", sentence=sentence)
+
+
+def memory() -> Check:
+    """Look whether there is memory for a broker, a consumer and a notebook."""
+    free = psutil.virtual_memory().available
+    sentence = f"{free / GIB:,.1f} GiB of memory available."
+    if free < MEMORY_WANTED:
+        advice = "close other programs, or set LABKIT_BROKER_HEAP_MB=192"
+        return Check(name="memory", verdict="note", sentence=sentence, next_line=advice)
+    return Check(name="memory", verdict="ok", sentence=sentence)
+
+
+def clock() -> Check:
+    """Look whether the clock is plausible: readings of the future are refused."""
+    installed = Path(__file__).stat().st_mtime
+    now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    if time.time() < installed - 86_400:
+        return Check(
+            name="clock",
+            verdict="note",
+            sentence=f"The clock says {now}, a time before labkit was installed.",
+            next_line="set the machine's clock",
+        )
+    return Check(name="clock", verdict="ok", sentence=f"The clock says {now}.")
+
+
+def loopback() -> Check:
+    """Look whether programs of this machine can reach each other on 127.0.0.1."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=3).close()
+    except OSError as error:
+        return Check(
+            name="loopback",
+            verdict="broken",
+            sentence=f"Programs here cannot reach each other on 127.0.0.1: {error}.",
+            next_line="allow connections to 127.0.0.1 in the firewall",
+        )
+    return Check(name="loopback", verdict="ok", sentence="127.0.0.1 can be listened on.")

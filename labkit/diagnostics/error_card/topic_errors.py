@@ -1,0 +1,116 @@
+"""Pains with topics, offsets and groups."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from labkit.diagnostics import known_problems
+from labkit.diagnostics.error_card.traceback_reader import Trace, call
+from labkit.diagnostics.known_problems import Answer
+
+
+def topic_exists(trace: Trace) -> Answer | None:
+    """Answer a topic that is created a second time."""
+    if not trace.is_a("TopicAlreadyExistsError"):
+        return None
+    asked = _asked_topic(trace)
+    if asked is None:
+        return known_problems.TOPIC.answer()
+    name, partitions, _ = asked
+    count = f", num_partitions={partitions}" if partitions > 0 else ""
+    return known_problems.TOPIC.answer(
+        f"There is a topic {name!r} already, and creating it again changes nothing in it; "
+        "`ensure_topic` takes it as it is, and says where it differs from what you ask for.",
+        f"lab.ensure_topic({name!r}{count})",
+    )
+
+
+def topic_missing(trace: Trace) -> Answer | None:
+    """Answer a topic that nobody has created; the broker itself is there, or `reach` answered."""
+    is_waiting = trace.is_a("KafkaTimeoutError") and "Failed to update metadata" in str(trace.error)
+    if not (is_waiting or trace.is_a("UnknownTopicOrPartitionError")):
+        return None
+    name = trace.local("topic") or trace.local("name")
+    if not isinstance(name, str):
+        return known_problems.TOPIC.answer("The cluster has no such topic or partition.")
+    return known_problems.TOPIC.answer(
+        f"The cluster has no topic {name!r}, and creates none because a client mentions it.",
+        f"lab.ensure_topic({name!r})",
+    )
+
+
+def too_few_brokers(trace: Trace) -> Answer | None:
+    """Answer more replicas than there are brokers, and a write that too few of them take."""
+    if trace.is_a("NotEnoughReplicasError", "NotEnoughReplicasAfterAppendError"):
+        return known_problems.TOO_FEW_BROKERS.answer(
+            "Fewer replicas are in sync than min.insync.replicas asks for, so the leader refuses "
+            "what is sent with acks=all: a broker is dead or frozen.",
+            "lab.start_broker()   (starts those that are dead)",
+        )
+    if not trace.is_a("InvalidReplicationFactorError"):
+        return None
+    asked, said = _asked_topic(trace), re.search(r"only (\d+) broker", str(trace.error))
+    if asked is None or said is None:
+        return known_problems.TOO_FEW_BROKERS.answer()
+    name, partitions, copies = asked
+    count = f", num_partitions={partitions}" if partitions > 0 else ""
+    return known_problems.TOO_FEW_BROKERS.answer(
+        f"You asked for {copies} replicas of each partition, each on a broker of its own, and "
+        f"there {'is' if said[1] == '1' else 'are'} {said[1]}.",
+        f"lab.ensure_topic({name!r}{count}, replication_factor={said[1]})",
+    )
+
+
+def _asked_topic(trace: Trace) -> tuple[str, int, int] | None:
+    """Read which topic the request asked for: name, partitions, replicas; -1 means the default."""
+    found = re.search(
+        r"CreatableTopic\(name='([^']+)', num_partitions=(-?\d+), replication_factor=(-?\d+)",
+        str(trace.error),
+    )
+    return (found[1], int(found[2]), int(found[3])) if found else None
+
+
+def no_offset(trace: Trace) -> Answer | None:
+    """Answer a consumer that has no place to start at."""
+    consumer = trace.client
+    if not trace.is_a("NoOffsetForPartitionError", "OffsetOutOfRangeError") or consumer is None:
+        return None
+    name = trace.name_of(consumer) or "consumer"
+    if trace.is_a("OffsetOutOfRangeError"):
+        what = "The log does not hold that offset: retention has deleted it, or it is not written."
+    else:
+        group = consumer.config["group_id"]
+        what = f"The group {group!r} has committed nothing here, and `auto_offset_reset` is off."
+    return known_problems.SEES_NOTHING.answer(
+        f"{what} Say where to start.", f"{name}.seek_to_beginning()   (or {name}.seek_to_end())"
+    )
+
+
+def group_confusion(trace: Trace) -> Answer | None:
+    """Answer `assign` beside `subscribe`, and commits without a group."""
+    if not trace.is_a("IllegalStateError"):
+        return None
+    said, consumer = str(trace.error), trace.client
+    name = trace.name_of(consumer) or "consumer"
+    if "You must choose only one way" in said:
+        return known_problems.GROUP.answer(
+            "`subscribe()` lets the group share out the partitions, `assign()` takes them without "
+            "asking it; a consumer does one or the other.",
+            f"{name}.unsubscribe(); {_again(name, trace)}",
+        )
+    if "Requires group_id" in said and consumer is not None:
+        return known_problems.GROUP.answer(
+            "Committed offsets belong to a group, and this consumer has none.",
+            f"{name}.close(); {name} = {call(consumer, group_id='my-group')}",
+        )
+    return None
+
+
+def _again(name: str, trace: Trace) -> str:
+    """Write the call that was refused, with what it was given."""
+    given: Any = trace.local("partitions", "kafka.consumer.group")
+    if given is not None:
+        return f"{name}.assign({list(given)!r})"
+    topics: Any = trace.local("topics", "kafka.consumer.group")
+    return f"{name}.subscribe({topics!r})"

@@ -1,0 +1,1 @@
+"""Lesson 11: the capstone's specification as checks, and its input."""

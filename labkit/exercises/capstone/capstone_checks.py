@@ -1,0 +1,261 @@
+"""The capstone's specification as checks: each asks the broker or the CSV, by itself.
+
+The plants' gateway has left a file, one record a line. What the learner builds carries it through
+Kafka into a CSV; the checks here know that file, and nothing of the learner's code. The docstring
+of a check is the sentence of the specification that it holds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from labkit.exercises.capstone.capstone_feed import (
+    DLQ,
+    GROUP,
+    PARTITIONS,
+    RETENTION_MS,
+    SOURCE,
+    TOPIC,
+    feed,
+    good_rows,
+    place,
+    sector_grams,
+    sent,
+    stored,
+)
+from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result
+from labkit.exercises.queries.broker_queries import committed_of, records_of, topic_made
+from labkit.readings.reading import grams
+
+
+def partitions() -> str:
+    """The topic has 4 partitions."""
+    count = topic_made(TOPIC).num_partitions
+    if count != PARTITIONS:
+        raise NotYet(f"`{TOPIC}` has {count} partition(s), not {PARTITIONS}.")
+    return f"{count} partitions"
+
+
+def retention() -> str:
+    """It keeps records for 30 days."""
+    kept = topic_made(TOPIC).config.get("retention.ms")
+    if kept is None:
+        raise NotYet("no `retention.ms` is set on it, so the broker's 7 days hold.")
+    if int(kept) != RETENTION_MS:
+        raise NotYet(f"`retention.ms` is {int(kept):,}; 30 days are {RETENTION_MS:,} ms.")
+    return f"retention.ms={kept}"
+
+
+def dead_letter_queue() -> str:
+    """Its dead-letter queue has 1 partition."""
+    count = topic_made(DLQ).num_partitions
+    if count != 1:
+        raise NotYet(f"`{DLQ}` has {count} partitions, not 1.")
+    return "1 partition"
+
+
+def all_sent() -> str:
+    """Each line of the file is in the topic once."""
+    wanted = Counter(line.value for line in feed())
+    found = Counter(record.value for record in sent())
+    if missing := wanted - found:
+        raise NotYet(
+            f"{missing.total()} line(s) of the file are not in the topic. A missing flush?"
+        )
+    if more := found - wanted:
+        raise NotYet(
+            f"{more.total()} record(s) are there more often than in the file, or changed. Was the "
+            "cell run twice? `ex.clear()` begins again."
+        )
+    return f"{wanted.total()} lines, {found.total()} records"
+
+
+def keys() -> str:
+    """The key is the plant's id."""
+    plants = {line.value: line.facility_id.encode() for line in feed()}
+    records = sent()
+    found = {one.key for one in records}
+    if None in found:
+        raise NotYet("there are records without a key.")
+    for one in records:
+        if one.key != plants.get(one.value, one.key):
+            raise NotYet(
+                f"offset {one.offset} of partition {one.partition} has the key {one.key!r}."
+            )
+    return f"{len(found)} plants"
+
+
+def order() -> str:
+    """One plant's records lie in the order of the file."""
+    numbers = {line.value: number for number, line in enumerate(feed())}
+    last: dict[tuple[int, bytes], int] = {}
+    for one in sent():
+        number = numbers.get(one.value, -1)
+        if number < last.get((one.partition, one.key), -1):
+            raise NotYet(f"line {number + 1} of the file lies behind a later line of its plant.")
+        last[one.partition, one.key] = number
+    if len(last) > len({key for _, key in last}):
+        raise NotYet("the records of one plant lie in several partitions.")
+    return "as in the file"
+
+
+def timestamps() -> str:
+    """A record's timestamp is that of its line."""
+    times = {line.value: line.timestamp_ms for line in feed()}
+    for one in sent():
+        if one.timestamp != times.get(one.value, one.timestamp):
+            ahead_s = (one.timestamp - times[one.value]) / 1000
+            raise NotYet(f"a record is stamped {ahead_s:+,.0f} s from its line: `timestamp_ms=`.")
+    return "as recorded"
+
+
+def headers() -> str:
+    """Each record says where it comes from, in the header `source`."""
+    for one in sent():
+        if SOURCE not in list(one.headers):
+            raise NotYet(f"a record has the headers {list(one.headers)!r}, without {SOURCE!r}.")
+    return f"source={SOURCE[1].decode()}"
+
+
+def committed() -> str:
+    """The group has committed what it has read: no lag."""
+    offsets = committed_of(GROUP, TOPIC)
+    if not offsets:
+        raise NotAttempted(f"the group `{GROUP}` has committed nothing for `{TOPIC}`.")
+    ends = topic_made(TOPIC).end_offsets
+    lag = sum((end or 0) - offsets.get(number, 0) for number, end in ends.items())
+    if lag:
+        raise NotYet(f"the group `{GROUP}` is {lag} record(s) behind the end.")
+    return "lag 0"
+
+
+def all_stored() -> str:
+    """Each good reading is in the CSV."""
+    good = good_rows()
+    missing = set(good) - {place(row) for row in stored()}
+    if missing:
+        raise NotYet(f"{len(missing)} are not; partition and offset of one: {min(missing)}.")
+    return f"{len(good)} readings"
+
+
+def stored_once() -> str:
+    """No reading is in the CSV twice."""
+    rows = Counter(map(place, stored()))
+    twice = [where for where, count in rows.items() if count > 1]
+    if twice:
+        raise NotYet(f"{len(twice)} are; partition and offset of one: {min(twice)}.")
+    return f"{len(rows)} rows, all different"
+
+
+def no_bad_stored() -> str:
+    """No bad record is in the CSV."""
+    wrong = {place(row) for row in stored()} - set(good_rows())
+    if wrong:
+        raise NotYet(f"{len(wrong)} row(s) are of no good reading, such as {min(wrong)}.")
+    return "none"
+
+
+def to_the_gram() -> str:
+    """The CSV's tonnes are the topic's, to the gram."""
+    there = sum(grams(float(row["co2_kg"])) for row in stored())
+    wanted = sector_grams().total()
+    if there != wanted:
+        raise NotYet(f"the CSV holds {there:,} g, and the topic {wanted:,} g.")
+    return f"{there:,} g"
+
+
+def letters() -> str:
+    """Each bad record is in the dead-letter queue, bytes unchanged."""
+    good = good_rows()
+    bad = {one.value for one in sent() if (one.partition, one.offset) not in good}
+    found = {one.value for one in records_of(DLQ)}
+    if not found:
+        raise NotAttempted(f"`{DLQ}` holds no record yet.")
+    if bad - found:
+        raise NotYet(f"{len(bad - found)} of {len(bad)} bad records are not in it.")
+    if found - bad:
+        raise NotYet(f"{len(found - bad)} letter(s) in it are no bad record of the topic.")
+    return f"{len(found)} dead letters"
+
+
+def letters_headers() -> str:
+    """Each dead letter names the topic, partition and offset it comes from, and why."""
+    found = records_of(DLQ)
+    if not found:
+        raise NotAttempted(f"`{DLQ}` holds no record yet.")
+    values = {(one.partition, one.offset): one.value for one in sent()}
+    for one in found:
+        said = {name.removeprefix("__connect.errors."): text for name, text in one.headers}
+        if missing := {"topic", "partition", "offset", "exception.message"} - set(said):
+            raise NotYet(f"a dead letter lacks `__connect.errors.{min(missing)}`.")
+        origin = int(said["partition"]), int(said["offset"])
+        if said["topic"] != TOPIC.encode() or values.get(origin) != one.value:
+            raise NotYet(f"a dead letter says that it was at {origin}, and there lies another.")
+    return "they lead back"
+
+
+Criterion = Callable[[], str]
+STAGES: dict[str, tuple[Criterion, ...]] = {
+    "topics": (partitions, retention, dead_letter_queue),
+    "producer": (all_sent, keys, order, timestamps, headers),
+    "consumer": (committed, all_stored, stored_once, no_bad_stored, to_the_gram),
+    "dead letters": (letters, letters_headers),
+}
+
+
+def judge(criteria: Iterable[Criterion]) -> str:
+    """Hold all criteria; return the evidence, or raise with every one that is not met."""
+    met, unmet, untried = [], [], []
+    for criterion in criteria:
+        try:
+            met.append(f"{criterion.__doc__} {criterion().capitalize()}.")
+        except NotAttempted as reason:
+            untried.append(str(reason))
+        except NotYet as reason:
+            unmet.append(f"{criterion.__doc__} No: {reason}")
+    if unmet:
+        raise NotYet("\n".join(unmet))
+    if untried:
+        raise NotAttempted(untried[0])
+    return "\n".join(met)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The capstone's marks: one line for each check, as text and as a table."""
+
+    results: Sequence[tuple[str, Result]]
+
+    @property
+    def passed(self) -> int:
+        """How many checks passed."""
+        return sum(result.is_correct for _, result in self.results)
+
+    def __repr__(self) -> str:
+        lines = [f"{stage:<13} {result!r}" for stage, result in self.results]
+        return "\n".join([f"{self.passed} of {len(self.results)} checks passed.", *lines])
+
+    def _repr_html_(self) -> str:
+        boxes = "".join(result._repr_html_() for _, result in self.results)
+        return f"<p><strong>{self.passed} of {len(self.results)} checks passed.</strong></p>{boxes}"
+
+
+def marks() -> Marks:
+    """Ask every check that the cluster and the CSV can answer by themselves."""
+    found = []
+    for stage, criteria in STAGES.items():
+        for criterion in criteria:
+            found.append((stage, _result(criterion)))
+    return Marks(found)
+
+
+def _result(criterion: Criterion) -> Result:
+    heading = (criterion.__doc__ or "").rstrip(".")
+    try:
+        return Result("11", Outcome.CORRECT, criterion(), heading=heading)
+    except NotAttempted as reason:
+        return Result("11", Outcome.NOT_ATTEMPTED, str(reason), heading=heading)
+    except NotYet as reason:
+        return Result("11", Outcome.NOT_YET, str(reason), heading=heading)

@@ -1,0 +1,137 @@
+"""An exercise: a question, a check that asks the real thing, hints, and a solution."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.core.errors import LabError
+from labkit.exercises.engine.learner_progress import record_attempt, record_help
+from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result, box
+
+BLANK = ...
+"""What stands where an answer belongs: three dots, which Python accepts anywhere."""
+
+Check = Callable[..., str]
+
+
+class Exercise:
+    """One question of a lesson; made by the decorator `exercise`.
+
+    Parameters
+    ----------
+    check : callable
+        Given the learner's answers, returns a sentence that says what is right, or raises `NotYet`
+        or `NotAttempted`. Its docstring is the question.
+    hints : sequence of str
+        From a small push to nearly the answer.
+    solution : str
+        Code that solves it: what may stand in the learner's cell instead of the blank.
+    """
+
+    def __init__(self, check: Check, hints: Sequence[str], solution: str) -> None:
+        lesson = check.__module__.rpartition("_")[2]
+        self.exercise_id = f"{lesson}.{check.__name__}"
+        self.question = inspect.getdoc(check) or ""
+        self.hints = tuple(hints)
+        self.solution_code = textwrap.dedent(solution).strip()
+        self._check = check
+        self._hints_given = 0
+        self.__doc__ = check.__doc__
+        self.__wrapped__ = check  # so that `ex.q1??` shows the check itself
+
+    def check(self, *answers: Any) -> Result:
+        """Mark an attempt: ask the broker, the CSV or the API, and say what was found.
+
+        Returns
+        -------
+        Result
+            *correct*, *not yet* with the reason and what was observed, *error*, or *not attempted*.
+        """
+        result = self._mark(answers)
+        record_attempt(result)
+        return result
+
+    def _mark(self, answers: tuple[Any, ...]) -> Result:
+        if any(is_blank(answer) for answer in answers):
+            dots = "Replace the three dots `...` by your answer, and run both cells again."
+            return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, dots)
+        try:
+            return Result(self.exercise_id, Outcome.CORRECT, self._check(*answers))
+        except NotAttempted as none:
+            return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, str(none))
+        except NotYet as reason:
+            return Result(self.exercise_id, Outcome.NOT_YET, str(reason))
+        except LabError as error:
+            return Result(self.exercise_id, Outcome.ERROR, str(error))
+        except Exception as error:  # a learner's function may raise anything; the lesson goes on
+            said = f"{type(error).__name__}: {error}"
+            return Result(self.exercise_id, Outcome.ERROR, f"your answer raised `{said}`")
+
+    def hint(self) -> Help:
+        """Return the next hint; the last one is nearly the answer."""
+        number = min(self._hints_given, len(self.hints) - 1)
+        self._hints_given += 1
+        record_help(self.exercise_id, hints=number + 1)
+        more = len(self.hints) - number - 1
+        rest = f"(Again for the next of {more} more.)" if more else "(The last hint.)"
+        return Help(f"{self.exercise_id} · hint {number + 1}", f"{self.hints[number]}\n{rest}")
+
+    def solution(self) -> Help:
+        """Return code that solves it. Type it, do not paste it: that is when one sees it."""
+        record_help(self.exercise_id, solution_seen=True)
+        return Help(f"{self.exercise_id} · a solution", self.solution_code, is_code=True)
+
+    def __repr__(self) -> str:
+        return f"{self.exercise_id}: {self.question}"
+
+    def _repr_html_(self) -> str:
+        return box(f"{self.exercise_id} · your turn", self.question)
+
+
+@dataclass(frozen=True)
+class Help:
+    """A hint or a solution, as text and as a small box in a notebook."""
+
+    heading: str
+    text: str
+    is_code: bool = False
+
+    def __repr__(self) -> str:
+        return f"{self.heading}:\n{self.text}"
+
+    def _repr_html_(self) -> str:
+        if not self.is_code:
+            return box(self.heading, self.text)
+        # One pair of backticks for each line: `box` shows a line as code, and not several.
+        lines = self.text.replace(" ", "\u00a0").splitlines()
+        return box(self.heading, "\n".join(f"`{line}`" if line else "" for line in lines))
+
+
+def exercise(*, hints: Sequence[str], solution: str) -> Callable[[Check], Exercise]:
+    """Make a check function the exercise of its name: ``q1`` in ``lesson_02`` is 02.q1."""
+
+    def wrap(check: Check) -> Exercise:
+        return Exercise(check, hints, solution)
+
+    return wrap
+
+
+def is_blank(answer: Any) -> bool:
+    """Tell whether nothing was answered: three dots, or a function with three dots for a body."""
+    if answer is BLANK:
+        return True
+    return inspect.isfunction(answer) and _steps(answer) == _steps(_empty)
+
+
+def _empty() -> Any: ...
+
+
+def _steps(function: Callable[..., Any]) -> list[tuple[str, Any]]:
+    """Return what a function does, step by step; an explanation in it makes no difference."""
+    steps = dis.get_instructions(function)
+    return [(step.opname, step.argval) for step in steps]

@@ -1,0 +1,95 @@
+"""An experiment's own topic, empty at the start, and its own cluster, beside the lab's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from labkit.core import background_workers
+from labkit.core.config import dead_letter_topic, load_config
+from labkit.core.errors import TopicRefused
+from labkit.sink.segment_files import topic_dir
+from labkit.topics.topic_changes import ConfigValue
+from labkit.topics.topic_model import Topic
+from labkit.topics.topics import delete_topic, ensure_topic, list_topics
+
+
+def fresh_topic(
+    name: str,
+    num_partitions: int = 3,
+    replication_factor: int | None = None,
+    config: Mapping[str, ConfigValue] | None = None,
+    *,
+    data_dir: str | Path | None = None,
+) -> Topic:
+    """Make a topic anew, for an experiment that starts from nothing.
+
+    What an earlier run left under this name goes first: what this notebook still runs on it, the
+    topic and its dead-letter queue with their records, and its CSV. Kafka itself then forgets the
+    offsets that groups have committed for it.
+
+    Parameters
+    ----------
+    name : str
+        The experiment's topic. The lab's own topic is refused: its records are to be kept.
+    num_partitions, replication_factor, config : optional
+        As for `labkit.ensure_topic`.
+    data_dir : path, optional
+        The data folder that holds the topic's CSV; a relative one lies in the lab's folder.
+
+    Returns
+    -------
+    Topic
+        Without a record, and with an id that no topic had before.
+
+    Raises
+    ------
+    TopicRefused
+        It is the lab's own topic, or the cluster does not take that name or number.
+    """
+    settings = load_config()
+    if name == settings.topic:
+        msg = f"{name!r} is the lab's own topic, and its records would be lost"
+        raise TopicRefused(msg, f"lab.fresh_topic({name + '-experiment'!r})")
+    for thing in background_workers.running():
+        if getattr(thing, "topic", None) == name:
+            background_workers.replace(thing.name)
+    there = {topic.name for topic in list_topics()}
+    for old in (name, dead_letter_topic(name)):
+        if old in there:
+            delete_topic(old)
+    shutil.rmtree(topic_dir(settings.data_path(data_dir), name), ignore_errors=True)
+    return ensure_topic(name, num_partitions, replication_factor, config)
+
+
+def use_cluster(name: str | None = None) -> Path:
+    """Point this notebook at a cluster of its own, beside the lab's.
+
+    A cluster is made once, with so many brokers, and its records are of that cluster. An
+    experiment with three brokers needs another one than the lab's single broker; it is started
+    with `labkit.start_broker` as any, and what the notebook starts from here on uses it.
+
+    Parameters
+    ----------
+    name : str, optional
+        The cluster's folder, below the lab's state folder; None: back to the lab's own.
+
+    Returns
+    -------
+    Path
+        Where its brokers keep their records.
+    """
+    home = home_state_dir()
+    os.environ[HOME_STATE_DIR] = str(home)
+    os.environ["LABKIT_STATE_DIR"] = str(home / "clusters" / name if name else home)
+    return load_config().state_dir / "cluster"
+
+
+HOME_STATE_DIR = "LABKIT_HOME_STATE_DIR"
+
+
+def home_state_dir() -> Path:
+    """Return the lab's own state folder, whichever cluster this notebook uses now."""
+    return Path(os.environ.get(HOME_STATE_DIR) or load_config().state_dir)

@@ -1,0 +1,67 @@
+"""What a learner has done so far, in one file of the lab: ``.labkit/progress.json``.
+
+It is theirs: readable, deletable, and nothing of it leaves the machine.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+from filelock import FileLock
+
+from labkit.core.run_files import read_json, write_json
+from labkit.exercises.engine.experiments import home_state_dir
+from labkit.exercises.engine.outcome import Outcome, Result
+
+Entry = dict[str, Any]
+"""``{attempts, last, correct_at, hints, solution_seen}`` of one exercise, as far as it is so."""
+
+
+def record_attempt(result: Result) -> None:
+    """Keep the outcome of an attempt; one that was correct once stays so."""
+    entry: Entry = {"last": str(result.outcome)}
+    if result.outcome is Outcome.CORRECT:
+        entry["correct_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    _update(result.exercise_id, entry, result.outcome is not Outcome.NOT_ATTEMPTED)
+
+
+def record_help(exercise_id: str, **entry: Any) -> None:
+    """Keep that a hint was taken, or the solution looked at."""
+    _update(exercise_id, entry, is_attempt=False)
+
+
+def read_record() -> dict[str, Entry]:
+    """Return what is known of each exercise, by its id."""
+    return read_json(home_state_dir() / "progress.json") or {}
+
+
+def lessons() -> list[tuple[str, ModuleType]]:
+    """Return each lesson's number and its module, in the order of the course."""
+    from labkit import exercises
+
+    names = sorted(
+        module.name
+        for module in pkgutil.iter_modules(exercises.__path__)
+        if module.name.startswith("lesson_")
+    )
+    return [
+        (name.removeprefix("lesson_"), importlib.import_module(f"labkit.exercises.{name}"))
+        for name in names
+    ]
+
+
+def _update(exercise_id: str, entry: Entry, is_attempt: bool) -> None:
+    folder = home_state_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    # Two notebooks of one lab may be marked at the same time.
+    with FileLock(folder / "progress.lock", timeout=10):
+        record = read_record()
+        known = record.setdefault(exercise_id, {"attempts": 0})
+        known["attempts"] += is_attempt
+        first_time = {"correct_at": known["correct_at"]} if "correct_at" in known else {}
+        known.update(entry | first_time)
+        write_json(folder / "progress.json", record)

@@ -1,0 +1,116 @@
+"""Predict, then run: who commits to an answer first sees the difference.
+
+The learner says what will happen, the experiment runs on the real cluster, and the cluster says
+what did. A prediction that does not come true is the best moment of a lesson, and no mistake.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.core.errors import LabError
+from labkit.exercises.engine.exercise import BLANK
+from labkit.exercises.engine.learner_progress import record_attempt
+from labkit.exercises.engine.outcome import NotAttempted, Outcome, Result, box
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the cluster did, and why."""
+
+    value: Any
+    because: str
+
+
+Observe = Callable[..., Observed]
+Matches = Callable[[Any, Any], bool]
+
+
+class Prediction:
+    """One thing to predict; made by the decorator `prediction`.
+
+    Parameters
+    ----------
+    observe : callable
+        Asks the cluster (given what `reveal` is given) and returns `Observed`; raises
+        `NotAttempted` where the experiment has not been run. Its docstring is the question.
+    matches : callable
+        Whether what was said (first) comes up to what was seen (second).
+    solution : str
+        Code for the learner's cell that commits a prediction.
+    is_certain : bool
+        Whether that prediction always comes true; where chance decides, it cannot.
+    """
+
+    def __init__(
+        self, observe: Observe, matches: Matches, solution: str, is_certain: bool = True
+    ) -> None:
+        lesson = observe.__module__.rpartition("_")[2]
+        self.exercise_id = f"{lesson}.{observe.__name__}"
+        self.question = inspect.getdoc(observe) or ""
+        self.solution_code = textwrap.dedent(solution).strip()
+        self.is_certain = is_certain
+        self._observe = observe
+        self._matches = matches
+        self._said: Any = BLANK
+        self.__doc__ = observe.__doc__
+        self.__wrapped__ = observe
+
+    def predict(self, value: Any) -> Result:
+        """Commit yourself: say what will happen, before you run it."""
+        self._said = value
+        if value is BLANK:
+            dots = "Replace the three dots `...` by what you expect, then go on."
+            return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, dots)
+        noted = f"you say {value!r}. Now run it, and see."
+        return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, noted, heading="Noted")
+
+    def reveal(self, *evidence: Any) -> Result:
+        """Ask the cluster what happened, and compare."""
+        result = self._mark(evidence)
+        record_attempt(result)
+        return result
+
+    def _mark(self, evidence: tuple[Any, ...]) -> Result:
+        try:
+            seen = self._observe(*evidence)
+        except NotAttempted as none:
+            return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, str(none))
+        except LabError as error:
+            return Result(self.exercise_id, Outcome.ERROR, str(error))
+        what = f"{seen.value!r} it was. {seen.because}"
+        if self._said is BLANK:
+            heading = "Not predicted"
+            return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, what, heading=heading)
+        if self._matches(self._said, seen.value):
+            return Result(self.exercise_id, Outcome.CORRECT, what, heading="As you predicted")
+        what = f"you said {self._said!r}; {what}"
+        return Result(self.exercise_id, Outcome.NOT_YET, what, heading="Not as you predicted")
+
+    def __repr__(self) -> str:
+        return f"{self.exercise_id}: {self.question}"
+
+    def _repr_html_(self) -> str:
+        return box(f"{self.exercise_id} · predict", self.question)
+
+
+def is_same(said: Any, seen: Any) -> bool:
+    """Tell whether a prediction names what was seen; `"Moves"` is `"moves"`, and `"3"` is 3."""
+    if isinstance(said, str):
+        return said.strip().casefold() == str(seen).casefold()
+    return bool(said == seen)
+
+
+def prediction(
+    *, solution: str, is_certain: bool = True, matches: Matches = is_same
+) -> Callable[[Observe], Prediction]:
+    """Make a function that observes the prediction of its name: ``p1`` in ``lesson_02``."""
+
+    def wrap(observe: Observe) -> Prediction:
+        return Prediction(observe, matches, solution, is_certain)
+
+    return wrap

@@ -1,0 +1,1 @@
+"""What single lessons need: topics of their own, drawings, torn files, seeded bugs."""

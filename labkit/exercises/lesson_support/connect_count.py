@@ -1,0 +1,87 @@
+"""What Kafka Connect's file sink wrote, counted against the topic: what at least once means."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.checker.topic_reader import TopicReader
+from labkit.core.config import load_config
+
+
+@dataclass(frozen=True)
+class LineCount:
+    """A text file beside the topic that it was written from, both as they were when counted."""
+
+    topic: str
+    records: int
+    """Records that the topic holds."""
+    lines: int
+    doubled: int
+    """Lines beyond the first of their record: phantom tonnes, if anybody adds them up."""
+    missing: int
+    """Records without a line: lost, or not written yet."""
+    strange: int
+    """Lines that are no record of the topic: torn, or older than what the topic still holds."""
+
+    @property
+    def sentence(self) -> str:
+        """All of it in words."""
+        if not (self.doubled or self.missing or self.strange):
+            return f"each of the {self.records:,} records of {self.topic} has one line"
+        strange = f", and {self.strange:,} lines are none of its records" if self.strange else ""
+        return (
+            f"{self.lines:,} lines for {self.records:,} records of {self.topic}: "
+            f"{self.doubled:,} lines too many, {self.missing:,} records without a line{strange}"
+        )
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def count_lines(path: str | Path, topic: str | None = None) -> LineCount:
+    """Compare a file that has a line for each record with the topic it was written from.
+
+    Connect's ``FileStreamSinkConnector`` writes such a file: each record's value as it is. It
+    commits its offsets now and then; a worker that dies has written lines since, and who takes over
+    begins at the last commit. So after a crash some records have two lines, and none has no line:
+    *at least once*.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; a relative one is seen from the lab's folder.
+    topic : str, optional
+        Default: the setting ``topic``.
+
+    Returns
+    -------
+    LineCount
+        With ``records``, ``lines``, ``doubled``, ``missing`` and ``strange``.
+
+    Raises
+    ------
+    TopicNotFound, BrokerUnavailable
+        There is nothing to compare with.
+    OSError
+        The file cannot be read.
+
+    See: Kafka documentation, "Kafka Connect: Sink Tasks"; KIP-618 (exactly once is for sources).
+    """
+    config = load_config()
+    topic = topic or config.topic
+    values: Counter[bytes] = Counter()
+    with TopicReader(topic) as reader:
+        for partition, extent in reader.extents().items():
+            values.update(one.value or b"null" for one in reader.records(partition, extent))
+    with (config.lab_dir / Path(path).expanduser()).open("rb") as file:
+        lines = Counter(line.rstrip(b"\r\n") for line in file)
+    return LineCount(
+        topic=topic,
+        records=values.total(),
+        lines=lines.total(),
+        doubled=sum(max(0, lines[value] - count) for value, count in values.items()),
+        missing=sum(max(0, count - lines[value]) for value, count in values.items()),
+        strange=sum(count for line, count in lines.items() if line not in values),
+    )

@@ -1,0 +1,1 @@
+"""What the checks ask the broker, the API and ``/metrics``."""

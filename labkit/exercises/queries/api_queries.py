@@ -1,0 +1,184 @@
+"""What checks ask the API, and a learner's own app: over real HTTP, as a page would.
+
+A `Witness` stands between a learner's program and the API, hands every question on, and notes it.
+So a check can tell what was asked, and when, and not only what came back.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPResponse
+from itertools import pairwise
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pandas as pd
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from labkit.core.run_files import read_run_files
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.table.table import read_table
+
+TIMEOUT_S = 15.0
+MOST_QUESTIONS = 300
+ETAG, IF_NONE_MATCH, CONTENT_TYPE = "ETag", "If-None-Match", "Content-Type"
+
+App = Callable[..., Iterable[bytes]]
+
+
+class Answer(NamedTuple):
+    """What came back: the status, some headers (empty where there is none), and the text."""
+
+    status: int
+    content_type: str
+    etag: str
+    text: str
+
+    def json(self) -> Any:
+        """Return the answer as a browser reads it, which is strict: NaN is no JSON."""
+
+        def refuse(name: str) -> Any:
+            raise NotYet(f"the answer holds `{name}`, which is not JSON: a browser refuses it.")
+
+        try:
+            return json.loads(self.text, parse_constant=refuse)
+        except ValueError as error:
+            msg = f"the answer is not JSON: `{self.text[:60]}`"
+            raise NotYet(msg) from error
+
+
+def api_url(topic: str) -> str:
+    """Return the address of the API that serves a topic; without one nothing was attempted."""
+    urls = [str(run["url"]) for run in read_run_files("api") if run.get("topic") == topic]
+    if not urls:
+        raise NotAttempted(f"no API serves `{topic}` now: run the cell with `lab.start_api`.")
+    return urls[-1]
+
+
+def ask(url: str, etag: str = "") -> Answer:
+    """Ask an address once; an error's answer is an answer too."""
+    place = urlsplit(url)
+    link = HTTPConnection(place.netloc, timeout=TIMEOUT_S)
+    try:
+        path = f"{place.path or '/'}?{place.query}".removesuffix("?")
+        link.request("GET", path, headers={IF_NONE_MATCH: etag} if etag else {})
+        return _answer(link.getresponse())
+    finally:
+        link.close()
+
+
+def _answer(found: HTTPResponse) -> Answer:
+    kind, tag = found.getheader(CONTENT_TYPE, ""), found.getheader(ETAG, "")
+    return Answer(found.status, kind, tag, found.read().decode())
+
+
+def at_rest(topic: str, data_dir: str) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return the API's summary and the table, both of the same rows."""
+    url = api_url(topic)
+    for _ in range(20):
+        summary, frame = ask(f"{url}/api/summary?top=1").json(), read_table(data_dir, topic)
+        if frame.empty:
+            raise NotAttempted("the CSV has no row yet: run the cells above.")
+        if summary["records"] == len(frame):
+            return summary, frame
+    raise NotAttempted("readings are coming in, so nothing can be compared: stop the producer.")
+
+
+@contextmanager
+def serving(app: App) -> Iterator[str]:
+    """Serve a WSGI app, such as one of Flask, on this machine alone; yield its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, name="labkit-check", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Quiet(WSGIRequestHandler):
+    """Writes no line for each question into the learner's notebook."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Question:
+    """One question that a witness handed on; times in seconds, by `time.monotonic`."""
+
+    address: str
+    etag: str
+    began_s: float
+    ended_s: float = float("inf")
+    status: int = 0
+
+
+@dataclass
+class Witness:
+    """A WSGI app that hands each question on to an API, and remembers it.
+
+    Parameters
+    ----------
+    api : str
+        The API's address.
+    delay_s : float
+        How much later than the API it answers, as over a slow network.
+    most : int
+        It answers 429 from then on, so that a loop that never ends does end.
+    """
+
+    api: str
+    delay_s: float = 0.0
+    most: int = MOST_QUESTIONS
+    questions: list[Question] = field(default_factory=list)
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Whether it was asked too often."""
+        return len(self.questions) > self.most
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        """Answer one question, as WSGI has it."""
+        address = environ["PATH_INFO"]
+        if environ.get("QUERY_STRING"):
+            address += "?" + environ["QUERY_STRING"]
+        question = Question(address, environ.get("HTTP_IF_NONE_MATCH", ""), time.monotonic())
+        self.questions.append(question)
+        if self.is_worn_out:
+            answer = Answer(HTTPStatus.TOO_MANY_REQUESTS, "text/plain", "", "asked too often")
+        else:
+            answer = ask(self.api + address, question.etag)
+        time.sleep(self.delay_s)
+        headers = [(CONTENT_TYPE, answer.content_type), (ETAG, answer.etag)]
+        phrase = HTTPStatus(answer.status).phrase
+        # Noted before it is sent: who has the answer may ask the next question at once.
+        question.ended_s, question.status = time.monotonic(), answer.status
+        start_response(f"{answer.status} {phrase}", [pair for pair in headers if pair[1]])
+        return [answer.text.encode()]
+
+
+def polled(
+    poll: Callable[[str, int, float], Any], api: str, polls: int, every_s: float, delay_s: float
+) -> list[Question]:
+    """Let a learner's loop ask the API through a slow way; return its questions, one by one."""
+    witness = Witness(api, delay_s)
+    with serving(witness) as url:
+        poll(f"{url}/api/health", polls, every_s)
+    for before, after in pairwise(witness.questions):
+        if after.began_s < before.ended_s:
+            raise NotYet(
+                f"with answers that take {delay_s} s, a question was asked while another was open. "
+                "A slow API gets more and more to do that way, and becomes slower."
+            )
+    if len(witness.questions) != polls:
+        raise NotYet(f"`poll(url, {polls}, {every_s})` asked {len(witness.questions)} time(s).")
+    return witness.questions

@@ -1,0 +1,130 @@
+"""What checks ask the cluster: a topic's records, a group's offsets and members.
+
+These are the questions that a learner could type, put so that a check reads like a sentence. Each
+is bounded, belongs to no consumer group, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from labkit.broker import kafka_clients
+from labkit.core.errors import BadReading, TopicNotFound
+from labkit.exercises.engine.outcome import NotAttempted
+from labkit.readings.reading import Reading
+from labkit.topics.topic_metadata import ask_cluster
+from labkit.topics.topic_model import Topic
+from labkit.topics.topics import describe_topic
+
+READ_TIMEOUT_S = 15.0
+
+
+def topic_made(name: str) -> Topic:
+    """Return a topic as the cluster has it; a topic that is not there was not attempted."""
+    try:
+        return describe_topic(name)
+    except TopicNotFound as error:
+        msg = f"there is no topic `{name}` on the cluster yet."
+        raise NotAttempted(msg) from error
+
+
+def records_of(name: str, limit: int = 20_000) -> list[Any]:
+    """Return the records that a topic holds now, partition by partition, in order.
+
+    Parameters
+    ----------
+    name : str
+        The topic; where it does not exist, nothing was attempted.
+    limit : int
+        Read no more than so many of each partition, the newest ones.
+
+    Returns
+    -------
+    list of kafka.consumer.fetcher.ConsumerRecord
+        With ``partition``, ``offset``, ``key``, ``value``, ``headers`` and ``timestamp``.
+    """
+    topic = topic_made(name)
+    ends = {
+        TopicPartition(name, one.partition): one.end_offset or 0
+        for one in topic.partitions
+        if one.records
+    }
+    starts = {one.partition: one.start_offset or 0 for one in topic.partitions}
+    found: list[Any] = []
+    with kafka_clients.consumer(enable_auto_commit=False, auto_offset_reset="earliest") as client:
+        client.assign(list(ends))
+        for place, end in ends.items():
+            client.seek(place, max(starts[place.partition], end - limit))
+        deadline = time.monotonic() + READ_TIMEOUT_S
+        while any(client.position(place) < end for place, end in ends.items()):
+            if time.monotonic() > deadline:
+                break
+            for records in client.poll(timeout_ms=200).values():
+                found += records
+    kept = [one for one in found if one.offset < ends[TopicPartition(name, one.partition)]]
+    return sorted(kept, key=lambda record: (record.partition, record.offset))
+
+
+def why_bad(record: Any) -> str:
+    """Return why a record's value is no possible reading; empty where it is one."""
+    try:
+        Reading.from_json(record.value, record.timestamp)
+    except BadReading as error:
+        return error.what
+    return ""
+
+
+def log_bytes_of(name: str) -> int:
+    """Return how many bytes a topic's records take in the log of one replica, batches as sent."""
+    topic_made(name)
+    dirs = ask_cluster(lambda client: client.describe_log_dirs())
+    logs = [one for broker in dirs for one in broker["log_dirs"]]
+    kept = [topic for one in logs for topic in one["topics"] if topic["name"] == name]
+    sizes: dict[int, int] = {}  # of each partition, the replica that has most
+    for part in (part for topic in kept for part in topic["partitions"]):
+        number, size = part["partition_index"], part["partition_size"]
+        sizes[number] = max(size, sizes.get(number, 0))
+    return sum(sizes.values())
+
+
+def committed_of(group_id: str, topic: str) -> dict[int, int]:
+    """Return the offsets that a group has committed for a topic, by partition; may be empty."""
+
+    def ask(client: Any) -> dict[int, int]:
+        try:
+            offsets = client.list_group_offsets(group_id)[group_id]
+        except (KafkaError, KeyError):  # a group that nobody has used is none
+            return {}
+        return {
+            place.partition: one.offset
+            for place, one in offsets.items()
+            if place.topic == topic and one.offset >= 0
+        }
+
+    return ask_cluster(ask)
+
+
+def members_of(group_id: str) -> list[dict[str, Any]]:
+    """Return a group's members as the coordinator describes them; empty where it has none."""
+
+    def ask(client: Any) -> list[dict[str, Any]]:
+        try:
+            return list(client.describe_groups([group_id])[group_id]["members"])
+        except (KafkaError, KeyError):
+            return []
+
+    return ask_cluster(ask)
+
+
+def shares_of(group_id: str) -> list[int]:
+    """Return how many partitions each member of a group has, the largest share first."""
+    assignments = [member["member_assignment"] or {} for member in members_of(group_id)]
+    shares = [
+        sum(len(one["partitions"]) for one in assignment.get("assigned_partitions", []))
+        for assignment in assignments
+    ]
+    return sorted(shares, reverse=True)

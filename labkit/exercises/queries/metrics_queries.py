@@ -1,0 +1,87 @@
+"""What checks ask `/metrics`: samples as Prometheus reads them, and how true they are.
+
+The figures of a consumer are what it said last. So some questions here also ask Kafka, which knows
+what is behind.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from labkit.core.run_files import read_run_files
+from labkit.exercises.engine.outcome import NotAttempted
+from labkit.exercises.queries.api_queries import api_url, ask
+from labkit.exercises.queries.broker_queries import topic_made
+
+ACKED = "labkit_producer_acked_readings_total"
+STORED = "labkit_csv_readings_total"
+SERVED = "labkit_api_served_readings_total"
+LAG = "labkit_consumer_lag_records"
+SAID_AT = "labkit_consumer_status_timestamp_seconds"
+REQUESTS = "labkit_api_request_duration_seconds_count"
+PATIENCE_S = 60.0
+
+Samples = list[Sample]
+
+
+def parse(text: str) -> Samples:
+    """Return what `/metrics` says, a sample for each series: its name, its labels, its value."""
+    metrics = text_string_to_metric_families(text)
+    return [sample for metric in metrics for sample in metric.samples]
+
+
+def scrape(url: str) -> Samples:
+    """Ask an API's `/metrics` once, as Prometheus does every few seconds."""
+    return parse(ask(f"{url}/metrics").text)
+
+
+def total(samples: Samples, name: str) -> float:
+    """Return the sum of all series that have this name."""
+    return math.fsum(sample.value for sample in samples if sample.name == name)
+
+
+def health_questions(url: str) -> float:
+    """Return how often an API says that it was asked for `/api/health`."""
+    route = "/api/health"
+    return total([one for one in scrape(url) if one.labels.get("route") == route], REQUESTS)
+
+
+def unwatched(topic: str) -> Samples:
+    """Return a scrape of an API whose consumer is gone; with one at work, nothing was attempted."""
+    url = api_url(topic)
+    if any(run.get("topic") == topic for run in read_run_files("consumer")):
+        raise NotAttempted(f"a consumer stores `{topic}` now: run the cell that kills it.")
+    samples = scrape(url)
+    if not any(sample.name == SAID_AT for sample in samples):
+        raise NotAttempted("no consumer has been here yet: run the cells above.")
+    return samples
+
+
+def scrape_of(topic: str, pid: int) -> Samples:
+    """Return a scrape in which one process speaks of every partition that has been written."""
+    url = api_url(topic)
+    deadline = time.monotonic() + PATIENCE_S
+    while any(one["pid"] != pid for one in ask(f"{url}/api/pipeline").json()["partitions"]):
+        if time.monotonic() > deadline:
+            raise NotAttempted("the consumer of this check has not spoken: run the cell again.")
+        time.sleep(0.1)
+    return scrape(url)
+
+
+def state_once_silent(url: str) -> str:
+    """Return what `/api/pipeline` calls the state, once the silence has lasted long enough."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        state = str(ask(f"{url}/api/pipeline").json()["state"])
+        if state != "running" or time.monotonic() > deadline:
+            return state
+        time.sleep(0.1)
+
+
+def records_in(topic: str) -> int:
+    """Return how many records Kafka has taken for a topic: the sum of its end offsets."""
+    return sum(end or 0 for end in topic_made(topic).end_offsets.values())

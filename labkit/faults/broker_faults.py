@@ -1,0 +1,93 @@
+"""Faults of a broker: killed, frozen, away for a restart. They need the lab's own cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from labkit.broker import node_control
+from labkit.broker.cluster_state import NodeState, cluster_dir, read_cluster
+from labkit.core.config import load_config
+from labkit.faults.fault_kinds import FaultKind, Scene, does_not_apply
+
+
+def broker_kill(scene: Scene) -> None:
+    """Kill one broker (SIGKILL), and start it again at the end.
+
+    Watch: the leaders in `labkit topics describe`: within four seconds another replica leads each
+    of its partitions. With one broker only, everything stands still until it is back.
+
+    Promise: every reading that was acknowledged is in the topic, and each is in the CSV once.
+    """
+    node_control.kill(*_victim(scene))
+
+
+def broker_freeze(scene: Scene) -> None:
+    """Freeze one broker: its connections stay open, and it answers nothing.
+
+    Watch: who waits for it (its clients, until their time is up) and who gives it up (the
+    controllers, after four seconds). Thawed, it finds that others lead, and follows them.
+
+    Promise: no client ends; every acknowledged reading is in the topic, and in the CSV once.
+    """
+    node_control.freeze(*_victim(scene))
+
+
+def broker_restart(scene: Scene) -> None:
+    """Stop one broker in good order, as for an upgrade, and start it again at the end.
+
+    Watch: it hands over its partitions before it goes, so that writes hardly pause. Then the
+    in-sync replicas are two, until it is back and has caught up.
+
+    Promise: every acknowledged reading is in the topic, and in the CSV once.
+    """
+    node_control.stop(*_victim(scene))
+
+
+def _victim(scene: Scene) -> tuple[Path, int]:
+    """Choose a broker whose loss leaves a majority, and write it down."""
+    one = scene.choose(_candidates(scene.plan.fault))
+    scene.will_break(f"broker {one.node_id} at {one.address}", node_id=one.node_id)
+    return cluster_dir(), one.node_id
+
+
+def _candidates(fault: str) -> list[NodeState]:
+    if load_config().bootstrap_servers:
+        why = "the cluster is your own, and the lab cannot reach into it"
+        raise does_not_apply(fault, why, "unset LABKIT_BOOTSTRAP_SERVERS, then labkit up")
+    cluster = read_cluster()
+    running = [one for one in (cluster.nodes if cluster else ()) if one.state == "running"]
+    if cluster is None or not running:
+        raise does_not_apply(fault, "no broker runs", "labkit broker start --brokers 3")
+    if len(cluster.nodes) > 1 and len(running) - 1 < cluster.majority:
+        why = f"{len(running)} of {len(cluster.nodes)} brokers run, and one less is no majority"
+        raise does_not_apply(fault, why, "labkit mend, then labkit broker start")
+    return running
+
+
+def _start_again(undo: Mapping[str, Any]) -> None:
+    one = _still_there(undo)
+    if one is not None and one.state == "dead":
+        node_control.restart(cluster_dir(), one.node_id)
+
+
+def _thaw(undo: Mapping[str, Any]) -> None:
+    one = _still_there(undo)
+    if one is not None and one.state == "frozen":
+        node_control.thaw(cluster_dir(), one.node_id)
+
+
+def _still_there(undo: Mapping[str, Any]) -> NodeState | None:
+    """Return the victim; None where the whole cluster was stopped or reset in the meantime."""
+    cluster = read_cluster()
+    if cluster is None or not (cluster.keep or any(one.is_alive for one in cluster.owners)):
+        return None
+    return cluster.node(undo["node_id"])
+
+
+KINDS = (
+    FaultKind("broker-kill", broker_kill, _start_again, revives=True),
+    FaultKind("broker-freeze", broker_freeze, _thaw),
+    FaultKind("broker-restart", broker_restart, _start_again, revives=True),
+)

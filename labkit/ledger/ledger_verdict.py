@@ -1,0 +1,156 @@
+"""Whether the stages of a carbon ledger agree, and in a learner's words why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from labkit.ledger.ledger_model import LedgerState, Stage, tonnes
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What explains a difference.
+
+    ``lag``: records of the topic behind the CSV's position. ``expired``: records that retention
+    has deleted from the topic; ``gap``: those of them that were not stored before. ``unknown``:
+    sends whose acknowledgement never came.
+    """
+
+    lag: int | None = None
+    expired: int = 0
+    gap: int = 0
+    producer_runs: bool = False
+    consumer_runs: bool = False
+    unknown: int = 0
+    csv_problem: str | None = None
+
+
+def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState, str]:
+    """Return how the stages that can be compared agree, and one sentence that says so.
+
+    A stage that could not be weighed is left out, and said. So is the topic once retention has
+    deleted records from it: the CSV keeps what Kafka was told to forget.
+    """
+    left_out = [name for name, stage in stages.items() if stage.records is None]
+    compared = {name: stage for name, stage in stages.items() if stage.records is not None}
+    aside = f" Not weighed: {', '.join(left_out)}." if left_out else ""
+    if around.expired and compared.pop("topic", None) is not None:
+        aside += (
+            f" The topic is not compared: retention has deleted {around.expired:,} records from it."
+        )
+    found = [
+        (_compare(before, after, compared, around), before, after)
+        for before, after in pairwise(compared)
+    ]
+    for (state, sentence), _before, _after in found:
+        if state not in ("agrees", "on the way"):
+            return state, sentence + aside
+    moving = [(sentence, before, after) for (state, sentence), before, after in found if sentence]
+    if len(moving) == 1:
+        return "on the way", moving[0][0] + aside
+    if moving:
+        (_, first, _), (_, _, last) = moving[0], moving[-1]
+        what = _what(compared, first, last)
+        return "on the way", f"{what} on the way from {first} to {last}.{aside}"
+    if len(compared) < 2:
+        return "agrees", "There is nothing to compare yet." + aside
+    return "agrees", f"{_NUMBER[len(compared)]} stages agree to the gram.{aside}"
+
+
+_NUMBER = {2: "Both", 3: "All three", 4: "All four", 5: "All five"}
+
+
+def _compare(
+    before: str, after: str, stages: dict[str, Stage], around: Circumstances
+) -> tuple[LedgerState, str]:
+    missing, weight = _difference(stages, before, after)
+    what = _what(stages, before, after)
+    if missing > 0:
+        if before == "emitted" and after != "acked":
+            on_the_way, why = _why_unasked(after, missing, around)
+        else:
+            on_the_way, why = _why_missing(after, missing, around)
+        if on_the_way:
+            return "on the way", f"{what} on the way from {before} to {after}: {why}"
+        return "unreported", f"{what} unreported between {before} and {after}: {why}"
+    if missing < 0:
+        on_the_way, why = _why_more(after, around)
+        if on_the_way:
+            return "on the way", f"{what} not yet noted as {before}: {why}"
+        return "phantom", f"{what} phantom: {after} holds more than {before}, {why}"
+    if weight:
+        return "altered", (
+            f"As many readings in {after} as in {before}, but they weigh {abs(weight):,} g "
+            f"{'less' if weight > 0 else 'more'}: a reading was altered on its way."
+        )
+    return "agrees", ""
+
+
+def _difference(stages: dict[str, Stage], before: str, after: str) -> tuple[int, int]:
+    records = (stages[before].records or 0) - (stages[after].records or 0)
+    return records, (stages[before].grams or 0) - (stages[after].grams or 0)
+
+
+def _what(stages: dict[str, Stage], before: str, after: str) -> str:
+    missing, weight = _difference(stages, before, after)
+    return f"{_readings(abs(missing))} ({tonnes(abs(weight))} t)"
+
+
+def _why_missing(after: str, missing: int, around: Circumstances) -> tuple[bool, str]:
+    """Tell whether missing readings are only late, and why they are missing."""
+    if after == "acked":
+        if around.producer_runs:
+            return True, "sent, and not yet acknowledged."
+        return False, f"the broker never acknowledged them ({around.unknown:,} may have arrived)."
+    if after == "topic":
+        if around.producer_runs:
+            return True, "they were acknowledged while the topic was being read."
+        return False, "the broker had acknowledged them, and the topic does not hold them now."
+    if after == "csv":
+        return _why_not_stored(missing, around)
+    if around.consumer_runs:
+        return True, "they were stored a moment ago."
+    return False, "the API has not read them from the CSV."
+
+
+def _why_unasked(after: str, missing: int, around: Circumstances) -> tuple[bool, str]:
+    """Tell the same where nobody was asked to acknowledge (``acks=0``), and emitted is compared."""
+    if around.producer_runs:
+        return True, f"sent with acks=0, so only {after} will show what has arrived."
+    if after == "csv" and (around.lag or 0) >= missing:
+        return _why_not_stored(missing, around)
+    return False, "with acks=0 nobody was asked whether they arrived, and they did not."
+
+
+def _why_not_stored(missing: int, around: Circumstances) -> tuple[bool, str]:
+    if around.csv_problem:
+        return False, f"the CSV cannot be read on ({around.csv_problem})."
+    if around.gap and missing <= around.gap + (around.lag or 0):
+        return False, f"retention deleted {around.gap:,} records before they could be stored."
+    if (around.lag or 0) < missing:
+        return False, "the consumer has moved past them, so they are lost."
+    behind = f"the consumer's lag is {around.lag:,} records"
+    if around.consumer_runs:
+        return True, f"{behind}."
+    return False, f"{behind}, and no consumer is running. Next: labkit consume"
+
+
+def _why_more(after: str, around: Circumstances) -> tuple[bool, str]:
+    """Tell whether too many readings will be explained in a moment, and by what."""
+    if after == "topic":
+        if around.producer_runs:
+            return True, "a producer writes down its acknowledgements about once a second."
+        return False, (
+            "for a producer was killed before it had noted its last second, a producer with acks "
+            "of 0 or 1 sent some twice, or another program produces to this topic."
+        )
+    if after == "csv":
+        return False, "for they were stored twice, or come from records the topic no longer holds."
+    if after == "served":
+        return False, "for the API serves another folder, or a CSV that has changed since."
+    return False, "for an acknowledgement was counted twice."
+
+
+def _readings(number: int) -> str:
+    return "1 reading" if number == 1 else f"{number:,} readings"

@@ -1,0 +1,220 @@
+"""What runs in this lab, asked of everything that says it runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.broker.cluster_state import read_cluster
+from labkit.broker.kafka_clients import bootstrap_servers
+from labkit.core.config import load_config
+from labkit.core.errors import BrokerUnavailable
+from labkit.core.run_files import read_run_files
+from labkit.core.terminal_text import visible
+from labkit.faults.active_faults import active_faults
+from labkit.ledger.weigh_stages import get_json
+from labkit.sink.partition_status import read_progress
+from labkit.topics.topic_metadata import cluster
+from labkit.topics.topics import list_topics
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from labkit.topics.topic_model import Topic
+
+STALE_S = 5.0
+"""A partition's status file that is older has no writer."""
+
+
+def lab_status() -> dict[str, Any]:
+    """Return what runs in this lab, in any process.
+
+    A process counts while it lives, a broker while it answers, the page while it serves. What a
+    run file says of a process that was killed is not believed, but removed.
+
+    Returns
+    -------
+    dict
+        ``lab_dir``, ``state_dir``; ``bootstrap_servers`` (None while no broker answers);
+        ``problem`` (what could not be asked, and why, or None); ``brokers`` (each with its
+        ``state``: running, frozen or dead), ``faults`` (what is broken on purpose), ``topics``,
+        ``groups``, ``workers``, ``partitions`` (lists of dicts); ``api`` (the page's address, or
+        None).
+    """
+    config = load_config()
+    status: dict[str, Any] = {
+        "lab_dir": str(config.lab_dir),
+        "state_dir": str(config.state_dir),
+        "bootstrap_servers": None,
+        "problem": None,
+        "brokers": _own_brokers(),
+        "faults": [one.model_dump() | {"in_words": one.in_words} for one in active_faults()],
+        "topics": [],
+        "groups": [],
+        "workers": [_without_token(run) for run in read_run_files() if run["kind"] != "broker"],
+        "partitions": _partitions(),
+        "api": _api(),
+    }
+    try:
+        servers = bootstrap_servers()
+        topics = list_topics()
+        status["topics"] = [_describe(topic) for topic in topics]
+        status["bootstrap_servers"] = servers
+        status["groups"] = _groups(topics)
+    except BrokerUnavailable as error:
+        status["problem"] = error.what
+    return status
+
+
+def _without_token(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run file without the secret in JupyterLab's address: a status is shown around."""
+    return {**run, "url": run["url"].partition("?")[0]} if run.get("url") else run
+
+
+def _own_brokers() -> list[dict[str, Any]]:
+    """Return the nodes of the lab's own cluster, also the dead ones while another is alive."""
+    known = read_cluster()
+    if known is None or not any(node.is_running for node in known.nodes):
+        return []
+    return [
+        {
+            "node_id": node.node_id,
+            "address": node.address,
+            "state": node.state,
+            "pid": node.process.pid if node.process and node.is_running else None,
+        }
+        for node in known.nodes
+    ]
+
+
+def _describe(topic: Topic) -> dict[str, Any]:
+    return {
+        "name": topic.name,
+        "topic_id": topic.topic_id,
+        "num_partitions": topic.num_partitions,
+        "replication_factor": topic.replication_factor,
+        "records": topic.records,
+        "end_offsets": topic.end_offsets,
+    }
+
+
+def _groups(topics: list[Topic]) -> list[dict[str, Any]]:
+    """Return each group's lag, from the offsets that it has committed."""
+    ends = {
+        (topic.name, partition): end
+        for topic in topics
+        for partition, end in topic.end_offsets.items()
+    }
+    found = []
+    with cluster() as client:  # each broker is asked for the groups that it coordinates
+        names = sorted(group["group_id"] for group in client.list_groups())
+        for name, offsets in (client.list_group_offsets(names) if names else {}).items():
+            lags: dict[str, int] = {}
+            for place, committed in offsets.items():
+                end = ends.get((place.topic, place.partition))
+                if end is not None and committed.offset >= 0:
+                    lags[place.topic] = lags.get(place.topic, 0) + max(0, end - committed.offset)
+            found += [{"group_id": name, "topic": topic, "lag": lag} for topic, lag in lags.items()]
+    return found
+
+
+def _partitions() -> list[dict[str, Any]]:
+    """Return what the writer of each partition last said; ``stale`` where it is silent."""
+    places = {
+        (run["data_dir"], run["topic"])
+        for run in read_run_files()
+        if run.get("data_dir") and run.get("topic")
+    }
+    config = load_config()
+    places.add((str(config.data_path()), config.topic))
+    now = datetime.now(UTC)
+    return [
+        {
+            **status.model_dump(mode="json"),
+            "data_dir": data_dir,
+            "troubles": status.troubles,
+            "stale": (now - status.updated_at).total_seconds() > STALE_S,
+        }
+        for data_dir, topic in sorted(places)
+        for status in read_progress(Path(data_dir), topic)
+    ]
+
+
+def _api() -> str | None:
+    for run in read_run_files("api"):
+        try:
+            get_json(run["url"], "api/health")
+        except (OSError, ValueError):
+            continue
+        return str(run["url"])
+    return None
+
+
+def status_view(status: dict[str, Any]) -> RenderableType:
+    """Return the status as text for a terminal."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    def table(title: str, *headings: str) -> Table:
+        columns = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        columns.add_column(title)
+        for heading in headings:
+            columns.add_column(heading)
+        return columns
+
+    def shown(text: str) -> Text:
+        return Text(visible(text))  # no markup: a group may be called [red]
+
+    head = Table.grid(padding=(0, 2))
+    head.add_row("[bold]Lab[/]", shown(status["lab_dir"]))
+    servers = status["bootstrap_servers"]
+    answer = [f"Apache Kafka answers at {servers}"] if servers else []
+    problem = [status["problem"]] if status["problem"] else []
+    head.add_row("[bold]Broker[/]", shown("; ".join(answer + problem)))
+    head.add_row(
+        "[bold]Page[/]", f"[cyan]{escape(status['api'])}[/]" if status["api"] else "no API runs"
+    )
+    parts: list[RenderableType] = [head]
+    if len(status["brokers"]) > 1 or any(node["state"] != "running" for node in status["brokers"]):
+        nodes = table("node", "address", "process", "state")
+        for node in status["brokers"]:
+            nodes.add_row(
+                str(node["node_id"]), node["address"], str(node["pid"] or ""), node["state"]
+            )
+        parts += ["", nodes]
+    if status["faults"]:
+        faults = table("broken on purpose")
+        for fault in status["faults"]:
+            faults.add_row(shown(fault["in_words"]))
+        parts += ["", faults]
+    if status["topics"]:
+        topics = table("topic", "partitions", "records")
+        for topic in status["topics"]:
+            records = "?" if topic["records"] is None else f"{topic['records']:,}"
+            topics.add_row(shown(topic["name"]), str(topic["num_partitions"]), records)
+        parts += ["", topics]
+    if status["groups"]:
+        groups = table("consumer group", "topic", "lag")
+        for group in status["groups"]:
+            groups.add_row(shown(group["group_id"]), shown(group["topic"]), f"{group['lag']:,}")
+        parts += ["", groups]
+    if status["workers"]:
+        workers = table("running", "name", "process", "topic", "since")
+        for run in status["workers"]:
+            since = datetime.fromtimestamp(run["started_at"]).astimezone().strftime("%H:%M:%S")
+            name, topic = shown(run["name"]), shown(run.get("topic", ""))
+            workers.add_row(run["kind"], name, str(run["pid"]), topic, since)
+        parts += ["", workers]
+    else:
+        parts += ["", "No producer, consumer or API runs. Next: labkit up"]
+    for partition in status["partitions"]:
+        place = f"{partition['topic']} in {partition['data_dir']}"
+        for trouble in partition["troubles"]:
+            parts += ["", Text.assemble(("Trouble: ", "bold red"), shown(f"{place}: {trouble}"))]
+        if gap := partition["gap_records"]:
+            what = f"{gap:,} records of partition {partition['partition']}"
+            parts += ["", shown(f"{place}: retention deleted {what} before they could be stored")]
+    return Group(*parts)

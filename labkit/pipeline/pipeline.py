@@ -1,0 +1,235 @@
+"""The whole journey as one thing that starts and stops: what ``labkit up`` runs.
+
+Each stage is a process of its own, started with the command that anyone could type, so nothing
+here can do what the single commands cannot.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.broker.broker import find_broker, start_broker
+from labkit.broker.cluster_state import OWNER_PID, read_cluster
+from labkit.consumer.consumer import Consumer
+from labkit.core.background_workers import ChildProcess
+from labkit.core.config import load_config
+from labkit.core.errors import LabError, WorkerFailed
+from labkit.core.run_files import RunFile, read_run_files
+from labkit.ledger.ledger import LedgerReader
+from labkit.ledger.ledger_model import Ledger
+from labkit.producer.sent_counts import read_tally
+from labkit.topics.topics import ensure_topic
+
+if TYPE_CHECKING:
+    from labkit.broker.broker import Broker
+
+Say = Callable[[str], None]
+
+READY_S = 120.0
+"""How long a stage may take to be at work: a few seconds, unless the machine is very busy."""
+CATCH_UP_S = 60.0
+"""How long the consumer may take to store what is still on its way, at the end."""
+
+
+@dataclass(frozen=True)
+class UpOptions:
+    """What was asked for on the command line; see ``labkit up --help``."""
+
+    topic: str
+    data_dir: Path
+    readings_per_s: float = 20.0
+    seed: int = 7
+    faults: float = 0.0
+    workers: int = 1
+    port: int | None = None
+    run_for_s: float | None = None
+    open_browser: bool = True
+    as_json: bool = False
+
+
+@dataclass
+class Pipeline:
+    """The stages of one ``labkit up``.
+
+    Attributes
+    ----------
+    url : str
+        The page's address, once the API answers.
+    startup_s : dict of str to float
+        How long each stage took until it was at work, in seconds.
+    """
+
+    options: UpOptions
+    say: Say
+    url: str = ""
+    startup_s: dict[str, float] = field(default_factory=dict)
+    stages: dict[str, Any] = field(default_factory=dict)
+    broker: Broker | None = None
+    topic_id: str = ""
+    run_file: RunFile | None = None
+
+    def start_broker(self) -> None:
+        """Find the broker that the settings name or the lab runs; else start one.
+
+        As one of its owners: it lives as long as we do, and longer where others use it.
+        """
+        started = time.monotonic()
+        found = find_broker()
+        if load_config().bootstrap_servers:
+            what = "of your own, set by LABKIT_BOOTSTRAP_SERVERS,"
+        elif found is not None:
+            what = "found"
+        else:
+            what = "started"
+            self.say("broker    starting Apache Kafka (the first time, it is fetched first) ...")
+        os.environ[OWNER_PID] = str(os.getpid())
+        self.broker = start_broker()
+        self._done("broker", started, f"{what} at {self.bootstrap_servers}")
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where the cluster answers."""
+        return self.broker.bootstrap_servers if self.broker is not None else ""
+
+    def start_topic(self) -> None:
+        """Make sure of the topic."""
+        started = time.monotonic()
+        topic = ensure_topic(self.options.topic)
+        self.topic_id = topic.topic_id
+        self._done("topic", started, f"{topic.name}, {topic.num_partitions} partitions")
+
+    def start_stages(self, keep_waiting: Callable[[], bool]) -> None:
+        """Start consumer, API and producer at once, and wait until each is at work."""
+        options = self.options
+        started = time.monotonic()
+        self.say("stages    starting consumer, API and producer, each in a process of its own ...")
+        place = ["--topic", options.topic, "--data", str(options.data_dir)]
+        group_id = load_config().group_id
+        self.stages["consumer"] = Consumer(
+            "consumer", options.topic, group_id, options.data_dir, workers=options.workers
+        )
+        port = [] if options.port is None else ["--port", str(options.port)]
+        self.stages["api"] = ChildProcess("api", ["api", *place, *port])
+        self.stages["producer"] = ChildProcess("producer", self._produce_arguments())
+        waits: dict[str, Callable[[], str | None]] = {
+            "producer": self._producer_ready,
+            "api": self._api_ready,
+            "consumer": self._consumer_ready,
+        }
+        while waits and keep_waiting():
+            for name, ready in list(waits.items()):
+                self.check(name)
+                sentence = ready()
+                if sentence is not None:
+                    del waits[name]
+                    self._done(name, started, sentence)
+            if time.monotonic() - started > READY_S:
+                late = next(iter(waits))
+                msg = f"The {late} is not at work after {READY_S:g} s."
+                raise WorkerFailed(msg, f"read its log: {self.stages[late].log_path}")
+            time.sleep(0.05)
+
+    def _produce_arguments(self) -> list[str]:
+        options = self.options
+        return [
+            "produce",
+            *("--topic", options.topic),
+            *("--rate", str(options.readings_per_s)),
+            *("--seed", str(options.seed)),
+            *("--faults", str(options.faults)),
+        ]
+
+    def _producer_ready(self) -> str | None:
+        sent = read_tally(self.topic_id).acked
+        runs = any(run["pid"] == self.stages["producer"].pid for run in read_run_files("producer"))
+        return f"sending {self.options.readings_per_s:g} readings/s" if runs and sent else None
+
+    def _api_ready(self) -> str | None:
+        for run in read_run_files("api"):
+            if run["pid"] == self.stages["api"].pid:
+                self.url = run["url"]
+                if self.run_file is not None:
+                    self.run_file.update(url=self.url)
+                return f"serving {self.url}"
+        return None
+
+    def _consumer_ready(self) -> str | None:
+        """Ready is when the group has shared out the partitions."""
+        partitions = self.stages["consumer"].partitions
+        if partitions is None:
+            return None
+        return f"storing {len(partitions)} partitions in {self.options.data_dir}"
+
+    def check(self, name: str | None = None) -> None:
+        """Raise what a stage that has ended by itself said last."""
+        for stage in (name,) if name else tuple(self.stages):
+            child = self.stages[stage]
+            if not child.is_running:
+                words = child.last_words() or "it said nothing"
+                msg = f"The {stage} has ended: {words}"
+                raise WorkerFailed(msg, f"read its log: {child.log_path}")
+
+    def stop_producer(self) -> None:
+        """End the producer; it waits for its last acknowledgements."""
+        self._stop("producer", "stopped; every record it sent is accounted for")
+
+    def catch_up(self, reader: LedgerReader, keep_waiting: Callable[[], bool]) -> Ledger:
+        """Wait until all that is in the topic is stored and served; return the last ledger."""
+        deadline = time.monotonic() + CATCH_UP_S
+        ledger = reader.read()
+        if ledger.lag:
+            self.say(f"consumer  storing the last {ledger.lag:,} records ...")
+        while not ledger.agrees and keep_waiting() and time.monotonic() < deadline:
+            if "consumer" not in self.stages or not self.stages["consumer"].is_running:
+                break
+            if not ledger.lag and ledger.state != "on the way":
+                break
+            time.sleep(0.1)
+            ledger = reader.read()
+        return ledger
+
+    def stop_consumer(self) -> None:
+        """End the consumer; it stores what it holds and commits its offsets."""
+        self._stop("consumer", "stopped; its offsets are committed")
+
+    def stop_rest(self) -> None:
+        """End the API; and the broker, unless another program of the lab uses it too."""
+        self._stop("api", "stopped")
+        if self.broker is None or not self.broker.is_own:
+            return
+        if others_need_cluster():
+            self.say("broker    left running: others use it")
+        elif self.broker.is_running:
+            self.broker.stop()
+            self.say("broker    stopped; the topics stay on disk")
+
+    def abandon(self) -> None:
+        """Stop whatever still runs, producer first; errors are told, and do not stop the rest."""
+        for step in (self.stop_producer, self.stop_consumer, self.stop_rest):
+            try:
+                step()
+            except LabError as error:
+                self.say(error.what)
+
+    def _stop(self, name: str, sentence: str) -> None:
+        child = self.stages.pop(name, None)
+        if child is not None:
+            child.stop()
+            self.say(f"{name:<9} {sentence}")
+
+    def _done(self, name: str, started: float, sentence: str) -> None:
+        self.startup_s[name] = round(time.monotonic() - started, 2)
+        self.say(f"{name:<9} {sentence} ({self.startup_s[name]:.1f} s)")
+
+
+def others_need_cluster() -> bool:
+    """Tell whether the lab's cluster is kept on purpose, or has another living owner."""
+    cluster = read_cluster()
+    if cluster is None:
+        return False
+    return cluster.keep or any(one.is_alive and one.pid != os.getpid() for one in cluster.owners)

@@ -1,0 +1,218 @@
+"""What ``labkit up`` shows: a live picture in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from labkit.core.terminal_text import visible
+from labkit.ledger.ledger_model import SIGNS, Ledger, LedgerState, count, tonnes
+
+if TYPE_CHECKING:
+    from labkit.pipeline.pipeline import Pipeline
+
+RATE_WINDOW_S = 10.0
+PLAIN_LINE_S = 5.0
+STAGES = {
+    "emitted": ("producer", "emitted by the chimneys"),
+    "acked": ("", "acknowledged by the broker"),
+    "topic": ("topic", "in the topic"),
+    "csv": ("consumer", "stored in the CSV"),
+    "served": ("API", "served to the page"),
+}
+HOW_TO_READ = "Every row has to weigh the same in the end: less is lost CO₂, more is doubled CO₂."
+WHAT_TO_TYPE = """\
+Ctrl-C stops every stage in turn, and nothing is lost.
+In another terminal: labkit status, labkit ledger, labkit topics describe"""
+# Colours of the terminal's own palette, that can be read on a light and on a dark ground; each
+# also has a sign of its own.
+COLOURS: dict[LedgerState, str] = {
+    "agrees": "green",
+    "on the way": "cyan",
+    "unreported": "bold red",
+    "phantom": "bold red",
+    "altered": "bold red",
+}
+
+
+@dataclass
+class Sample:
+    """What is shown: the ledger, how fast each stage moves, and what is amiss."""
+
+    ledger: Ledger
+    per_s: dict[str, float]
+    problem: str = ""
+
+
+@dataclass
+class Rates:
+    """Records per second of each stage, over the last few seconds."""
+
+    _seen: deque[tuple[float, Ledger]] = field(default_factory=deque)
+
+    def add(self, ledger: Ledger, at: float) -> dict[str, float]:
+        """Take a new ledger in, and return the rates in records per second."""
+        self._seen.append((at, ledger))
+        while len(self._seen) > 2 and at - self._seen[1][0] >= RATE_WINDOW_S:
+            self._seen.popleft()
+        start, first = self._seen[0]
+        if at <= start:
+            return {}
+        return {
+            name: (stage.records - (first.stages[name].records or 0)) / (at - start)
+            for name, stage in ledger.stages.items()
+            if stage.records is not None
+        }
+
+
+class Display:
+    """Where ``labkit up`` speaks.
+
+    Parameters
+    ----------
+    as_json : bool
+        Keep standard output for one JSON document at the end; all else goes to standard error.
+    """
+
+    def __init__(self, as_json: bool = False) -> None:
+        self._as_json = as_json
+        self.console = Console(stderr=as_json, highlight=False)
+        self._live: Live | None = None
+        self._pipeline: Pipeline | None = None
+        self._began = time.monotonic()
+        self._next_line = 0.0
+
+    def say(self, line: str) -> None:
+        """Print one line of progress; above the live picture, where there is one."""
+        self.console.print(visible(line), markup=False, soft_wrap=True)
+
+    @property
+    def ran_s(self) -> float:
+        """How long the journey has been running, in seconds."""
+        return time.monotonic() - self._began
+
+    def begin(self, pipeline: Pipeline) -> None:
+        """Start the live picture; every stage is at work."""
+        self._pipeline = pipeline
+        self._began = time.monotonic()
+        if self.console.is_terminal and not self._as_json:
+            self._live = Live(console=self.console, auto_refresh=False, transient=True)
+            self._live.start()
+        else:
+            self.say(f"The page: {pipeline.url}")
+
+    def show(self, sample: Sample | None) -> None:
+        """Draw the picture anew, or print a line every few seconds."""
+        if sample is None or self._pipeline is None:
+            return
+        if self._live is not None:
+            self._live.update(picture(self._pipeline, sample, self.ran_s), refresh=True)
+        elif self.ran_s >= self._next_line:
+            self._next_line = self.ran_s + PLAIN_LINE_S
+            self.say(plain_line(sample, self.ran_s))
+
+    def end(self) -> None:
+        """Take the live picture away; what follows are plain lines."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def finish(self, pipeline: Pipeline, ledger: Ledger) -> None:
+        """Print the last ledger: as text, or as one JSON document."""
+        if not self._as_json:
+            self.console.print(ledger_table(ledger, {}), verdict(ledger))
+            return
+        result = {
+            "ledger": ledger.model_dump(mode="json"),
+            "counts": {name: stage.records for name, stage in ledger.stages.items()}
+            | {"dead_letters": ledger.dead_letters},
+            "startup_s": pipeline.startup_s,
+            "ran_s": round(self.ran_s, 2),
+            "bootstrap_servers": pipeline.bootstrap_servers,
+            "page": pipeline.url,
+        }
+        print(json.dumps(result, indent=2, ensure_ascii=False), flush=True)  # noqa: T201
+
+
+def picture(pipeline: Pipeline, sample: Sample, ran_s: float) -> RenderableType:
+    """Return the whole live view."""
+    clock = str(timedelta(seconds=int(ran_s)))
+    until = pipeline.options.run_for_s
+    if until is not None:
+        clock += f" of {timedelta(seconds=int(until))}"
+    head = Table.grid(padding=(0, 2))
+    head.add_row("[bold]Page[/]", f"[bold cyan]{escape(pipeline.url)}[/]  (open it in a browser)")
+    version = pipeline.broker.version or "" if pipeline.broker else ""
+    broker = f"Apache Kafka {version} at {pipeline.bootstrap_servers}".replace("  ", " ")
+    head.add_row("[bold]Broker[/]", escape(broker))
+    head.add_row("[bold]CSV[/]", escape(sample.ledger.data_dir))
+    parts: list[RenderableType] = [
+        Text.from_markup(f"[bold]CO₂ from a chimney to a web page[/]   [dim]running {clock}[/]"),
+        "",
+        head,
+        "",
+        ledger_table(sample.ledger, sample.per_s),
+        Text(HOW_TO_READ, style="dim"),
+        "",
+        partition_table(sample.ledger),
+        "",
+        verdict(sample.ledger),
+    ]
+    if sample.problem:
+        parts.append(Text(f"! {visible(sample.problem)}", style="bold red"))
+    parts += ["", Text(WHAT_TO_TYPE, style="dim")]
+    return Group(*parts)
+
+
+def ledger_table(ledger: Ledger, per_s: dict[str, float]) -> Table:
+    """Return the five stages, in the order of the journey."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("stage")
+    table.add_column("where the CO₂ is")
+    for heading in ("readings", "per second", "tonnes of CO₂"):
+        table.add_column(heading, justify="right")
+    for name, stage in ledger.stages.items():
+        who, where = STAGES[name]
+        rate = f"{per_s[name]:,.0f}" if name in per_s else ""
+        table.add_row(who, where, count(stage.records), rate, tonnes(stage.grams))
+    if ledger.dead_letters:
+        table.add_row("", "set aside as dead letters", count(ledger.dead_letters), "", "")
+    return table
+
+
+def partition_table(ledger: Ledger) -> Table:
+    """Return how far the CSV has followed each partition."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("partition", "next offset in topic", "next offset in CSV", "lag (on its way)"):
+        table.add_column(heading, justify="right")
+    for place in ledger.partitions:
+        table.add_row(
+            str(place.partition), count(place.end_offset), count(place.position), count(place.lag)
+        )
+    return table
+
+
+def verdict(ledger: Ledger) -> Text:
+    """Return the ledger's sentence, with a sign and a colour."""
+    return Text(f"{SIGNS[ledger.state]} {ledger.sentence}", style=COLOURS[ledger.state])
+
+
+def plain_line(sample: Sample, ran_s: float) -> str:
+    """Return one line for a log file or a pipe."""
+    stages = "  ".join(
+        f"{name} {count(stage.records)}" for name, stage in sample.ledger.stages.items()
+    )
+    rate = f"  {sample.per_s['csv']:,.0f}/s" if "csv" in sample.per_s else ""
+    clock = timedelta(seconds=int(ran_s))
+    trouble = f"  ! {sample.problem}" if sample.problem else ""
+    return f"{clock}  {stages}  lag {count(sample.ledger.lag)}{rate}{trouble}"

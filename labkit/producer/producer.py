@@ -1,0 +1,188 @@
+"""Readings become records: at a rate, with every one of them accounted for.
+
+`start_producer` runs in a thread; the loop itself is in ``producer_loop``. What it does for each
+record is what you would do with kafka-python by hand::
+
+    producer = KafkaProducer(bootstrap_servers=..., acks="all", enable_idempotence=True)
+    future = producer.send("co2-emissions", key=b"PL-COAL-001", value=reading.to_json())
+    future.get(timeout=10)      # raises if the brokers did not take it
+
+except that it does not wait for one answer before it sends the next.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from labkit.core import background_workers
+from labkit.core.config import load_config
+from labkit.producer.delivery import Outbox
+from labkit.producer.fast_append import ClientMetrics
+from labkit.producer.producer_options import Acks, CompressionType, KeyField, ProducerOptions
+from labkit.producer.send_loop import fleet_source, produce, replay_source
+from labkit.producer.sent_counts import Counts
+from labkit.readings.pacing import Item, Pace
+from labkit.topics.topics import describe_topic
+
+
+class Producer(background_workers.ThreadWorker):
+    """A producer at work in a thread; see `start_producer`."""
+
+    def __init__(
+        self,
+        topic: str,
+        source: Iterator[Item | float],
+        pace: Pace | None,
+        count: int | None,
+        name: str,
+        options: ProducerOptions | None = None,
+    ) -> None:
+        self.topic = topic
+        self.options = options or ProducerOptions()
+        self._pace = pace
+        self._outbox: Outbox | None = None
+
+        def run(stop: threading.Event) -> None:
+            produce(
+                topic,
+                source,
+                stop,
+                count=count,
+                name=name,
+                stamp_now=pace is None,
+                options=self.options,
+                report=self._note,
+            )
+
+        super().__init__(name, run)
+
+    def _note(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    @property
+    def counts(self) -> Counts:
+        """Records and grams so far: emitted, acked, failed, unknown, bad."""
+        return self._outbox.counts if self._outbox else Counts()
+
+    @property
+    def metrics(self) -> ClientMetrics | None:
+        """What kafka-python measures: bytes per second, mean batch, compression; None at first."""
+        return self._outbox.metrics if self._outbox else None
+
+    @property
+    def last_error(self) -> str:
+        """Why the latest record failed, or has no answer; empty where none did."""
+        return self._outbox.last_error if self._outbox else ""
+
+    @property
+    def readings_per_s(self) -> float:
+        """The rate asked for; 0: as fast as it goes. Set it, and the running producer follows."""
+        return self._pace.readings_per_s if self._pace else 0.0
+
+    @readings_per_s.setter
+    def readings_per_s(self, rate: float) -> None:
+        if self._pace is None:
+            raise ValueError("a replay runs at the speed of its file; start it with speed=")
+        self._pace.readings_per_s = rate
+
+    def __repr__(self) -> str:
+        counts, rate, options = self.counts, "a replay", self.options.in_words
+        if self._pace is not None:
+            rate = f"{self.readings_per_s:g} readings/s" if self.readings_per_s else "flat out"
+        rate += f", {options}" if options else ""
+        parts = [f"{counts.acked:,} acked of {counts.emitted:,} emitted"]
+        if not self.options.asks_for_acks:
+            parts = [f"{counts.emitted:,} emitted, and nobody asked to acknowledge them"]
+        unanswered = counts.unknown - counts.unasked
+        rarer = {"failed": counts.failed, "unknown": unanswered, "bad on purpose": counts.bad}
+        parts += [f"{number:,} {what}" for what, number in rarer.items() if number]
+        if self.last_error:
+            parts.append(f"last error: {self.last_error}")
+        return f"<Producer → {self.topic}, {rate}: {self.state}; {', '.join(parts)}>"
+
+
+def start_producer(
+    topic: str | None = None,
+    readings_per_s: float | None = 20,
+    seed: int = 7,
+    *,
+    count: int | None = None,
+    faults: float = 0.0,
+    replay: str | Path | None = None,
+    speed: float = 1.0,
+    key: KeyField | None = "facility_id",
+    acks: Acks = "all",
+    linger_ms: int | None = None,
+    batch_size: int | None = None,
+    compression_type: CompressionType | None = None,
+    name: str = "producer",
+) -> Producer:
+    """Send readings to a topic from the background, and return at once.
+
+    Kafka appends each record to one of the topic's partitions, chosen by its key, the facility:
+    so the readings of one plant stay in order. Under a name that runs already, that producer is
+    stopped first. The last five options are kafka-python's own, in its own words.
+
+    Parameters
+    ----------
+    topic : str, optional
+        An existing topic; None: the lab's.
+    readings_per_s : float or None
+        Rate of the whole fleet; 0 or None: as fast as it goes.
+    seed : int
+        Same seed, same plants.
+    count : int, optional
+        Stop after so many records.
+    faults : float
+        Share of records to spoil on purpose, such as 0.006.
+    replay : path, optional
+        Send a CSV of your own instead; see `Replay` for its columns.
+    speed : float
+        Of a replay: 1 as it was recorded, 3600 an hour in a second, 0 as fast as it goes.
+    key : {'facility_id', 'sector', 'country'} or None
+        Which field of the reading is the record's key. One key, one partition: few keys may leave
+        a partition empty, and None (no key) spreads records at random, without any order.
+    acks : {'all', 1, 0}
+        Who has to have a record before it counts as acked: every replica in sync, the leader
+        alone, or nobody. With 1 a record is lost if its leader dies before a follower has copied
+        it, and one that is sent again may stand there twice. With 0 no broker answers at all:
+        ``counts.acked`` stays 0, every record is ``unknown``, and the ledger leaves acked out.
+    linger_ms : int, optional
+        How long a record may wait for others to share its request; None: 20.
+    batch_size : int, optional
+        Bytes of one partition that make a batch full, and send it at once; None: 131,072.
+    compression_type : {'gzip', 'snappy', 'lz4', 'zstd'} or None
+        How each batch is compressed; all but gzip need a package of their own.
+    name : str
+        Its name among the running things.
+
+    Returns
+    -------
+    Producer
+        With ``counts``, ``metrics``, a ``readings_per_s`` that may be set, ``stop()``, ``wait()``.
+
+    Raises
+    ------
+    TopicNotFound, BrokerUnavailable, ReplayError
+        Before anything is sent.
+    LabError
+        An option is impossible, or its codec is not installed.
+
+    See: Kafka documentation, section 4.4 "The Producer" and "Producer Configs"; KIP-98 for
+    idempotence; KIP-679 for ``acks="all"`` as the default.
+    """
+    options = ProducerOptions(key, acks, linger_ms, batch_size, compression_type)
+    topic = topic or load_config().topic
+    describe_topic(topic)  # raises here, in the caller's cell, not later in a thread
+    if replay is not None:
+        pace, source = None, replay_source(replay, speed, seed)
+    else:
+        pace = Pace(readings_per_s, time.monotonic())
+        source = fleet_source(pace, seed, faults)
+    background_workers.replace(name)
+    producer = Producer(topic, source, pace, count, name, options)
+    background_workers.register(producer)
+    return producer

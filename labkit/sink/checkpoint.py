@@ -1,0 +1,123 @@
+"""The small file beside a partition's CSV: which topic the rows are from, and how far they go.
+
+An offset means something in one topic of one cluster only. A topic that is deleted and made anew
+under its name starts again at offset 0, so a CSV remembers Kafka's ids, and not just the name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from labkit.core.errors import SinkForeign, SinkLocked
+from labkit.core.run_files import read_json, write_json
+from labkit.sink.crash_recovery import Extent, damaged
+from labkit.sink.segment_files import topic_dir
+
+FORMAT = 1
+
+
+class Sidecar:
+    """``0.json`` beside ``0.csv``.
+
+    Parameters
+    ----------
+    folder : Path
+        The topic's folder.
+    partition : int
+        The partition's number.
+    ids : mapping
+        What the rows have to be from: ``topic``, ``topic_id`` and ``cluster_id``.
+    """
+
+    def __init__(self, folder: Path, partition: int, ids: Mapping[str, str]) -> None:
+        self._path = folder / f"{partition}.json"
+        self._identity: dict[str, Any] = {"format": FORMAT, **ids, "partition": partition}
+        # By the offset that was next, so that a gap that is met again after a crash counts once.
+        self._gaps: dict[str, int] = {}
+
+    def take_lock(self) -> FileLock:
+        """Return the partition's lock, held; the operating system frees it with the process.
+
+        Raises
+        ------
+        SinkLocked
+            Another process holds it; the message names the one that opened the CSV last.
+        """
+        lock = FileLock(
+            self._path.with_suffix(".lock"),
+            timeout=0,
+            thread_local=False,  # a rebalance gives it back from the client's network thread
+            preserve_lock_file=True,  # a lock on a file that somebody has unlinked locks nothing
+            fallback_to_soft=False,  # such a lock would outlive a killed process
+        )
+        try:
+            lock.acquire()
+        except Timeout as error:
+            content = self._read()
+            holder = f"process {content['writer_pid']}" if content else "another process"
+            number = self._identity["partition"]
+            msg = f"partition {number} is being written by {holder}: {lock.lock_file}"
+            raise SinkLocked(msg, "labkit status") from error
+        return lock
+
+    def checkpoints(self) -> dict[str, Extent]:
+        """Return how far each CSV file of the partition was when this was last written.
+
+        Raises
+        ------
+        SinkForeign
+            The rows are from another topic or cluster, or it cannot be told from which.
+        SinkDamaged
+            This file is not the JSON that was written.
+        """
+        content = self._read()
+        if content is None:
+            raise self._foreign(f"{self._path.name}, which says what they are from, is gone")
+        for key, ours in self._identity.items():
+            theirs = content.get(key)
+            if theirs != ours:
+                raise self._foreign(f"their {key} is {theirs!r}, and it is {ours!r} now")
+        self._gaps = content.get("gaps", {})
+        return {name: Extent(**extent) for name, extent in content["checkpoints"].items()}
+
+    @property
+    def gap_records(self) -> int:
+        """Records that were deleted from the topic before they could be stored."""
+        return sum(until - int(begin) for begin, until in self._gaps.items())
+
+    def add_gap(self, begin: int, until: int) -> None:
+        """Note that the records from ``begin`` up to ``until`` are gone; `write` keeps it."""
+        self._gaps[str(begin)] = until
+
+    def write(self, extents: Mapping[str, Extent]) -> None:
+        """Keep how far each file is, and that this process writes them."""
+        checkpoints = {name: asdict(extent) for name, extent in extents.items() if extent.bytes}
+        own = {"writer_pid": os.getpid(), "checkpoints": checkpoints, "gaps": self._gaps}
+        write_json(self._path, self._identity | own)
+
+    def _read(self) -> Any:
+        try:
+            return read_json(self._path)
+        except ValueError as error:
+            raise damaged(self._path, "it is not the JSON that the lab wrote") from error
+
+    def _foreign(self, why: str) -> SinkForeign:
+        folder = self._path.parent
+        msg = (
+            f"the rows in {folder} are not from this {self._identity['topic']}: {why}. "
+            "(A topic that is deleted and made anew has another topic_id.) Set the folder aside"
+        )
+        return SinkForeign(msg, f'mv "{folder}" "{folder}.old"')
+
+
+def csv_topic_id(data_dir: Path, topic: str) -> str | None:
+    """Return the id of the topic that a CSV was written from, or None where there is no CSV."""
+    paths = sorted(topic_dir(data_dir, topic).glob("*.json"))
+    contents = (read_json(path) for path in paths if path.stem.isdecimal())
+    return next((str(content["topic_id"]) for content in contents if content), None)

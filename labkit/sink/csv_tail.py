@@ -1,0 +1,195 @@
+"""What was appended to a partition's CSV since the last look, and nothing else.
+
+A reader keeps one position per partition, as a Kafka consumer does, only that it counts bytes and
+not offsets. Each look reads on from there to the last row that is whole and true. The row before
+the position is kept as an *anchor*: where it is no longer there, the CSV was started anew (a reset,
+or a topic that was deleted and made again), and so does the reader.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from zlib import crc32
+
+from labkit.core.run_files import read_json
+from labkit.sink.crash_recovery import Extent
+from labkit.sink.csv_row import HEADER, verify_row
+from labkit.sink.segment_files import segments
+
+PIECE_BYTES = 2 * 1024**2  # read at once: bounds the memory that opening a large CSV takes
+CHECKSUM_BYTES = 1024**2
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some whole, true rows.
+
+    Attributes
+    ----------
+    rows : bytes
+        What is to be parsed.
+    starts_over : bool
+        All rows before them are void.
+    following : int
+        How many bytes lie behind them in the same file.
+    """
+
+    rows: bytes
+    starts_over: bool = False
+    following: int = 0
+
+
+class LogTail:
+    """The reader's position in one partition's CSV files.
+
+    Parameters
+    ----------
+    folder : Path
+        The topic's folder.
+    partition : int
+        The partition's number.
+
+    Attributes
+    ----------
+    last_offset : int
+        The Kafka offset of the last row that was read, -1 before the first.
+    problem : str or None
+        Why reading cannot go on past some row; None while all is well.
+    """
+
+    def __init__(self, folder: Path, partition: int) -> None:
+        self.folder = folder
+        self.partition = partition
+        self.last_offset = -1
+        self.problem: str | None = None
+        self._path: Path | None = None  # the file that is read now; files before it are finished
+        self._position = 0  # bytes of it that are read
+        self._anchor = b""  # the row, or the header, that ends there
+        self._seen: tuple[Path, int, int] | None = None  # the last file, as it was at the last look
+
+    @property
+    def anchor(self) -> bytes:
+        """The last row that was read: with its checksum, it names the state of the file."""
+        return self._anchor
+
+    def read(self) -> Iterator[Piece]:
+        """Yield what was appended, piece by piece; nothing where nothing was."""
+        files = segments(self.folder, self.partition)
+        seen = _look_at(files[-1]) if files else None
+        if seen == self._seen:
+            return
+        yield from self._resume(files)
+        while self._path is not None:
+            yield from self._read_file(self._path)
+            following = files[files.index(self._path) + 1 :]
+            if following and self._path.stat().st_size > self._position:
+                self.problem = self.problem or f"{self._path.name}: it ends in a torn row"
+            if not following or self.problem is not None:
+                break
+            self._path, self._position, self._anchor = following[0], 0, b""
+        self._seen = seen
+
+    def _resume(self, files: list[Path]) -> Iterator[Piece]:
+        """Find the place where the last look ended, or begin at the first file."""
+        self.problem = None
+        if self._path is not None and (
+            self._path not in files or not self._is_anchored(self._path)
+        ):
+            self._path, self._position, self._anchor, self.last_offset = None, 0, b"", -1
+            yield Piece(b"", starts_over=True)
+        if self._path is None and files:
+            self._path = files[0]
+
+    def _is_anchored(self, path: Path) -> bool:
+        with path.open("rb") as file:
+            file.seek(self._position - len(self._anchor))
+            return file.read(len(self._anchor)) == self._anchor
+
+    def _read_file(self, path: Path) -> Iterator[Piece]:
+        with path.open("rb") as file:
+            if self._position == 0 and not self._skip_header(file, path):
+                return
+            yield from self._read_proved(file, path)
+            file.seek(self._position)
+            rest = b""
+            while piece := file.read(PIECE_BYTES):
+                lines = rest + piece
+                length = self._true_bytes(lines)
+                if length:
+                    self._position += length
+                    following = os.fstat(file.fileno()).st_size - self._position
+                    yield Piece(lines[:length], following=following)
+                rest = lines[length:]
+                if b"\n" in rest:  # a whole line, and yet not a true row
+                    self.problem = f"{path.name}: the row at byte {self._position} is not true"
+                    return
+
+    def _read_proved(self, file: BinaryIO, path: Path) -> Iterator[Piece]:
+        """Read the rows that the writer's last checkpoint covers, if the file still agrees with it.
+
+        One checksum over all of them proves them at once, many times faster than row by row.
+        """
+        proved = _proved_bytes(file, path, self.partition) if self._anchor == HEADER else 0
+        while self._position < proved:
+            file.seek(self._position)
+            lines = file.read(min(proved - self._position, PIECE_BYTES))
+            rows = lines[: lines.rfind(b"\n") + 1]
+            if not rows:
+                return
+            self._anchor = rows[rows.rfind(b"\n", 0, -1) + 1 :]
+            self._position += len(rows)
+            self.last_offset = int(self._anchor.split(b",")[1])
+            yield Piece(rows, following=os.fstat(file.fileno()).st_size - self._position)
+
+    def _skip_header(self, file: BinaryIO, path: Path) -> bool:
+        start = file.read(len(HEADER))
+        if start == HEADER:
+            self._position, self._anchor = len(HEADER), HEADER
+            return True
+        if not HEADER.startswith(start):
+            self.problem = f"{path.name}: the first line is not the header of a lab CSV"
+        return False
+
+    def _true_bytes(self, lines: bytes) -> int:
+        """Return how many bytes are rows that are whole, true, of our partition and in order."""
+        length = 0
+        for line in lines.split(b"\n")[:-1]:
+            row = line + b"\n"
+            place = verify_row(row)
+            if place is None or place[0] != self.partition or place[1] <= self.last_offset:
+                break
+            length += len(row)
+            self.last_offset = place[1]
+            self._anchor = row
+        return length
+
+
+def partitions(folder: Path) -> list[int]:
+    """Return the partitions that have a CSV in a topic's folder."""
+    numbers = (path.name.partition(".")[0] for path in folder.glob("*.csv"))
+    return sorted({int(number) for number in numbers if number.isdecimal()})
+
+
+def _proved_bytes(file: BinaryIO, path: Path, partition: int) -> int:
+    """Return how far a file is as its writer left it, by its last checkpoint; 0: not known."""
+    try:
+        checkpoint = Extent(
+            **read_json(path.with_name(f"{partition}.json"))["checkpoints"][path.name]
+        )
+    except (TypeError, LookupError, ValueError):  # none yet, or it is not ours: read row by row
+        return 0
+    file.seek(0)
+    left, checksum = checkpoint.bytes, 0
+    while left > 0 and (block := file.read(min(left, CHECKSUM_BYTES))):
+        checksum = crc32(block, checksum)
+        left -= len(block)
+    return checkpoint.bytes if left == 0 and checksum == checkpoint.crc32 else 0
+
+
+def _look_at(path: Path) -> tuple[Path, int, int]:
+    facts = path.stat()
+    return path, facts.st_size, facts.st_mtime_ns

@@ -1,0 +1,122 @@
+"""What the charts and headline figures show, worked out from a table's rows.
+
+Every answer ends at the newest reading, and says so (``as_of``): a replay of last year's data
+draws the same chart as live data. A reading tells what was emitted over the ``interval_s`` before
+its ``recorded_at``, so its kilograms are spread evenly over those seconds. Counting them at one
+instant would let the lines jump whenever two readings fall into one bucket and one into the next.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from labkit.table.columns import iso_times
+from labkit.table.grouping import By, Groups
+from labkit.table.intervals import MINUTE_MS, Array, spread
+from labkit.table.snapshot import Filters, Snapshot
+from labkit.table.totals import Totals
+
+BUCKETS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+MAX_BUCKETS = 180  # of a bucket chosen here; whoever names one may have `LIMIT_BUCKETS`
+LIMIT_BUCKETS = 5000
+COVERED = 0.5  # of a bucket; below that a line has a gap
+SILENT_AFTER = 3  # intervals without a reading, and a facility is not waited for any more
+
+
+def emission_series(
+    snapshot: Snapshot,
+    by: By = "sector",
+    window_s: int = 900,
+    bucket_s: int | None = None,
+    filters: Filters | None = None,
+) -> dict[str, Any]:
+    """Return CO2 in tonnes per hour over time, one line per sector, country, fuel or facility.
+
+    Parameters
+    ----------
+    window_s : int
+        How far back, in seconds, from the newest reading.
+    bucket_s : int, optional
+        Seconds of one point; default: the smallest of `BUCKETS_S` that makes at most 180 points
+        and is no shorter than the facilities' reporting interval.
+    filters : mapping, optional
+        Such as ``{"country": ["PL"]}``.
+
+    Returns
+    -------
+    dict
+        ``times`` are the beginnings of the buckets. A value is None where no reading covers the
+        bucket, which is not the same as 0. Buckets that are still being filled are left out.
+    """
+    filters = filters or {}
+    chosen = snapshot.chosen(filters)
+    bucket_s = bucket_s or default_bucket_s(window_s, _interval_s(snapshot.totals, chosen))
+    answer = {"by": by, "unit": "t/h", "window_s": window_s, "bucket_s": bucket_s}
+    newest_ms = snapshot.newest_ms
+    if newest_ms is None:
+        return {**answer, "as_of": None, "times": [], "series": []}
+    bucket_ms = bucket_s * 1000
+    count = max(window_s // bucket_s, 1)
+    end_ms = _complete_until_ms(snapshot, chosen, bucket_s) // bucket_ms * bucket_ms
+    start_ms = end_ms - count * bucket_ms
+    groups = Groups.of(snapshot.sources, by)
+    found = snapshot.intervals_since(start_ms, filters, by_minute=bucket_ms % MINUTE_MS == 0)
+    lines = len(groups.keys)
+    kg, share = spread(found, groups.of_source, lines, start_ms, bucket_ms, count)
+    covered = share >= COVERED
+    covered &= start_ms + bucket_ms * np.arange(count) >= _first_whole_ms(snapshot.totals, chosen)
+    rates = np.round(kg / bucket_s * 3.6, 6)
+    series = [
+        {
+            "key": groups.keys[line],
+            "label": groups.labels[line],
+            "values": [
+                rate if known else None
+                for rate, known in zip(rates[line].tolist(), covered[line].tolist(), strict=True)
+            ],
+            "co2_kg": round(float(kg[line].sum()), 3),
+        }
+        for line in np.unique(groups.of_source[chosen]).tolist()
+    ]
+    times = iso_times(start_ms + bucket_ms * np.arange(count))
+    return {**answer, "as_of": iso_times([newest_ms])[0], "times": times, "series": series}
+
+
+def default_bucket_s(window_s: int, interval_s: float) -> int:
+    """Return the seconds of one point: few enough points, and none without a reading."""
+    for bucket_s in BUCKETS_S:
+        if window_s / bucket_s <= MAX_BUCKETS and bucket_s >= interval_s:
+            return bucket_s
+    return BUCKETS_S[-1]
+
+
+def _interval_s(totals: Totals, chosen: Array) -> float:
+    """Return the usual seconds between two readings of one facility."""
+    return float(np.median(totals.last_interval_s[chosen])) if chosen.any() else 0.0
+
+
+def _complete_until_ms(snapshot: Snapshot, chosen: Array, bucket_s: int) -> int:
+    """Return up to when every facility has told what it emitted.
+
+    Facilities that report less often than once a bucket, or have gone silent, are not waited for.
+    """
+    newest_ms = snapshot.newest_ms or 0
+    totals = snapshot.totals
+    facilities = Groups.of(snapshot.sources, "facility")
+    last_ms = np.zeros(len(facilities.keys), np.int64)
+    np.maximum.at(last_ms, facilities.of_source, totals.last_ms)
+    patience_ms = SILENT_AFTER * 1000 * totals.last_interval_s
+    waited_for = chosen & (totals.last_interval_s <= bucket_s)
+    waited_for &= totals.last_ms >= newest_ms - patience_ms
+    return int(last_ms[facilities.of_source[waited_for]].min(initial=newest_ms))
+
+
+def _first_whole_ms(totals: Totals, chosen: Array) -> float:
+    """Return from when on the whole fleet reports: its plants start one after another."""
+    starts = totals.first_ms[chosen]
+    if not len(starts):
+        return 0
+    first_round = starts <= starts.min() + _interval_s(totals, chosen) * 1000
+    return float(starts[first_round].max())

@@ -1,0 +1,158 @@
+"""The brokers and one topic's partitions, looked at again and again: what the cluster map shows.
+
+Two sources, and they need not agree: the operating system says whether a broker's process runs,
+the cluster says who leads and who is in sync. A broker that is killed is dead at once, and the
+cluster goes on naming it as leader until it has missed its heartbeats.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka import errors as kafka_errors
+
+from labkit.broker.cluster_state import ClusterState, cluster_dir, read_cluster
+from labkit.broker.kept_clients import KeptClients
+from labkit.core.config import load_config
+from labkit.core.errors import BrokerUnavailable
+from labkit.core.run_files import read_json
+from labkit.topics.cluster_view import BrokerView, ClusterView, Replicas
+from labkit.topics.topic_metadata import read_metadata
+
+REQUEST_TIMEOUT_MS = 1_500
+ATTEMPTS = 2
+"""How often to ask where a broker is silent: the others still name it, and a client may ask it."""
+
+
+class ClusterWatch:
+    """Looks at the lab's cluster from one thread, with one connection that is kept.
+
+    Parameters
+    ----------
+    topic : str
+        The topic whose partitions are looked at.
+    """
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        # Short: the map should not stand still while one broker is silent.
+        self._clients = KeptClients(REQUEST_TIMEOUT_MS)
+
+    def read(self) -> ClusterView:
+        """Return the cluster as it is now; what cannot be known is left out, and said."""
+        is_own = not load_config().bootstrap_servers
+        own = read_cluster() if is_own else None
+        brokers = _own_brokers(own) if own is not None else ()
+        if is_own and not brokers:
+            return ClusterView(
+                self.topic, True, (), trouble="This lab has no cluster yet. Next: "
+                "lab.start_broker(brokers=3)"
+            )  # fmt: skip
+        able = [one for one in brokers if one.state == "running"]
+        if own is not None and len(able) < own.majority:
+            self._clients.close()
+            return ClusterView(self.topic, is_own, brokers, trouble=_no_majority(own, len(able)))
+        trouble = ""
+        for _ in range(ATTEMPTS):
+            try:
+                with self._clients.looking() as clients:
+                    return self._ask(clients.admin, own, brokers)
+            except BrokerUnavailable as error:
+                trouble = f"{error.what}."
+            if len(able) == len(brokers):
+                break  # nobody is known to be silent, so another client would find no other broker
+        controller = _controller_on_disk(own) if own is not None else None
+        return ClusterView(self.topic, is_own, brokers, controller, trouble=trouble)
+
+    def _ask(
+        self, client: KafkaAdminClient, own: ClusterState | None, brokers: tuple[BrokerView, ...]
+    ) -> ClusterView:
+        if own is None:
+            brokers = _foreign_brokers(client)
+        metadata = read_metadata(client, self.topic)
+        partitions = _replicas(metadata) if metadata is not None else ()
+        trouble = ""
+        if not partitions:
+            trouble = (
+                f"There is no topic {self.topic!r} yet. Next: lab.ensure_topic({self.topic!r})"
+            )
+        controller = _active_controller(client) if own is None else _controller_on_disk(own)
+        is_own = own is not None
+        return ClusterView(self.topic, is_own, brokers, controller, partitions, trouble)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._clients.close()
+
+
+def _own_brokers(cluster: ClusterState) -> tuple[BrokerView, ...]:
+    return tuple(BrokerView(one.node_id, one.state, one.address) for one in cluster.nodes)
+
+
+def _foreign_brokers(client: KafkaAdminClient) -> tuple[BrokerView, ...]:
+    """Return the brokers of a cluster that is not ours, as it names them itself."""
+    found = sorted(client.describe_cluster()["brokers"], key=lambda one: one["broker_id"])
+    return tuple(
+        BrokerView(
+            one["broker_id"],
+            "dead" if one.get("is_fenced") else "running",
+            f"{one['host']}:{one['port']}",
+        )
+        for one in found
+    )
+
+
+def _replicas(metadata: dict[str, Any]) -> tuple[Replicas, ...]:
+    found = sorted(metadata["partitions"], key=lambda one: one["partition_index"])
+    return tuple(
+        Replicas(
+            one["partition_index"],
+            one["leader_id"] if one["leader_id"] >= 0 else None,
+            tuple(one["replica_nodes"]),
+            tuple(sorted(one["isr_nodes"])),
+        )
+        for one in found
+    )
+
+
+def _controller_on_disk(cluster: ClusterState) -> int | None:
+    """Return the active controller as the lab's own nodes have written it down themselves.
+
+    Each keeps in ``quorum-state`` whom it follows, and in which epoch; the highest epoch is right.
+    Asking takes too long just when it matters: a broker hands the question on to the controller
+    that it knows, and waits for it also when that one is frozen.
+    """
+    newest = -1, -1
+    able = {one.node_id: one for one in cluster.nodes if one.state == "running"}
+    for one in able.values():
+        folder = cluster_dir() / one.name / "data" / "__cluster_metadata-0"
+        written = read_json(folder / "quorum-state") or {}
+        newest = max(newest, (written.get("leaderEpoch", -1), written.get("leaderId", -1)))
+    return newest[1] if newest[1] in able else None
+
+
+def _active_controller(client: KafkaAdminClient) -> int | None:
+    """Ask a cluster that is not ours for the leader of its metadata log: the active controller.
+
+    Not ``describe_cluster()["controller_id"]``: since KRaft a broker names there any broker that
+    is alive, to which an old client may send what it has for the controller.
+
+    See: KIP-595 (DescribeQuorum), and KIP-590 for the controller id that clients are told.
+    """
+    try:
+        quorum = client.describe_metadata_quorum()
+    except (kafka_errors.UnsupportedVersionError, kafka_errors.ClusterAuthorizationFailedError):
+        return None  # a cluster of somebody else, that is old, or does not tell us
+    leader: int = quorum["topics"][0]["partitions"][0]["leader_id"]
+    return leader if leader >= 0 else None
+
+
+def _no_majority(cluster: ClusterState, able: int) -> str:
+    frozen = [one.node_id for one in cluster.nodes if one.state == "frozen"]
+    first = frozen[0] if frozen else cluster.nodes[0].node_id
+    verb = "thaw" if frozen else "restart"
+    return (
+        f"{able} of {len(cluster.nodes)} brokers can answer, and {cluster.majority} have to agree: "
+        f"the cluster stands still. Next: labkit broker {verb} {first}"
+    )

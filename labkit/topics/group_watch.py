@@ -1,0 +1,137 @@
+"""Look at a consumer group again and again: its members, and who has which partition.
+
+A group's members do not see each other; one broker, the group's coordinator, knows them all. It is
+asked here as Kafka's own tool ``kafka-consumer-groups`` asks it, and nothing of the group changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from labkit.broker.kept_clients import KeptClients
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of a group, as the coordinator knows it.
+
+    `topics` is what it subscribes to, `assigned` what it may read now: topic -> partitions. While
+    the group is being rebalanced, the coordinator tells neither.
+    """
+
+    member_id: str
+    client_id: str
+    host: str
+    topics: tuple[str, ...]
+    assigned: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class GroupSight:
+    """A group at one moment.
+
+    `state` is Kafka's word: Stable, PreparingRebalance, CompletingRebalance, Empty, or Dead where
+    there is no such group. `assignor` is what the members agreed on, such as cooperative-sticky.
+    `partitions` says how many partitions each of its topics has; a topic that is gone is left out.
+    `problem` is why the coordinator could not tell, or empty.
+    """
+
+    group_id: str
+    state: str
+    assignor: str
+    members: tuple[Member, ...]
+    partitions: dict[str, int]
+    problem: str = ""
+
+
+class GroupWatch:
+    """Looks at one group, and keeps its client from look to look.
+
+    Parameters
+    ----------
+    group_id : str
+        The group; it may have no member, and not exist yet.
+    topic : str, optional
+        The one topic to look at; default: what the members subscribe to.
+    fallback : str
+        The topic whose partitions are shown while nobody subscribes to any.
+    """
+
+    def __init__(self, group_id: str, topic: str | None, fallback: str) -> None:
+        self._group_id, self._topic = group_id, topic
+        self._topics: tuple[str, ...] = (topic or fallback,)
+        self._clients = KeptClients()
+
+    def read(self) -> GroupSight:
+        """Look once.
+
+        Raises
+        ------
+        BrokerUnavailable
+            Nobody answers.
+        """
+        with self._clients.looking() as clients:
+            found, problem = _ask_coordinator(clients.admin, self._group_id)
+            members = tuple(sorted(map(_member, found["members"]), key=lambda one: one.member_id))
+            told = {name for one in members for name in (*one.topics, *one.assigned)}
+            if self._topic is None and told:
+                self._topics = tuple(sorted(told))
+            return GroupSight(
+                group_id=self._group_id,
+                state=found["group_state"],
+                assignor=found["protocol_data"],
+                members=members,
+                partitions=_count_partitions(clients.admin, self._topics),
+                problem=problem,
+            )
+
+    def close(self) -> None:
+        """Let the client go."""
+        self._clients.close()
+
+
+def _ask_coordinator(client: KafkaAdminClient, group_id: str) -> tuple[dict[str, Any], str]:
+    try:
+        found: dict[str, Any] = client.describe_groups([group_id])[group_id]
+    except KafkaError as error:
+        if not error.retriable:
+            raise
+        # On a new cluster the first question makes the topic __consumer_offsets, in which the
+        # coordinators keep the groups; until then nobody coordinates.
+        nothing = {"group_state": "", "protocol_data": "", "members": []}
+        return nothing, f"the group has no coordinator just now ({type(error).__name__})"
+    error_text = found["error"] or ""
+    if "not a classic group" in error_text:
+        return found, "it uses the newer protocol (KIP-848), which kafka-python does not describe"
+    # "There is no such group" is no problem: its state is then Dead, which is said.
+    return found, "" if "GroupIdNotFound" in error_text else error_text
+
+
+def _member(told: dict[str, Any]) -> Member:
+    # Empty bytes where the coordinator tells nothing, and bytes where the protocol is another.
+    subscription, assignment = (
+        one if isinstance(one, dict) else {}
+        for one in (told["member_metadata"], told["member_assignment"])
+    )
+    return Member(
+        member_id=told["member_id"],
+        client_id=told["client_id"],
+        host=told["client_host"].lstrip("/"),
+        topics=tuple(subscription.get("topics", ())),
+        assigned={
+            one["topic"]: tuple(sorted(one["partitions"]))
+            for one in assignment.get("assigned_partitions", ())
+        },
+    )
+
+
+def _count_partitions(client: KafkaAdminClient, topics: tuple[str, ...]) -> dict[str, int]:
+    return {
+        found["name"]: len(found["partitions"])
+        for found in client.describe_topics(list(topics))
+        if found["partitions"]
+    }

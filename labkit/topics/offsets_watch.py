@@ -1,0 +1,117 @@
+"""Where a topic's logs end and how far a group has committed, asked again and again.
+
+The end offset of a partition is the offset that its next record will get; the committed offset is
+the one that the group will read next. What lies between the two is the lag, in records.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka import errors as kafka_errors
+from kafka.admin import OffsetSpec
+
+from labkit.broker.kafka_clients import silent_nodes
+from labkit.broker.kept_clients import KeptClients
+from labkit.core.errors import TopicNotFound
+from labkit.topics.topic_metadata import no_such_topic, read_metadata
+
+REQUEST_TIMEOUT_MS = 3_000
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """Offsets by partition; None where a leader does not answer, or the group has no commit."""
+
+    ends: Mapping[int, int | None] = field(default_factory=dict)
+    committed: Mapping[int, int | None] = field(default_factory=dict)
+
+    @property
+    def lag(self) -> dict[int, int | None]:
+        """Records that the group has not committed yet; None where it cannot be known."""
+        return {
+            partition: None if end is None or (at := self.committed.get(partition)) is None
+            else max(0, end - at)
+            for partition, end in self.ends.items()
+        }  # fmt: skip
+
+    @property
+    def has_commits(self) -> bool:
+        """Whether the group has committed anything in this topic."""
+        return any(at is not None for at in self.committed.values())
+
+
+class OffsetsWatch:
+    """Asks from one thread, with one connection that is kept.
+
+    Parameters
+    ----------
+    topic, group_id : str
+        Whose ends, and whose commits.
+    """
+
+    def __init__(self, topic: str, group_id: str) -> None:
+        self.topic, self.group_id = topic, group_id
+        self._clients = KeptClients(REQUEST_TIMEOUT_MS)
+
+    def read(self) -> Offsets:
+        """Return the offsets of now.
+
+        Raises
+        ------
+        BrokerUnavailable, TopicNotFound
+        """
+        with self._clients.looking() as clients:
+            return self._ask(clients.admin)
+
+    def _ask(self, client: KafkaAdminClient) -> Offsets:
+        metadata = read_metadata(client, self.topic)
+        if metadata is None:
+            raise no_such_topic(client, self.topic)
+        # The commits first: a record that comes between the two questions is lag, never less.
+        committed = self._committed(client)
+        ends = _ends(client, self.topic, metadata)
+        return Offsets(ends, {partition: committed.get(partition) for partition in ends})
+
+    def _committed(self, client: KafkaAdminClient) -> dict[int, int | None]:
+        try:
+            found = client.list_group_offsets(self.group_id)[self.group_id]
+        except kafka_errors.GroupIdNotFoundError:
+            return {}
+        return {
+            log.partition: place.offset if place.offset >= 0 else None
+            for log, place in found.items()
+            if log.topic == self.topic
+        }
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._clients.close()
+
+
+def _ends(client: KafkaAdminClient, topic: str, metadata: dict[str, Any]) -> dict[int, int | None]:
+    """Ask each leader for the ends of its logs; who does not answer holds up nobody else."""
+    ends: dict[int, int | None] = {}
+    by_leader: dict[int, list[TopicPartition]] = defaultdict(list)
+    for one in sorted(metadata["partitions"], key=lambda one: one["partition_index"]):
+        ends[one["partition_index"]] = None
+        by_leader[one["leader_id"]].append(TopicPartition(topic, one["partition_index"]))
+    for silent in (-1, *silent_nodes()):  # -1: partitions that nobody leads just now
+        by_leader.pop(silent, None)
+    for logs in by_leader.values():
+        try:
+            found = client.list_partition_offsets(
+                dict.fromkeys(logs, OffsetSpec.LATEST), timeout_ms=REQUEST_TIMEOUT_MS
+            )
+        except kafka_errors.UnknownTopicOrPartitionError as error:  # deleted between two questions
+            raise TopicNotFound(
+                f"topic {topic!r} is not on this cluster", f"lab.ensure_topic({topic!r})"
+            ) from error
+        except kafka_errors.RetriableError:
+            continue
+        ends.update({log.partition: found[log].offset for log in logs})
+    return ends

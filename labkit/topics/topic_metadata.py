@@ -1,0 +1,184 @@
+"""What the cluster says of its topics this moment: leaders, replicas, offsets, settings."""
+
+from __future__ import annotations
+
+import base64
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka import errors as kafka_errors
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
+
+from labkit.broker.kafka_clients import admin, silent_nodes
+from labkit.core.errors import BrokerUnavailable, TopicNotFound, TopicRefused
+from labkit.topics.topic_model import Partition, Topic
+
+OFFSETS_TIMEOUT_MS = 3_000
+"""How long one leader is asked for its offsets; a frozen broker must not hold up the others."""
+
+METADATA_TIMEOUT_S = 15.0
+"""How long a change may take to reach every broker: the controller tells them after it answered."""
+
+ATTEMPTS = 4
+Answer = TypeVar("Answer")
+
+
+@contextmanager
+def cluster() -> Iterator[KafkaAdminClient]:
+    """Open an admin client; an error of the client that nobody foresaw becomes the lab's own."""
+    with admin() as client:
+        try:
+            yield client
+        except kafka_errors.KafkaError as error:
+            msg = f"the cluster did not answer as it should: {error}"
+            raise BrokerUnavailable(msg, "labkit doctor") from error
+
+
+def ask_cluster(question: Callable[[KafkaAdminClient], Answer]) -> Answer:
+    """Ask the cluster something, again where the client turned to a broker that has just died.
+
+    The others name a dead broker for some seconds more, and a client asks whom it likes. Only what
+    changes nothing may be asked like this.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            with cluster() as client:
+                return question(client)
+        except BrokerUnavailable:
+            if not silent_nodes():
+                raise
+    with cluster() as client:
+        return question(client)
+
+
+def describe(client: KafkaAdminClient, name: str) -> Topic:
+    """Read one topic; raise `TopicNotFound` where the cluster has none of that name."""
+    metadata = read_metadata(client, name)
+    if metadata is None:
+        raise no_such_topic(client, name)
+    return read_topics(client, [metadata])[0]
+
+
+def describe_created(client: KafkaAdminClient, name: str) -> Topic:
+    """Read a topic that one broker has shown, from whichever broker is asked next.
+
+    The controller tells the brokers of a new topic one by one, so another one may not know it yet.
+    """
+    deadline = time.monotonic() + METADATA_TIMEOUT_S
+    while True:
+        try:
+            return describe(client, name)
+        except (TopicNotFound, kafka_errors.UnknownTopicOrPartitionError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+def read_metadata(client: KafkaAdminClient, name: str) -> dict[str, Any] | None:
+    """Return what the brokers know of a topic, or None where they know of none."""
+    metadata: dict[str, Any] = client.describe_topics([name])[0]
+    error = kafka_errors.for_code(metadata["error_code"])
+    if error is kafka_errors.UnknownTopicOrPartitionError:
+        return None
+    if error is kafka_errors.InvalidTopicError:
+        msg = f"{name!r} is no topic name: Kafka takes letters, digits, '.', '_', '-', at most 249"
+        raise TopicRefused(msg, 'lab.ensure_topic("co2-emissions")')
+    if error not in (kafka_errors.NoError, kafka_errors.LeaderNotAvailableError):
+        msg = f"the cluster does not describe topic {name!r}: {error.__name__}"
+        raise TopicRefused(msg, "labkit doctor")
+    return metadata
+
+
+def read_topics(client: KafkaAdminClient, found: list[dict[str, Any]]) -> list[Topic]:
+    """Complete what the metadata says of topics with their offsets and settings."""
+    if not found:
+        return []
+    cluster_id = client.describe_cluster()["cluster_id"]
+    configs = read_configs(client, [metadata["name"] for metadata in found], "modified")
+    offsets = _read_offsets(client, found)
+    topics = []
+    for metadata in found:
+        name = metadata["name"]
+        partitions = []
+        for partition in sorted(metadata["partitions"], key=lambda one: one["partition_index"]):
+            index, leader = partition["partition_index"], partition["leader_id"]
+            start, end = offsets.get(TopicPartition(name, index), (None, None))
+            partitions.append(
+                Partition(
+                    partition=index,
+                    leader=leader if leader >= 0 else None,
+                    replicas=tuple(partition["replica_nodes"]),
+                    isr=tuple(partition["isr_nodes"]),
+                    start_offset=start,
+                    end_offset=end,
+                )
+            )
+        topics.append(
+            Topic(
+                name=name,
+                topic_id=_kafka_uuid(metadata["topic_id"]),
+                cluster_id=cluster_id,
+                internal=metadata["is_internal"],
+                partitions=tuple(partitions),
+                config={key: value for key, value in configs[name].items() if value is not None},
+            )
+        )
+    return topics
+
+
+def read_configs(
+    client: KafkaAdminClient, names: list[str], config_filter: str
+) -> dict[str, dict[str, str | None]]:
+    """Return the settings of topics: `modified` on the topic itself, or `all` that count for it."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    found = client.describe_configs(resources, config_filter=config_filter).get("topic", {})
+    return {
+        name: {key: entry["value"] for key, entry in found.get(name, {}).items()} for name in names
+    }
+
+
+def no_such_topic(client: KafkaAdminClient, name: str) -> TopicNotFound:
+    """Return the error to raise, with the names that are nearest on this cluster."""
+    names = [found for found in client.list_topics() if not found.startswith("__")]
+    near = get_close_matches(name, names, n=3) or sorted(names)[:10]
+    there = f"there are: {', '.join(near)}" if near else "there is none yet"
+    return TopicNotFound(
+        f"topic {name!r} is not on this cluster; {there}", f"lab.ensure_topic({name!r})"
+    )
+
+
+def _read_offsets(
+    client: KafkaAdminClient, found: list[dict[str, Any]]
+) -> dict[TopicPartition, tuple[int, int]]:
+    """Ask each leader for the start and end of its logs; who does not answer is left out."""
+    by_leader: dict[int, list[TopicPartition]] = defaultdict(list)
+    for metadata in found:
+        for partition in metadata["partitions"]:
+            log = TopicPartition(metadata["name"], partition["partition_index"])
+            by_leader[partition["leader_id"]].append(log)
+    for silent in (-1, *silent_nodes()):  # -1: partitions that nobody leads just now
+        by_leader.pop(silent, None)
+    offsets: dict[TopicPartition, tuple[int, int]] = {}
+    for logs in by_leader.values():
+        try:
+            start, end = (
+                client.list_partition_offsets(
+                    dict.fromkeys(logs, spec), timeout_ms=OFFSETS_TIMEOUT_MS
+                )
+                for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
+            )
+        except kafka_errors.RetriableError:
+            continue  # its leader is gone or frozen: the offsets are not known, and shown as such
+        offsets.update({log: (start[log].offset, end[log].offset) for log in logs})
+    return offsets
+
+
+def _kafka_uuid(topic_id: str) -> str:
+    """Write a UUID as Kafka does: URL-safe base64 of its sixteen bytes, without padding."""
+    return base64.urlsafe_b64encode(uuid.UUID(topic_id).bytes).decode().rstrip("=")

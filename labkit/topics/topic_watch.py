@@ -1,0 +1,195 @@
+"""Look at a topic again and again: its last records, its leaders, its groups' positions.
+
+The reader assigns the partitions to itself. It belongs to no group, so no group is rebalanced for
+it, and it commits nothing. Each look asks for a few things only, and reads only the last records.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import CorruptRecordError, KafkaError, OffsetOutOfRangeError
+
+from labkit.broker.kafka_clients import silent_nodes
+from labkit.broker.kept_clients import KeptClients
+from labkit.topics.topic_metadata import describe
+from labkit.topics.topic_model import Partition, Topic
+from labkit.topics.topic_sight import HEADER_BYTES, HEADERS, VALUE_BYTES, SeenRecord, TopicSight
+
+POLL_MS = 100
+READ_S = 1.0
+"""The longest that one look reads; what has not come by then comes at the next."""
+MOST_RECORDS = 240
+"""In all partitions together: with many of them, fewer of each are kept."""
+MOST_GROUPS = 6
+
+
+class TopicWatch:
+    """Looks at one topic, and keeps its clients from look to look.
+
+    Parameters
+    ----------
+    topic : str
+        Its name. It may come, go, and be made anew while we watch.
+    groups : sequence of str, optional
+        Whose positions to ask for; default: each group that has committed one for this topic.
+    last : int
+        How many records of each partition are kept.
+    """
+
+    def __init__(self, topic: str, groups: Sequence[str] | None = None, last: int = 12) -> None:
+        self._name, self._groups, self._last = topic, groups, last
+        self._clients = KeptClients()
+        self._positions: dict[str, dict[int, int]] = {}
+        self._topic_id = ""
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was read, as of a topic that is not there any more."""
+        self._records: dict[int, list[SeenRecord]] = {}
+        self._next: dict[int, int] = {}
+        self._damaged: dict[int, int] = {}  # partition -> where to read on, past a bad batch
+
+    def read(self) -> TopicSight:
+        """Look once.
+
+        Raises
+        ------
+        BrokerUnavailable, TopicNotFound
+            Nobody answers; the topic is not there (yet, or any more).
+        """
+        with self._clients.looking() as clients:
+            topic = describe(clients.admin, self._name)
+            if topic.topic_id != self._topic_id:
+                self._forget()
+                clients.close_consumer()  # what it has fetched is of the topic that was
+                self._topic_id = topic.topic_id
+            if "compact" in topic.config.get("cleanup.policy", ""):
+                # The broker's cleaner takes records out of the middle: read what is still there.
+                self._records, self._next = {}, {}
+            notes = self._read_records(topic)
+            self._positions, hidden = self._read_positions(clients.admin)
+            if hidden:
+                notes.append(hidden)
+            records = {number: tuple(held) for number, held in self._records.items()}
+            return TopicSight(topic, records, self._positions, tuple(notes))
+
+    def close(self) -> None:
+        """Let the clients go."""
+        self._clients.close()
+
+    def _read_records(self, topic: Topic) -> list[str]:
+        """Read on in each partition whose leader has said where its log ends."""
+        known = [one for one in topic.partitions if one.end_offset is not None]
+        last = max(2, min(self._last, MOST_RECORDS // max(1, len(topic.partitions))))
+        for one in known:
+            self._aim(one, last)
+        ends = {one.partition: one.end_offset or 0 for one in known}
+        if any(self._next[number] < end for number, end in ends.items()):
+            try:
+                self._fetch(self._clients.consumer, ends)
+            except OffsetOutOfRangeError:  # retention was faster than we are
+                self._next.clear()
+            except CorruptRecordError as error:
+                self._skip_damaged(str(error), ends)
+        for number, held in self._records.items():
+            self._records[number] = held[-last:]
+        notes = [
+            f"partition {number}: a batch before offset {offset} fails its checksum"
+            for number, offset in self._damaged.items()
+        ]
+        if last < self._last:
+            notes.append(f"the last {last} records of each, for there are many partitions")
+        return notes
+
+    def _aim(self, one: Partition, last: int) -> None:
+        """Decide where a partition is read on, and drop what its log holds no more."""
+        number, start, end = one.partition, one.start_offset or 0, one.end_offset or 0
+        low = max(start, end - last, self._damaged.get(number, 0))
+        at = self._next.get(number, low)
+        # Outside of this: the first look, more came than is shown, or the log was cut.
+        self._next[number] = at if low <= at <= end else low
+        held = self._records.get(number, [])
+        self._records[number] = [record for record in held if start <= record.offset < end]
+
+    def _fetch(self, client: KafkaConsumer, ends: Mapping[int, int]) -> None:
+        places = {TopicPartition(self._name, number) for number in ends}
+        if client.assignment() != places:
+            client.assign(sorted(places))
+            for place in places:
+                client.seek(place, self._next[place.partition])
+        for place in places:
+            if client.position(place) != self._next[place.partition]:
+                client.seek(place, self._next[place.partition])
+        deadline = time.monotonic() + READ_S
+        while any(self._next[number] < end for number, end in ends.items()):
+            for place, records in client.poll(POLL_MS).items():
+                self._records[place.partition] += map(_seen, records)
+            for place in places:  # also past what is no record: a transaction's marker
+                self._next[place.partition] = client.position(place)
+            if time.monotonic() > deadline:
+                break
+
+    def _skip_damaged(self, error: str, ends: Mapping[int, int]) -> None:
+        """Read on behind a batch with a wrong checksum, with a new client: this one is spoilt."""
+        self._clients.close_consumer()
+        found = re.search(r"partition=(\d+)\D", error)  # the text alone says which partition
+        for number in [int(found[1])] if found else list(ends):
+            self._damaged[number] = ends.get(number, 0)
+
+    def _read_positions(self, client: KafkaAdminClient) -> tuple[dict[str, dict[int, int]], str]:
+        """Ask for the offsets that groups have committed; say so where that cannot be asked."""
+        try:
+            names = _groups_of(client) if self._groups is None else list(self._groups)
+            offsets = client.list_group_offsets(names) if names else {}
+        except KafkaError as error:
+            # A coordinator that is moving to another broker, say. The records are worth a look.
+            problem = f"the groups' positions are not known just now ({type(error).__name__})"
+            return self._positions, problem
+        found = {}
+        for group, places in sorted(offsets.items()):
+            here = {
+                place.partition: one.offset
+                for place, one in places.items()
+                if place.topic == self._name and one.offset >= 0
+            }
+            if here or self._groups is not None:
+                found[group] = here
+        hidden = sorted(found)[MOST_GROUPS:] if self._groups is None else []
+        note = f"{len(hidden)} more groups are not shown; name yours: groups=[…]" if hidden else ""
+        return {group: here for group, here in found.items() if group not in hidden}, note
+
+
+def _groups_of(client: KafkaAdminClient) -> list[str]:
+    """Ask each broker that can answer for the groups that it coordinates."""
+    silent = silent_nodes()
+    brokers = None
+    if silent:
+        there = {broker["broker_id"] for broker in client.describe_cluster()["brokers"]}
+        brokers = sorted(there - silent)
+    return [
+        group["group_id"]
+        for group in client.list_groups(broker_ids=brokers)
+        # Share groups (KIP-932) have no position that one could point at.
+        if group.get("group_type", "classic") in ("classic", "consumer")
+    ]
+
+
+def _seen(record: Any) -> SeenRecord:
+    """Keep of a record what is shown."""
+    sizes = (record.serialized_key_size, record.serialized_value_size)
+    return SeenRecord(
+        offset=record.offset,
+        timestamp_ms=record.timestamp,
+        key=record.key,
+        value=None if record.value is None else record.value[: VALUE_BYTES + 1],
+        size_bytes=sum(size for size in sizes if size and size > 0),
+        headers=tuple(
+            (name, None if value is None else value[: HEADER_BYTES + 1])
+            for name, value in record.headers[:HEADERS]
+        ),
+    )

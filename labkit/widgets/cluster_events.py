@@ -1,0 +1,95 @@
+"""What has changed in a cluster between two looks at it, as a learner would say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from labkit.topics.cluster_view import BrokerView, ClusterView, Replicas
+
+SIGNS = {"running": "●", "frozen": "❄", "dead": "✕"}
+"""A sign for each state of a broker: its colour is never the only mark."""
+
+
+def changes(before: ClusterView, after: ClusterView) -> list[str]:
+    """Return a sentence for each change; partitions with the same change share one.
+
+    What nobody could tell at one of the two moments is no change.
+    """
+    return [
+        *_broker_changes(before.brokers, after.brokers),
+        *_controller_change(before.controller, after.controller),
+        *_partition_changes(before.partitions or (), after.partitions or ()),
+    ]
+
+
+def _broker_changes(before: Sequence[BrokerView], after: Sequence[BrokerView]) -> Iterator[str]:
+    known = {one.node_id: one.state for one in before}
+    alike: dict[str, list[int]] = {}
+    for one in after:
+        was = known.get(one.node_id)
+        if was is not None and was != one.state:
+            alike.setdefault(f"{was} → {one.state}", []).append(one.node_id)
+    yield from _together("broker", alike)
+
+
+def _controller_change(before: int | None, after: int | None) -> Iterator[str]:
+    if before is not None and after is not None and before != after:
+        yield f"active controller moved {before} → {after}"
+
+
+def _partition_changes(before: Sequence[Replicas], after: Sequence[Replicas]) -> Iterator[str]:
+    known = {one.partition: one for one in before}
+    alike: dict[str, list[int]] = {}
+    for one in after:
+        if (was := known.get(one.partition)) is not None:
+            for what in _one_partition(was, one):
+                alike.setdefault(what, []).append(one.partition)
+    yield from _together("partition", alike)
+
+
+def _together(noun: str, alike: dict[str, list[int]]) -> Iterator[str]:
+    """Say each change once, with the numbers of all whose change it is."""
+    for what, numbers in alike.items():
+        yield f"{noun}{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}: {what}"
+
+
+def _one_partition(was: Replicas, now: Replicas) -> Iterator[str]:
+    if now.leader != was.leader:
+        if now.leader is None:
+            yield f"no leader any more ({was.leader} led)"
+        elif was.leader is None:
+            yield f"{now.leader} leads"
+        else:
+            yield f"leader moved {was.leader} → {now.leader}"
+    if now.isr != was.isr:
+        gone, come = set(was.isr) - set(now.isr), set(now.isr) - set(was.isr)
+        verb = "shrank" if len(now.isr) < len(was.isr) else "grew"
+        verb = "changed" if gone and come else verb
+        yield f"ISR {verb} to {', '.join(map(str, now.isr)) or 'nobody'}"
+
+
+def summary(view: ClusterView) -> str:
+    """Return one sentence that says how the cluster is, for those who cannot see the picture."""
+    if not view.brokers:
+        return view.trouble
+    counts = {state: sum(one.state == state for one in view.brokers) for state in SIGNS}
+    how = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
+    parts = [f"{len(view.brokers)} broker{'' if len(view.brokers) == 1 else 's'}: {how}"]
+    if view.controller is not None:
+        parts.append(f"{view.controller} is the active controller")
+    if view.partitions:
+        # Where nobody answers now, the map shows what is known from before, and says so.
+        parts.append(("when last asked, " if view.trouble else "") + _in_sync(view.partitions))
+    return "; ".join(parts) + "."
+
+
+def _in_sync(partitions: Sequence[Replicas]) -> str:
+    short = sum(len(one.isr) < len(one.replicas) for one in partitions)
+    leaderless = sum(one.leader is None for one in partitions)
+    if leaderless:
+        return f"{leaderless} of {len(partitions)} partitions have no leader"
+    if short:
+        return f"{short} of {len(partitions)} partitions lack replicas in sync"
+    if len(partitions) == 1:
+        return "the one partition has every replica in sync"
+    return f"all {len(partitions)} partitions have every replica in sync"

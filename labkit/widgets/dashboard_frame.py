@@ -1,0 +1,70 @@
+"""The web page in a frame below a cell."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import anywidget
+import traitlets
+
+from labkit.widgets.live_widget import bundled
+
+
+class DashboardFrame(anywidget.AnyWidget):
+    """The web page in a frame, through the Jupyter server that shows the notebook."""
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+    port = traitlets.Int().tag(sync=True)
+    url = traitlets.Unicode().tag(sync=True)
+    view = traitlets.Unicode().tag(sync=True)
+    height_px = traitlets.Int().tag(sync=True)
+
+    def __repr__(self) -> str:
+        return f"<the lab's web page: {self.url}{self.view}>"
+
+
+class HasUrl(Protocol):
+    """What `show_dashboard` needs of an API: where it answers."""
+
+    @property
+    def url(self) -> str:
+        """The address, with its port."""
+        ...
+
+
+def show_dashboard(api: HasUrl, height_px: int = 900, *, view: str = "") -> DashboardFrame:
+    """Show the web page below the cell.
+
+    The frame goes through ``jupyter-server-proxy``, so it also works when JupyterLab runs on
+    another machine than the browser. Where no Jupyter server made the page, there is a link.
+
+    Parameters
+    ----------
+    api : Api
+        What `labkit.start_api` returned, or whatever else has a ``url`` on this machine.
+    height_px : int
+        The frame's height, in pixels.
+    view : str
+        What follows in the address: a view such as ``"?window_s=60&sector=steel"``, or another
+        page, such as ``"api/docs"``.
+
+    Returns
+    -------
+    DashboardFrame
+        Shown by the cell that returns it.
+
+    Raises
+    ------
+    FrontEndMissing
+        If the widgets have not been built.
+    """
+    return DashboardFrame(
+        _esm=bundled("dashboard.js"),
+        _css=bundled("dashboard.css"),
+        port=urlsplit(api.url).port or 80,
+        url=api.url.rstrip("/") + "/",
+        view=view,
+        height_px=height_px,
+    )

@@ -1,0 +1,230 @@
+"""Lines from Kafka itself: how far a group is behind, and how fast records come and are read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from labkit.core.config import load_config
+from labkit.core.errors import LabError
+from labkit.widgets.line_series import LineSeries, Rates
+from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
+from labkit.widgets.text_twin import table_text
+
+if TYPE_CHECKING:
+    from labkit.topics.offsets_watch import Offsets
+
+TOTAL = "total"
+APPENDED = "appended to the topic"
+COMMITTED = "committed by the group"
+RATE_OVER_S = 5.0
+MOST_PARTITIONS = 7
+"""More lines than that nobody can tell apart: then the partitions with the most lag are shown."""
+
+Measure = Callable[["Offsets", float], dict[str, float | None]]
+
+
+class LineChart(LiveWidget):
+    """Lines that move, from Kafka's own offsets: see `lag_chart` and `throughput_chart`."""
+
+    bundle = "lines"
+
+    @property
+    def text(self) -> str:
+        """The chart in words: a sentence and a table, for those who cannot see it."""
+        shot = self.snapshot
+        head = ["line", "now", "lowest", "highest"]
+        parts = [shot["title"], shot["sentence"], shot["state"], table_text([head, *shot["rows"]])]
+        return "\n".join(filter(None, parts))
+
+
+class _Reader:
+    """Asks Kafka for offsets, and makes lines of them; used by the widget's thread alone."""
+
+    def __init__(
+        self, group_id: str, topic: str, lines: LineSeries, title: str, unit: str, measure: Measure
+    ) -> None:
+        self.group_id, self.topic = group_id, topic
+        self._title, self._unit, self._measure = title, unit, measure
+        self._lines = lines
+        self._watch: Any = None
+        self._keys: list[str] = []
+
+    def read(self) -> Snapshot:
+        now = time.time()
+        try:
+            offsets = self._ask()
+        except LabError as error:
+            self._lines.add(now, {})  # a gap: nobody answered
+            return self.snapshot(in_words(error))
+        point = self._measure(offsets, now)
+        self._lines.add(now, point)
+        self._keys = _shown(point)
+        return self.snapshot("" if offsets.has_commits else _no_commits(self.group_id, self.topic))
+
+    def _ask(self) -> Offsets:
+        if self._watch is None:
+            # Only here: the widgets themselves need no Kafka.
+            from labkit.topics.offsets_watch import OffsetsWatch
+
+            self._watch = OffsetsWatch(self.topic, self.group_id)
+        found: Offsets = self._watch.read()
+        return found
+
+    def snapshot(self, state: str) -> Snapshot:
+        rows = [[key, *map(_figure, self._lines.digest(key))] for key in self._keys]
+        return {
+            "title": self._title,
+            "unit": self._unit,
+            "state": state,
+            "sentence": self._sentence(rows),
+            "rows": rows,
+            "lines": self._lines.payload(self._keys),
+        }
+
+    def _sentence(self, rows: list[list[str]]) -> str:
+        now = {key: figure for key, figure, *_ in rows if figure != "–"}
+        if not now:
+            return "Nothing is known of it now."
+        said = ", ".join(f"{key} {figure}" for key, figure in now.items())
+        return f"Now, in {self._unit}: {said}."
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+
+
+def lag_chart(
+    group_id: str | None = None,
+    topic: str | None = None,
+    *,
+    window_s: float = 120,
+    updates_per_s: float = 1.0,
+) -> LineChart:
+    """Draw a consumer group's lag, in records, for each partition and in all.
+
+    Lag is the end offset of a partition minus the offset that the group has committed: what it
+    has still to read. It goes up and down in steps, because a consumer commits now and then. Where
+    the group has never committed there is no lag, and no line.
+
+    Parameters
+    ----------
+    group_id : str, optional
+        The consumer group; default: the lab's, ``csv-writer``.
+    topic : str, optional
+        The topic; default: the lab's.
+    window_s : float
+        How far back the lines reach, in seconds.
+    updates_per_s : float
+        How often Kafka is asked, at most five times a second.
+
+    Returns
+    -------
+    LineChart
+        Shown by the cell that returns it; ``.text`` says the same in words, ``.stop()`` ends it.
+
+    Raises
+    ------
+    FrontEndMissing
+        If the widgets have not been built.
+
+    See: Kafka documentation, "Managing Consumer Groups" (``kafka-consumer-groups --describe``
+    shows the same figures).
+    """
+    config = load_config()
+    group_id, topic = group_id or config.group_id, topic or config.topic
+    lines = LineSeries(window_s, 1 / updates_per_s)
+    title = f"Lag of group {group_id} in topic {topic}"
+    reader = _Reader(group_id, topic, lines, title, "records", _lags)
+    return _show(f"lag chart of {group_id} in {topic}", reader, updates_per_s)
+
+
+def throughput_chart(
+    topic: str | None = None,
+    group_id: str | None = None,
+    *,
+    window_s: float = 120,
+    updates_per_s: float = 1.0,
+) -> LineChart:
+    """Draw how many records a second are appended to a topic, beside those a group commits.
+
+    Both are differences of offsets, as means of the last five seconds: the ends of the partitions
+    say what producers append, the commits say what the group has done with it. While the second
+    line is below the first, lag grows.
+
+    Parameters
+    ----------
+    topic, group_id, window_s, updates_per_s
+        As for `lag_chart`.
+
+    Returns
+    -------
+    LineChart
+        Shown by the cell that returns it; ``.text`` says the same in words, ``.stop()`` ends it.
+
+    Raises
+    ------
+    FrontEndMissing
+        If the widgets have not been built.
+    """
+    config = load_config()
+    group_id, topic = group_id or config.group_id, topic or config.topic
+    lines = LineSeries(window_s, 1 / updates_per_s)
+    title = f"Records per second: appended to {topic}, committed by {group_id}"
+    appended, committed = Rates(RATE_OVER_S), Rates(RATE_OVER_S)
+
+    def measure(offsets: Offsets, now: float) -> dict[str, float | None]:
+        ends = appended.add(now, offsets.ends)
+        # A partition whose leader does not answer would be missing in the sum.
+        is_whole = None not in offsets.ends.values()
+        return {
+            APPENDED: _sum(ends) if is_whole else None,
+            COMMITTED: _sum(committed.add(now, offsets.committed)),
+        }
+
+    reader = _Reader(group_id, topic, lines, title, "records/s", measure)
+    return _show(f"throughput chart of {topic} and {group_id}", reader, updates_per_s)
+
+
+def _show(name: str, reader: _Reader, updates_per_s: float) -> LineChart:
+    first = reader.snapshot("Asking Kafka …")
+    return LineChart(name, first, reader.read, finish=reader.close, updates_per_s=updates_per_s)
+
+
+def _lags(offsets: Offsets, _now: float) -> dict[str, float | None]:
+    lags: dict[str, float | None] = {
+        f"partition {partition}": lag for partition, lag in offsets.lag.items()
+    }
+    # A partition that nothing was committed in yet adds nothing; one that is not known would lie.
+    is_known = offsets.has_commits and None not in offsets.ends.values()
+    lags[TOTAL] = sum(lag or 0 for lag in lags.values()) if is_known else None
+    return lags
+
+
+def _sum(rates: dict[int, float | None]) -> float | None:
+    """Add up the rates that are known; None where none is."""
+    known = [rate for rate in rates.values() if rate is not None]
+    return sum(known) if known else None
+
+
+def _shown(point: dict[str, float | None]) -> list[str]:
+    """Return the names of the lines to draw, the total first."""
+    partitions = [key for key in point if key != TOTAL]
+    if len(partitions) > MOST_PARTITIONS:
+        most = sorted(partitions, key=lambda key: point[key] or 0, reverse=True)[:MOST_PARTITIONS]
+        partitions = [key for key in partitions if key in most]
+    return [TOTAL, *partitions] if TOTAL in point else partitions
+
+
+def _no_commits(group_id: str, topic: str) -> str:
+    return (
+        f"Group {group_id!r} has committed nothing in this topic yet. "
+        f"Next: lab.start_consumer({topic!r}, group_id={group_id!r})"
+    )
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.1f}"

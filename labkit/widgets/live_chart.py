@@ -1,0 +1,83 @@
+"""The live chart: lines that move in a notebook.
+
+It reads the CSV logs, never the API and never Kafka; what it draws with is the web page's own
+chart module, built for notebooks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labkit.core.config import load_config
+from labkit.sink.segment_files import topic_dir
+from labkit.table.emission_series import emission_series
+from labkit.table.grouping import By
+from labkit.table.table import Table
+from labkit.widgets.live_widget import LiveWidget, Snapshot
+
+
+class LiveChart(LiveWidget):
+    """Lines that move: see `live_chart`."""
+
+    bundle = "chart"
+
+
+def live_chart(
+    data_dir: str | Path | None = None,
+    by: By = "sector",
+    window_s: int = 120,
+    *,
+    topic: str | None = None,
+    updates_per_s: float = 2.0,
+) -> LiveChart:
+    """Draw the stored readings as lines that move, while cells run and while they do not.
+
+    Kafka's part is over here: the chart reads the CSV logs that the consumer writes, and only
+    what was appended since the last look.
+
+    Parameters
+    ----------
+    data_dir : path, optional
+        Where the CSV logs are; a relative folder lies in the lab's folder.
+    by : {'sector', 'country', 'fuel', 'facility'}
+        What a line stands for.
+    window_s : int
+        How far back the chart looks, in seconds.
+    topic : str, optional
+        The topic whose readings are shown; default: the lab's.
+    updates_per_s : float
+        How often the chart is fed, at most five times a second.
+
+    Returns
+    -------
+    LiveChart
+        Shown by the cell that returns it; ``.stop()`` ends it, and so does `labkit.stop_all`.
+
+    Raises
+    ------
+    FrontEndMissing
+        If the widgets have not been built.
+
+    See: https://anywidget.dev/en/getting-started/ for what a widget is made of.
+    """
+    config = load_config()
+    topic = topic or config.topic
+    table = Table(topic_dir(config.data_path(data_dir), topic))
+
+    def read() -> Snapshot:
+        table.refresh()
+        return {
+            "title": f"CO₂ by {by}, the last {window_s:,} s of topic {topic}",
+            "series": emission_series(table.snapshot, by, window_s),
+            "state": _stored(table.snapshot.rows),
+        }
+
+    # The first one is read here: what is wrong shows in the cell, as an error.
+    name = f"live chart of {topic} by {by}"
+    return LiveChart(name, read(), read, updates_per_s=updates_per_s)
+
+
+def _stored(rows: int) -> str:
+    if rows:
+        return f"{rows:,} readings stored so far."
+    return "No readings stored yet: do a producer and a consumer run? (lab.running())"

@@ -1,0 +1,87 @@
+"""The live ledger: the same tonnes, weighed at five stages, again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from labkit.core.config import load_config
+from labkit.ledger.ledger_model import MEANING, SIGNS, Ledger
+from labkit.widgets.live_widget import LiveWidget, Snapshot
+
+
+class LiveLedger(LiveWidget):
+    """Five stages that should agree: see `live_ledger`."""
+
+    bundle = "ledger"
+
+
+def live_ledger(
+    topic: str | None = None,
+    data_dir: str | Path | None = None,
+    *,
+    read: Callable[[], Ledger] | None = None,
+    updates_per_s: float = 1.0,
+) -> LiveLedger:
+    """Show the carbon ledger, weighed again and again: five stages that should agree.
+
+    A record that Kafka lost would show as tonnes missing from a later stage, one that was stored
+    twice as tonnes too many. While readings flow, the later stages lag a little behind.
+
+    Parameters
+    ----------
+    topic, data_dir : optional
+        As for `labkit.carbon_ledger`.
+    read : callable, optional
+        Returns the next ledger; default: a `labkit.ledger.LedgerReader`, which reads the topic
+        on from where it was.
+    updates_per_s : float
+        How often it is weighed, at most five times a second.
+
+    Returns
+    -------
+    LiveLedger
+        Shown by the cell that returns it; ``.stop()`` ends it, and so does `labkit.stop_all`.
+
+    Raises
+    ------
+    FrontEndMissing
+        If the widgets have not been built.
+    """
+    finish = None
+    if read is None:
+        from labkit.ledger.ledger import (
+            LedgerReader,  # only here: the widgets themselves need no Kafka
+        )
+
+        reader = LedgerReader(topic, data_dir)
+        read, finish = reader.read, reader.close
+    weigh = read
+    return LiveLedger(
+        f"live ledger of {topic or load_config().topic}",
+        # The first weighing reads the whole topic: the cell does not wait for it.
+        {"stages": [], "dead_letters": 0, "verdict": "", "sentence": "Weighing …", "state": ""},
+        lambda: _ledger_snapshot(weigh()),
+        finish=finish,
+        updates_per_s=updates_per_s,
+    )
+
+
+def _ledger_snapshot(ledger: Ledger) -> Snapshot:
+    stages = [
+        {
+            "key": name,
+            "label": name,
+            "note": stage.note or MEANING[name],
+            "records": stage.records,
+            "grams": stage.grams,
+        }
+        for name, stage in ledger.stages.items()
+    ]
+    return {
+        "stages": stages,
+        "dead_letters": ledger.dead_letters,
+        "verdict": ledger.state,
+        "sentence": f"{SIGNS[ledger.state]} {ledger.state}: {ledger.sentence}",
+        "state": f"Topic {ledger.topic_name}; the mass is in tonnes, to the gram.",
+    }

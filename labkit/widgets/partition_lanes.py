@@ -1,0 +1,182 @@
+"""What the partition view shows, as plain data and as text: one lane for each partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from labkit.core.terminal_text import visible
+from labkit.topics.topic_model import Partition
+from labkit.topics.topic_sight import (
+    HEADER_BYTES,
+    KEY_BYTES,
+    VALUE_BYTES,
+    SeenRecord,
+    TopicSight,
+    bytes_in_words,
+)
+from labkit.widgets.text_twin import counted, letters, table_text
+
+Snapshot = dict[str, Any]
+
+READER = "Read by a consumer that belongs to no group and commits nothing."
+
+
+class KeyMarks:
+    """Gives each key on the screen a mark of its own, and the same one as long as it is there."""
+
+    def __init__(self) -> None:
+        self._places: dict[bytes, int] = {}
+
+    def places(self, keys: Iterable[bytes | None]) -> dict[bytes, int]:
+        """Return the place of each key; a key that is new gets the lowest that is free."""
+        present = dict.fromkeys(key for key in keys if key is not None)
+        self._places = {key: place for key, place in self._places.items() if key in present}
+        taken = set(self._places.values())
+        free = (place for place in range(len(present)) if place not in taken)
+        for key in present:
+            if key not in self._places:
+                self._places[key] = next(free)
+        return self._places
+
+
+def no_lanes(topic: str) -> Snapshot:
+    """Return what is shown of a topic of which nothing is known."""
+    return {
+        "title": f"Topic {topic}",
+        "topic": topic,
+        "topic_id": None,
+        "lanes": [],
+        "keys": [],
+        "groups": [],
+        "sentence": f"There is nothing to see of topic {topic} yet.",
+        "state": "",
+        "fresh": False,
+    }
+
+
+def lanes_of(sight: TopicSight, marks: KeyMarks) -> Snapshot:
+    """Return the snapshot of a topic; JSON, and small: at most some hundred records."""
+    topic = sight.topic
+    places = marks.places(record.key for held in sight.records.values() for record in held)
+    lanes = [_lane(one, sight, places) for one in topic.partitions]
+    retained = "?" if topic.records is None else f"{topic.records:,}"
+    partitions = counted(topic.num_partitions, "partition")
+    return {
+        "title": f"Topic {topic.name}: {partitions}, {retained} records",
+        "topic": topic.name,
+        "topic_id": topic.topic_id,
+        "lanes": lanes,
+        "keys": [
+            {"place": place, "mark": letters(place), "key": bytes_in_words(key, KEY_BYTES)}
+            for key, place in sorted(places.items(), key=lambda pair: pair[1])
+        ],
+        "groups": list(sight.positions),
+        "sentence": _sentence(topic.name, lanes, list(sight.positions)),
+        "state": " ".join([*(f"{note[0].upper()}{note[1:]}." for note in sight.notes), READER]),
+    }
+
+
+def _lane(one: Partition, sight: TopicSight, places: dict[bytes, int]) -> Snapshot:
+    records = sight.records.get(one.partition, ())
+    # A record that came after the end was asked for is there all the same.
+    end = one.end_offset if not records else max(one.end_offset or 0, records[-1].offset + 1)
+    return {
+        "partition": one.partition,
+        "leader": one.leader,
+        "in_sync": sorted(one.isr),
+        "out_of_sync": sorted(set(one.replicas) - set(one.isr)),
+        "start": one.start_offset,
+        "end": end,
+        "records": [_record(record, places) for record in records],
+        "groups": [
+            {
+                "group": group,
+                "position": positions[one.partition],
+                "lag": None if end is None else max(0, end - positions[one.partition]),
+            }
+            for group, positions in sight.positions.items()
+            if one.partition in positions
+        ],
+    }
+
+
+def _record(record: SeenRecord, places: dict[bytes, int]) -> Snapshot:
+    place = None if record.key is None else places[record.key]
+    return {
+        "offset": record.offset,
+        "place": place,
+        "mark": "–" if place is None else letters(place),
+        "key": bytes_in_words(record.key, KEY_BYTES),
+        "value": bytes_in_words(record.value, VALUE_BYTES),
+        "size_bytes": record.size_bytes,
+        "timestamp_ms": record.timestamp_ms,
+        "headers": [[name, bytes_in_words(value, HEADER_BYTES)] for name, value in record.headers],
+    }
+
+
+def _sentence(topic: str, lanes: list[Snapshot], groups: list[str]) -> str:
+    told = [f"{topic} has {counted(len(lanes), 'partition')}"]
+    leaderless = [str(lane["partition"]) for lane in lanes if lane["leader"] is None]
+    if leaderless:
+        told.append(f"nobody leads partition {', '.join(leaderless)} now")
+    lacking = sorted({broker for lane in lanes for broker in lane["out_of_sync"]})
+    if lacking:
+        brokers = "broker {} is" if len(lacking) == 1 else "brokers {} are"
+        told.append(f"{brokers.format(', '.join(map(str, lacking)))} not in sync")
+    for group in groups:
+        told.append(f"group {group} {_standing(group, lanes)}")
+    if not groups:
+        told.append("no group has committed a position in it yet")
+    return "; ".join(told) + "."
+
+
+def _standing(group: str, lanes: list[Snapshot]) -> str:
+    found = [one for lane in lanes for one in lane["groups"] if one["group"] == group]
+    if not found:
+        return "has committed nothing here yet"
+    lags = [one["lag"] for one in found]
+    if None in lags:
+        return "is somewhere before an end that is not known now"
+    lag = sum(lags)
+    return f"is {counted(lag, 'record')} behind" if lag else "has committed up to the end"
+
+
+def lanes_in_text(snapshot: Snapshot) -> str:
+    """Return the text twin: the sentence and a table with a line for each partition."""
+    groups = snapshot["groups"]
+    rows = [["partition", "leader", "in sync", "start", "end", "newest records", *groups]]
+    for lane in snapshot["lanes"]:
+        stands = {one["group"]: one for one in lane["groups"]}
+        rows.append(
+            [
+                str(lane["partition"]),
+                "nobody" if lane["leader"] is None else str(lane["leader"]),
+                _in_sync(lane),
+                "?" if lane["start"] is None else str(lane["start"]),
+                "?" if lane["end"] is None else str(lane["end"]),
+                " ".join(f"{one['offset']}{one['mark']}" for one in lane["records"][-5:]) or "none",
+                *(_stand(stands.get(group)) for group in groups),
+            ]
+        )
+    keys = ", ".join(f"{one['mark']} = {one['key']}" for one in snapshot["keys"][:12])
+    parts = [
+        snapshot["title"],
+        snapshot["sentence"],
+        table_text(rows) if snapshot["lanes"] else "",
+        f"Keys: {keys}" if keys else "",
+        snapshot["state"],
+    ]
+    return visible("\n".join(part for part in parts if part))
+
+
+def _in_sync(lane: Snapshot) -> str:
+    out = lane["out_of_sync"]
+    told = ",".join(map(str, lane["in_sync"])) or "none"
+    return f"{told} (not {','.join(map(str, out))})" if out else told
+
+
+def _stand(one: Snapshot | None) -> str:
+    if one is None:
+        return "–"
+    return f"at {one['position']}, lag {'?' if one['lag'] is None else one['lag']}"

@@ -1,0 +1,132 @@
+"""The controls of the producer panel: what can be turned, and what is turned to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+
+from labkit.widgets.subshell import hear_while_busy
+
+HIGHEST_PER_S = 2_000
+BATCH_SIZES = {
+    "0: each record alone": 0,
+    "1 KiB": 1_024,
+    "16 KiB (Kafka's own)": 16_384,
+    "128 KiB (the lab's own)": 131_072,
+    "1 MiB": 1_048_576,
+}
+# A menu of ipywidgets shows nothing where the value that is chosen is None: so there is a word.
+NONE = "none"
+KEYS = {"facility_id": "facility_id", "sector": "sector", "country": "country", "no key": NONE}
+ACKS = {"all: replicas in sync": "all", "1: the leader": 1, "0: nobody": 0}
+WIDE = {"description_width": "10em"}
+ROOM = ipywidgets.Layout(width="26em")
+
+
+class Knobs:
+    """Controls of ipywidgets; reading them is all that other threads do."""
+
+    def __init__(self, readings_per_s: float, faults: float) -> None:
+        from labkit.producer.producer_options import available_compression  # kafka-python knows
+
+        self.switch = ipywidgets.Button(description="Start", icon="play", button_style="success")
+        self.rate = ipywidgets.IntSlider(
+            min(HIGHEST_PER_S, max(1, round(readings_per_s))),
+            **_range(1, HIGHEST_PER_S, 1, "readings/s"),
+        )
+        self.faults = ipywidgets.FloatSlider(
+            min(0.5, max(0.0, faults)), **_range(0.0, 0.5, 0.01, "faults (share)")
+        )
+        self.linger_ms = ipywidgets.IntSlider(20, **_range(0, 1_000, 10, "linger_ms"))
+        self.key = _choice("key", KEYS, "facility_id")
+        self.acks = _choice("acks", ACKS, "all")
+        self.batch_size = _choice("batch_size", BATCH_SIZES, 131_072)
+        codecs: dict[str, Any] = {NONE: NONE}
+        codecs |= {name: name for name in available_compression()}
+        self.compression_type = _choice("compression_type", codecs, NONE)
+        hear_while_busy(*self._controls)
+        self.rows = [
+            self.switch,
+            _row(self.rate, self.faults),
+            _row(self.key, self.acks),
+            _row(self.linger_ms, self.batch_size),
+            _row(self.compression_type),
+        ]
+
+    @property
+    def readings_per_s(self) -> float:
+        """The rate asked for."""
+        return float(self.rate.value)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options as `labkit.start_producer` takes them."""
+        return {
+            "key": _none_if_none(self.key.value),
+            "acks": self.acks.value,
+            "linger_ms": self.linger_ms.value,
+            "batch_size": self.batch_size.value,
+            "compression_type": _none_if_none(self.compression_type.value),
+            "faults": self.faults.value,
+        }
+
+    def on_press(self, call: Callable[[], None]) -> None:
+        """Call this when the button is pressed; it must not take long."""
+        self.switch.on_click(lambda _button: call())
+
+    def show_running(self, runs: bool) -> None:
+        """Let the button say what it will do: a word and a sign, and its colour once more."""
+        word, icon, style = ("Stop", "stop", "danger") if runs else ("Start", "play", "success")
+        if self.switch.description != word:
+            with self.switch.hold_sync():
+                self.switch.description, self.switch.icon = word, icon
+                self.switch.button_style = style
+
+    def disable(self) -> None:
+        """Let nothing be turned any more."""
+        for one in self._controls:
+            one.disabled = True
+
+    def close(self) -> None:
+        """Take the controls off the screen and out of the kernel's memory."""
+        for one in (*self._controls, *self.rows):
+            one.close()
+
+    @property
+    def _controls(self) -> list[Any]:
+        return [
+            *(self.switch, self.rate, self.faults, self.linger_ms),
+            *(self.key, self.acks, self.batch_size, self.compression_type),
+        ]
+
+
+def _none_if_none(value: str) -> str | None:
+    return None if value == NONE else value
+
+
+def _range(least: float, most: float, step: float, description: str) -> dict[str, Any]:
+    return {
+        "min": least,
+        "max": most,
+        "step": step,
+        "description": description,
+        # One message when the mouse lets go, and not one for each pixel.
+        "continuous_update": False,
+        "style": WIDE,
+        "layout": ROOM,
+    }
+
+
+def _choice(description: str, options: dict[str, Any], value: Any) -> Any:
+    return ipywidgets.Dropdown(
+        options=list(options.items()),
+        value=value,
+        description=description,
+        style=WIDE,
+        layout=ROOM,
+    )
+
+
+def _row(*controls: Any) -> Any:
+    return ipywidgets.HBox(controls, layout=ipywidgets.Layout(flex_flow="row wrap"))

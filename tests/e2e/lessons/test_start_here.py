@@ -1,0 +1,45 @@
+"""The first lesson as a learner sees it: in a real JupyterLab, from the first cell to the last."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from bench.jupyterlab import SLOW_MS, open_and_run
+from labkit.broker.cluster_state import read_cluster
+
+pytestmark = pytest.mark.chromium
+
+LESSON = Path(__file__).parents[3] / "notebooks" / "00_start_here.ipynb"
+WHOLE_LESSON_MS = 300_000
+
+
+def test_the_lesson_runs_and_its_chart_moves(
+    page: Page, jupyterlab: str, lab_dir: Path, artifacts: Path
+) -> None:
+    shutil.copy(LESSON, lab_dir)
+    page.set_viewport_size({"width": 1280, "height": 7600})  # all cells painted, none scrolled off
+    open_and_run(page, jupyterlab, LESSON.name)
+
+    state = page.locator(".labkit-state").first
+    expect(state).to_contain_text(re.compile(r"[1-9][\d,]* readings"), timeout=WHOLE_LESSON_MS)
+    seen = state.inner_text()
+    sentence = page.locator(".ef-sentence").inner_text(timeout=SLOW_MS)
+    expect(state).not_to_have_text(seen, timeout=SLOW_MS)
+    expect(page.locator(".ef-sentence")).not_to_have_text(sentence, timeout=SLOW_MS)
+
+    last = page.locator(".jp-CodeCell .jp-InputPrompt").last
+    expect(last).to_have_text(re.compile(r"\[\d+\]:"), timeout=WHOLE_LESSON_MS)
+    page.screenshot(path=artifacts / "00-start-here.png")
+    assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
+    assert page.get_by_text("Traceback (most recent call last)").count() == 0
+    verdict = page.locator(".jp-OutputArea-output", has_text="Carbon ledger of").last
+    expect(verdict).to_contain_text("agree")
+    expect(state).to_contain_text("Stopped.")
+    cluster = read_cluster()
+    assert cluster is not None
+    assert not cluster.is_running

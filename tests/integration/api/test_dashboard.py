@@ -1,0 +1,115 @@
+"""The dashboard's one answer over a real pipeline: its ledger never cries wolf, and does cry."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import labkit as lab
+from labkit.api.app import Api
+from labkit.ledger import flow_verdict
+from labkit.ledger.ledger import carbon_ledger
+
+PATIENCE_S = 60.0  # for what other processes do; nothing is timed, this only ends a hang
+RED = ("unreported", "phantom", "altered")
+
+
+def get(api: Api, path: str) -> Any:
+    asked = urllib.request.Request(f"{api.url}/api/{path}", headers={"Accept-Encoding": "gzip"})
+    with urllib.request.urlopen(asked, timeout=30) as response:
+        body = response.read()
+        packed = response.headers.get("Content-Encoding") == "gzip"
+        return json.loads(gzip.decompress(body) if packed else body)
+
+
+def poll_until(api: Api, met: Callable[[dict[str, Any]], bool], meaning: str) -> dict[str, Any]:
+    """Ask as the page does; none of the answers on the way may be an alarm."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        answer: dict[str, Any] = get(api, "dashboard?heat_window_s=600")
+        assert answer["ledger"]["state"] not in RED, answer["ledger"]["sentence"]
+        if met(answer):
+            return answer
+        assert time.monotonic() < deadline, f"in vain: {meaning}"
+        time.sleep(0.1)
+
+
+def records(answer: dict[str, Any]) -> dict[str, int | None]:
+    return {stage["stage"]: stage["records"] for stage in answer["ledger"]["stages"]}
+
+
+@pytest.fixture
+def quickly_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge figures that are 3 s old: so is what a test lost, and the page waits for 15."""
+    monkeypatch.setattr("labkit.api.file_ledger.SETTLED_S", 3.0)
+    monkeypatch.setattr(flow_verdict, "SETTLED_S", 3.0)
+
+
+def test_a_journey_without_an_alarm(topic: str, bootstrap_servers: str, lab_dir: Path) -> None:
+    data_dir = lab_dir / "data"
+    api = lab.start_api(data_dir, port=0, topic=topic)
+    poll_until(api, lambda now: now["pipeline"]["state"] == "absent", "nobody is there")
+    producer = lab.start_producer(topic, readings_per_s=300, seed=7, faults=0.01)
+    poll_until(api, lambda now: (records(now)["acked"] or 0) > 100, "100 are acknowledged")
+    consumer = lab.start_consumer(topic, f"{topic}-group", data_dir)
+    followed = poll_until(
+        api,
+        lambda now: (
+            now["pipeline"]["latency"]["samples"] >= 3
+            and now["pipeline"]["totals"]["rate_per_s"]
+            and "served" in str(now["pipeline"]["latency"]["last_minute"])
+            and "acked" in str(now["pipeline"]["latency"]["last_minute"])
+        ),
+        "three readings were followed",
+    )
+    assert followed["pipeline"]["totals"]["acked_per_s"] > 0
+    reading = followed["pipeline"]["latency"]["reading"]
+    at = [stage["after_ms"] for stage in reading["stages"] if stage["stage"] != "acked"]
+    assert at == sorted(at)
+    assert at[0] == 0
+
+    consumer.stop()
+    poll_until(
+        api, lambda now: "labkit consume" in now["ledger"]["sentence"], "it says who is missing"
+    )
+    lab.start_consumer(topic, f"{topic}-group", data_dir)
+    producer.stop()
+    done = poll_until(api, lambda now: now["ledger"]["state"] == "agrees", "all has arrived")
+    whole = carbon_ledger(topic, data_dir)
+    assert whole.agrees, whole.sentence
+    for stage in done["ledger"]["stages"]:
+        if stage["stage"] != "topic":
+            mine = whole.stages[stage["stage"]]
+            assert (stage["records"], stage["co2_g"]) == (mine.records, mine.grams)
+    assert done["ledger"]["dead_letters"] == whole.dead_letters == whole.bad_in_topic > 0
+    assert records(done)["topic"] == whole.csv.records + whole.dead_letters
+    assert done["all"]["co2_g"] == whole.served.grams
+
+
+def test_rows_that_are_taken_away_are_missed(
+    topic: str, bootstrap_servers: str, lab_dir: Path, quickly_settled: None
+) -> None:
+    """What is acknowledged and was stored, and is no longer in the CSV, turns the ledger red."""
+    data_dir = lab_dir / "data"
+    producer = lab.start_producer(topic, readings_per_s=200, seed=7, count=300)
+    consumer = lab.start_consumer(topic, f"{topic}-group", data_dir)
+    api = lab.start_api(data_dir, port=0, topic=topic)
+    assert producer.wait(PATIENCE_S)
+    poll_until(api, lambda now: records(now)["csv"] == 300, "all are stored")
+    consumer.stop()
+    path = max((data_dir / topic).glob("[0-9].csv"), key=lambda path: path.stat().st_size)
+    rows = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(rows[:-3]))
+    deadline = time.monotonic() + PATIENCE_S
+    while (ledger := get(api, "ledger"))["state"] not in RED:
+        assert time.monotonic() < deadline, ledger
+        time.sleep(0.2)
+    assert ledger["state"] == "unreported"
+    assert ledger["sentence"].startswith("3 readings")

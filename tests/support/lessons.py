@@ -1,0 +1,125 @@
+"""A lesson as a test sees it: its cells, with blanks or with solutions, and a run of them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import psutil
+
+from labkit.exercises.engine.course_overview import tasks_of
+from labkit.exercises.engine.exercise import Exercise
+from labkit.exercises.engine.prediction import Prediction
+
+EXECUTE = Path(__file__).with_name("execute.py")
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+LANES = ("alone", "in order", "in reverse")
+CELL_TIMEOUT_S = 400
+
+
+def read(lesson: str) -> nbformat.NotebookNode:
+    """Return a lesson as it is committed."""
+    return nbformat.read(NOTEBOOKS / f"{lesson}.ipynb", as_version=4)
+
+
+def exercises_of(lesson: str) -> ModuleType:
+    """Return the module that marks a lesson."""
+    return importlib.import_module(f"labkit.exercises.lesson_{lesson[:2]}")
+
+
+def tasks(lesson: str) -> dict[str, Exercise | Prediction]:
+    """Return a lesson's exercises and predictions by name."""
+    return tasks_of(exercises_of(lesson))
+
+
+def solved(lesson: str) -> nbformat.NotebookNode:
+    """Return a lesson with each blank replaced by its solution: the cell named ``q1`` is q1's."""
+    notebook = read(lesson)
+    known = tasks(lesson)
+    for cell in notebook.cells:
+        if cell.id in known:
+            cell.source = known[cell.id].solution_code
+    return notebook
+
+
+def is_meant_to_raise(cell: nbformat.NotebookNode) -> bool:
+    """Tell whether a lesson shows an error with this cell."""
+    return "raises-exception" in cell.metadata.get("tags", [])
+
+
+@dataclass
+class Run:
+    """A lesson that was run: its outputs, or what ended it."""
+
+    lesson: str
+    folder: Path
+    notebook: nbformat.NotebookNode
+    error: str = ""
+    took_s: float = 0.0
+    left: tuple[list[str], ...] = ()
+    """The commands of what lived on afterwards: workers and brokers."""
+
+
+def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run:
+    """Execute a lesson from a fresh kernel, in a lab of its own or one where others have been."""
+    (folder / "notebooks").mkdir(parents=True, exist_ok=True)
+    (folder / ".labkit").mkdir(exist_ok=True)
+    environment = {
+        **{key: value for key, value in os.environ.items() if key != "LABKIT_BOOTSTRAP_SERVERS"},
+        "LABKIT_LAB_DIR": str(folder),
+        "LABKIT_STATE_DIR": str(folder / ".labkit"),
+        # As `labkit lab` has it: `!labkit` in a cell is the one of this Python.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    }
+    path = folder / "notebooks" / f"{lesson}.ipynb"
+    nbformat.write(notebook, path)
+    began = time.monotonic()
+    ran = subprocess.run(
+        [sys.executable, str(EXECUTE), str(path), str(CELL_TIMEOUT_S)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    done = Run(lesson, folder, nbformat.read(path, as_version=4))
+    done.took_s = time.monotonic() - began
+    done.error = ran.stderr[-6000:] if ran.returncode else ""
+    done.left = tuple(left_running(folder))
+    return done
+
+
+def left_running(folder: Path) -> list[list[str]]:
+    """Return the commands of a lab's processes that live: workers and brokers."""
+    state = folder / ".labkit"
+    pids = [json.loads(path.read_text())["pid"] for path in state.rglob("run/*.json")]
+    for keeper in state.rglob("keeper.json"):
+        pids += re.findall(r'"pid": (\d+)', keeper.read_text())
+    found = []
+    for pid in map(int, pids):
+        try:
+            process = psutil.Process(pid)
+            if process.status() != psutil.STATUS_ZOMBIE and str(folder) in str(process.environ()):
+                found.append(process.cmdline())
+        except psutil.Error:
+            continue
+    return found
+
+
+def text_of(cell: nbformat.NotebookNode) -> str:
+    """Return what a cell has shown, as text."""
+    parts = []
+    for output in cell.get("outputs", []):
+        parts.append(output.get("text", "") + output.get("data", {}).get("text/plain", ""))
+        parts += output.get("traceback", [])
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(parts))

@@ -1,0 +1,89 @@
+"""What a node is told: its settings, its ports, its data folder."""
+
+from __future__ import annotations
+
+import base64
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit.broker import node_setup
+from labkit.broker.cluster_state import NodeState
+
+
+def cluster_of(count: int) -> list[NodeState]:
+    return [
+        NodeState(node_id=number, port=20_000 + number, controller_port=21_000 + number)
+        for number in range(1, count + 1)
+    ]
+
+
+@given(st.integers(1, 9))
+def test_each_listener_of_each_node_is_on_loopback(count: int) -> None:
+    nodes = cluster_of(count)
+    for one in nodes:
+        settings = node_setup.properties(one, nodes, Path("data"))
+        listeners = settings["listeners"].split(",") + settings["advertised.listeners"].split(",")
+        assert len(listeners) == 3
+        assert all("://127.0.0.1:" in listener for listener in listeners)
+        assert settings["controller.quorum.voters"].count("@127.0.0.1:") == count
+
+
+@pytest.mark.parametrize(
+    ("count", "copies", "in_sync"), [(1, 1, 1), (2, 2, 1), (3, 3, 2), (5, 3, 2)]
+)
+def test_copies_are_as_many_as_the_cluster_can_keep(count: int, copies: int, in_sync: int) -> None:
+    nodes = cluster_of(count)
+    settings = node_setup.properties(nodes[0], nodes, Path("data"))
+    for name in ("default.replication.factor", "offsets.topic.replication.factor"):
+        assert settings[name] == str(copies)
+    assert settings["transaction.state.log.replication.factor"] == str(copies)
+    assert settings["min.insync.replicas"] == str(in_sync)
+    assert settings["auto.create.topics.enable"] == "false"
+
+
+def test_a_cluster_id_is_sixteen_bytes_and_never_looks_like_an_option() -> None:
+    for _ in range(300):
+        cluster_id = node_setup.new_cluster_id()
+        assert len(base64.urlsafe_b64decode(cluster_id + "==")) == 16
+        assert not cluster_id.startswith("-")
+
+
+def test_free_ports_are_free_distinct_and_below_those_of_outgoing_connections() -> None:
+    ports = node_setup.free_ports(6)
+    assert len(set(ports)) == 6
+    assert max(ports) < 32_768
+    for port in ports:
+        socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_a_port_that_is_listened_on_is_not_free() -> None:
+    (port,) = node_setup.free_ports(1)
+    assert node_setup.is_free(port)
+    assert not node_setup.is_listening(port)
+    with socket.create_server(("127.0.0.1", port)):
+        assert not node_setup.is_free(port)
+        assert node_setup.is_listening(port)
+
+
+def test_a_formatted_folder_tells_whose_it_is(tmp_path: Path) -> None:
+    assert node_setup.formatted_cluster_id(tmp_path) is None
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / node_setup.META).write_text(
+        "#\nnode.id=1\ncluster.id=abc-DEF\nversion=1\n"
+    )
+    assert node_setup.formatted_cluster_id(tmp_path) == "abc-DEF"
+
+
+def test_last_error_prefers_the_log_and_falls_back_to_what_java_said(tmp_path: Path) -> None:
+    log = tmp_path / "broker-1.log"
+    assert "no log" in node_setup.last_error(log)
+    log.with_suffix(".out").write_text("Error: could not create the Java Virtual Machine\n")
+    assert "Virtual Machine" in node_setup.last_error(log)
+    log.write_text("[…] INFO fine\n[…] ERROR the disk is full (kafka)\n[…] INFO bye\n")
+    assert node_setup.last_error(log) == "[…] ERROR the disk is full (kafka)"
+    log.write_text("[…] ERROR fatal\njava.lang.Exception: no such listener\n\tat kafka.Kafka\n")
+    assert node_setup.last_error(log) == "[…] ERROR fatal java.lang.Exception: no such listener"

@@ -1,0 +1,78 @@
+"""The verdict as a sentence, as text, in a notebook and in a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from labkit.checker.check_result import KINDS, MOST_COLUMNS, PartitionVerdict, Verdict, Violation
+
+
+def partition(number: int = 0, **changes: object) -> PartitionVerdict:
+    sizes = dict.fromkeys(PartitionVerdict.model_fields, 0)
+    facts = {**sizes, "partition": number, "records": 1_500, "rows": 1_499, "violations": {}}
+    return PartitionVerdict.model_validate({**facts, **changes})
+
+
+def verdict(*partitions: PartitionVerdict, **changes: object) -> Verdict:
+    facts = dict.fromkeys(Verdict.model_fields, 0)
+    names = {"topic_name": "<co2>", "topic_id": "i", "data_dir": "d", "seed": None, "examples": ()}
+    found = {"partitions": partitions or (partition(),), "runs": 1}
+    return Verdict.model_validate({**facts, **names, **found, **changes})
+
+
+@pytest.mark.parametrize(
+    ("one", "state", "words"),
+    [
+        (verdict(), "holds", "Each of the 1,500 records in the topic is in the CSV once"),
+        (verdict(partition(behind=3)), "on the way", "so far; 3 records are not in the CSV yet"),
+        (
+            verdict(partition(violations={"lost": 2}), partition(1, violations={"doubled": 1})),
+            "broken",
+            "The promise is broken: 2 lost, 1 doubled.",
+        ),
+        (verdict(partition(violations={"lost": 1}, behind=3)), "broken", "broken: 1 lost."),
+        (verdict(partition(gap=7)), "holds", "Retention deleted 7 records before they were stored"),
+        (verdict(unknown=5, unknown_in_topic=2), "holds", "of 5 without an answer 2 are there"),
+        (verdict(runs=0), "holds", "No producer of this lab kept a journal"),
+        (verdict(seed=42), "holds", "Seed 42."),
+    ],
+)
+def test_the_verdict_in_a_sentence(one: Verdict, state: str, words: str) -> None:
+    assert (one.state, one.holds) == (state, state == "holds")
+    assert words in one.sentence
+
+
+def test_the_same_everywhere() -> None:
+    example = Violation(
+        kind="lost",
+        partition=1,
+        offset=9,
+        what="it is <gone>",
+        reading_id="an-id",
+        journal="acked",
+        next="labkit kafka ...",
+    )
+    one = verdict(partition(violations={"lost": 1}), examples=(example,))
+    screen = io.StringIO()
+    Console(file=screen, width=80).print(one.view())
+    for text in (str(one), screen.getvalue()):
+        assert "lost: partition 1, offset 9, reading an-id: it is <gone>" in text
+        assert all(kind in text for kind in KINDS)
+        assert "1,500" in text
+    page = one._repr_html_()
+    assert "&lt;co2&gt;" in page
+    assert "it is &lt;gone&gt;" in page
+    assert "<gone>" not in page
+    assert one.model_dump(mode="json")["violations"] == {"lost": 1}
+
+
+def test_of_many_partitions_the_wrong_ones_are_shown() -> None:
+    many = [partition(number) for number in range(MOST_COLUMNS + 20)]
+    many[12] = partition(12, violations={"phantom": 4})
+    head, *rows = verdict(*many).cells()
+    assert head == ["partition", "12", "all"]
+    assert ["phantom", "4", "4"] in rows
+    assert ["in the topic", "1,500", f"{1_500 * len(many):,}"] in rows

@@ -1,0 +1,183 @@
+"""The exercises' own machinery: outcomes, blanks, hints, predictions, and the learner's record."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+import labkit as lab
+from labkit.core.errors import BrokerUnavailable
+from labkit.exercises.engine.course_overview import tasks_of
+from labkit.exercises.engine.exercise import Exercise, exercise, is_blank
+from labkit.exercises.engine.learner_progress import lessons, read_record
+from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, box
+from labkit.exercises.engine.prediction import Observed, prediction
+
+
+def made(check: Any) -> Exercise:
+    check.__module__ = "labkit.exercises.lesson_42"
+    return exercise(hints=["look", "look there", "it is 4"], solution="answer = 4")(check)
+
+
+def answer_is_four() -> Exercise:
+    def q1(answer: int) -> str:
+        """Say four."""
+        if answer == 0:
+            raise NotAttempted("nothing is there.")
+        if answer == 7:
+            raise BrokerUnavailable("no broker", "lab.start_broker()")
+        if answer != 4:
+            raise NotYet(f"{answer} was seen.")
+        return "four it is."
+
+    return made(q1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "says"),
+    [
+        (4, Outcome.CORRECT, "four it is."),
+        (5, Outcome.NOT_YET, "5 was seen."),
+        (0, Outcome.NOT_ATTEMPTED, "nothing is there."),
+        (..., Outcome.NOT_ATTEMPTED, "three dots"),
+        (7, Outcome.ERROR, "Next: lab.start_broker()"),
+    ],
+)
+def test_an_attempt_has_one_of_four_outcomes(
+    lab_dir: Path, answer: Any, outcome: Outcome, says: str
+) -> None:
+    result = answer_is_four().check(answer)
+    assert result.outcome is outcome
+    assert says in result.message
+    assert result.exercise_id == "42.q1"
+    assert read_record()["42.q1"]["last"] == outcome
+
+
+def test_what_the_learner_raises_is_told_and_ends_nothing(lab_dir: Path) -> None:
+    def q1(answer: Any) -> str:
+        return str(answer())
+
+    def wrong() -> None:
+        raise KeyError("load_mw")
+
+    result = made(q1).check(wrong)
+    assert result.outcome is Outcome.ERROR
+    assert "KeyError" in result.message
+
+
+def test_dots_are_a_blank_also_as_the_body_of_a_function() -> None:
+    def blank(key: bytes, num_partitions: int) -> int: ...
+
+    def explained(key: bytes) -> int:
+        """Say where a key goes."""
+        ...
+
+    def zero(key: bytes) -> int:
+        return 0
+
+    def nothing(key: bytes) -> None:
+        print(key)
+
+    assert is_blank(...)
+    assert is_blank(blank)
+    assert is_blank(explained)
+    assert not is_blank(zero)
+    assert not is_blank(nothing)
+    assert not is_blank(None)
+    assert not is_blank(0)
+
+
+def test_hints_come_in_stages_and_are_counted(lab_dir: Path) -> None:
+    task = answer_is_four()
+    texts = [task.hint().text for _ in range(4)]
+    said = [text.partition("\n")[0] for text in texts]
+    assert said == ["look", "look there", "it is 4", "it is 4"]
+    assert "2 more" in texts[0]
+    assert read_record()["42.q1"]["hints"] == 3
+    assert task.solution().text == "answer = 4"
+    assert "<code>answer" in task.solution()._repr_html_()
+    assert read_record()["42.q1"]["solution_seen"] is True
+    assert read_record()["42.q1"]["attempts"] == 0
+
+
+def test_what_was_correct_once_stays_so(lab_dir: Path) -> None:
+    task = answer_is_four()
+    task.check(4)
+    first = read_record()["42.q1"]["correct_at"]
+    task.check(5)
+    assert read_record()["42.q1"] == {"attempts": 2, "last": "not yet", "correct_at": first}
+
+
+def test_two_notebooks_may_be_marked_at_once(lab_dir: Path) -> None:
+    task = answer_is_four()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(task.check, [5] * 40))
+    assert read_record()["42.q1"]["attempts"] == 40
+
+
+def test_a_prediction_comes_first(lab_dir: Path) -> None:
+    def p1(seen: int) -> Observed:
+        """How many?"""
+        return Observed(seen, "Kafka counts so.")
+
+    p1.__module__ = "labkit.exercises.lesson_42"
+    task = prediction(solution="ex.p1.predict(3)")(p1)
+    assert task.reveal(3).outcome is Outcome.NOT_ATTEMPTED  # but it tells what happened
+    assert "3 it was. Kafka counts so." in task.reveal(3).message
+    assert task.predict(...).outcome is Outcome.NOT_ATTEMPTED
+    assert "you say 2" in task.predict(2).message
+    surprise = task.reveal(3)
+    assert surprise.outcome is Outcome.NOT_YET
+    assert "Not as you predicted" in repr(surprise)
+    for said in (3, "3", " 3"):
+        task.predict(said)
+        assert task.reveal(3).is_correct
+
+
+def test_what_is_shown_is_escaped() -> None:
+    shown = box("a <b>", "type `x < y`\n<script>")
+    assert "<code>x &lt; y</code><br>&lt;script&gt;" in shown
+    assert "a &lt;b&gt;" in shown
+
+
+def test_progress_names_each_lesson_and_what_comes_next(lab_dir: Path) -> None:
+    seen = lab.progress()
+    assert [one.number for one in seen.lessons] == [number for number, _ in lessons()]
+    assert seen.done == 0
+    first = next(one for one in seen.lessons if one.outcomes)
+    name = next(iter(first.outcomes))
+    assert f"Next: {first.number}.{name}" in seen.sentence
+    state = lab_dir / ".labkit"
+    state.mkdir(exist_ok=True)
+    record = {f"{first.number}.{name}": {"attempts": 1, "last": "correct", "correct_at": "x"}}
+    (state / "progress.json").write_text(json.dumps(record))
+    seen = lab.progress()
+    assert seen.done == 1
+    assert f"{name} ✔" in repr(seen)
+    assert f"Next: {first.number}.{name} " not in seen.sentence
+    assert "<table>" in seen._repr_html_()
+
+
+def test_nobody_is_sent_back_to_a_prediction_that_did_not_come_true(lab_dir: Path) -> None:
+    state = lab_dir / ".labkit"
+    state.mkdir(exist_ok=True)
+    record = {name: {"attempts": 1, "last": "not yet"} for name in ("00.p1", "00.q1")}
+    (state / "progress.json").write_text(json.dumps(record))
+    marks = lab.progress().lessons[0].marks
+    assert "p1 ✔" in marks
+    assert "q1 ✘" in marks
+
+
+@pytest.mark.parametrize(("number", "module"), lessons())
+def test_each_task_of_the_course_is_whole(number: str, module: Any) -> None:
+    for name, task in tasks_of(module).items():
+        assert task.exercise_id == f"{number}.{name}"
+        assert task.question
+        cell = TransformerManager().transform_cell(task.solution_code)  # it may call a tool by `!`
+        compile(cell, task.exercise_id, "exec")
+        assert task._repr_html_()

@@ -1,0 +1,277 @@
+"""The ledger's arithmetic and its sentence; the scales of the CSV and the API; no broker."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit.core.run_files import RunFile
+from labkit.ledger.ledger import LedgerReader, carbon_ledger
+from labkit.ledger.ledger_model import MEANING, Ledger, PartitionPlace, Stage, acked_stage, tonnes
+from labkit.ledger.ledger_verdict import Circumstances, judge
+from labkit.ledger.weigh_stages import CsvScale, get_json, weigh_served
+from labkit.producer.sent_counts import Counts, Tally
+from labkit.readings.fleet import Fleet
+from labkit.readings.reading import Reading, grams
+from labkit.sink.csv_log import CsvLog
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+TOPIC_ID = "a-topic-id"
+
+
+def readings(count: int) -> list[Reading]:
+    stream = Fleet(seed=7).readings(START, readings_per_s=20.0)
+    return [reading for reading in islice(stream, count) if isinstance(reading, Reading)]
+
+
+def open_csv(data_dir: Path, partition: int = 0) -> CsvLog:
+    return CsvLog(data_dir, "co2-emissions", partition, topic_id=TOPIC_ID, cluster_id="a-cluster")
+
+
+def stages(*numbers: tuple[int, int] | None) -> dict[str, Stage]:
+    return {
+        name: Stage() if pair is None else Stage(records=pair[0], grams=pair[1])
+        for name, pair in zip(MEANING, numbers, strict=True)
+    }
+
+
+FULL = (100, 5_000_000)
+
+
+def test_five_equal_stages_agree() -> None:
+    assert judge(stages(*[FULL] * 5), Circumstances()) == (
+        "agrees",
+        "All five stages agree to the gram.",
+    )
+
+
+def test_a_single_gram_is_seen() -> None:
+    state, sentence = judge(stages(FULL, FULL, FULL, (100, 4_999_999), FULL), Circumstances())
+    assert state == "altered"
+    assert "weigh 1 g less" in sentence
+
+
+@pytest.mark.parametrize(
+    ("numbers", "around", "state", "words"),
+    [
+        (
+            [FULL, FULL, FULL, (90, 4_500_000), (90, 4_500_000)],
+            Circumstances(),
+            "unreported",
+            "lost",
+        ),
+        (
+            [FULL, FULL, FULL, (90, 4_500_000), (90, 4_500_000)],
+            Circumstances(lag=10, consumer_runs=True),
+            "on the way",
+            "lag is 10",
+        ),
+        (
+            [FULL, FULL, FULL, (90, 4_500_000), (90, 4_500_000)],
+            Circumstances(lag=10),
+            "unreported",
+            "Next: labkit consume",
+        ),
+        (
+            [FULL, FULL, FULL, (90, 4_500_000), (90, 4_500_000)],
+            Circumstances(lag=9, consumer_runs=True),
+            "unreported",
+            "lost",
+        ),
+        (
+            [FULL, FULL, FULL, (90, 4_500_000), None],
+            Circumstances(csv_problem="0.csv: a row is not true"),
+            "unreported",
+            "0.csv: a row is not true",
+        ),
+        ([FULL, FULL, FULL, (101, 5_100_000), None], Circumstances(), "phantom", "stored twice"),
+        ([FULL, FULL, (101, 5_100_000), None, None], Circumstances(), "phantom", "another program"),
+        (
+            [FULL, FULL, (101, 5_100_000), None, None],
+            Circumstances(producer_runs=True),
+            "on the way",
+            "once a second",
+        ),
+        (
+            [FULL, (98, 4_900_000), (98, 4_900_000), None, None],
+            Circumstances(unknown=1),
+            "unreported",
+            "1 may have arrived",
+        ),
+        ([FULL, FULL, (98, 4_900_000), None, None], Circumstances(), "unreported", "does not hold"),
+        ([FULL, FULL, FULL, FULL, (98, 4_900_000)], Circumstances(), "unreported", "API"),
+        ([FULL, FULL, FULL, FULL, (102, 5_200_000)], Circumstances(), "phantom", "another folder"),
+    ],
+)
+def test_a_difference_is_explained(
+    numbers: list[tuple[int, int] | None], around: Circumstances, state: str, words: str
+) -> None:
+    found, sentence = judge(stages(*numbers), around)
+    assert (found, words in sentence) == (state, True), sentence
+
+
+def test_a_real_loss_outweighs_what_is_on_its_way() -> None:
+    numbers = [FULL, (99, 4_950_000), (99, 4_950_000), (102, 5_100_000), None]
+    state, sentence = judge(stages(*numbers), Circumstances(producer_runs=True))
+    assert state == "phantom"
+    assert "csv holds more than topic" in sentence
+
+
+def test_several_on_their_way_are_added_up() -> None:
+    numbers = [FULL, (98, 4_900_000), (98, 4_900_000), (95, 4_700_000), (94, 4_600_000)]
+    around = Circumstances(lag=3, producer_runs=True, consumer_runs=True)
+    state, sentence = judge(stages(*numbers), around)
+    assert state == "on the way"
+    assert sentence == "6 readings (0.400000 t) on the way from emitted to served."
+
+
+def test_stages_that_cannot_be_weighed_are_left_out_and_named() -> None:
+    state, sentence = judge(stages(None, None, FULL, FULL, None), Circumstances())
+    assert state == "agrees"
+    assert sentence == "Both stages agree to the gram. Not weighed: emitted, acked, served."
+
+
+def test_the_topic_is_not_compared_after_retention() -> None:
+    numbers = [FULL, FULL, (60, 3_000_000), FULL, FULL]
+    state, sentence = judge(stages(*numbers), Circumstances(expired=40))
+    assert state == "agrees"
+    assert "retention has deleted 40 records" in sentence
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**15)), min_size=5, max_size=5))
+def test_it_agrees_exactly_when_all_stages_are_equal(numbers: list[tuple[int, int]]) -> None:
+    state, sentence = judge(stages(*numbers), Circumstances())
+    assert (state == "agrees") == (len(set(numbers)) == 1)
+    assert sentence
+
+
+def ledger(**changes: object) -> Ledger:
+    facts = {
+        "topic_name": "<co2>",
+        "topic_id": None,
+        "data_dir": "data",
+        **stages(*[FULL] * 5),
+        "dead_letters": 2,
+        "bad_in_topic": 2,
+        "partitions": (PartitionPlace(partition=0, end_offset=12, position=9),),
+        "state": "agrees",
+        "sentence": "All five stages agree to the gram.",
+        **changes,
+    }
+    return Ledger.model_validate(facts)
+
+
+def test_a_ledger_as_text_html_and_json() -> None:
+    one = ledger()
+    assert re.search(r"\n  csv +100 +5\.000000  stored in the CSV\n", str(one))
+    assert str(one).endswith("✓ All five stages agree to the gram.")
+    assert "&lt;co2&gt;" in one._repr_html_()
+    dumped = one.model_dump(mode="json")
+    assert (dumped["agrees"], dumped["lag"], dumped["csv"]["co2_kg"]) == (True, 3, 5000.0)
+    assert not ledger(state="phantom").agrees
+
+
+def test_tonnes_show_every_gram() -> None:
+    assert [tonnes(1), tonnes(1_234_567_890_123), tonnes(None)] == [
+        "0.000001",
+        "1,234,567.890123",
+        "–",
+    ]
+
+
+def test_the_csv_scale_reads_on(tmp_path: Path) -> None:
+    some = readings(30)
+    scale = CsvScale(tmp_path, "co2-emissions")
+    assert scale.read().records is None
+    with open_csv(tmp_path) as log:
+        for offset, reading in enumerate(some[:10]):
+            log.append(offset, reading)
+        log.mark(10)
+        log.flush()
+        first = scale.read()
+        for offset, reading in enumerate(some[10:], start=11):
+            log.append(offset, reading)
+        log.flush()
+    second = scale.read()
+    assert (first.records, first.grams) == (10, sum(grams(one.co2_kg) for one in some[:10]))
+    assert (second.records, second.grams) == (30, sum(grams(one.co2_kg) for one in some))
+    assert scale.dead_letters == 1
+    places = scale.places({0: 0, 1: 0, 2: 60}, {0: 40, 1: 5, 2: 100})
+    assert [(place.position, place.lag) for place in places] == [(31, 9), (0, 5), (60, 40)]
+
+
+def test_without_broker_and_api_the_rest_is_still_weighed(lab_dir: Path) -> None:
+    some = readings(5)
+    with open_csv(lab_dir / "data") as log:
+        for offset, reading in enumerate(some):
+            log.append(offset, reading)
+        log.flush()
+    mass_g = sum(grams(one.co2_kg) for one in some)
+    counts = Counts(emitted=5, emitted_g=mass_g, acked=5, acked_g=mass_g)
+    Tally("co2-emissions", TOPIC_ID, "producer").write(counts, "ended")
+    found = carbon_ledger()
+    assert found.agrees
+    assert (found.emitted.records, found.csv.records, found.csv.grams) == (5, 5, mass_g)
+    assert found.topic.note == "no broker answers"
+    assert found.sentence == "All three stages agree to the gram. Not weighed: topic, served."
+
+
+def test_an_empty_lab_has_nothing_to_compare(lab_dir: Path) -> None:
+    with LedgerReader() as reader:
+        assert reader.read().sentence.startswith("There is nothing to compare yet.")
+
+
+class _Api(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/api/summary" else 404)
+        self.end_headers()
+        self.wfile.write(b'{"records": 3, "co2_g": 1234}')
+
+    def log_message(self, *_words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def api_url() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), _Api)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_what_is_served_is_asked_for_past_any_proxy(
+    lab_dir: Path, api_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert get_json(api_url, "api/summary") == {"records": 3, "co2_g": 1234}
+    run_file = RunFile("api", "api", url=api_url, topic="t", data_dir=str(lab_dir))
+    served = weigh_served(lab_dir, "t")
+    assert (served.records, served.grams) == (3, 1234)
+    assert weigh_served(lab_dir / "other", "t").records is None
+    run_file.update(url="http://127.0.0.1:9/")
+    assert "does not answer" in weigh_served(lab_dir, "t").note
+    run_file.remove()
+
+
+def test_with_acks_0_emitted_is_compared_with_what_has_arrived() -> None:
+    unasked = stages(FULL, None, FULL, FULL, FULL)
+    assert judge(unasked, Circumstances())[0] == "agrees"
+    short = stages(FULL, None, (90, 4_500_000), (90, 4_500_000), (90, 4_500_000))
+    state, sentence = judge(short, Circumstances(unknown=100))
+    assert state == "unreported"
+    assert "between emitted and topic: with acks=0 nobody was asked" in sentence
+    assert judge(short, Circumstances(producer_runs=True))[0] == "on the way"
+    assert acked_stage(1, 5, unasked=0) == Stage(records=1, grams=5)
+    assert acked_stage(1, 5, unasked=1).records is None

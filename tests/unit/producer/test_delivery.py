@@ -1,0 +1,171 @@
+"""The counting, with futures of the client's own; a real broker is in tests/integration."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kafka import TopicPartition
+from kafka import errors as kafka_errors
+from kafka.producer.future import FutureProduceResult, FutureRecordMetadata
+
+from labkit.producer.delivery import MAX_IN_FLIGHT, Outbox, partition_for
+from labkit.readings.fleet import Fleet
+from labkit.readings.malformed_values import spoil
+from labkit.readings.pacing import BATCH
+from labkit.readings.reading import grams
+from tests.unit.readings.test_reading import AT, make
+
+OUTCOMES = {
+    "acked": None,
+    "failed": kafka_errors.TopicAuthorizationFailedError("no"),
+    "unknown": kafka_errors.KafkaTimeoutError("no answer"),
+    "unknown after append": kafka_errors.NotEnoughReplicasAfterAppendError("one replica"),
+    "unknown after a retry": kafka_errors.NotLeaderForPartitionError("the first try got no answer"),
+    "unknown and out of order": kafka_errors.OutOfOrderSequenceNumberError("of an earlier batch"),
+    "unknown on close": kafka_errors.IllegalStateError("Producer is closed forcefully."),
+}
+
+
+class Client:
+    """Keeps what is sent, and answers when told to."""
+
+    def __init__(self, partitions: int = 3) -> None:
+        self.partitions = partitions
+        self.sent: list[SimpleNamespace] = []
+
+    def partitions_for(self, _topic: str) -> set[int]:
+        return set(range(self.partitions))
+
+    def send(self, topic, value, key, partition, timestamp_ms, headers):
+        batch = FutureProduceResult(TopicPartition(topic, partition))
+        future = FutureRecordMetadata(batch, 0, timestamp_ms, None, 0, 0, 0)
+        self.sent.append(SimpleNamespace(**locals()))
+        return future
+
+    def append(self, topic, records):
+        """Take one record of two, as a batch does that is full after it."""
+        return [
+            self.send(topic, one.value, one.key, one.partition, one.timestamp_ms, [])
+            for one in list(records)[:1]
+        ]
+
+    def metrics(self) -> dict[str, dict[str, float]]:
+        names = ("byte-rate", "batch-size-avg", "compression-rate-avg", "records-per-request-avg")
+        return {"producer-metrics": dict.fromkeys(names, 0.0)}
+
+    def answer(self, number: int, error: Exception | None) -> None:
+        batch = self.sent[number].batch
+        if error is None:
+            batch.success((number, -1, None))
+        else:
+            batch.failure(error)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(sorted(OUTCOMES)), max_size=30), st.randoms(use_true_random=False))
+def test_every_record_is_counted_once_whatever_the_order_of_answers(outcomes, rng):
+    client, fleet = Client(), Fleet(size=3)
+    outbox = Outbox(client, "t")
+    readings = [fleet.reading(AT) for _ in outcomes]
+    for reading in readings:
+        outbox.send(reading)
+    order = list(range(len(outcomes)))
+    rng.shuffle(order)
+    for number in order:
+        client.answer(number, OUTCOMES[outcomes[number]])
+        outbox.reap()
+    counts = outbox.counts
+    expected = Counter(outcome.split()[0] for outcome in outcomes)
+    assert outbox.in_flight == 0
+    assert (counts.acked, counts.failed, counts.unknown) == (
+        expected["acked"],
+        expected["failed"],
+        expected["unknown"],
+    )
+    assert counts.emitted == len(outcomes)
+    assert counts.emitted_g == sum(grams(r.co2_kg) for r in readings)
+    assert counts.emitted_g == counts.acked_g + counts.failed_g + counts.unknown_g
+
+
+def test_what_has_no_answer_in_the_end_is_unknown():
+    client = Client()
+    outbox = Outbox(client, "t")
+    outbox.send(make())
+    outbox.send(make())
+    client.answer(1, None)
+    outbox.drain(0.02)
+    assert (outbox.counts.acked, outbox.counts.unknown) == (1, 1)
+    assert "no answer" in outbox.last_error
+
+
+def test_bad_records_are_counted_apart():
+    client = Client()
+    outbox = Outbox(client, "t")
+    outbox.send(spoil("tombstone", make()))
+    outbox.send(spoil("truncated", make()))
+    client.answer(0, None)
+    client.answer(1, OUTCOMES["failed"])
+    outbox.reap()
+    assert (outbox.counts.bad, outbox.counts.bad_acked) == (2, 1)
+    assert (outbox.counts.emitted, outbox.counts.failed, outbox.counts.emitted_g) == (0, 0, 0)
+    assert client.sent[0].value is None
+    assert client.sent[0].key == b"PL-COAL-001"
+
+
+def test_a_record_that_never_left_has_failed():
+    class Refusing(Client):
+        def send(self, *_args, **_kwargs):
+            raise kafka_errors.MessageSizeTooLargeError("too large")
+
+    outbox = Outbox(Refusing(), "t")
+    outbox.send(make())
+    assert (outbox.counts.failed, outbox.in_flight) == (1, 0)
+    assert "too large" in outbox.last_error
+
+
+def test_it_tells_when_it_is_full():
+    outbox = Outbox(Client(), "t")
+    for _ in range(MAX_IN_FLIGHT - BATCH + 1):
+        assert not outbox.is_full
+        outbox.send(make())
+    assert outbox.is_full
+
+
+def test_keys_move_when_partitions_are_added():
+    client = Client(partitions=3)
+    outbox = Outbox(client, "t")
+    plants = [make(facility_id=f"PL-COAL-{n:03d}") for n in range(20)]
+    for plant in plants:
+        outbox.send(plant)
+    client.partitions = 7
+    outbox.refresh()
+    for plant in plants:
+        outbox.send(plant)
+    expected = [partition_for(p.facility_id.encode(), n) for n in (3, 7) for p in plants]
+    assert [record.partition for record in client.sent] == expected
+
+
+def test_the_timestamp_is_when_it_was_recorded_or_when_it_is_sent():
+    client = Client()
+    Outbox(client, "t").send(make())
+    Outbox(client, "t", stamp_now=True).send(make())
+    assert client.sent[0].timestamp_ms == make().timestamp_ms
+    assert client.sent[1].timestamp_ms != make().timestamp_ms
+
+
+@pytest.mark.parametrize(
+    ("key", "java"),
+    [
+        (b"21", -973932308),
+        (b"foobar", -790332482),
+        (b"a-little-bit-long-string", -985981536),
+        (b"a-little-bit-longer-string", -1486304829),
+        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+        (b"abc", 479470107),
+    ],
+)
+def test_partitions_are_those_of_the_java_client(key, java):
+    """The hashes are those of Apache Kafka's own UtilsTest.testMurmur2."""
+    assert partition_for(key, 1009) == (java & 0x7FFFFFFF) % 1009
