@@ -1,0 +1,32 @@
+"""Waiting for a condition: what it returns, and what it raises at the deadline."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from labkit.core.waiting import wait_until
+
+
+def test_it_returns_what_the_condition_found() -> None:
+    values = iter([None, "", "found", "not asked for"])
+
+    assert wait_until(lambda: next(values), 10.0, AssertionError, every_s=0.001) == "found"
+
+
+def test_at_the_deadline_the_error_tells_what_was_found_last() -> None:
+    asked = itertools.count(1)
+    seen: list[int] = []
+
+    def condition() -> bool:
+        seen.append(next(asked))
+        return False
+
+    with pytest.raises(TimeoutError, match=r"asked \d+ times"):
+        wait_until(condition, 0.02, lambda: TimeoutError(f"asked {len(seen)} times"), every_s=0.001)
+    assert len(seen) > 1
+
+
+def test_the_condition_is_asked_even_where_there_is_no_time() -> None:
+    assert wait_until(lambda: True, 0.0, AssertionError)
