@@ -16,7 +16,7 @@ from labkit.core.advice import Note
 from labkit.core.terminal_text import visible
 from labkit.diagnostics import known_problems
 from labkit.diagnostics.known_problems import Answer
-from labkit.topics.group_watch import GroupSight, GroupWatch
+from labkit.topics.group_watch import GroupDescription, GroupWatch
 from labkit.topics.offsets_watch import OffsetsWatch
 from labkit.topics.topic_model import Partition, Topic
 from labkit.topics.topics import describe_topic
@@ -151,7 +151,7 @@ def examine_topic(topic: str, group_id: str | None, sent: int | None = None) -> 
     return TopicReport(topic, group_id, state, partitions, tuple(answers))
 
 
-def _member(sight: GroupSight | None, topic: str, one: Partition) -> str:
+def _member(sight: GroupDescription | None, topic: str, one: Partition) -> str:
     for member in sight.members if sight else ():
         if one.partition in member.assigned.get(topic, ()):
             return member.client_id
@@ -205,7 +205,7 @@ def _consumer(topic: str, settings: str) -> str:
     return f"KafkaConsumer({topic!r}, bootstrap_servers={bootstrap_servers()!r}{settings})"
 
 
-def _idle(topic: Topic, sight: GroupSight | None) -> list[Answer]:
+def _idle(topic: Topic, sight: GroupDescription | None) -> list[Answer]:
     """Name the members that have nothing to do."""
     if sight is None or sight.state != "Stable":
         return []

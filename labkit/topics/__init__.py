@@ -1,7 +1,11 @@
 """Stage 2, topics: create, describe, alter and delete them, and watch topics and groups.
 
-`topics` has the facade's functions; the ``*_watch`` modules look at the cluster again and again,
-for the widgets. It imports `broker` and `core`. Start with `topics`.
+It imports `broker` and `core`. Start with `topics`.
+
+- `topics`: the facade's functions, with the Kafka calls themselves.
+- `topic_metadata`: the requests behind them; `topic_model`: what they return.
+- `topic_watch`, `group_watch`, `offsets_watch`, `cluster_watch`: read one of these repeatedly, for
+  the widgets and the doctor.
 """
 
 import lazy_loader as lazy

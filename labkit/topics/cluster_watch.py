@@ -1,8 +1,8 @@
-"""The brokers and one topic's partitions, looked at again and again: what the cluster map shows.
+"""Watch the brokers and one topic's replicas: what the cluster map shows.
 
-Two sources, and they need not agree: the operating system says whether a broker's process runs,
-the cluster says who leads and who is in sync. A broker that is killed is dead at once, and the
-cluster goes on naming it as leader until it has missed its heartbeats.
+There are two sources, and they may disagree for some seconds. The operating system says whether a
+broker's process runs; the cluster says which broker leads and which replicas are in sync. A killed
+broker is dead at once, but stays leader in the metadata until it has missed its heartbeats.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from labkit.broker.kept_clients import KeptClients
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.run_files import read_json
-from labkit.topics.cluster_view import BrokerView, ClusterView, Replicas
 from labkit.topics.topic_metadata import read_metadata
+from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
 
 REQUEST_TIMEOUT_MS = 1_500
 ATTEMPTS = 2
-"""How often to ask where a broker is silent: the others still name it, and a client may ask it."""
+"""Requests while a broker is silent: the metadata still lists it, so a client may pick it."""
 
 
 class ClusterWatch:
-    """Looks at the lab's cluster from one thread, with one connection that is kept.
+    """Reads the lab's cluster repeatedly, from one thread and with the same client.
 
     Parameters
     ----------
     topic : str
-        The topic whose partitions are looked at.
+        The topic whose partitions are read.
     """
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
-        # Short: the map should not stand still while one broker is silent.
+        # Short: the map should go on while one broker is silent.
         self._clients = KeptClients(REQUEST_TIMEOUT_MS)
 
     def read(self) -> ClusterView:
-        """Return the cluster as it is now; what cannot be known is left out, and said."""
+        """Return the cluster as it is now; ``trouble`` says what is unknown."""
         is_own = not load_config().bootstrap_servers
         own = read_cluster() if is_own else None
         brokers = _own_brokers(own) if own is not None else ()
@@ -61,7 +61,7 @@ class ClusterWatch:
             except BrokerUnavailable as error:
                 trouble = f"{error.what}."
             if len(able) == len(brokers):
-                break  # nobody is known to be silent, so another client would find no other broker
+                break  # no broker is known to be silent, so a new client would not help
         controller = _controller_on_disk(own) if own is not None else None
         return ClusterView(self.topic, is_own, brokers, controller, trouble=trouble)
 
@@ -82,7 +82,7 @@ class ClusterWatch:
         return ClusterView(self.topic, is_own, brokers, controller, partitions, trouble)
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Close the client."""
         self._clients.close()
 
 
@@ -91,7 +91,7 @@ def _own_brokers(cluster: ClusterState) -> tuple[BrokerView, ...]:
 
 
 def _foreign_brokers(client: KafkaAdminClient) -> tuple[BrokerView, ...]:
-    """Return the brokers of a cluster that is not ours, as it names them itself."""
+    """Return the brokers of a cluster that is not the lab's, as it lists them itself."""
     found = sorted(client.describe_cluster()["brokers"], key=lambda one: one["broker_id"])
     return tuple(
         BrokerView(
@@ -117,11 +117,11 @@ def _replicas(metadata: dict[str, Any]) -> tuple[Replicas, ...]:
 
 
 def _controller_on_disk(cluster: ClusterState) -> int | None:
-    """Return the active controller as the lab's own nodes have written it down themselves.
+    """Return the active controller, as the lab's own nodes have recorded it on disk.
 
-    Each keeps in ``quorum-state`` whom it follows, and in which epoch; the highest epoch is right.
-    Asking takes too long just when it matters: a broker hands the question on to the controller
-    that it knows, and waits for it also when that one is frozen.
+    Each node's ``quorum-state`` file holds the leader it follows and the epoch; the highest epoch
+    is right. A request would take too long when it matters most: a broker forwards it to the
+    controller it knows, and waits even if that one is frozen.
     """
     newest = -1, -1
     able = {one.node_id: one for one in cluster.nodes if one.state == "running"}
@@ -133,17 +133,17 @@ def _controller_on_disk(cluster: ClusterState) -> int | None:
 
 
 def _active_controller(client: KafkaAdminClient) -> int | None:
-    """Ask a cluster that is not ours for the leader of its metadata log: the active controller.
+    """Ask a cluster that is not the lab's for the leader of its metadata log.
 
-    Not ``describe_cluster()["controller_id"]``: since KRaft a broker names there any broker that
-    is alive, to which an old client may send what it has for the controller.
+    That is the active controller. ``describe_cluster()["controller_id"]`` is not: since KRaft a
+    broker returns any live broker there, which forwards an old client's controller requests.
 
-    See: KIP-595 (DescribeQuorum), and KIP-590 for the controller id that clients are told.
+    See: KIP-595 (DescribeQuorum), and KIP-590 for the controller id that clients get.
     """
     try:
         quorum = client.describe_metadata_quorum()
     except (kafka_errors.UnsupportedVersionError, kafka_errors.ClusterAuthorizationFailedError):
-        return None  # a cluster of somebody else, that is old, or does not tell us
+        return None  # the cluster is old, or does not authorize the request
     leader: int = quorum["topics"][0]["partitions"][0]["leader_id"]
     return leader if leader >= 0 else None
 

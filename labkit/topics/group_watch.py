@@ -1,7 +1,7 @@
-"""Look at a consumer group again and again: its members, and who has which partition.
+"""Watch a consumer group: its members, and which partitions each is assigned.
 
-A group's members do not see each other; one broker, the group's coordinator, knows them all. It is
-asked here as Kafka's own tool ``kafka-consumer-groups`` asks it, and nothing of the group changes.
+The members do not see each other; one broker, the group's coordinator, knows them all. `GroupWatch`
+asks it as Kafka's own tool ``kafka-consumer-groups`` does, and changes nothing in the group.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Member:
     """One member of a group, as the coordinator knows it.
 
     `topics` is what it subscribes to, `assigned` what it may read now: topic -> partitions. While
-    the group is being rebalanced, the coordinator tells neither.
+    the group is being rebalanced, the coordinator reports neither.
     """
 
     member_id: str
@@ -31,13 +31,13 @@ class Member:
 
 
 @dataclass(frozen=True)
-class GroupSight:
+class GroupDescription:
     """A group at one moment.
 
     `state` is Kafka's word: Stable, PreparingRebalance, CompletingRebalance, Empty, or Dead where
-    there is no such group. `assignor` is what the members agreed on, such as cooperative-sticky.
-    `partitions` says how many partitions each of its topics has; a topic that is gone is left out.
-    `problem` is why the coordinator could not tell, or empty.
+    there is no such group. `assignor` is the one the members agreed on, such as cooperative-sticky.
+    `partitions` is the number of partitions of each of its topics; deleted topics are left out.
+    `problem` is why the coordinator could not answer, or empty.
     """
 
     group_id: str
@@ -49,16 +49,16 @@ class GroupSight:
 
 
 class GroupWatch:
-    """Looks at one group, and keeps its client from look to look.
+    """Reads one group repeatedly, with the same client.
 
     Parameters
     ----------
     group_id : str
-        The group; it may have no member, and not exist yet.
+        The group; it may have no members, or not exist yet.
     topic : str, optional
-        The one topic to look at; default: what the members subscribe to.
+        The only topic to show; default: what the members subscribe to.
     fallback : str
-        The topic whose partitions are shown while nobody subscribes to any.
+        The topic whose partitions are shown while no member subscribes to any.
     """
 
     def __init__(self, group_id: str, topic: str | None, fallback: str) -> None:
@@ -66,13 +66,13 @@ class GroupWatch:
         self._topics: tuple[str, ...] = (topic or fallback,)
         self._clients = KeptClients()
 
-    def read(self) -> GroupSight:
-        """Look once.
+    def read(self) -> GroupDescription:
+        """Read the group once.
 
         Raises
         ------
         BrokerUnavailable
-            Nobody answers.
+            No broker answers.
         """
         with self._clients.looking() as clients:
             found, problem = _ask_coordinator(clients.admin, self._group_id)
@@ -80,7 +80,7 @@ class GroupWatch:
             told = {name for one in members for name in (*one.topics, *one.assigned)}
             if self._topic is None and told:
                 self._topics = tuple(sorted(told))
-            return GroupSight(
+            return GroupDescription(
                 group_id=self._group_id,
                 state=found["group_state"],
                 assignor=found["protocol_data"],
@@ -90,7 +90,7 @@ class GroupWatch:
             )
 
     def close(self) -> None:
-        """Let the client go."""
+        """Close the client."""
         self._clients.close()
 
 
@@ -100,19 +100,19 @@ def _ask_coordinator(client: KafkaAdminClient, group_id: str) -> tuple[dict[str,
     except KafkaError as error:
         if not error.retriable:
             raise
-        # On a new cluster the first question makes the topic __consumer_offsets, in which the
-        # coordinators keep the groups; until then nobody coordinates.
+        # On a new cluster the first request creates the topic __consumer_offsets, in which the
+        # coordinators keep the groups; until it exists there is no coordinator.
         nothing = {"group_state": "", "protocol_data": "", "members": []}
         return nothing, f"the group has no coordinator just now ({type(error).__name__})"
     error_text = found["error"] or ""
     if "not a classic group" in error_text:
         return found, "it uses the newer protocol (KIP-848), which kafka-python does not describe"
-    # "There is no such group" is no problem: its state is then Dead, which is said.
+    # A missing group is not a problem: its state is then Dead.
     return found, "" if "GroupIdNotFound" in error_text else error_text
 
 
 def _member(told: dict[str, Any]) -> Member:
-    # Empty bytes where the coordinator tells nothing, and bytes where the protocol is another.
+    # Empty bytes where the coordinator reports nothing; bytes where the protocol is unknown.
     subscription, assignment = (
         one if isinstance(one, dict) else {}
         for one in (told["member_metadata"], told["member_assignment"])

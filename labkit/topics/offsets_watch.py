@@ -1,7 +1,7 @@
-"""Where a topic's logs end and how far a group has committed, asked again and again.
+"""Watch a topic's end offsets and a group's committed offsets: the lag.
 
-The end offset of a partition is the offset that its next record will get; the committed offset is
-the one that the group will read next. What lies between the two is the lag, in records.
+The end offset of a partition is the offset that its next record will get. The committed offset is
+the one that the group reads next. The difference is the lag, in records.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Offsets:
 
     @property
     def lag(self) -> dict[int, int | None]:
-        """Records that the group has not committed yet; None where it cannot be known."""
+        """Records that the group has not committed yet; None where unknown."""
         return {
             partition: None if end is None or (at := self.committed.get(partition)) is None
             else max(0, end - at)
@@ -46,12 +46,12 @@ class Offsets:
 
 
 class OffsetsWatch:
-    """Asks from one thread, with one connection that is kept.
+    """Reads the offsets repeatedly, from one thread and with the same client.
 
     Parameters
     ----------
     topic, group_id : str
-        Whose ends, and whose commits.
+        Whose end offsets, and whose committed offsets.
     """
 
     def __init__(self, topic: str, group_id: str) -> None:
@@ -59,7 +59,7 @@ class OffsetsWatch:
         self._clients = KeptClients(REQUEST_TIMEOUT_MS)
 
     def read(self) -> Offsets:
-        """Return the offsets of now.
+        """Return the current offsets.
 
         Raises
         ------
@@ -72,7 +72,7 @@ class OffsetsWatch:
         metadata = read_metadata(client, self.topic)
         if metadata is None:
             raise no_such_topic(client, self.topic)
-        # The commits first: a record that comes between the two questions is lag, never less.
+        # The commits first: a record that arrives between the requests then counts as lag.
         committed = self._committed(client)
         ends = _ends(client, self.topic, metadata)
         return Offsets(ends, {partition: committed.get(partition) for partition in ends})
@@ -89,25 +89,25 @@ class OffsetsWatch:
         }
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Close the client."""
         self._clients.close()
 
 
 def _ends(client: KafkaAdminClient, topic: str, metadata: dict[str, Any]) -> dict[int, int | None]:
-    """Ask each leader for the ends of its logs; who does not answer holds up nobody else."""
+    """Ask each leader for its end offsets; a silent one does not delay the others."""
     ends: dict[int, int | None] = {}
     by_leader: dict[int, list[TopicPartition]] = defaultdict(list)
     for one in sorted(metadata["partitions"], key=lambda one: one["partition_index"]):
         ends[one["partition_index"]] = None
         by_leader[one["leader_id"]].append(TopicPartition(topic, one["partition_index"]))
-    for silent in (-1, *silent_nodes()):  # -1: partitions that nobody leads just now
+    for silent in (-1, *silent_nodes()):  # -1: partitions without a leader
         by_leader.pop(silent, None)
     for logs in by_leader.values():
         try:
             found = client.list_partition_offsets(
                 dict.fromkeys(logs, OffsetSpec.LATEST), timeout_ms=REQUEST_TIMEOUT_MS
             )
-        except kafka_errors.UnknownTopicOrPartitionError as error:  # deleted between two questions
+        except kafka_errors.UnknownTopicOrPartitionError as error:  # deleted between two requests
             raise TopicNotFound(
                 f"topic {topic!r} is not on this cluster", f"lab.ensure_topic({topic!r})"
             ) from error

@@ -1,15 +1,14 @@
-"""What the cluster says of its topics this moment: leaders, replicas, offsets, settings."""
+"""Requests about topics: leaders, replicas, offsets and settings, as the cluster has them now."""
 
 from __future__ import annotations
 
 import base64
-import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as kafka_errors
@@ -17,13 +16,14 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
 from labkit.broker.kafka_clients import admin, silent_nodes
 from labkit.core.errors import BrokerUnavailable, TopicNotFound, TopicRefused
+from labkit.core.waiting import wait_until
 from labkit.topics.topic_model import Partition, Topic
 
 OFFSETS_TIMEOUT_MS = 3_000
-"""How long one leader is asked for its offsets; a frozen broker must not hold up the others."""
+"""Timeout of one leader's offsets; a frozen broker must not delay the others."""
 
 METADATA_TIMEOUT_S = 15.0
-"""How long a change may take to reach every broker: the controller tells them after it answered."""
+"""How long a change may take to reach every broker: the controller answers before that."""
 
 ATTEMPTS = 4
 Answer = TypeVar("Answer")
@@ -31,7 +31,7 @@ Answer = TypeVar("Answer")
 
 @contextmanager
 def cluster() -> Iterator[KafkaAdminClient]:
-    """Open an admin client; an error of the client that nobody foresaw becomes the lab's own."""
+    """Open an admin client; an unexpected error of the client becomes `BrokerUnavailable`."""
     with admin() as client:
         try:
             yield client
@@ -41,10 +41,10 @@ def cluster() -> Iterator[KafkaAdminClient]:
 
 
 def ask_cluster(question: Callable[[KafkaAdminClient], Answer]) -> Answer:
-    """Ask the cluster something, again where the client turned to a broker that has just died.
+    """Run a read-only request, and retry while a broker is dead or frozen.
 
-    The others name a dead broker for some seconds more, and a client asks whom it likes. Only what
-    changes nothing may be asked like this.
+    The metadata lists a dead broker for some seconds more, so a client may still pick it. Changes
+    must not be retried like this.
     """
     for _ in range(ATTEMPTS - 1):
         try:
@@ -58,7 +58,7 @@ def ask_cluster(question: Callable[[KafkaAdminClient], Answer]) -> Answer:
 
 
 def describe(client: KafkaAdminClient, name: str) -> Topic:
-    """Read one topic; raise `TopicNotFound` where the cluster has none of that name."""
+    """Read one topic; raise `TopicNotFound` if the cluster has none of that name."""
     metadata = read_metadata(client, name)
     if metadata is None:
         raise no_such_topic(client, name)
@@ -66,28 +66,30 @@ def describe(client: KafkaAdminClient, name: str) -> Topic:
 
 
 def describe_created(client: KafkaAdminClient, name: str) -> Topic:
-    """Read a topic that one broker has shown, from whichever broker is asked next.
+    """Read a topic that exists, but that the broker asked may not know yet.
 
-    The controller tells the brokers of a new topic one by one, so another one may not know it yet.
+    The controller informs the brokers of a new topic one by one.
     """
-    deadline = time.monotonic() + METADATA_TIMEOUT_S
-    while True:
+    missing: list[Exception] = []
+
+    def found() -> Topic | None:
         try:
             return describe(client, name)
-        except (TopicNotFound, kafka_errors.UnknownTopicOrPartitionError):
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.05)
+        except (TopicNotFound, kafka_errors.UnknownTopicOrPartitionError) as error:
+            missing[:] = [error]
+            return None
+
+    return cast(Topic, wait_until(found, METADATA_TIMEOUT_S, lambda: missing[0]))
 
 
 def read_metadata(client: KafkaAdminClient, name: str) -> dict[str, Any] | None:
-    """Return what the brokers know of a topic, or None where they know of none."""
+    """Return a topic's metadata, or None if the brokers do not know it."""
     metadata: dict[str, Any] = client.describe_topics([name])[0]
     error = kafka_errors.for_code(metadata["error_code"])
     if error is kafka_errors.UnknownTopicOrPartitionError:
         return None
     if error is kafka_errors.InvalidTopicError:
-        msg = f"{name!r} is no topic name: Kafka takes letters, digits, '.', '_', '-', at most 249"
+        msg = f"{name!r} is not a topic name: at most 249 letters, digits, '.', '_', '-'"
         raise TopicRefused(msg, 'lab.ensure_topic("co2-emissions")')
     if error not in (kafka_errors.NoError, kafka_errors.LeaderNotAvailableError):
         msg = f"the cluster does not describe topic {name!r}: {error.__name__}"
@@ -96,7 +98,7 @@ def read_metadata(client: KafkaAdminClient, name: str) -> dict[str, Any] | None:
 
 
 def read_topics(client: KafkaAdminClient, found: list[dict[str, Any]]) -> list[Topic]:
-    """Complete what the metadata says of topics with their offsets and settings."""
+    """Complete topic metadata with offsets and settings."""
     if not found:
         return []
     cluster_id = client.describe_cluster()["cluster_id"]
@@ -135,7 +137,7 @@ def read_topics(client: KafkaAdminClient, found: list[dict[str, Any]]) -> list[T
 def read_configs(
     client: KafkaAdminClient, names: list[str], config_filter: str
 ) -> dict[str, dict[str, str | None]]:
-    """Return the settings of topics: `modified` on the topic itself, or `all` that count for it."""
+    """Return the settings of topics: only those `modified` on the topic itself, or `all`."""
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     found = client.describe_configs(resources, config_filter=config_filter).get("topic", {})
     return {
@@ -144,7 +146,7 @@ def read_configs(
 
 
 def no_such_topic(client: KafkaAdminClient, name: str) -> TopicNotFound:
-    """Return the error to raise, with the names that are nearest on this cluster."""
+    """Return the error to raise, with the most similar names on this cluster."""
     names = [found for found in client.list_topics() if not found.startswith("__")]
     near = get_close_matches(name, names, n=3) or sorted(names)[:10]
     there = f"there are: {', '.join(near)}" if near else "there is none yet"
@@ -156,13 +158,13 @@ def no_such_topic(client: KafkaAdminClient, name: str) -> TopicNotFound:
 def _read_offsets(
     client: KafkaAdminClient, found: list[dict[str, Any]]
 ) -> dict[TopicPartition, tuple[int, int]]:
-    """Ask each leader for the start and end of its logs; who does not answer is left out."""
+    """Ask each leader for its start and end offsets; a silent one is left out."""
     by_leader: dict[int, list[TopicPartition]] = defaultdict(list)
     for metadata in found:
         for partition in metadata["partitions"]:
             log = TopicPartition(metadata["name"], partition["partition_index"])
             by_leader[partition["leader_id"]].append(log)
-    for silent in (-1, *silent_nodes()):  # -1: partitions that nobody leads just now
+    for silent in (-1, *silent_nodes()):  # -1: partitions without a leader
         by_leader.pop(silent, None)
     offsets: dict[TopicPartition, tuple[int, int]] = {}
     for logs in by_leader.values():
@@ -174,7 +176,7 @@ def _read_offsets(
                 for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
             )
         except kafka_errors.RetriableError:
-            continue  # its leader is gone or frozen: the offsets are not known, and shown as such
+            continue  # the leader is gone or frozen: its offsets are shown as unknown
         offsets.update({log: (start[log].offset, end[log].offset) for log in logs})
     return offsets
 

@@ -1,10 +1,24 @@
-"""What a topic looks like: `Topic` and `Partition`, as text and as a small HTML table."""
+"""What the cluster said, as plain data: `Topic`, `TopicSnapshot`, `ClusterView` and their parts.
+
+Kafka is not imported here, because the widgets draw these and must load without a client.
+"""
 
 from __future__ import annotations
 
+import codecs
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+from labkit.core.terminal_text import visible
+
+VALUE_BYTES = 160
+"""How many bytes of a value are kept: its start."""
+KEY_BYTES = 60
+HEADERS = 8
+HEADER_BYTES = 60
+BrokerState = Literal["running", "frozen", "dead"]
 
 
 @dataclass(frozen=True)
@@ -12,7 +26,7 @@ class Partition:
     """One partition of a topic, as the cluster saw it a moment ago.
 
     `leader` is None while no broker leads it; the offsets are None while its leader does not
-    answer. `isr` are the in-sync replicas: those that may become leader without losing a record.
+    answer. `isr` are the in-sync replicas: those that can become leader without losing a record.
     """
 
     partition: int
@@ -34,8 +48,8 @@ class Partition:
 class Topic:
     """A topic, as the cluster saw it a moment ago.
 
-    `topic_id` is written as Kafka's own tools write it. It tells a topic from a later one of the
-    same name. `config` holds what was set on this topic; the rest is the broker's default.
+    `topic_id` is written as Kafka's own tools write it; it distinguishes a topic from a later one
+    of the same name. `config` holds the settings of this topic; others have the broker's default.
     """
 
     name: str
@@ -57,13 +71,13 @@ class Topic:
 
     @property
     def records(self) -> int | None:
-        """How many offsets its partitions retain together; None where one is not known."""
+        """How many offsets its partitions retain together; None if one is unknown."""
         counts = [partition.records for partition in self.partitions]
         return None if None in counts else sum(count or 0 for count in counts)
 
     @property
     def end_offsets(self) -> dict[int, int | None]:
-        """The offset that the next record of each partition will get."""
+        """The offset that each partition's next record will get."""
         return {partition.partition: partition.end_offset for partition in self.partitions}
 
     def __repr__(self) -> str:
@@ -122,3 +136,92 @@ def _shown(number: int | None) -> str:
 
 def _ids(brokers: tuple[int, ...]) -> str:
     return ", ".join(map(str, brokers))
+
+
+@dataclass(frozen=True)
+class SeenRecord:
+    """The part of a record that is shown: small, whatever the size of the real one.
+
+    `value` holds the start only. `size_bytes` counts the whole key and value.
+    """
+
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    size_bytes: int
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
+@dataclass(frozen=True)
+class TopicSnapshot:
+    """A topic at one moment.
+
+    `records` are the newest of each partition, in order. `positions` are the offsets that each
+    group has committed: group -> partition -> the offset it reads next.
+    """
+
+    topic: Topic
+    records: Mapping[int, tuple[SeenRecord, ...]]
+    positions: Mapping[str, Mapping[int, int]]
+    notes: tuple[str, ...] = ()
+
+
+def bytes_in_words(data: bytes | None, most: int) -> str:
+    """Write bytes for a reader: as text where they are text, otherwise in hexadecimal.
+
+    Null and empty bytes are different values in Kafka, so null is written as a word.
+    """
+    if data is None:
+        return "null"
+    start = data[:most]
+    more = "…" if len(data) > most else ""
+    try:
+        # A character that is cut off in the middle is still text.
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        text = "\x00"
+    if visible(text) != text:
+        return f"0x {start[: most // 3].hex(' ')}{'…' if len(data) > most // 3 else ''}"
+    return text + more
+
+
+@dataclass(frozen=True)
+class BrokerView:
+    """One broker; ``state`` is its process's, or what a cluster that is not the lab's reports."""
+
+    node_id: int
+    state: BrokerState
+    address: str
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """One partition: its leader, its replicas, and which of them are in sync."""
+
+    partition: int
+    leader: int | None
+    replicas: tuple[int, ...]
+    isr: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ClusterView:
+    """The cluster at one moment.
+
+    ``controller`` is the active KRaft controller, None while there is none or it is unknown.
+    ``partitions`` is None where no broker answers, empty where the topic does not exist.
+    ``trouble`` is a sentence about what is unknown, with the next line to type.
+    """
+
+    topic: str
+    is_own: bool
+    brokers: tuple[BrokerView, ...]
+    controller: int | None = None
+    partitions: tuple[Replicas, ...] | None = None
+    trouble: str = ""
+
+    @property
+    def majority(self) -> int:
+        """How many controllers form a majority, in the lab's own cluster."""
+        return len(self.brokers) // 2 + 1

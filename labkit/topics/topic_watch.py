@@ -1,7 +1,7 @@
-"""Look at a topic again and again: its last records, its leaders, its groups' positions.
+"""Watch a topic: its newest records, its leaders and its groups' positions, read repeatedly.
 
-The reader assigns the partitions to itself. It belongs to no group, so no group is rebalanced for
-it, and it commits nothing. Each look asks for a few things only, and reads only the last records.
+`TopicWatch` assigns the partitions to itself. It joins no group, so no group is rebalanced because
+of it, and it commits nothing. Each read makes few requests and fetches the newest records only.
 """
 
 from __future__ import annotations
@@ -17,26 +17,33 @@ from kafka.errors import CorruptRecordError, KafkaError, OffsetOutOfRangeError
 from labkit.broker.kafka_clients import silent_nodes
 from labkit.broker.kept_clients import KeptClients
 from labkit.topics.topic_metadata import describe
-from labkit.topics.topic_model import Partition, Topic
-from labkit.topics.topic_sight import HEADER_BYTES, HEADERS, VALUE_BYTES, SeenRecord, TopicSight
+from labkit.topics.topic_model import (
+    HEADER_BYTES,
+    HEADERS,
+    VALUE_BYTES,
+    Partition,
+    SeenRecord,
+    Topic,
+    TopicSnapshot,
+)
 
 POLL_MS = 100
 READ_S = 1.0
-"""The longest that one look reads; what has not come by then comes at the next."""
+"""The longest that one read fetches; later records come with the next read."""
 MOST_RECORDS = 240
-"""In all partitions together: with many of them, fewer of each are kept."""
+"""In all partitions together: with many partitions, fewer records of each are kept."""
 MOST_GROUPS = 6
 
 
 class TopicWatch:
-    """Looks at one topic, and keeps its clients from look to look.
+    """Reads one topic repeatedly, with the same clients.
 
     Parameters
     ----------
     topic : str
-        Its name. It may come, go, and be made anew while we watch.
+        Its name. The topic may be created, deleted and created again meanwhile.
     groups : sequence of str, optional
-        Whose positions to ask for; default: each group that has committed one for this topic.
+        The groups whose positions are read; default: each that has committed one for this topic.
     last : int
         How many records of each partition are kept.
     """
@@ -49,50 +56,50 @@ class TopicWatch:
         self._forget()
 
     def _forget(self) -> None:
-        """Forget what was read, as of a topic that is not there any more."""
+        """Forget the records: they belong to a topic that was deleted."""
         self._records: dict[int, list[SeenRecord]] = {}
         self._next: dict[int, int] = {}
         self._damaged: dict[int, int] = {}  # partition -> where to read on, past a bad batch
 
-    def read(self) -> TopicSight:
-        """Look once.
+    def read(self) -> TopicSnapshot:
+        """Read the topic once.
 
         Raises
         ------
         BrokerUnavailable, TopicNotFound
-            Nobody answers; the topic is not there (yet, or any more).
+            No broker answers; the topic does not exist at this moment.
         """
         with self._clients.looking() as clients:
             topic = describe(clients.admin, self._name)
             if topic.topic_id != self._topic_id:
                 self._forget()
-                clients.close_consumer()  # what it has fetched is of the topic that was
+                clients.close_consumer()  # its fetched records are the deleted topic's
                 self._topic_id = topic.topic_id
             if "compact" in topic.config.get("cleanup.policy", ""):
-                # The broker's cleaner takes records out of the middle: read what is still there.
+                # The log cleaner removes records from the middle of the log: read it again.
                 self._records, self._next = {}, {}
             notes = self._read_records(topic)
             self._positions, hidden = self._read_positions(clients.admin)
             if hidden:
                 notes.append(hidden)
             records = {number: tuple(held) for number, held in self._records.items()}
-            return TopicSight(topic, records, self._positions, tuple(notes))
+            return TopicSnapshot(topic, records, self._positions, tuple(notes))
 
     def close(self) -> None:
-        """Let the clients go."""
+        """Close the clients."""
         self._clients.close()
 
     def _read_records(self, topic: Topic) -> list[str]:
-        """Read on in each partition whose leader has said where its log ends."""
+        """Fetch the new records of each partition whose end offset is known."""
         known = [one for one in topic.partitions if one.end_offset is not None]
         last = max(2, min(self._last, MOST_RECORDS // max(1, len(topic.partitions))))
         for one in known:
-            self._aim(one, last)
+            self._set_position(one, last)
         ends = {one.partition: one.end_offset or 0 for one in known}
         if any(self._next[number] < end for number, end in ends.items()):
             try:
                 self._fetch(self._clients.consumer, ends)
-            except OffsetOutOfRangeError:  # retention was faster than we are
+            except OffsetOutOfRangeError:  # retention deleted them in between
                 self._next.clear()
             except CorruptRecordError as error:
                 self._skip_damaged(str(error), ends)
@@ -106,12 +113,12 @@ class TopicWatch:
             notes.append(f"the last {last} records of each, for there are many partitions")
         return notes
 
-    def _aim(self, one: Partition, last: int) -> None:
-        """Decide where a partition is read on, and drop what its log holds no more."""
+    def _set_position(self, one: Partition, last: int) -> None:
+        """Set the next offset to read, and drop records that the log no longer holds."""
         number, start, end = one.partition, one.start_offset or 0, one.end_offset or 0
         low = max(start, end - last, self._damaged.get(number, 0))
         at = self._next.get(number, low)
-        # Outside of this: the first look, more came than is shown, or the log was cut.
+        # Outside this range: the first read, more records than are shown, or a truncated log.
         self._next[number] = at if low <= at <= end else low
         held = self._records.get(number, [])
         self._records[number] = [record for record in held if start <= record.offset < end]
@@ -129,25 +136,25 @@ class TopicWatch:
         while any(self._next[number] < end for number, end in ends.items()):
             for place, records in client.poll(POLL_MS).items():
                 self._records[place.partition] += map(_seen, records)
-            for place in places:  # also past what is no record: a transaction's marker
+            for place in places:  # also past offsets without a record, such as a transaction marker
                 self._next[place.partition] = client.position(place)
             if time.monotonic() > deadline:
                 break
 
     def _skip_damaged(self, error: str, ends: Mapping[int, int]) -> None:
-        """Read on behind a batch with a wrong checksum, with a new client: this one is spoilt."""
+        """Continue after a batch with a wrong checksum; the old client is unusable then."""
         self._clients.close_consumer()
-        found = re.search(r"partition=(\d+)\D", error)  # the text alone says which partition
+        found = re.search(r"partition=(\d+)\D", error)  # only the text names the partition
         for number in [int(found[1])] if found else list(ends):
             self._damaged[number] = ends.get(number, 0)
 
     def _read_positions(self, client: KafkaAdminClient) -> tuple[dict[str, dict[int, int]], str]:
-        """Ask for the offsets that groups have committed; say so where that cannot be asked."""
+        """Return the groups' committed offsets, and a note where they are unknown or left out."""
         try:
             names = _groups_of(client) if self._groups is None else list(self._groups)
             offsets = client.list_group_offsets(names) if names else {}
         except KafkaError as error:
-            # A coordinator that is moving to another broker, say. The records are worth a look.
+            # For example, a coordinator is moving to another broker. The records are still shown.
             problem = f"the groups' positions are not known just now ({type(error).__name__})"
             return self._positions, problem
         found = {}
@@ -174,13 +181,13 @@ def _groups_of(client: KafkaAdminClient) -> list[str]:
     return [
         group["group_id"]
         for group in client.list_groups(broker_ids=brokers)
-        # Share groups (KIP-932) have no position that one could point at.
+        # Share groups (KIP-932) have no single position.
         if group.get("group_type", "classic") in ("classic", "consumer")
     ]
 
 
 def _seen(record: Any) -> SeenRecord:
-    """Keep of a record what is shown."""
+    """Return the part of a record that is shown."""
     sizes = (record.serialized_key_size, record.serialized_value_size)
     return SeenRecord(
         offset=record.offset,

@@ -1,30 +1,24 @@
-"""Topics: create, look at, change and delete them, with the cluster as the only truth.
+"""Topics: create, describe, change and delete them; the facade's functions.
 
 A topic is a name for a set of partitions; a partition is a log that one broker leads and others
-copy. Everything shown here was asked of the brokers a moment ago; nothing is remembered.
+copy. Nothing is cached here: every call asks the cluster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from kafka import KafkaAdminClient
+from kafka import errors as kafka_errors
+from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
 
 from labkit.core.config import load_config
-from labkit.core.errors import TopicConfigDiffers
-from labkit.topics.topic_changes import (
-    ConfigValue,
-    add_partitions,
-    alter_line,
-    config_text,
-    create,
-    raise_refusal,
-    set_config,
-    start_again_line,
-    wait_until,
-)
+from labkit.core.errors import BrokerUnavailable, TopicConfigDiffers, TopicRefused
+from labkit.core.waiting import wait_until
 from labkit.topics.topic_metadata import (
+    METADATA_TIMEOUT_S,
     ask_cluster,
     cluster,
     describe,
@@ -36,6 +30,8 @@ from labkit.topics.topic_metadata import (
 )
 from labkit.topics.topic_model import Topic
 
+ConfigValue = str | int | float | bool
+
 
 def ensure_topic(
     name: str | None = None,
@@ -43,20 +39,20 @@ def ensure_topic(
     replication_factor: int | None = None,
     config: Mapping[str, ConfigValue] | None = None,
 ) -> Topic:
-    """Create a topic, or find that it is there already as asked for.
+    """Create a topic, or check that the existing one is as asked for.
 
-    Kafka never changes a topic because a client asked again, and neither does this: what you
-    name must be so, what you leave out may be as it is.
+    An existing topic is never changed: what you name must already be so, and what you leave out
+    may have any value.
 
     Parameters
     ----------
     name : str, optional
         The topic; by default the lab's own, ``co2-emissions``.
     num_partitions : int, optional
-        Logs to split it into, by the record's key: so many consumers of a group can share the
-        work. By default the lab's setting, 3.
+        How many logs to split it into, by the record's key. At most this many consumers of a
+        group can share the work. By default the lab's setting, 3.
     replication_factor : int, optional
-        How many brokers hold each partition: 3, or all of them where there are fewer.
+        How many brokers hold each partition; by default 3, or all brokers where there are fewer.
     config : mapping, optional
         Settings of this topic, by Kafka's names: ``{"retention.ms": 3_600_000}``.
 
@@ -70,7 +66,7 @@ def ensure_topic(
     TopicConfigDiffers
         It exists with other partitions, replicas or settings; the message lists each.
     TopicRefused
-        The cluster does not take that name, number or setting.
+        The cluster does not accept that name, number or setting.
 
     See: Kafka documentation, section 4.1 "Topic Configs"; KIP-464 (defaults of a new topic).
     """
@@ -79,15 +75,15 @@ def ensure_topic(
     asked_config = {key: config_text(value) for key, value in (config or {}).items()}
     with cluster() as client:
         if read_metadata(client, name) is None:
-            brokers = len(client.describe_cluster()["brokers"])
-            create(
-                client,
-                name,
-                settings.num_partitions if num_partitions is None else num_partitions,
-                min(3, brokers) if replication_factor is None else replication_factor,
-                asked_config,
-                brokers,
-            )
+            max_replicas = min(3, len(client.describe_cluster()["brokers"]))
+            new_topic = {
+                "num_partitions": _or_default(num_partitions, settings.num_partitions),
+                "replication_factor": _or_default(replication_factor, max_replicas),
+                "configs": asked_config,
+            }
+            reply = client.create_topics({name: new_topic}, raise_errors=False)["topics"][0]
+            _raise_if_not_created(reply, name, max_replicas)
+            client.wait_for_topics([name], timeout_ms=METADATA_TIMEOUT_S * 1000)
         topic = describe_created(client, name)
         effective = read_configs(client, [name], "all")[name] if asked_config else {}
     _refuse_differences(topic, num_partitions, replication_factor, asked_config, effective)
@@ -95,23 +91,23 @@ def ensure_topic(
 
 
 def describe_topic(name: str | None = None) -> Topic:
-    """Ask the cluster for a topic: leaders, replicas in sync, offsets and settings.
+    """Describe a topic: leaders, in-sync replicas, offsets and settings.
 
     Raises
     ------
     TopicNotFound
-        It is not on this cluster; the message names what is.
+        It is not on this cluster; the message names topics that are.
     """
     return ask_cluster(lambda client: describe(client, name or load_config().topic))
 
 
 def list_topics(internal: bool = False) -> list[Topic]:
-    """Ask the cluster for all its topics, by name.
+    """List the cluster's topics by name.
 
     Parameters
     ----------
     internal : bool
-        Show Kafka's own too: ``__consumer_offsets``, where groups keep their positions.
+        Include Kafka's own, such as ``__consumer_offsets``, where groups keep their positions.
     """
 
     def all_topics(client: KafkaAdminClient) -> list[Topic]:
@@ -132,17 +128,17 @@ def alter_topic(
 ) -> Topic:
     """Give a topic more partitions or other settings, while it is in use.
 
-    Kafka can add partitions but never take one away: the records in it would be lost. After
-    adding, a key may land in another partition than before.
+    Kafka can add partitions but never remove one, because its records would be lost. After an
+    increase, a key may map to another partition than before.
 
     Parameters
     ----------
     name : str
         The topic.
     num_partitions : int, optional
-        How many it shall have in all.
+        The new total.
     config : mapping, optional
-        Settings by Kafka's names; None as a value puts one back to the broker's default.
+        Settings by Kafka's names; None as a value resets one to the broker's default.
 
     Returns
     -------
@@ -157,16 +153,35 @@ def alter_topic(
     with cluster() as client:
         topic = describe(client, name)
         if num_partitions is not None and num_partitions != topic.num_partitions:
-            add_partitions(client, topic, num_partitions)
+            _refuse_fewer_partitions(topic, num_partitions)
+            reply = client.create_partitions({name: num_partitions}, raise_errors=False)
+            what = f"topic {name!r} gets no more partitions"
+            _raise_refusal(reply.to_dict()["results"][0], what, f"lab.describe_topic({name!r})")
+            _wait_for(
+                lambda: _leaders(client, name) == num_partitions,
+                f"{num_partitions} partitions of {name!r} with a leader",
+            )
         if config:
-            set_config(client, name, config)
+            _refuse_unknown_settings(client, name, config)
+            changes = {
+                key: (AlterConfigOp.DELETE, None)
+                if value is None
+                else (AlterConfigOp.SET, config_text(value))
+                for key, value in config.items()
+            }
+            resource = ConfigResource(ConfigResourceType.TOPIC, name, changes)
+            result = client.alter_configs([resource])["topic"][name]
+            if result != "OK":
+                msg = f"the settings of topic {name!r} stay as they were: {result}"
+                raise TopicRefused(msg, f"lab.describe_topic({name!r})")
+            _wait_for(lambda: _has_settings(client, name, config), f"the settings of {name!r}")
         return describe(client, name)
 
 
 def delete_topic(name: str) -> None:
-    """Delete a topic with all its records, and wait until the brokers have forgotten it.
+    """Delete a topic with all its records, and wait until the brokers no longer list it.
 
-    A consumer or producer that still uses it sees ``UnknownTopicOrPartitionError``.
+    A consumer or producer that still uses it gets ``UnknownTopicOrPartitionError``.
 
     Raises
     ------
@@ -177,8 +192,81 @@ def delete_topic(name: str) -> None:
         if read_metadata(client, name) is None:
             raise no_such_topic(client, name)
         reply = client.delete_topics([name], raise_errors=False)["topics"][0]
-        raise_refusal(reply, f"topic {name!r} cannot be deleted", f"lab.describe_topic({name!r})")
-        wait_until(lambda: read_metadata(client, name) is None, f"topic {name!r} to be gone")
+        _raise_refusal(reply, f"topic {name!r} cannot be deleted", f"lab.describe_topic({name!r})")
+        _wait_for(lambda: read_metadata(client, name) is None, f"topic {name!r} to be gone")
+
+
+def _or_default(number: int | None, default: int) -> int:
+    return default if number is None else number  # 0 is for the cluster to refuse
+
+
+def config_text(value: ConfigValue) -> str:
+    """Write a setting as Kafka does: true and false in lower case."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _raise_if_not_created(reply: Mapping[str, Any], name: str, max_replicas: int) -> None:
+    if reply["error_code"] == kafka_errors.TopicAlreadyExistsError.errno:
+        return  # another client created it at the same moment: it is compared like any other
+    hint = f"lab.ensure_topic({name!r})"
+    if reply["error_code"] == kafka_errors.InvalidReplicationFactorError.errno:
+        hint = f"lab.ensure_topic({name!r}, replication_factor={max_replicas})"
+    _raise_refusal(reply, f"topic {name!r} cannot be created", hint)
+
+
+def _raise_refusal(reply: Mapping[str, Any], what: str, next_line: str) -> None:
+    """Raise `TopicRefused` in the cluster's own words, if its reply is an error."""
+    if reply["error_code"]:
+        error = kafka_errors.for_code(reply["error_code"])
+        reason = reply.get("error_message") or error.description or error.__name__
+        raise TopicRefused(f"{what}: {reason}", next_line)
+
+
+def _refuse_fewer_partitions(topic: Topic, num_partitions: int) -> None:
+    if num_partitions < topic.num_partitions:
+        msg = (
+            f"topic {topic.name!r} has {topic.num_partitions} partitions and cannot have "
+            f"{num_partitions}: Kafka never takes a partition away, its records would be lost"
+        )
+        raise TopicRefused(msg, start_again_line(topic, {"num_partitions": num_partitions}))
+
+
+def _refuse_unknown_settings(
+    client: KafkaAdminClient, name: str, config: Mapping[str, ConfigValue | None]
+) -> None:
+    known = read_configs(client, [name], "all")[name]
+    for key in config:
+        if key not in known:
+            near = get_close_matches(key, known, n=3) or ["retention.ms"]
+            msg = f"Kafka has no topic setting {key!r}; similar: {', '.join(near)}"
+            raise TopicRefused(msg, f"lab.alter_topic({name!r}, config={{{near[0]!r}: ...}})")
+
+
+def _wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Wait for a change to reach the brokers: the controller answers before they know."""
+
+    def error() -> BrokerUnavailable:
+        msg = f"the brokers did not show {what} within {METADATA_TIMEOUT_S:g} s"
+        return BrokerUnavailable(msg, "labkit doctor")
+
+    wait_until(condition, METADATA_TIMEOUT_S, error)
+
+
+def _leaders(client: KafkaAdminClient, name: str) -> int:
+    """Return how many partitions a topic has, 0 while one of them has no leader."""
+    found = read_metadata(client, name)
+    leaders = [partition["leader_id"] for partition in found["partitions"]] if found else []
+    return len(leaders) if min(leaders, default=-1) >= 0 else 0
+
+
+def _has_settings(
+    client: KafkaAdminClient, name: str, config: Mapping[str, ConfigValue | None]
+) -> bool:
+    own = read_configs(client, [name], "modified")[name]
+    return all(
+        own.get(key) == (None if value is None else config_text(value))
+        for key, value in config.items()
+    )
 
 
 def _refuse_differences(
@@ -210,3 +298,28 @@ def _refuse_differences(
             f"topic {topic.name!r} exists, but {'; '.join(differences)}",
             alter_line(topic, wishes) if can_alter else start_again_line(topic, wishes),
         )
+
+
+def alter_line(topic: Topic, wishes: Mapping[str, Any]) -> str:
+    """Return the line that alters a topic as wished, for a cell and for a terminal."""
+    words = ["labkit topics alter", topic.name]
+    if "num_partitions" in wishes:
+        words.append(f"--partitions {wishes['num_partitions']}")
+    words += [f"--config {key}={value}" for key, value in wishes.get("config", {}).items()]
+    call = ", ".join([repr(topic.name), *_keywords(wishes)])
+    return f"lab.alter_topic({call})   # in a terminal: {' '.join(words)}"
+
+
+def start_again_line(topic: Topic, wishes: Mapping[str, Any]) -> str:
+    """Return the line that deletes a topic and creates it as wished, and say what is lost."""
+    wishes = {"num_partitions": topic.num_partitions, **wishes}
+    if topic.config:
+        wishes["config"] = {**topic.config, **wishes.get("config", {})}
+    call = ", ".join([repr(topic.name), *_keywords(wishes)])
+    lost = "its records" if topic.records is None else f"its {topic.records:,} records"
+    cost = "" if topic.records == 0 else f"   # {lost} are lost"
+    return f"lab.delete_topic({topic.name!r}); lab.ensure_topic({call}){cost}"
+
+
+def _keywords(wishes: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={value!r}" for key, value in wishes.items()]

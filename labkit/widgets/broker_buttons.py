@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 from labkit.broker.cluster_state import cluster_dir
-from labkit.topics.cluster_view import BrokerView
+from labkit.topics.topic_model import BrokerView
 
 Verb = Literal["kill", "freeze", "thaw", "restart"]
 VERBS: tuple[Verb, ...] = get_args(Verb)

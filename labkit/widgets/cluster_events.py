@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from labkit.topics.cluster_view import BrokerView, ClusterView, Replicas
+from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
 
 SIGNS = {"running": "●", "frozen": "❄", "dead": "✕"}
 """A sign for each state of a broker: its colour is never the only mark."""

@@ -12,7 +12,7 @@ from typing import Any
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.progress_bar import quietly
-from labkit.topics.cluster_view import BrokerView, ClusterView, Replicas
+from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
 from labkit.widgets.broker_buttons import PROGRESS, VERBS, Verb, act, button_of
 from labkit.widgets.cluster_events import SIGNS, changes, summary
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words

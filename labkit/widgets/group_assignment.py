@@ -8,7 +8,7 @@ from labkit.core.terminal_text import visible
 from labkit.widgets.text_twin import counted, letters, table_text
 
 if TYPE_CHECKING:
-    from labkit.topics.group_watch import GroupSight, Member
+    from labkit.topics.group_watch import GroupDescription, Member
 
 Snapshot = dict[str, Any]
 
@@ -59,7 +59,7 @@ def no_matrix(group_id: str) -> Snapshot:
     }
 
 
-def matrix_of(sight: GroupSight, letter_book: Letters) -> Snapshot:
+def matrix_of(sight: GroupDescription, letter_book: Letters) -> Snapshot:
     """Return the snapshot of a group: its members as rows, the partitions as columns."""
     places = letter_book.of([member.member_id for member in sight.members])
     topics = [{"topic": name, "partitions": count} for name, count in sight.partitions.items()]
@@ -101,7 +101,7 @@ def matrix_of(sight: GroupSight, letter_book: Letters) -> Snapshot:
     }
 
 
-def _why_idle(member: Member, sight: GroupSight) -> str:
+def _why_idle(member: Member, sight: GroupDescription) -> str:
     """Return why a member reads nothing of what is shown; empty where it reads something."""
     if any(member.assigned.get(name) for name in sight.partitions):
         return ""
@@ -114,7 +114,7 @@ def _why_idle(member: Member, sight: GroupSight) -> str:
     return "it has no partition"
 
 
-def _sentence(sight: GroupSight, members: list[Snapshot], free: int) -> str:
+def _sentence(sight: GroupDescription, members: list[Snapshot], free: int) -> str:
     group = f"Group {sight.group_id}"
     if not sight.state:
         return f"Nothing is known of group {sight.group_id} just now."
@@ -143,7 +143,7 @@ def _held(member: Snapshot, name_topics: bool) -> str:
     return f"partition{'s' if len(held) > 1 else ''} {', '.join(told)}"
 
 
-def _next_step(sight: GroupSight) -> str:
+def _next_step(sight: GroupDescription) -> str:
     if sight.state in ("Dead", "Empty"):
         return f"Next: lab.start_consumer(group_id={sight.group_id!r})"
     return "As the group's coordinator tells it; it does not tell the generation."

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from labkit.core.terminal_text import visible
-from labkit.topics.topic_model import Partition
-from labkit.topics.topic_sight import (
+from labkit.topics.topic_model import (
     HEADER_BYTES,
     KEY_BYTES,
     VALUE_BYTES,
+    Partition,
     SeenRecord,
-    TopicSight,
+    TopicSnapshot,
     bytes_in_words,
 )
 from labkit.widgets.text_twin import counted, letters, table_text
@@ -55,7 +55,7 @@ def no_lanes(topic: str) -> Snapshot:
     }
 
 
-def lanes_of(sight: TopicSight, marks: KeyMarks) -> Snapshot:
+def lanes_of(sight: TopicSnapshot, marks: KeyMarks) -> Snapshot:
     """Return the snapshot of a topic; JSON, and small: at most some hundred records."""
     topic = sight.topic
     places = marks.places(record.key for held in sight.records.values() for record in held)
@@ -77,7 +77,7 @@ def lanes_of(sight: TopicSight, marks: KeyMarks) -> Snapshot:
     }
 
 
-def _lane(one: Partition, sight: TopicSight, places: dict[bytes, int]) -> Snapshot:
+def _lane(one: Partition, sight: TopicSnapshot, places: dict[bytes, int]) -> Snapshot:
     records = sight.records.get(one.partition, ())
     # A record that came after the end was asked for is there all the same.
     end = one.end_offset if not records else max(one.end_offset or 0, records[-1].offset + 1)

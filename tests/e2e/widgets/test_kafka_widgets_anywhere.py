@@ -10,7 +10,7 @@ from axe import violations
 from on_screen import painted_colours
 from playwright.sync_api import Page, expect
 
-from labkit.topics.cluster_view import BrokerView, ClusterView, Replicas
+from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
 from labkit.widgets.cluster_map import _Desk
 from labkit.widgets.line_series import LineSeries
 from tests.e2e.widgets.test_views_anywhere import show

@@ -10,9 +10,8 @@ import pytest
 from axe import violations
 from playwright.sync_api import Page, expect
 
-from labkit.topics.group_watch import GroupSight, Member
-from labkit.topics.topic_model import Partition, Topic
-from labkit.topics.topic_sight import SeenRecord, TopicSight
+from labkit.topics.group_watch import GroupDescription, Member
+from labkit.topics.topic_model import Partition, SeenRecord, Topic, TopicSnapshot
 from labkit.widgets.group_assignment import Letters, matrix_of
 from labkit.widgets.live_widget import bundled
 from labkit.widgets.partition_lanes import KeyMarks, lanes_of
@@ -81,7 +80,7 @@ def topic_of(partitions: int, last: int = 12, first: int = 1_000) -> dict[str, A
         "up-to-date": dict.fromkeys(numbers, first + last + 1),
     }
     topic = Topic("co2-emissions", "id", "cluster", False, tuple(told), {})
-    return lanes_of(TopicSight(topic, records, positions), KeyMarks()) | {"fresh": True}
+    return lanes_of(TopicSnapshot(topic, records, positions), KeyMarks()) | {"fresh": True}
 
 
 def group_of(members: int, partitions: int, state: str = "Stable") -> dict[str, Any]:
@@ -95,7 +94,7 @@ def group_of(members: int, partitions: int, state: str = "Stable") -> dict[str, 
         )
         for number in range(members)
     )
-    sight = GroupSight("csv-writer", state, "range", found, {"co2-emissions": partitions})
+    sight = GroupDescription("csv-writer", state, "range", found, {"co2-emissions": partitions})
     return matrix_of(sight, Letters()) | {"fresh": True}
 
 

@@ -11,7 +11,7 @@ from kafka import KafkaConsumer
 
 import labkit as lab
 from labkit.broker import kafka_clients
-from labkit.topics.group_watch import GroupSight, GroupWatch
+from labkit.topics.group_watch import GroupDescription, GroupWatch
 from labkit.widgets.group_assignment import Letters, matrix_of
 
 
@@ -58,7 +58,7 @@ def watch(topic: str) -> Iterator[GroupWatch]:
     one.close()
 
 
-def read_until(watch: GroupWatch, met: Callable[[GroupSight], bool]) -> GroupSight:
+def read_until(watch: GroupWatch, met: Callable[[GroupDescription], bool]) -> GroupDescription:
     """Look again and again until it is as it should be."""
     deadline = time.monotonic() + 90
     while True:
@@ -69,7 +69,7 @@ def read_until(watch: GroupWatch, met: Callable[[GroupSight], bool]) -> GroupSig
         time.sleep(0.1)
 
 
-def shared_out(sight: GroupSight, topic: str) -> list[int]:
+def shared_out(sight: GroupDescription, topic: str) -> list[int]:
     return sorted(number for one in sight.members for number in one.assigned.get(topic, ()))
 
 

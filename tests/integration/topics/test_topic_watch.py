@@ -14,8 +14,7 @@ import labkit as lab
 from labkit.broker import kafka_clients
 from labkit.broker.broker import Broker
 from labkit.core.errors import BrokerUnavailable, TopicNotFound
-from labkit.topics.topic_sight import TopicSight
-from labkit.topics.topic_watch import MOST_RECORDS, TopicWatch
+from labkit.topics.topic_watch import MOST_RECORDS, TopicSnapshot, TopicWatch
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def commit(topic: str, group_id: str, offsets: dict[int, int]) -> None:
         )
 
 
-def read_until(watch: TopicWatch, met: Callable[[TopicSight], bool]) -> TopicSight:
+def read_until(watch: TopicWatch, met: Callable[[TopicSnapshot], bool]) -> TopicSnapshot:
     """Look again and again until it is as it should be."""
     deadline = time.monotonic() + 120
     while True:
@@ -63,7 +62,7 @@ def read_until(watch: TopicWatch, met: Callable[[TopicSight], bool]) -> TopicSig
         time.sleep(0.1)
 
 
-def offsets(sight: TopicSight, partition: int = 0) -> list[int]:
+def offsets(sight: TopicSnapshot, partition: int = 0) -> list[int]:
     return [record.offset for record in sight.records.get(partition, ())]
 
 

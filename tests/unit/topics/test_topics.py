@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import inspect
+from collections.abc import Callable
 
 import pytest
 
+import labkit as lab
 from labkit.core.errors import TopicConfigDiffers
-from labkit.topics.topic_changes import alter_line, config_text, start_again_line
 from labkit.topics.topic_model import Partition, Topic
-from labkit.topics.topics import _refuse_differences
+from labkit.topics.topics import _refuse_differences, alter_line, config_text, start_again_line
 
 LED = Partition(0, leader=1, replicas=(1, 2), isr=(1, 2), start_offset=10, end_offset=1210)
 LEADERLESS = Partition(1, leader=None, replicas=(2, 1), isr=(), start_offset=None, end_offset=None)
@@ -106,3 +108,18 @@ def test_the_line_for_a_terminal_is_a_command_that_exists() -> None:
     shown = CliRunner().invoke(app, [*words[:2], "--help"])
     assert shown.exit_code == 0
     assert all(word in shown.output for word in words if word.startswith("--"))
+
+
+@pytest.mark.parametrize(
+    ("function", "call"),
+    [
+        (lab.ensure_topic, "client.create_topics("),
+        (lab.alter_topic, "client.create_partitions("),
+        (lab.alter_topic, "client.alter_configs("),
+        (lab.delete_topic, "client.delete_topics("),
+    ],
+)
+def test_the_source_of_a_topic_function_contains_the_kafka_call(
+    function: Callable[..., object], call: str
+) -> None:
+    assert call in inspect.getsource(function)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from labkit.topics.cluster_view import BrokerView, ClusterView, Replicas
+from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
 from labkit.widgets.cluster_events import changes, summary
 
 THREE = (1, 2, 3)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from labkit.core import background_workers
-from labkit.topics.group_watch import GroupSight, Member
+from labkit.topics.group_watch import GroupDescription, Member
 from labkit.widgets import group_view
 from labkit.widgets.group_assignment import Letters, matrix_in_text, matrix_of
 from labkit.widgets.live_widget import LiveWidget
@@ -22,8 +22,8 @@ def member(number: int, topic: str = "t", *partitions: int) -> Member:
 
 def sight(
     *members: Member, state: str = "Stable", partitions: int = 3, problem: str = ""
-) -> GroupSight:
-    return GroupSight("g", state, "cooperative-sticky", members, {"t": partitions}, problem)
+) -> GroupDescription:
+    return GroupDescription("g", state, "cooperative-sticky", members, {"t": partitions}, problem)
 
 
 def test_each_partition_is_in_one_cell_and_who_has_none_is_idle() -> None:

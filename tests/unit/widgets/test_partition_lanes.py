@@ -10,8 +10,15 @@ import pytest
 
 from labkit.core import background_workers
 from labkit.core.errors import BrokerUnavailable, TopicNotFound
-from labkit.topics.topic_model import Partition, Topic
-from labkit.topics.topic_sight import KEY_BYTES, VALUE_BYTES, SeenRecord, TopicSight, bytes_in_words
+from labkit.topics.topic_model import (
+    KEY_BYTES,
+    VALUE_BYTES,
+    Partition,
+    SeenRecord,
+    Topic,
+    TopicSnapshot,
+    bytes_in_words,
+)
 from labkit.widgets import partition_view
 from labkit.widgets.live_widget import LiveWidget, patient
 from labkit.widgets.partition_lanes import KeyMarks, lanes_in_text, lanes_of, no_lanes
@@ -40,9 +47,9 @@ def sight(
     records: dict[int, tuple[SeenRecord, ...]] | None = None,
     positions: dict[str, dict[int, int]] | None = None,
     notes: tuple[str, ...] = (),
-) -> TopicSight:
+) -> TopicSnapshot:
     topic = Topic("t", "an-id", "a-cluster", False, partitions, {})
-    return TopicSight(topic, records or {}, positions or {}, notes)
+    return TopicSnapshot(topic, records or {}, positions or {}, notes)
 
 
 @pytest.mark.parametrize(
