@@ -1,8 +1,8 @@
-"""A poll of the API for what is new, beside reading the whole file each time.
+"""A poll of the API for what is new, compared with reading the whole file each time.
 
 Ours is a GET of ``/api/readings?after=`` through Flask, after a few rows were appended; the peer is
-what most tutorials do for each call: ``read_csv``, ``to_json``. And beside itself: a poll shall
-cost the same, whether a million rows came before or ten thousand.
+what most tutorials do for each call: ``read_csv``, ``to_json``. It is also
+compared with itself: a poll must cost the same after a million rows as after ten thousand.
 """
 
 from __future__ import annotations

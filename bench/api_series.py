@@ -1,4 +1,4 @@
-"""The lines of a day, by sector, beside the same sum in pandas from the file.
+"""The lines of a day, by sector, compared with the same sum in pandas from the file.
 
 Ours is a GET of ``/api/series`` through Flask, after a row was appended, so that nothing was worked
 out before. The peer reads the CSV and sums by sector and bucket; it counts each reading at one

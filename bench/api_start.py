@@ -1,4 +1,4 @@
-"""The API's start on many rows, beside ``pd.read_csv`` of the same files: time, and memory after.
+"""The API's start on many rows, compared with ``pd.read_csv``: time and memory.
 
 Each is a process of its own. Time is from after the imports to the moment when every row can be
 asked for; memory is what the process then has for itself (USS). Then the same with most rows on

@@ -1,7 +1,7 @@
-"""The consumer's memory after a million rows, beside its own after a hundred thousand.
+"""The consumer's memory after a million rows, compared with a hundred thousand.
 
 One consumer, a process of its own, stores a topic from its first record to its last. Its memory
-(USS: what it has for itself) is looked at all the while; it shall not grow with what is stored.
+(USS: what it shares with no other process) is watched all the time; it must not grow with the rows.
 """
 
 from __future__ import annotations

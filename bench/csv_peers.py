@@ -1,4 +1,4 @@
-"""Kafka to CSV beside two others that do it: Quix Streams' sink, and pandas for each record.
+"""Kafka to CSV, compared with Quix Streams' sink and with pandas for each record.
 
 All three read the same topic, and all are timed in the same way: from the first record that is
 handled to the last row written and committed, so that nobody's start or joining counts. Ours

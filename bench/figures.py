@@ -1,8 +1,8 @@
-"""How a figure is measured: in turn with its peer, several rounds, and quoted as a ratio.
+"""Measure a figure in turn with its peer, for several rounds, and report the ratio.
 
-A ratio of two neighbours in one run says something on any machine; a single time only says how
-busy this one was. Each round measures the lab and its peer one after the other; what is quoted is
-the median of the rounds, with the smallest and the largest ratio beside it.
+A ratio from one run means something on any machine; a single time mostly says how busy this one
+was. Each round measures the lab and its peer one after the other. The result is the median of the
+rounds, with the smallest and the largest ratio.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Quotient = Literal["lab/peer", "peer/lab"]
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: all of it, or so little that a minute is enough for all figures."""
+    """The amount of work per figure: all of it, or so little that all figures take a minute."""
 
     quick: bool = False
 
@@ -33,13 +33,13 @@ class Scale:
         return 1 if self.quick else 5
 
     def of(self, size: int, quick: int) -> int:
-        """Return the size of a piece of work, in whatever it is counted."""
+        """Return the size of a piece of work, in its own unit."""
         return quick if self.quick else size
 
 
 @dataclass(frozen=True)
 class Bar:
-    """What a ratio shall reach."""
+    """The ratio that a figure has to reach."""
 
     sign: Literal["≥", "≤", "<"]
     ratio: float
@@ -48,7 +48,7 @@ class Bar:
         return f"{self.sign} {self.ratio:,g}"
 
     def is_met_by(self, ratio: float) -> bool:
-        """Tell whether a ratio is where it shall be."""
+        """Tell whether a ratio reaches the bar."""
         if self.sign == "≥":
             return ratio >= self.ratio
         return ratio <= self.ratio if self.sign == "≤" else ratio < self.ratio
@@ -56,7 +56,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Figure:
-    """One row of the table: medians, and how far the rounds' ratios lay apart."""
+    """One row of the table: medians, and the spread of the rounds' ratios."""
 
     name: str
     unit: str
@@ -77,7 +77,7 @@ class Figure:
         return None if self.bar is None else self.bar.is_met_by(self.ratio)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the row as it stands in ``results.json``."""
+        """Return the row as ``results.json`` has it."""
         return {**asdict(self), "bar": str(self.bar or ""), "is_met": self.is_met}
 
 
@@ -133,7 +133,7 @@ def compare(
     quotient : {'lab/peer', 'peer/lab'}
         How the ratio is formed: ``peer/lab`` says how many times faster the lab is.
     bar : Bar, optional
-        What the ratio shall reach.
+        What the ratio has to reach.
     warm_up : bool
         Measure a pair first that is not counted.
     note : str

@@ -1,9 +1,9 @@
-"""The live chart's cost, beside a figure of matplotlib's drawn anew for each update.
+"""The live chart's cost, compared with a matplotlib figure that is redrawn for each update.
 
 Both run in a real JupyterLab, in tabs of one headless Chromium, five updates a second, 600 points
-in seven lines. Counted is the processor time of the kernel, and of all of Chromium's processes,
-less what they take while no chart moves. Ours reads its points from the CSV, to which a round of
-readings is added before each update; the peer's are given to it.
+in seven lines. It counts the processor time of the kernel and of all of Chromium's processes,
+minus what they use while no chart moves. The lab's chart reads its points from the CSV, to which a
+round of readings is added before each update; matplotlib's are given to it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LINES, POINTS = 7, 86  # seven sectors: 602 points
 UPDATES_PER_S = 5.0
 PLANTS = 24
 WARM_UP_S = 3.0
-PEER = "matplotlib, the whole figure anew in an Output"
+PEER = "matplotlib, the whole figure redrawn in an Output"
 OUR_CELLS = (
     """import os, time
 from pathlib import Path
@@ -130,7 +130,7 @@ def figures(pairs: Sequence[tuple[Cost, ...]]) -> list[Figure]:
 
 @contextmanager
 def our_notebook(browser: Browser) -> Iterator[Notebook]:
-    """Show the lab's live chart, over a CSV that grows while it shall move."""
+    """Show the lab's live chart, over a CSV that grows while the chart is to move."""
     folder = Path(os.environ["LABKIT_LAB_DIR"])
     feed = Feed(folder / "data")
     write_notebook(folder, *OUR_CELLS)

@@ -32,7 +32,7 @@ PLANTS = 24
 REPORTED_EVERY_S = 10.0
 SLOWED = 4
 STARTS, POLLS, REDRAWS = 5, 10, 40
-# When the chart first stands on the page; its label is written right after it was drawn.
+# When the chart is first on the page; its label is written right after it was drawn.
 NOTE_FIRST_CHART = """
     new MutationObserver((_, observer) => {
         if (!document.querySelector("#rates canvas[aria-label]")) return;
@@ -113,7 +113,7 @@ class Feed:
 
 
 def first_chart(page: Page, api: Api) -> None:
-    """Tell how soon after navigation the chart of 24 hours stands, from a warm start."""
+    """Tell how soon after navigation the chart of 24 hours is drawn, from a warm start."""
     took_ms = []
     for _ in range(STARTS + 1):
         page.goto(f"{api.url}/?window_s={DAY_S}")

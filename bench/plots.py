@@ -1,8 +1,8 @@
-"""The figures as pictures: how much of each the lab does, and what one would write instead.
+"""The figures as pictures: two bars each, for the lab and for what one would write instead.
 
 python -m bench.plots       draws docs/images/bench-*.svg from bench/results.json
 
-Each is an SVG drawn here, that suits a light page and a dark one.
+Each is an SVG that suits light and dark pages.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ UNITS = {
 }
 TITLES = {
     "throughput": "Records and rows a second: longer is better",
-    "times": "Milliseconds, each row on a scale of its own: shorter is better",
+    "times": "Milliseconds, each row on its own scale: shorter is better",
 }
 
 

@@ -1,4 +1,4 @@
-"""The whole producer beside a bare one.
+"""The whole producer, compared with a bare one.
 
 Ours simulates a plant, validates the reading, serialises it, sends it with acks=all and accounts
 for every answer. The peer is kafka-python's ``send`` with a key and bytes that are ready already:

@@ -1,4 +1,4 @@
-"""The whole producer beside the producer that most tutorials write.
+"""The whole producer, compared with the one that most tutorials write.
 
 Ours simulates a plant, validates the reading, serialises it, sends it with acks=all and accounts
 for every answer. The peer makes up every field of every record with Faker, turns it into JSON and

@@ -1,4 +1,4 @@
-"""How long a reading is on its way, beside Quix Streams' CSV and a tutorial's API over it.
+"""How long a reading takes, compared with Quix Streams' CSV and a tutorial's API over it.
 
 One producer sends 200 readings a second. The lab's consumer and Quix Streams' CSVSink store them
 both, each committing every 0.2 s; the lab's API and a Flask app that reads the whole file for each

@@ -1,4 +1,4 @@
-"""Kafka to CSV, exactly once, beside a loop that polls and drops.
+"""Kafka to CSV, exactly once, compared with a loop that polls and drops.
 
 Ours is the consumer as it runs in the lab: poll, parse, validate, write rows with checksums,
 commit. The peer only polls, and does nothing to the records: once as kafka-python is by default,

@@ -1,4 +1,4 @@
-"""``labkit up`` to the first point of the page's chart, beside its broker's start alone.
+"""``labkit up`` to the first point of the page's chart, compared with the broker's start alone.
 
 There is no other tool that does this, so the ratio says how much there is around the broker. The
 page is opened in a Chromium that runs already, as soon as ``labkit up`` names its address, which

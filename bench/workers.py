@@ -1,4 +1,4 @@
-"""Two consumers beside one, on a topic of three partitions.
+"""Two consumers compared with one, on a topic of three partitions.
 
 Each consumer is a process of its own, as ``labkit consume`` is. They become members while the
 topic is empty, are held still while it is filled, and then let go together: so what is timed is

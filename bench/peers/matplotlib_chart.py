@@ -1,7 +1,7 @@
-"""A live chart as most notebooks have it: the whole figure, drawn anew in an ipywidgets Output.
+"""A live chart as most notebooks have it: the whole figure redrawn in an ipywidgets Output.
 
 It draws the points that it is given, and reads nothing: while the file ``go`` is there, one
-update every 0.2 s. Its place is a cell of a notebook; what it is told stands in its environment.
+update every 0.2 s. It runs in a cell of a notebook, and takes its options from the environment.
 """
 
 import collections
