@@ -8,7 +8,7 @@ export interface Explanation {
   stage: string;
 }
 
-/** What each part of the page means: the one source of the overlay and of docs/reading-the-dashboard.md. */
+/** What each part of the page means: the source of the overlay and of docs/reading-the-dashboard.md. */
 export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: "figures",
@@ -24,63 +24,63 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: "ledger",
     title: "Carbon ledger",
     shows:
-      "The same records and tonnes at six places: made by the plants, acknowledged by the broker, written to the topic, stored in the CSV, served by the API, and shown on this page.",
-    read: "While readings flow, each stage is a little ahead of the next one, and the arrow → says “on the way”. When the producer rests, all stages hold the same grams, and the sign is ✓. With – there is nothing to compare: one stage alone knows its tonnes.",
+      "The same records and tonnes in six places: made by the plants, acknowledged by the broker, written to the topic, stored in the CSV, served by the API, and shown on this page.",
+    read: "While readings flow, each stage is a little ahead of the next one, and the arrow → says “on the way”. When the producer pauses, all stages hold the same grams, and the sign is ✓. The sign – means that there is nothing to compare: only one stage knows its tonnes.",
     alarming:
       "The sign ≠. Fewer tonnes later than earlier are unreported: a reading was lost. More tonnes later are phantoms: a reading was counted twice.",
-    stage: "All of them: each stage is asked what it holds, to the gram.",
+    stage: "From every stage: each one counts what it holds, to the gram.",
   },
   {
     id: "rates",
     title: "Emission rate by sector",
     shows:
       "How many tonnes per hour the plants of each sector emit, over the chosen window. The newest readings come in on the right.",
-    read: "Lines compare the sectors; stacked areas add up to the whole. With steps of ten times, small sectors show beside large ones. Press a name to leave a sector out. A gap means that nothing was measured there; it is not a zero.",
+    read: "Lines compare the sectors; stacked areas add up to the whole. With “steps of ten times” (a logarithmic scale), small sectors are visible next to large ones. Press a name to leave a sector out. A gap means that nothing was measured there; it is not a zero.",
     alarming:
-      "A gap in all lines at once: consumer or producer stood still. A line that stays level to the last digit: a stuck sensor.",
+      "A gap in all lines at once: the consumer or the producer stopped. A line that stays level to the last digit: a stuck sensor.",
     stage: "The API spreads each row’s kilograms over the seconds that the reading covers.",
   },
   {
     id: "totals-sector",
     title: "CO₂ by sector, country, fuel and plant",
     shows: "Who emitted how much in the chosen window, the largest first, with its share of the whole.",
-    read: "A bar is as long as its mass compared with the largest one. Press a name to see that one alone in the whole page; press more names to add them. Among the plants, ▲ marks those above 25,000 tonnes a year, the United States’ threshold for reporting.",
+    read: "A bar is as long as its mass compared with the largest one. Press a name to limit the whole page to it; press more names to add them. Among the plants, ▲ marks those above 25,000 tonnes a year, the United States’ threshold for reporting.",
     alarming:
-      "A name that was there before and is gone: its plants have sent nothing in this window. All plants of one partition share that partition’s fate.",
+      "A name that has disappeared: its plants have sent nothing in this window. If a partition is not stored, all of its plants disappear.",
     stage: "The API adds up the rows of the CSV files.",
   },
   {
     id: "heat",
     title: "The last hours, sector by sector",
-    shows: "How strongly each sector has been emitting in up to six hours, piece by piece.",
-    read: "Each row has its own measure: a full, strong cell is that sector’s own highest rate, a flat one its lowest, or a fifth below its highest where it hardly changes. So compare cells along a row, never between rows. Point at a cell to read its rate.",
+    shows: "How much each sector has emitted over up to six hours, in intervals.",
+    read: "Each row has its own scale: a full, strong cell is that sector’s highest rate, a flat one its lowest, or a fifth below its highest if it hardly changes. So compare cells within a row, never between rows. Point at a cell to read its rate.",
     alarming: "Empty cells in every row at the same place: for that time, nothing was stored.",
-    stage: "The API, from the same rows as the lines; asked every twenty seconds, for hours change slowly.",
+    stage: "The API, from the same rows as the lines; asked every twenty seconds, because hours change slowly.",
   },
   {
     id: "pipeline",
     title: "The way through Kafka",
     shows:
-      "What the consumer says of itself: how many rows it has stored and how quickly, how many records still wait in the topic (lag), and how many were no possible readings (dead letters). The table has a row for each partition.",
+      "What the consumer reports: how many rows it has stored and how fast, how many records still wait in the topic (lag), and how many were invalid (dead letters). The table has a row for each partition.",
     read: "Position is the offset that is stored next, End the offset that the next record will get; their difference is the lag. “Behind” is the same in seconds.",
     alarming:
-      "Lag that grows and does not shrink: the consumer is too slow, or has stopped. A state other than “running”. Dead letters that come steadily: a producer is broken.",
+      "Lag that grows and does not shrink: the consumer is too slow, or has stopped. A state other than “running”. A steady stream of dead letters: a producer is broken.",
     stage: "The consumer’s status files beside the CSV, written about once a second.",
   },
   {
     id: "latency",
     title: "The way of one reading",
     shows:
-      "How long the newest reading that was followed took: until the broker acknowledged it, until the consumer polled it and stored it, until the API served it and this page showed it.",
+      "How long the newest traced reading took: until the broker acknowledged it, until the consumer polled it and stored it, until the API served it and this page showed it.",
     read: "Each bar begins where the one before it ends. Up to two seconds of the last steps are the page’s own waiting, because it asks every two seconds.",
     alarming: "A long step before “polled”: the consumer lags. A long step before “acknowledged”: the broker is slow.",
-    stage: "Times that producer, consumer and API note for about one record in a second.",
+    stage: "Times that producer, consumer and API record for about one record per second.",
   },
   {
     id: "readings",
     title: "Latest readings",
     shows: "The newest rows, with the partition and the offset that each had in the topic.",
-    read: "Within a partition offsets only rise. All readings of one plant are in one partition, because the plant’s id is the record’s key.",
+    read: "Within a partition, offsets only increase. All readings of one plant are in one partition, because the plant’s id is the record’s key.",
     alarming: "Rows of one partition only, while others have readings too: the others are not being stored.",
     stage: "The CSV files, as the consumer wrote them.",
   },
