@@ -33,18 +33,33 @@ def up(arguments: list[str]) -> int:
     return _python("-m", "labkit", "up", *arguments)
 
 
+WORKERS = ("-n", "4")  # for two cores: the tests mostly wait
+CHOOSE_TESTS = ("-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise", "--deselect")
+
+
 def test(arguments: list[str]) -> int:
-    """Run every test; with ARGS="-k sink", those alone."""
-    lab_venv.ensure(with_node_modules=not arguments)
-    web_status = 0 if arguments else _npm_run("test")
-    return _python("-m", "pytest", *arguments) or web_status
+    """Run every test, in about 20 minutes; with ARGS="-k sink", those alone."""
+    everything = not any(_chooses_tests(argument) for argument in arguments)
+    lab_venv.ensure(with_node_modules=everything)
+    if not everything:
+        return _python("-m", "pytest", *arguments)
+    print("The page's tests (20 s), then every test of the lab in four processes:")
+    print("about 20 minutes on two cores. A failure is reported at once.", flush=True)
+    web_status = _npm_run("test")
+    return _python("-m", "pytest", *WORKERS, *arguments) or web_status
+
+
+def _chooses_tests(argument: str) -> bool:
+    """Tell whether an argument of pytest chooses some of the tests: by word or by path."""
+    return argument.startswith(CHOOSE_TESTS) or (ROOT / argument.partition("::")[0]).exists()
 
 
 def test_quick(arguments: list[str]) -> int:
     """Run the unit tests and the shortest path through a real broker: two minutes."""
     lab_venv.ensure()
-    unit_status = _python("-m", "pytest", "tests/unit", *arguments)
-    return _python("-m", "pytest", "tests", "-m", "quick", *arguments) or unit_status
+    print("The unit tests, then the shortest path through a real broker: about two minutes.")
+    unit_status = _python("-m", "pytest", "tests/unit", *WORKERS, *arguments)
+    return _python("-m", "pytest", "tests", "-m", "quick", *WORKERS, *arguments) or unit_status
 
 
 LONG_FORMS = {

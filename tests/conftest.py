@@ -1,27 +1,80 @@
-"""What all tests share: a lab of their own, one real broker for the session, fresh topics."""
+"""Fixtures for all tests: a separate lab, one real broker for each worker, fresh topics."""
 
 from __future__ import annotations
 
 import itertools
 import os
+import random
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import schedule
+from hypothesis import HealthCheck, settings
 from kafka_container import any_bootstrap_servers, docker_broker
 
 import labkit as lab
 from labkit.broker.broker import Broker
 
-__all__ = ["any_bootstrap_servers", "docker_broker"]  # fixtures that stand in a file of their own
+__all__ = ["any_bootstrap_servers", "docker_broker"]  # fixtures in a file of their own
 
 _numbers = itertools.count(1)
+_began = time.monotonic()
+
+# How long an example takes depends on what else the machine does. No test is about that.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose one seed for the whole run; the workers inherit it."""
+    os.environ.setdefault("LABKIT_TEST_SEED", str(random.SystemRandom().randrange(10**6)))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Tell how to repeat a run's random choices."""
+    seed = os.environ["LABKIT_TEST_SEED"]
+    return f"seed {seed}: LABKIT_TEST_SEED={seed} repeats the random choices"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> schedule.Schedule:
+    """Distribute the tests as `schedule` says."""
+    return schedule.Schedule(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the longest units of work first where several workers share them."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: schedule.rank(item.nodeid))
+
+
+class Failures:
+    """Reports each failure at once, and how long after the start it came."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._terminal.ensure_newline()
+            after_s = time.monotonic() - _began
+            self._terminal.write_line(f"failed after {after_s:.0f} s: {report.nodeid}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Report failures while the tests run, where there is a terminal."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        session.config.pluginmanager.register(Failures(terminal))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def session_lab_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give the whole session a lab of its own, so that no test meets the one of this checkout."""
+    """Give the session a separate lab, so that no test uses the one of this checkout."""
     folder = tmp_path_factory.mktemp("lab")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("LABKIT_")]:
@@ -37,7 +90,7 @@ def session_lab_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def lab_dir(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session_lab_dir: Path
 ) -> Iterator[Path]:
-    """Give one test a lab of its own; whatever it leaves running there is stopped."""
+    """Give one test a separate lab; stop whatever it leaves running there."""
     monkeypatch.setenv("LABKIT_LAB_DIR", str(tmp_path))
     monkeypatch.setenv("LABKIT_STATE_DIR", str(tmp_path / ".labkit"))
     yield tmp_path
@@ -56,26 +109,26 @@ def broker(session_lab_dir: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def bootstrap_servers(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Point the lab at the session's broker, also from a lab of its own (`lab_dir`)."""
+    """Point the lab at the session's broker, also from a separate lab (`lab_dir`)."""
     monkeypatch.setenv("LABKIT_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
     return broker.bootstrap_servers
 
 
 def fresh_name(request: pytest.FixtureRequest) -> str:
-    """Return a topic name that no other test has, and that tells which test it was."""
+    """Return a topic name that no other test has and that contains the test's name."""
     test = re.sub(r"[^a-zA-Z0-9]+", "-", request.node.name).strip("-")[:60]
     return f"{test}-{next(_numbers)}"
 
 
 @pytest.fixture
 def topic_name(request: pytest.FixtureRequest) -> str:
-    """Return a fresh name, and make nothing."""
+    """Return a fresh name, and create nothing."""
     return fresh_name(request)
 
 
 @pytest.fixture
 def topic(bootstrap_servers: str, request: pytest.FixtureRequest) -> str:
-    """Make a fresh topic with three partitions, and return its name."""
+    """Create a fresh topic with three partitions, and return its name."""
     name = fresh_name(request)
     lab.ensure_topic(name, num_partitions=3)
     return name

@@ -23,7 +23,6 @@ from labkit.exercises.engine.prediction import Prediction
 EXECUTE = Path(__file__).with_name("execute.py")
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-LANES = ("alone", "in order", "in reverse")
 CELL_TIMEOUT_S = 400
 
 
@@ -84,17 +83,24 @@ def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run:
     path = folder / "notebooks" / f"{lesson}.ipynb"
     nbformat.write(notebook, path)
     began = time.monotonic()
-    ran = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, str(EXECUTE), str(path), str(CELL_TIMEOUT_S)],
         env=environment,
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
         errors="replace",
-    )
+    ) as ran:
+        try:
+            _, errors = ran.communicate()
+        except BaseException:  # Ctrl-C: the kernel has a session of its own and does not get it
+            for process in [*psutil.Process(ran.pid).children(recursive=True), ran]:
+                process.kill()
+            raise
     done = Run(lesson, folder, nbformat.read(path, as_version=4))
     done.took_s = time.monotonic() - began
-    done.error = ran.stderr[-6000:] if ran.returncode else ""
+    done.error = errors[-6000:] if ran.returncode else ""
     done.left = tuple(left_running(folder))
     return done
 

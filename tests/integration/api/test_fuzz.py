@@ -18,7 +18,7 @@ from csv_feed import TOPIC, CsvFeed
 from labkit.api.app import create_app, start_api
 
 EXAMPLES = int(os.environ.get("LABKIT_TEST_EXAMPLES", "25"))
-SEED = int(os.environ.get("LABKIT_TEST_SEED", "7"))
+SEED = int(os.environ.get("LABKIT_TEST_FUZZ_SEED", "7"))
 
 
 @pytest.mark.parametrize("rounds", [0, 30], ids=["without-data", "with-data"])

@@ -29,7 +29,7 @@ from labkit.producer.send_loop import fleet_source, produce
 from labkit.readings.pacing import Pace
 from labkit.sink.csv_row import HEADER, decode_row, encode_row
 
-SEED = int(os.environ.get("LABKIT_TEST_SEED", random.SystemRandom().randrange(10**6)))
+SEED = int(os.environ["LABKIT_TEST_SEED"])  # conftest.py chooses one
 RECORDS = 3_000
 MORE = 300  # sent after the fault
 PATIENCE_S = 60.0

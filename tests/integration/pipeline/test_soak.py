@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from psutil import process_iter
 from labkit.pipeline.soak import schedule
 
 LENGTH_S = float(os.environ.get("LABKIT_TEST_SOAK_S", "40"))
-SEED = int(os.environ.get("LABKIT_TEST_SEED", random.SystemRandom().randrange(10**6)))
+SEED = int(os.environ["LABKIT_TEST_SEED"])  # conftest.py chooses one
 PATIENCE_S = 400.0
 
 

@@ -1,0 +1,62 @@
+"""Which tests a worker of pytest-xdist takes together, and which units of work start first.
+
+A unit of work runs on one worker, in order. It is a test module, since a module's tests often share
+a cluster or a browser. A few modules are split, because each of their tests takes long and starts
+its own cluster.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from xdist.scheduler import LoadScopeScheduling
+
+SPLIT = (
+    "tests/integration/diagnostics/test_known_problems.py",
+    "tests/integration/faults/test_broker_faults.py",
+    "tests/integration/faults/test_consumer_faults.py",
+    "tests/integration/pipeline/",
+    "tests/integration/broker/test_broker.py",
+    "tests/e2e/lessons/",
+    "tests/e2e/widgets/test_notebook",
+)
+"""Modules whose tests are units of their own: they share nothing that is expensive to start."""
+
+LONGEST_FIRST = (
+    "in order",
+    "in reverse",
+    "tests/integration/faults",
+    "tests/e2e",
+    "tests/notebooks",
+    "tests/integration",
+)
+"""Beginnings of units, the longest units first, so that no long unit is left for the end."""
+
+
+def unit_of(test: str) -> str:
+    """Return the unit of work that a test belongs to."""
+    module, _, name = test.partition("::")
+    if chain := re.search(r"\[\w+-(in order|in reverse)\]", name):
+        return chain[1]  # lessons that follow each other in one lab
+    if "[docker" in name or module.endswith("/broker/test_testing.py"):
+        return "docker"  # one container for all of them
+    return test if module.startswith((*SPLIT, "tests/notebooks/test_run.py")) else module
+
+
+def rank(test: str) -> int:
+    """Return a test's place in the queue."""
+    unit = unit_of(test)
+    found = (place for place, start in enumerate(LONGEST_FIRST) if unit.startswith(start))
+    return next(found, len(LONGEST_FIRST))
+
+
+class Schedule(LoadScopeScheduling):  # type: ignore[misc]
+    """Give each idle worker the next unit of the queue, which keeps the order of collection."""
+
+    def __init__(self, config: Any, log: Any = None) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
