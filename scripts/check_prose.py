@@ -46,7 +46,6 @@ PHRASES = {
     r"had|can|cannot|may|must|would|will|does|do)": "because ...",
     r"be it": "whether",
     r"as it were": "(leave it out)",
-    r"for ever": "forever",
     r"at one's own|by one's own": "by itself",
     r"brought about": "caused",
 }
