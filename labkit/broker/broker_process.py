@@ -29,7 +29,8 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from labkit.core.processes import is_alive, mark_of, read_json, write_json
+from labkit.core.json_files import read_json, write_json
+from labkit.core.processes import is_alive, mark_of
 
 LOOK_EVERY_S = 0.2
 FIRST_LOOK_EVERY_S = 0.02  # until it has been asked for something: somebody waits for that

@@ -24,7 +24,7 @@ from labkit.broker.cluster_state import (
 from labkit.broker.install.kafka_jars import kafka_jars
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable, LabError
-from labkit.core.run_files import write_json
+from labkit.core.json_files import write_json
 
 START_TIMEOUT_S = 180.0  # a busy machine of two cores; most take four seconds
 KEEPER_END_S = 10.0

@@ -17,8 +17,8 @@ from pydantic import BaseModel, Field
 
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
-from labkit.core.processes import is_suspended
-from labkit.core.run_files import is_alive, read_json, write_json
+from labkit.core.json_files import read_json, write_json
+from labkit.core.processes import is_alive, is_suspended
 
 OWNER_PID = "LABKIT_OWNER_PID"
 _LOCK_WAIT_S = 300.0  # a first start downloads Kafka while it holds the lock

@@ -99,14 +99,14 @@ def doctor(
 
 
 def _list_pains(as_json: bool) -> None:
-    from labkit.core.advice import Note
+    from labkit.core.advice import Advice
     from labkit.diagnostics.known_problems import PAINS
 
     if as_json:
         return terminal.print_json([asdict(pain) for pain in PAINS])
     for pain in PAINS:
         heading = f"{pain.number}. {pain.symptom.replace('`', '')}"
-        print(f"{Note(heading, pain.sentence, pain.next_line)!r}\n")
+        print(f"{Advice(heading, pain.sentence, pain.next_line)!r}\n")
     return None
 
 

@@ -18,7 +18,8 @@ from urllib.parse import quote
 
 from labkit.core.config import LabConfig, load_config
 from labkit.core.errors import LabError
-from labkit.core.run_files import RunFile, write_json
+from labkit.core.json_files import write_json
+from labkit.core.run_files import RunFile
 
 FIRST_LESSON = "00_start_here.ipynb"
 KERNEL_SHUTDOWN_S = 15.0  # a kernel stops its producers and consumers before it ends

@@ -20,7 +20,7 @@ from labkit.consumer.record_store import Counts
 from labkit.core.background_workers import ChildProcess, register, replace
 from labkit.core.config import load_config
 from labkit.core.errors import WorkerFailed
-from labkit.core.garbage_collection import rare_searches
+from labkit.core.processes import fewer_gc_runs
 from labkit.core.progress_bar import waiting
 from labkit.core.run_files import read_run_files
 from labkit.sink.partition_status import PartitionStatus, read_progress
@@ -32,7 +32,7 @@ JOIN_TIMEOUT_S = 60.0
 NO_PARTITIONS_S = 8.0  # longer than a rebalance takes: each member hears of it by a heartbeat
 
 
-@rare_searches()
+@fewer_gc_runs()
 def consume(
     topic: str,
     group_id: str,

@@ -1,7 +1,13 @@
-"""What every other package stands on: errors, settings, processes and files of the lab.
+"""Core: errors, settings, processes and files; the basis of all other packages.
 
 It imports nothing else of labkit. Start with `errors` and `config`. The files that processes of
-one lab leave for each other are described in ``docs/formats.md``.
+one lab write for each other are described in ``docs/formats.md``.
+
+- `errors`: the exceptions; `config`: the settings; `advice`: a sentence and a line to type.
+- `background_workers`: threads and processes by name; `shutdown`: how a process is told to stop.
+- `run_files`: what runs in this lab; `processes`: pids; `json_files`: files replaced in one step.
+- `waiting`: wait for a condition; `progress_bar`: show that something takes long.
+- `terminal_text`: escape control characters.
 """
 
 import lazy_loader as lazy

@@ -1,4 +1,4 @@
-"""A note of the lab: what it is about, one sentence, one line to type; as text and as HTML."""
+"""A piece of advice: heading, one sentence, one line to type; shown as text and as HTML."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from labkit.core.terminal_text import visible
 
-# JupyterLab's own colour, which follows its theme; the second one is for every other front end.
+# JupyterLab's own colour, which follows its theme; the second one is for other front ends.
 COLOUR = "var(--jp-info-color1, #1976d2)"
 
 
 @dataclass(frozen=True)
-class Note:
-    """What stands below a traceback, or in the doctor's report."""
+class Advice:
+    """What an error card or the doctor's report shows."""
 
     heading: str
     sentence: str
@@ -27,7 +27,7 @@ class Note:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        # The text keeps the page's own colour, so it is read in a light theme and in a dark one.
+        # The text keeps the page's own colour, so it is readable in a light and in a dark theme.
         said = f"<strong>{_marked_up(self.heading)}</strong><br>{_marked_up(self.sentence)}"
         if self.next_line:
             line = html.escape(visible(self.next_line))
@@ -43,5 +43,5 @@ class Note:
 
 
 def _marked_up(text: str) -> str:
-    """Escape a text, and show as code what stands between backticks."""
+    """Escape a text, and show what is between backticks as code."""
     return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(visible(text)))

@@ -1,7 +1,7 @@
-"""Things that run in the background, by name: the only global state of the lab.
+"""Background workers: threads and processes, in a registry by name.
 
-Starting a thing under a name that runs replaces it, so a notebook cell that is run twice never
-leaves two producers behind.
+The registry is the lab's only global state. A worker that starts under the name of a running one
+replaces it, so running a notebook cell twice never leaves two producers behind.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, Self
 
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
-from labkit.core.shutdown import STOP_WITH_PARENT, heed_requests
+from labkit.core.shutdown import STOP_WITH_PARENT, watch_stop_requests
 
 
 class Stoppable(Protocol):
@@ -28,11 +29,11 @@ class Stoppable(Protocol):
 
     @property
     def is_running(self) -> bool:
-        """Whether it is at work."""
+        """Whether it is running."""
         ...
 
     def stop(self, timeout_s: float = 15.0) -> None:
-        """End it, and raise what went wrong while it ran."""
+        """Stop it, and raise what went wrong while it ran."""
         ...
 
 
@@ -40,14 +41,14 @@ _registry: dict[str, Stoppable] = {}
 
 
 def register(thing: Stoppable) -> None:
-    """Keep ``thing`` under its name; whatever ran under that name is stopped first."""
+    """Register ``thing`` by its name; a previous one of that name is stopped first."""
     replace(thing.name)
     _registry[thing.name] = thing
-    heed_requests(_stop_by_name)
+    watch_stop_requests(_stop_by_name)
 
 
 def replace(name: str) -> None:
-    """Stop what runs under ``name``, if anything; its past errors are not raised again."""
+    """Stop the worker ``name``, if there is one; its errors are printed and not raised."""
     previous = _registry.pop(name, None)
     if previous is not None:
         try:
@@ -62,7 +63,7 @@ def running() -> list[Stoppable]:
 
 
 def stop_all(timeout_s: float = 15.0) -> None:
-    """Stop everything this process started, the youngest first, and raise the first error."""
+    """Stop everything this process started, the newest first, and raise the first error."""
     first_error: LabError | None = None
     for name in reversed(list(_registry)):
         try:
@@ -83,7 +84,7 @@ def _stop_quietly() -> None:
 
 
 def _stop_by_name(name: str) -> None:
-    """Do what ``labkit down`` asks, which cannot end a notebook's whole process."""
+    """Stop one worker for ``labkit down``, which must not end a notebook's whole process."""
     thing = _registry.pop(name, None)
     if thing is not None:
         try:
@@ -119,7 +120,7 @@ class ThreadWorker:
 
     @property
     def is_running(self) -> bool:
-        """Whether the thread is at work."""
+        """Whether the thread is alive."""
         return self._thread.is_alive()
 
     @property
@@ -130,7 +131,7 @@ class ThreadWorker:
         return "running" if self.is_running else "stopped"
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the work is done; return whether it is."""
+        """Wait until the function has returned; return whether it has."""
         self._thread.join(timeout_s)
         return not self.is_running
 
@@ -152,41 +153,71 @@ class ThreadWorker:
         self.stop()
 
 
+def start_process(
+    command: Sequence[str],
+    log_path: Path,
+    *,
+    stdin: int = subprocess.DEVNULL,
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a process of this lab in a session of its own; its output is appended to a log.
+
+    Because of the session, neither Ctrl-C nor a closed terminal reaches it: it can outlive us, or
+    be stopped by us in the right order.
+
+    Parameters
+    ----------
+    command : sequence of str
+        The program and its arguments.
+    log_path : Path
+        Where standard output and standard error go.
+    stdin : int
+        Its standard input, as for `subprocess.Popen`.
+    variables : mapping, optional
+        Further environment variables.
+    """
+    config = load_config()
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("ab") as log:
+        return subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={
+                **os.environ,
+                "LABKIT_LAB_DIR": str(config.lab_dir),
+                "LABKIT_STATE_DIR": str(config.state_dir),
+                **(variables or {}),
+            },
+            start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+            | getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+
+
 class ChildProcess:
-    """One ``labkit`` command in a process of its own, which ends when we end.
+    """A ``labkit`` command in a separate process, which ends when we end.
 
     Parameters
     ----------
     name : str
         The name in the registry, and of the log file in ``<state_dir>/logs``.
     arguments : list of str
-        What stands behind ``labkit`` on the command line.
+        The arguments of ``labkit``.
     """
 
     def __init__(self, name: str, arguments: list[str]) -> None:
         self.name = name
         self._failure_told = False
-        config = load_config()
-        self.log_path = config.state_dir / "logs" / f"{name}-{os.getpid()}.log"
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        environment = {
-            **os.environ,
-            STOP_WITH_PARENT: "1",
-            "LABKIT_LAB_DIR": str(config.lab_dir),
-            "LABKIT_STATE_DIR": str(config.state_dir),
-        }
-        with self.log_path.open("wb") as log:
-            # A group of its own: Ctrl-C in the terminal reaches us, and we stop our children
-            # in the right order instead of all at once.
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "labkit", *arguments],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=os.name != "nt",
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
+        self.log_path = load_config().state_dir / "logs" / f"{name}-{os.getpid()}.log"
+        self.log_path.unlink(missing_ok=True)  # an earlier one of this name, in this process
+        self.process = start_process(
+            [sys.executable, "-m", "labkit", *arguments],
+            self.log_path,
+            stdin=subprocess.PIPE,
+            variables={STOP_WITH_PARENT: "1"},
+        )
 
     @property
     def pid(self) -> int:
@@ -208,7 +239,7 @@ class ChildProcess:
 
     def _why_it_failed(self) -> str:
         code = self.process.returncode
-        if code < 0:  # its log knows nothing of that
+        if code < 0:  # its log does not say so
             return f"killed by signal {-code} ({signal.strsignal(-code)})"
         return self.last_words()
 
@@ -226,13 +257,13 @@ class ChildProcess:
         return True
 
     def ask_to_stop(self) -> None:
-        """Close its standard input: its sign to finish."""
+        """Close its standard input, which tells it to finish."""
         if self.process.stdin is not None and not self.process.stdin.closed:
-            with contextlib.suppress(BrokenPipeError):  # it ended: its exit status tells how
+            with contextlib.suppress(BrokenPipeError):  # it has ended already
                 self.process.stdin.close()
 
     def stop(self, timeout_s: float = 15.0) -> None:
-        """Ask it to finish, wait, and raise if it failed; that is told once."""
+        """Ask it to finish, wait, and raise if it failed; a failure is raised once."""
         self.ask_to_stop()
         if not self.wait(timeout_s):
             self.process.kill()

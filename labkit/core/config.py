@@ -1,8 +1,8 @@
 """The lab's settings: one object, read from ``LABKIT_*`` variables and the lab's ``.env``.
 
-A lab is a folder. It is the nearest folder, from the working directory upwards, that holds
-a ``.labkit`` folder, as git finds its repository; where there is none, the working directory
-becomes one. Notebooks and terminals anywhere inside it share one broker and one data folder.
+A lab is a folder: the nearest one, from the working directory upwards, that contains a
+``.labkit`` folder (as git finds its repository), otherwise the working directory itself.
+Notebooks and terminals anywhere inside it share one broker and one data folder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PASSWORD_LINE = re.compile(r"^\s*(export\s+)?LABKIT_SASL_PLAIN_PASSWORD\s*=", r
 
 
 class Unprinted(str):
-    """A password as a client takes it: kafka-python logs all its settings, at level DEBUG."""
+    """A password without a repr, because kafka-python logs all its settings at level DEBUG."""
 
     __slots__ = ()
 
@@ -36,9 +36,9 @@ class Unprinted(str):
 class LabConfig(BaseSettings):
     """Every setting of the lab, with its default.
 
-    Each field can be set by a variable of the same name in capitals behind ``LABKIT_``
+    Each field is set by a variable: its name in upper case with the prefix ``LABKIT_``
     (``LABKIT_BOOTSTRAP_SERVERS=localhost:9092``), in the environment or in ``.env``.
-    Names are those of the Kafka client where it has one.
+    Where the Kafka client has the same setting, the name is the client's.
     """
 
     model_config = SettingsConfigDict(env_prefix="LABKIT_", extra="ignore", frozen=True)
@@ -112,7 +112,7 @@ class LabConfig(BaseSettings):
     def client_settings(self) -> dict[str, Any]:
         """Return the security and network settings that every kafka-python client takes.
 
-        The password leaves its ``SecretStr`` only here, on its way into the client.
+        The password leaves its ``SecretStr`` only here.
         """
         password = self.sasl_plain_password
         settings = {
@@ -127,7 +127,7 @@ class LabConfig(BaseSettings):
 
 
 def _is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, without asking a name server, which may be wrong."""
+    """Tell whether a host is this machine, without a name server, whose answer may be wrong."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -140,7 +140,7 @@ def dead_letter_topic(topic: str) -> str:
 
 
 def find_lab_dir(start: Path | None = None) -> Path:
-    """Return the lab that ``start`` (default: the working directory) lies in."""
+    """Return the lab that contains ``start`` (default: the working directory)."""
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if (folder / STATE_FOLDER).is_dir():
@@ -149,15 +149,15 @@ def find_lab_dir(start: Path | None = None) -> Path:
 
 
 def load_config() -> LabConfig:
-    """Read the settings afresh.
+    """Read the settings.
 
-    ``LABKIT_STATE_DIR`` and ``LABKIT_LAB_DIR`` override where the lab is; nothing is cached,
-    so a changed variable counts from the next call on.
+    ``LABKIT_STATE_DIR`` and ``LABKIT_LAB_DIR`` override where the lab is. Nothing is cached, so a
+    changed variable takes effect with the next call.
 
     Raises
     ------
     SettingInvalid
-        A variable has a value that its setting cannot have, or others may read your password.
+        A variable has an invalid value, or other users may read your password.
     """
     lab_dir = Path(os.environ.get("LABKIT_LAB_DIR") or find_lab_dir()).resolve()
     state_dir = Path(os.environ.get("LABKIT_STATE_DIR") or lab_dir / STATE_FOLDER).resolve()
@@ -166,7 +166,7 @@ def load_config() -> LabConfig:
     try:
         return LabConfig(_env_file=env_file, lab_dir=lab_dir, state_dir=state_dir)
     except ValidationError as error:
-        # Without the value, also in the traceback: it may be a password.
+        # Without the value, which may be a password; also not in the traceback.
         first = error.errors(include_input=False, include_url=False)[0]
         variable = "_".join(("LABKIT", *map(str, first["loc"]))).upper()
         raise SettingInvalid(
@@ -176,8 +176,8 @@ def load_config() -> LabConfig:
 
 
 def _refuse_open_password(env_file: Path) -> None:
-    """Refuse a ``.env`` with a password in it that other users of this machine may read."""
-    if os.name == "nt" or not env_file.is_file():  # Windows: who may read is the folder's matter
+    """Refuse a ``.env`` that contains a password and is readable by other users."""
+    if os.name == "nt" or not env_file.is_file():  # on Windows the folder's permissions decide
         return
     mode = stat.S_IMODE(env_file.stat().st_mode)
     if mode & 0o077 and _PASSWORD_LINE.search(env_file.read_text(encoding="utf-8")):

@@ -1,4 +1,4 @@
-"""What can go wrong in the lab, as a tree.
+"""The lab's exceptions, as a tree.
 
 LabError
 ├── SettingInvalid         a LABKIT_* variable has a value that it cannot have
@@ -6,35 +6,35 @@ LabError
 ├── JarRefused             a jar of Kafka is not the one in ``jars.lock``
 ├── TopicNotFound          the topic is not on this cluster
 ├── TopicConfigDiffers     the topic is there, with other partitions or settings
-├── TopicRefused           the cluster does not take that name, number or setting
-├── BadReading             bytes that are not a possible CO2 reading
+├── TopicRefused           the cluster does not accept that name, number or setting
+├── BadReading             bytes that are not a valid CO2 reading
 ├── ReplayError            a line of the user's own CSV cannot be replayed
 ├── SinkError              the CSV on disk cannot be continued
 │   ├── SinkLocked         another process is writing this partition
 │   ├── SinkDamaged        a row before the tail is not as it was written
 │   └── SinkForeign        the CSV belongs to another topic or cluster
 ├── CursorInvalid          the ``after`` of an API call is not a cursor
-│   └── CursorOutdated     it points behind the last row: the CSV was started anew
+│   └── CursorOutdated     it points past the last row: the CSV was started again
 ├── FrontEndMissing        the web page or the widgets have not been built
-└── WorkerFailed           something in the background stopped with an error
-    └── ConsumerHung       the Kafka client answers no more; a new process can go on
+└── WorkerFailed           a background thread or process ended with an error
+    └── ConsumerHung       the Kafka client hangs; a new process can continue
 
-Every message says what happened and the next line to type. That line is also kept
-apart, as ``next_line``, so that a notebook or a terminal can show it on its own.
+Every message says what happened and the next line to type. That line is also available
+separately, as ``next_line``, so that a notebook or a terminal can show it by itself.
 """
 
 from __future__ import annotations
 
 
 class LabError(Exception):
-    """Anything the lab itself reports; catch this to catch them all.
+    """Base class of all errors of the lab.
 
     Parameters
     ----------
     what : str
         One sentence: what happened, and why.
     next_line : str
-        The next line to type, in a terminal or in a cell; empty where none helps.
+        The next line to type, in a terminal or in a cell; empty if none helps.
     """
 
     def __init__(self, what: str, next_line: str = "") -> None:
@@ -71,7 +71,7 @@ class TopicRefused(LabError):
 
 
 class BadReading(LabError):
-    """The bytes of a record are not a possible CO2 reading."""
+    """The bytes of a record are not a valid CO2 reading."""
 
 
 class ReplayError(LabError):
@@ -87,7 +87,7 @@ class SinkLocked(SinkError):
 
 
 class SinkDamaged(SinkError):
-    """A row before the last one fails its check; nothing is repaired silently."""
+    """A row before the last one fails its checksum; nothing is repaired silently."""
 
 
 class SinkForeign(SinkError):
@@ -99,7 +99,7 @@ class CursorInvalid(LabError):
 
 
 class CursorOutdated(CursorInvalid):
-    """The cursor points behind the last row: it is of an earlier CSV."""
+    """The cursor points past the last row: it is from an earlier CSV."""
 
 
 class FrontEndMissing(LabError):

@@ -1,32 +1,30 @@
-"""What needs only the standard library and psutil.
+"""Processes: which one a pid means, whether it runs, and how often Python collects garbage.
 
-The keeper of a cluster runs as long as the brokers do, and should cost a learner's machine little:
-it imports this module, and none of the lab's settings and models.
+The module needs only the standard library and psutil: the supervisor of a cluster runs as long as
+its brokers and imports it without the lab's settings and models.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import threading
-import time
-from collections.abc import Callable
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 
-IN_USE_S = 1.0
-Result = TypeVar("Result")
+GC_THRESHOLD = 50_000
+"""How many new objects start a garbage collection: some megabytes of records."""
 
 
 def mark_of(pid: int) -> dict[str, Any]:
-    """Return what tells a process from all others, also from a later one with the same pid."""
+    """Return what identifies a process, even after its pid is reused: pid and start time."""
     return {"pid": pid, "process_started": psutil.Process(pid).create_time()}
 
 
 def is_alive(pid: int, process_started: float) -> bool:
-    """Tell whether a pid is still the same process: pids are used again, start times are not."""
+    """Tell whether a pid is still the same process: pids are reused, start times are not."""
     try:
         process = psutil.Process(pid)
         return (
@@ -38,7 +36,7 @@ def is_alive(pid: int, process_started: float) -> bool:
 
 
 def is_suspended(pid: int) -> bool:
-    """Tell whether a process exists and gets no processor time (SIGSTOP, or Windows' own way)."""
+    """Tell whether a process exists but is suspended (SIGSTOP, or the Windows equivalent)."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_STOPPED
     except psutil.NoSuchProcess:
@@ -46,7 +44,7 @@ def is_suspended(pid: int) -> bool:
 
 
 def is_labkit(pid: int) -> bool:
-    """Tell whether a process runs a labkit command, and not a notebook or a program around it."""
+    """Tell whether a process runs a labkit command, rather than a notebook or another program."""
     try:
         words = psutil.Process(pid).cmdline()
     except psutil.Error:
@@ -55,32 +53,19 @@ def is_labkit(pid: int) -> bool:
     return "labkit" in program or words[1:3] == ["-m", "labkit"]
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Replace a JSON file in one step, so that a reader sees the old one or the new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    _while_in_use(lambda: draft.replace(path))
+@contextmanager
+def fewer_gc_runs() -> Iterator[None]:
+    """Make Python's garbage collection rarer while records flow; afterwards as before.
 
+    Python frees most objects as soon as nothing refers to them. The collector only looks for
+    reference cycles, by default after every 700 new objects. Records in flight are thousands of
+    objects without cycles, which it would traverse again and again.
 
-def read_json(path: Path) -> Any:
-    """Return a JSON file's content, or None where it is gone."""
-    try:
-        return json.loads(_while_in_use(lambda: path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-
-
-def _while_in_use(action: Callable[[], Result]) -> Result:
-    """Try again for a second what Windows refuses while another process has the file open.
-
-    There a file cannot be replaced while somebody reads it, nor opened in the moment in which it
-    is replaced. Elsewhere a refusal is about permissions, and stays one.
+    See: Python documentation, ``gc.set_threshold``.
     """
-    deadline = time.monotonic() + IN_USE_S
-    while True:
-        try:
-            return action()
-        except PermissionError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.02)
+    before = gc.get_threshold()
+    gc.set_threshold(GC_THRESHOLD, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

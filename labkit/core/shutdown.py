@@ -1,4 +1,4 @@
-"""How a process of the lab learns that it should stop: by signal, by its parent, or by request."""
+"""Shutdown of a process: by a signal, by its parent, or by ``labkit down``."""
 
 from __future__ import annotations
 
@@ -19,24 +19,23 @@ REQUEST_POLL_S = 0.5
 
 
 class StopEvent(threading.Event):
-    """An event that remembers which signal set it: None where the parent asked, or is gone."""
+    """An event that remembers which signal set it; None if it was not a signal."""
 
     signal_number: int | None = None
 
 
 def stop_event() -> StopEvent:
-    """Return an event that is set by Ctrl-C, SIGTERM, ``labkit down``, or when the parent goes.
+    """Return an event that is set by Ctrl-C, SIGTERM, ``labkit down``, or the parent's end.
 
-    The parent of a `ChildProcess` holds the other end of our standard input. When it closes
-    that end, or dies in whatever way, we read end-of-file: the one signal to stop that works
-    the same on Linux, macOS and Windows.
+    The parent of a `ChildProcess` holds the other end of our standard input. When the parent
+    closes it or dies, we read end-of-file. That works the same on Linux, macOS and Windows.
     """
     stop = StopEvent()
 
     def on_signal(signum: int, _frame: Any) -> None:
         stop.signal_number = signum
-        # From a thread: this handler may have interrupted `stop.wait` while it holds the lock
-        # that `stop.set` needs.
+        # In a thread, because this handler may have interrupted `stop.wait` while that holds the
+        # lock that `stop.set` needs.
         threading.Thread(target=stop.set, name="on-signal").start()
 
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -49,31 +48,31 @@ def stop_event() -> StopEvent:
             stop.set()
 
         threading.Thread(target=watch_stdin, name="parent-watch", daemon=True).start()
-    heed_requests(lambda _name: stop.set(), whatever_was_before=True)
+    watch_stop_requests(lambda _name: stop.set(), replace=True)
     return stop
 
 
 _act_on_request: Callable[[str], None] | None = None
 
 
-def heed_requests(act: Callable[[str], None], *, whatever_was_before: bool = False) -> None:
+def watch_stop_requests(act: Callable[[str], None], *, replace: bool = False) -> None:
     """Call ``act`` with the name of each thing that ``labkit down`` asks this process to stop.
 
-    A thread looks twice a second. Where a command has its `stop_event`, that decides: it ends
-    its own work in its own order.
+    A thread looks twice a second. The first ``act`` stays, unless a later one is to ``replace``
+    it: a command with a `stop_event` stops its own work in its own order.
     """
     global _act_on_request
-    watches = _act_on_request is not None
-    if not watches or whatever_was_before:
+    is_watching = _act_on_request is not None
+    if not is_watching or replace:
         _act_on_request = act
-    if not watches:
+    if not is_watching:
         threading.Thread(target=_watch_requests, name="stop-requests", daemon=True).start()
 
 
 def _watch_requests() -> None:
     while True:
         time.sleep(REQUEST_POLL_S)
-        with contextlib.suppress(SettingInvalid):  # a setting is wrong now: others say so
+        with contextlib.suppress(SettingInvalid):  # a setting is invalid now: commands report it
             for name in take_stop_requests():
                 if _act_on_request is not None:
                     _act_on_request(name)

@@ -12,23 +12,26 @@ Found = TypeVar("Found")
 def wait_until(
     condition: Callable[[], Found],
     timeout_s: float,
-    error: Callable[[], Exception],
+    error: Callable[[], Exception] | None = None,
     *,
     every_s: float = 0.05,
+    retry_on: tuple[type[Exception], ...] = (),
 ) -> Found:
-    """Ask again and again until a condition holds, and return what it found.
+    """Check a condition repeatedly until it holds, and return what it found.
 
     Parameters
     ----------
     condition : callable
-        What is waited for; any true value counts.
+        The condition; any true value counts.
     timeout_s : float
-        How long to wait, in seconds. The condition is asked at least once.
-    error : callable
-        Makes the error to raise at the deadline: it is called then, so that it can tell what was
-        found last.
+        How long to wait, in seconds. The condition is checked at least once.
+    error : callable, optional
+        Makes the error to raise at the deadline. It is called then, so that its message can
+        contain what was found last. By default what the condition raised, or `TimeoutError`.
     every_s : float
-        The pause between two questions, in seconds.
+        The pause between two checks, in seconds.
+    retry_on : tuple of exception types
+        What the condition may raise to say "not yet".
 
     Returns
     -------
@@ -36,8 +39,16 @@ def wait_until(
         The first true value that the condition returned.
     """
     deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
+    while True:
+        not_yet: Exception | None = None
+        try:
+            found = condition()
+            if found:
+                return found
+        except retry_on as exception:
+            not_yet = exception
         if time.monotonic() > deadline:
-            raise error()
+            if error is None:
+                raise not_yet or TimeoutError
+            raise error() from not_yet
         time.sleep(every_s)
-    return found

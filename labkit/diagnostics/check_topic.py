@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labkit.broker.kafka_clients import bootstrap_servers
-from labkit.core.advice import Note
+from labkit.core.advice import Advice
 from labkit.core.terminal_text import visible
 from labkit.diagnostics import known_problems
 from labkit.diagnostics.known_problems import Answer
@@ -99,9 +99,9 @@ class TopicReport:
         ]
 
     @property
-    def notes(self) -> list[Note]:
+    def notes(self) -> list[Advice]:
         """What it means, each with a line to type."""
-        return [Note(one.heading, one.sentence, one.next_line) for one in self.answers]
+        return [Advice(one.heading, one.sentence, one.next_line) for one in self.answers]
 
     def __repr__(self) -> str:
         rows = [COLUMNS, *(tuple(map(visible, row)) for row in self.rows)]

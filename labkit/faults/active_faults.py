@@ -15,7 +15,8 @@ import psutil
 from pydantic import BaseModel
 
 from labkit.core.config import load_config
-from labkit.core.run_files import is_alive, read_json, write_json
+from labkit.core.json_files import read_json, write_json
+from labkit.core.processes import is_alive
 
 
 class ActiveFault(BaseModel):

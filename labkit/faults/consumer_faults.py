@@ -12,9 +12,10 @@ from typing import Any
 
 import psutil
 
+from labkit.core.background_workers import start_process
 from labkit.core.config import load_config
-from labkit.core.processes import is_labkit
-from labkit.core.run_files import is_alive, read_run_files
+from labkit.core.processes import is_alive, is_labkit
+from labkit.core.run_files import read_run_files
 from labkit.faults.fault_kinds import FaultKind, Scene, does_not_apply
 from labkit.sink.segment_files import segments, topic_dir
 
@@ -153,24 +154,8 @@ def _start_another(undo: Mapping[str, Any]) -> None:
     _revived[:] = [one for one in _revived if one.poll() is None]
     if len(_members(undo["topic"], undo["group_id"])) >= undo["members"]:
         return
-    config = load_config()
-    folder = config.state_dir / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "consumer-revived.log").open("ab") as log:
-        consumer = subprocess.Popen(
-            undo["command"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={
-                **os.environ,
-                "LABKIT_LAB_DIR": str(config.lab_dir),
-                "LABKIT_STATE_DIR": str(config.state_dir),
-            },
-            # It outlives us, and ends with `labkit down`.
-            start_new_session=os.name != "nt",
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
+    log_path = load_config().state_dir / "logs" / "consumer-revived.log"
+    consumer = start_process(undo["command"], log_path)  # it ends with `labkit down`
     _revived.append(consumer)
 
 

@@ -12,8 +12,8 @@ from kafka import TopicPartition
 
 from labkit.core.config import dead_letter_topic
 from labkit.core.errors import TopicNotFound
-from labkit.core.processes import is_labkit
-from labkit.core.run_files import is_alive, read_run_files
+from labkit.core.processes import is_alive, is_labkit
+from labkit.core.run_files import read_run_files
 from labkit.faults.fault_kinds import FaultKind, Scene, does_not_apply
 from labkit.sink.partition_status import read_progress
 from labkit.topics.topic_metadata import cluster

@@ -15,8 +15,9 @@ from labkit.broker.broker import find_broker
 from labkit.broker.cluster_start import stop_cluster
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
+from labkit.core.json_files import read_json
 from labkit.core.processes import is_labkit
-from labkit.core.run_files import ask_to_stop, read_json, read_run_files
+from labkit.core.run_files import ask_to_stop, read_run_files
 from labkit.faults.faults import mend
 from labkit.sink.csv_tail import partitions
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from labkit.broker import kafka_clients
 from labkit.core.errors import LabError
-from labkit.core.garbage_collection import rare_searches
+from labkit.core.processes import fewer_gc_runs
 from labkit.core.run_files import RunFile
 from labkit.producer.delivery import Outbox
 from labkit.producer.delivery_log import Journal
@@ -42,7 +42,7 @@ RELIABLE: dict[str, Any] = {
 }
 
 
-@rare_searches()
+@fewer_gc_runs()
 def produce(
     topic: str,
     source: Iterator[Item | float],

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.core.config import load_config
-from labkit.core.run_files import read_json, write_json
+from labkit.core.json_files import read_json, write_json
 
 
 @dataclass(slots=True)

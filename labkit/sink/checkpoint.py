@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from labkit.core.errors import SinkForeign, SinkLocked
-from labkit.core.run_files import read_json, write_json
+from labkit.core.json_files import read_json, write_json
 from labkit.sink.crash_recovery import Extent, damaged
 from labkit.sink.segment_files import topic_dir
 

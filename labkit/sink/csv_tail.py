@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
 
-from labkit.core.run_files import read_json
+from labkit.core.json_files import read_json
 from labkit.sink.crash_recovery import Extent
 from labkit.sink.csv_row import HEADER, verify_row
 from labkit.sink.segment_files import segments

@@ -15,7 +15,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from labkit.core.run_files import read_run_files, write_json
+from labkit.core.json_files import write_json
+from labkit.core.run_files import read_run_files
 from labkit.readings.tracing_header import Followed
 from labkit.sink.segment_files import topic_dir
 

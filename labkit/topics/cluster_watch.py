@@ -16,7 +16,7 @@ from labkit.broker.cluster_state import ClusterState, cluster_dir, read_cluster
 from labkit.broker.kept_clients import KeptClients
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
-from labkit.core.run_files import read_json
+from labkit.core.json_files import read_json
 from labkit.topics.topic_metadata import read_metadata
 from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as kafka_errors
@@ -70,16 +70,11 @@ def describe_created(client: KafkaAdminClient, name: str) -> Topic:
 
     The controller informs the brokers of a new topic one by one.
     """
-    missing: list[Exception] = []
-
-    def found() -> Topic | None:
-        try:
-            return describe(client, name)
-        except (TopicNotFound, kafka_errors.UnknownTopicOrPartitionError) as error:
-            missing[:] = [error]
-            return None
-
-    return cast(Topic, wait_until(found, METADATA_TIMEOUT_S, lambda: missing[0]))
+    return wait_until(
+        lambda: describe(client, name),
+        METADATA_TIMEOUT_S,
+        retry_on=(TopicNotFound, kafka_errors.UnknownTopicOrPartitionError),
+    )
 
 
 def read_metadata(client: KafkaAdminClient, name: str) -> dict[str, Any] | None:

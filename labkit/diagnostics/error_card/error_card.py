@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labkit.core.advice import Note
+from labkit.core.advice import Advice
 from labkit.core.errors import LabError
 from labkit.diagnostics.error_card import client_errors, connection_errors, topic_errors
 from labkit.diagnostics.error_card.traceback_reader import Trace, chain
@@ -98,7 +98,7 @@ class Lens:
             if found is not None:
                 from IPython.display import display
 
-                display(Note(found.heading, found.sentence, found.next_line))  # type: ignore[no-untyped-call]
+                display(Advice(found.heading, found.sentence, found.next_line))  # type: ignore[no-untyped-call]
 
 
 _lenses: dict[int, Lens] = {}

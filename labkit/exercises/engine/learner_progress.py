@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from labkit.core.run_files import read_json, write_json
+from labkit.core.json_files import read_json, write_json
 from labkit.exercises.engine.experiments import home_state_dir
 from labkit.exercises.engine.outcome import Outcome, Result
 

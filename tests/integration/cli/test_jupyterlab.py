@@ -18,7 +18,8 @@ from websocket import WebSocketBadStatusException, create_connection
 
 from labkit.cli.jupyterlab import open_lab
 from labkit.core.errors import LabError
-from labkit.core.run_files import is_alive, read_run_files
+from labkit.core.processes import is_alive
+from labkit.core.run_files import read_run_files
 
 
 def test_only_this_machine_and_only_with_the_token(running: RunningLab) -> None:

@@ -1,4 +1,4 @@
-"""The sign of life below a cell: one line, written anew in its place, which stays."""
+"""The sign of life below a cell: one line, updated in place, which stays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kernel import Kernel
 
 WAIT = """
 import threading
-from labkit import waiting
+from labkit.core import progress_bar as waiting
 
 waiting.NOTEBOOK_LINE_S = 0.01
 said, real = threading.Event(), waiting._NotebookLine.__call__
@@ -40,5 +40,5 @@ def test_it_takes_one_line_of_a_notebook(kernel: Kernel) -> None:
 
 
 def test_what_is_soon_done_says_nothing(kernel: Kernel) -> None:
-    cell = kernel.fine("from labkit import waiting\nwith waiting.waiting('Starting'):\n    pass")
-    assert cell.shown == []
+    code = "from labkit.core.progress_bar import waiting\nwith waiting('Starting'):\n    pass"
+    assert kernel.fine(code).shown == []

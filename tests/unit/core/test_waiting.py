@@ -30,3 +30,21 @@ def test_at_the_deadline_the_error_tells_what_was_found_last() -> None:
 
 def test_the_condition_is_asked_even_where_there_is_no_time() -> None:
     assert wait_until(lambda: True, 0.0, AssertionError)
+
+
+def test_what_the_condition_raises_to_say_not_yet_is_the_cause_of_the_error() -> None:
+    turns = iter([True, False])
+
+    def condition() -> str:
+        if next(turns, True):
+            raise LookupError("not yet")
+        return "found"
+
+    assert wait_until(condition, 10.0, every_s=0.001, retry_on=(LookupError,)) == "found"
+    with pytest.raises(LookupError, match="not yet"):
+        wait_until(condition, 0.0, retry_on=(LookupError,))
+    with pytest.raises(TimeoutError, match="too late") as caught:
+        wait_until(condition, 0.0, lambda: TimeoutError("too late"), retry_on=(LookupError,))
+    assert isinstance(caught.value.__cause__, LookupError)
+    with pytest.raises(LookupError):
+        wait_until(condition, 10.0, retry_on=(OSError,))

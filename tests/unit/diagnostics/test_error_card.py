@@ -18,7 +18,7 @@ from kafka import errors as kafka_errors
 from kafka.consumer.fetcher import ConsumerRecord
 
 import labkit
-from labkit.core.advice import Note
+from labkit.core.advice import Advice
 from labkit.core.errors import TopicNotFound
 from labkit.diagnostics.error_card import error_card
 from labkit.diagnostics.error_card.error_card import answer_to
@@ -255,7 +255,7 @@ def test_loading_it_loads_no_client() -> None:
 
 
 def test_the_box_says_what_it_is_and_runs_nothing() -> None:
-    note = Note("LabError", "`a` & <script>alert(1)</script>", "type <this>\x1b[2J")
+    note = Advice("LabError", "`a` & <script>alert(1)</script>", "type <this>\x1b[2J")
     shown = note._repr_html_()
     assert 'role="note"' in shown
     assert "<code>a</code> &amp; &lt;script&gt;" in shown

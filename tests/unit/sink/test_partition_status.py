@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.core.run_files import read_json
+from labkit.core.json_files import read_json
 from labkit.sink.partition_status import LastDeadLetter, PartitionStatus, read_progress
 
 TOPIC = "co2-emissions"

@@ -1,0 +1,40 @@
+"""JSON files that processes share: replaced in one step, read even while they are replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from labkit.core.waiting import wait_until
+
+IN_USE_S = 1.0
+Result = TypeVar("Result")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace a JSON file in one step, so that a reader gets the old content or the new one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    _while_in_use(lambda: draft.replace(path))
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON file's content, or None if there is no such file."""
+    try:
+        return json.loads(_while_in_use(lambda: path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+def _while_in_use(action: Callable[[], Result]) -> Result:
+    """Retry for a second if Windows refuses, because another process has the file open.
+
+    There, a file cannot be replaced while it is read, nor opened while it is replaced. On other
+    systems a refusal is about permissions, and is raised after that second.
+    """
+    done = wait_until(lambda: [action()], IN_USE_S, every_s=0.02, retry_on=(PermissionError,))
+    return done[0]
