@@ -31,6 +31,10 @@ CLOSE_TIMEOUT_S = 2.0
 REASON_CHARACTERS = 1_000
 
 
+# Part of the format of a dead letter: these names stay although the modules have moved.
+CLASS_NAME = "labkit.readings.Reading"
+ERRORS_MODULE = "labkit.errors"
+
 Place = tuple[int, int]  # a record's partition and offset
 
 
@@ -226,11 +230,16 @@ class DeadLetterQueue:
             "offset": str(record.offset),
             "connector.name": self._group_id,
             "stage": "VALUE_CONVERTER",
-            "class.name": "labkit.readings.Reading",
-            "exception.class.name": f"{type(error).__module__}.{type(error).__qualname__}",
+            "class.name": CLASS_NAME,
+            "exception.class.name": _exception_class(error),
             "exception.message": letter.reason,
         }
         return [(ERRORS + name, text.encode(errors="replace")) for name, text in context.items()]
+
+
+def _exception_class(error: Exception) -> str:
+    module = ERRORS_MODULE if isinstance(error, LabError) else type(error).__module__
+    return f"{module}.{type(error).__qualname__}"
 
 
 class _Sending(threading.Thread):
