@@ -1,8 +1,20 @@
-"""Stage 6, the CSV over HTTP: Flask over the table, the web page, and ``/metrics``.
+"""Stage 6, the CSV over HTTP: a Flask app over the table, the web page, and ``/metrics``.
 
-`app` has `create_app` and `start_api`; `routes` makes the JSON answers. It imports `table`,
-`sink`, `core` and the models of `ledger`, and never Kafka: what it knows of offsets and lag
-stands in small files beside the CSV. Start with `routes`.
+It imports `table`, `sink`, `core`, and the models of `ledger` and `producer`; it never imports
+Kafka. What it knows of offsets and lag comes from small files beside the CSV. Start with `routes`.
+
+- `app`: `create_app` and `start_api`
+- `routes`: the addresses under ``/api``; makes the JSON answers
+- `data_source`: the table and the status files that the routes read
+- `ledger_from_files`: the carbon ledger without Kafka
+- `reading_latency`: how long single readings take to each stage
+- `recent_values`: a figure's values of the last minute, and its rate
+- `response_models`, `pipeline_models`, `openapi_examples`: parameters and answers, for OpenAPI
+- `problem_responses`: errors as ``application/problem+json``, security headers
+- `prometheus_metrics`: ``/metrics``
+- `web_page`: the dashboard and ``/api/docs``
+- `compression`: gzip, by Flask-Compress
+- `waitress_server`: the HTTP server, its limits and its errors
 """
 
 import lazy_loader as lazy

@@ -1,6 +1,6 @@
-"""The API: the CSV over HTTP, for the web page and for whoever likes to ask.
+"""The API: the CSV over HTTP, for the web page and any other client.
 
-Flask and waitress know nothing of Kafka, and Kafka nothing of them: between them lies the CSV.
+It never talks to Kafka: the consumer writes the CSV, and the API reads it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Self
 
 from flask_openapi3 import Info, OpenAPI, Server
 
-from labkit.api import api_gzip, problem_responses, prometheus_metrics
-from labkit.api.api_data import VERSION, ApiData
-from labkit.api.openapi_examples import with_examples
+from labkit.api import compression, problem_responses, prometheus_metrics
+from labkit.api.data_source import VERSION, DataSource
+from labkit.api.openapi_examples import add_examples
 from labkit.api.response_models import ParameterError
 from labkit.api.routes import routes
 from labkit.api.waitress_server import HOST, MAX_BODY_BYTES, listen, serve
@@ -29,19 +29,19 @@ MAX_PORT = 65_535
 
 
 def create_app(data_dir: Path, topic: str) -> OpenAPI:
-    """Make the Flask app that answers from one topic's CSV.
+    """Create the Flask app that answers from one topic's CSV.
 
     Parameters
     ----------
     data_dir : Path
-        The data folder; it need not be there yet: the answers are empty until it is.
+        The data folder. It need not exist yet: until it does, the answers are empty.
     topic : str
         The topic's name.
 
     Returns
     -------
     OpenAPI
-        A `flask.Flask` that also describes itself at ``/api/openapi.json``.
+        A `flask.Flask` that describes itself at ``/api/openapi.json``.
 
     See: flask.palletsprojects.com, "Security Considerations".
     """
@@ -56,34 +56,34 @@ def create_app(data_dir: Path, topic: str) -> OpenAPI:
         validation_error_model=ParameterError,
         security_schemes={},  # None would become a null, which OpenAPI does not know
     )
-    app.url_map.merge_slashes = False  # /api//health is no address: this API sends nobody elsewhere
+    app.url_map.merge_slashes = False  # /api//health is 404: this API never redirects
     extra_hosts = load_config().trusted_hosts.replace(",", " ").split()
     app.config["TRUSTED_HOSTS"] = ["localhost", HOST, *extra_hosts]
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.extensions["labkit"] = ApiData(data_dir, topic)
+    app.extensions["labkit"] = DataSource(data_dir, topic)
     problem_responses.install(app)
-    api_gzip.install(app)
+    compression.install(app)
     prometheus_metrics.install(app, app.extensions["labkit"])
     app.register_api(routes)
     app.register_blueprint(pages)
-    app.get("/api/openapi.json", doc_ui=False)(lambda: with_examples(app.api_doc))
+    app.get("/api/openapi.json", doc_ui=False)(lambda: add_examples(app.api_doc))
     return app
 
 
 _DESCRIPTION = """CO2 readings that travelled through Apache Kafka into CSV files, over HTTP.
 
 Every answer ends at the newest reading. Errors are `application/problem+json`, and their `next`
-is the next line to type. Send an answer's `ETag` back as `If-None-Match`, and you get 304 with
-nothing to read until there are new readings."""
+is the next line to type. Send an answer's `ETag` back as `If-None-Match`, and you get an empty 304
+until there are new readings."""
 
 
 class Api(background_workers.ThreadWorker):
-    """The API at work in a thread; see `start_api`.
+    """A running API, in a thread; see `start_api`.
 
     Attributes
     ----------
     port : int
-        Where it listens, on 127.0.0.1 alone.
+        The port on 127.0.0.1.
     url : str
         The dashboard's address.
     """
@@ -123,14 +123,14 @@ def start_api(
     topic: str | None = None,
     name: str = "api",
 ) -> Api:
-    """Serve a topic's CSV, and the dashboard that shows it, on this machine alone.
+    """Serve a topic's CSV, and the dashboard that shows it, to this machine only.
 
-    Whatever ran under ``name`` is stopped first.
+    A worker that runs under ``name`` is stopped first.
 
     Parameters
     ----------
     data_dir : str or Path, optional
-        The data folder, seen from the lab's folder; default: the setting ``data_dir``.
+        The data folder, relative to the lab's folder; default: the setting ``data_dir``.
     port : int, optional
         Default: the setting ``api_port``; 0: any free port.
     topic : str, optional
@@ -139,7 +139,7 @@ def start_api(
     Returns
     -------
     Api
-        With the address as ``url``.
+        Its address is ``url``.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def start_api(
         name,
     )
     background_workers.register(api)
-    if hasattr(builtins, "__IPYTHON__"):  # a notebook shows nothing of `api = start_api()`
+    if hasattr(builtins, "__IPYTHON__"):  # a notebook prints nothing for `api = start_api()`
         print(f"The dashboard: {api.url}")  # noqa: T201
     return api
 

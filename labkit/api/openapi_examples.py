@@ -1,4 +1,4 @@
-"""An example of each answer, for `/api/docs`: what a page that is still empty could not show."""
+"""An example of each answer, for `/api/docs`."""
 
 from __future__ import annotations
 
@@ -196,11 +196,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         },
     },
 }
-"""By the name of the function that answers."""
+"""By the name of the route's function."""
 
 _PROBLEMS = {
     "400": ("Bad Request", "`after` is not a cursor: it is the `next` of an earlier answer"),
-    "409": ("Conflict", "the CSV ends before the cursor: it was started anew"),
+    "409": ("Conflict", "the CSV ends before the cursor: it was started again"),
     "422": ("Unprocessable Entity", "window_s: Input should be greater than or equal to 10"),
     "503": ("Service Unavailable", "The CSV is being read for the first time: 400,000 so far."),
 }
@@ -212,8 +212,8 @@ _NEXT = {
 }
 
 
-def with_examples(description: dict[str, Any]) -> dict[str, Any]:
-    """Return the API's description, with an example in each operation's answers."""
+def add_examples(description: dict[str, Any]) -> dict[str, Any]:
+    """Add an example to each answer in the API's description."""
     for operations in description["paths"].values():
         for operation in operations.values():
             for status, response in operation["responses"].items():

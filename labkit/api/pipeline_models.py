@@ -1,4 +1,4 @@
-"""What the API answers of the lab itself: pipeline, latency, ledger, and all in one."""
+"""Models of the answers about the lab itself: pipeline, latency, ledger, dashboard."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from labkit.sink.partition_status import PartitionStatus
 
 
 class PartitionNow(PartitionStatus):
-    """What the consumer last said of a partition, and how fast it is."""
+    """The last status of a partition, and its rate."""
 
-    age_s: float = Field(description="Seconds since the consumer said so.")
+    age_s: float = Field(description="Seconds since the consumer wrote this status.")
     rate_per_s: float | None = Field(
-        description="Records stored per second, over some 10 s; null at the first look."
+        description="Records stored per second, over about 10 s; null in the first answer."
     )
 
 
 class ProducerNow(BaseModel):
-    """A producer at work; null until it has first counted."""
+    """A running producer; the counts are null until it has first written them."""
 
     name: str
     pid: int
@@ -30,7 +30,7 @@ class ProducerNow(BaseModel):
 
 
 class PipelineTotals(BaseModel):
-    """All partitions together; null where the consumer has not said."""
+    """All partitions together; null where a consumer has not reported a figure."""
 
     rows: int
     dead_letters: int
@@ -51,7 +51,7 @@ class LatencyStage(BaseModel):
 
 
 class FollowedReading(BaseModel):
-    """One reading on its way; a stage of which nobody knows is left out."""
+    """One reading on its way; an unknown stage is left out."""
 
     reading_id: str
     partition: int
@@ -60,7 +60,7 @@ class FollowedReading(BaseModel):
 
 
 class StageLatency(BaseModel):
-    """How long readings took to a stage, from their creation on."""
+    """How long readings took to reach a stage, from their creation."""
 
     stage: Literal["acked", "polled", "stored", "served"]
     p50_ms: float
@@ -68,7 +68,7 @@ class StageLatency(BaseModel):
 
 
 class Latency(BaseModel):
-    """How long readings are on their way: about one a second is followed."""
+    """How long readings take; about one reading a second is followed."""
 
     reading: FollowedReading | None
     last_minute: list[StageLatency]
@@ -77,7 +77,7 @@ class Latency(BaseModel):
 
 
 class Pipeline(BaseModel):
-    """What the consumer last said of each partition."""
+    """The last status of each partition, and totals."""
 
     topic: str
     group_id: str | None
@@ -89,7 +89,7 @@ class Pipeline(BaseModel):
 
 
 class LedgerStage(BaseModel):
-    """The CO2 at one stage; null where it cannot be told, and then `note` says why."""
+    """The CO2 at one stage; null where it is unknown, and then `note` says why."""
 
     stage: Literal["emitted", "acked", "topic", "csv", "served"]
     meaning: str
@@ -100,18 +100,18 @@ class LedgerStage(BaseModel):
 
 
 class FileLedger(BaseModel):
-    """The same tonnes at each stage, as files tell them."""
+    """The same tonnes at each stage, as read from files."""
 
     topic_name: str
     topic_id: str | None
     stages: list[LedgerStage]
     retained: int | None = Field(description="Records that the topic still holds.")
     dead_letters: int
-    unknown: int = Field(description="Sends whose answer never came: they may have arrived.")
+    unknown: int = Field(description="Sends without an acknowledgement: they may have arrived.")
     lag: int | None
     gap_records: int
     state: LedgerState = Field(
-        description="`on the way`: time will mend it. The last three are disagreements."
+        description="`on the way`: readings still move, or may. The last three are disagreements."
     )
     agrees: bool
     sentence: str
@@ -125,7 +125,7 @@ class Choice(BaseModel):
 
 
 class Choices(BaseModel):
-    """All there is to choose from, whatever is filtered now."""
+    """All values to filter by, independent of the current filters."""
 
     sector: list[Choice]
     country: list[Choice]
@@ -134,7 +134,7 @@ class Choices(BaseModel):
 
 
 class Thresholds(BaseModel):
-    """What a line in a chart can be compared with, and where the figure is from."""
+    """Values that a line in a chart can be compared with, and their source."""
 
     large_emitter_t_per_year: float
     large_emitter_t_per_h: float
@@ -142,7 +142,7 @@ class Thresholds(BaseModel):
 
 
 class Dashboard(BaseModel):
-    """All that a page shows, of one moment."""
+    """Everything that the page shows, of one moment."""
 
     served_at: str
     health: Health
@@ -150,7 +150,7 @@ class Dashboard(BaseModel):
     ledger: FileLedger
     now: Summary = Field(description="The last minute.")
     window: Summary = Field(description="The last `window_s` seconds.")
-    all: Summary = Field(description="Everything that is stored.")
+    all: Summary = Field(description="All stored readings.")
     series: Series
     heat: Series | None
     readings: list[StoredReading]

@@ -1,4 +1,4 @@
-"""Every error as ``application/problem+json``, and the headers that every answer carries.
+"""Errors as ``application/problem+json``, and the security headers of every answer.
 
 See: RFC 9457 (problem details), and the OWASP Secure Headers Project.
 """
@@ -18,8 +18,8 @@ from labkit.api import response_models
 from labkit.api.response_models import ParameterError
 from labkit.core.errors import CursorInvalid, CursorOutdated, FrontEndMissing, LabError
 
-# Everything from this server alone, no inline script. 'self' may frame the page: notebook 00 shows
-# it through jupyter-server-proxy, which is the same origin as JupyterLab.
+# Load only from this server, and run no inline script. 'self' may frame the page: notebook 00 shows
+# it through jupyter-server-proxy, which has JupyterLab's origin.
 PAGE_POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'"
@@ -29,7 +29,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",  # keep it, and ask whether it has changed (ETag, 304)
+    "Cache-Control": "no-cache",  # keep it, but ask whether it has changed (ETag, 304)
 }
 _STATUS = {
     CursorInvalid: HTTPStatus.BAD_REQUEST,
@@ -55,9 +55,9 @@ def install(app: Flask) -> None:
 
 
 def problem(status: int, detail: str, next_line: str = "", **extra: Any) -> Response:
-    """Return a problem; ``extra`` are members beside those that RFC 9457 names."""
+    """Return a problem; ``extra`` are members in addition to those of RFC 9457."""
     body = {
-        "type": "about:blank",  # the status says which problem it is
+        "type": "about:blank",  # the status tells the problem
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
@@ -68,7 +68,7 @@ def problem(status: int, detail: str, next_line: str = "", **extra: Any) -> Resp
 
 
 def invalid_query(error: ValidationError) -> Response:
-    """Return what is wrong with each parameter, and the names of those there are."""
+    """Return what is wrong with each parameter, and the names of the known ones."""
     known = ", ".join(getattr(response_models, error.title).model_fields) or "none"
     errors = []
     for wrong in error.errors(include_url=False, include_context=False, include_input=False):
@@ -85,14 +85,16 @@ def invalid_query(error: ValidationError) -> Response:
 
 def _http_problem(error: HTTPException) -> Response | HTTPException:
     if error.response is not None or error.code is None or error.code < HTTPStatus.BAD_REQUEST:
-        return error  # a redirect, or a problem that is one already
+        return error  # a redirect, or an error that has its answer already
     detail, next_line = error.description or "", ""
     if isinstance(error, SecurityError):
         detail = (
             "This API answers only to the names localhost and 127.0.0.1, and this request's Host "
-            "header has another. (Else a web page elsewhere could read your data: DNS rebinding.)"
+            "header has another. (Otherwise any web page could read your data by DNS rebinding.)"
         )
-        next_line = "set LABKIT_TRUSTED_HOSTS to the name in your address bar, and start it again"
+        next_line = (
+            "set LABKIT_TRUSTED_HOSTS to the name in your address bar, and start the API again"
+        )
     answer = problem(error.code, detail, next_line)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
@@ -108,9 +110,9 @@ def _lab_problem(error: LabError) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    """Hide from the network what went wrong inside (paths, values); the log has it."""
-    log.error("the API met an error at %s", request.path, exc_info=error)
-    return problem(500, "The API met an error of its own; its log says which.")
+    """Answer 500 without details: paths and values go to the log only."""
+    log.error("the API failed at %s", request.path, exc_info=error)
+    return problem(500, "The API failed; its log says why.")
 
 
 def _add_headers(response: Response) -> Response:

@@ -1,11 +1,11 @@
-"""``/metrics``: the lab's figures as Prometheus reads them.
+"""``/metrics``: the lab's figures for Prometheus.
 
-Prometheus asks this address every few seconds and keeps every answer, so that one can ask later
-how a figure grew (``rate``), and be called when one is wrong. Its rules for names are kept: what
-only grows ends in ``_total`` and starts anew with the process or the topic; units are seconds and
-grams and stand in the name; what cannot be added up has a name of its own, not a label.
+Prometheus reads this address every few seconds and stores every answer, so that its users can query
+how a figure grew (``rate``) and get an alert when one is wrong. The names follow its rules: a
+counter ends in ``_total`` and starts again with the process or the topic; the unit, seconds or
+grams, is part of the name; figures that cannot be added up have separate names, not labels.
 
-As the whole API does, it answers from the CSV and the small files beside it, and never asks Kafka.
+Like the whole API, it reads the CSV and the small files beside it, and never asks Kafka.
 
 See: prometheus.io, "Metric and label naming" and "Exposition formats".
 """
@@ -22,7 +22,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from labkit.api.api_data import VERSION, ApiData, Look
+from labkit.api.data_source import VERSION, CurrentState, DataSource
 from labkit.ledger.ledger_model import LedgerState
 from labkit.sink.partition_status import PartitionStatus
 
@@ -36,7 +36,7 @@ LEDGER_STAGES = {
     "csv": ("labkit_csv", "stored in the CSV"),
     "served": ("labkit_api_served", "in the table that the API answers from"),
 }
-"""What each stage of the carbon ledger is called here, and what it means."""
+"""The metric of each stage of the carbon ledger, and its meaning."""
 
 COUNTERS = {
     "end_offset": (
@@ -50,14 +50,14 @@ COUNTERS = {
     "rows": ("labkit_csv_rows", "Rows in the partition's CSV, one for each good reading"),
     "dead_letters": (
         "labkit_consumer_dead_letters",
-        "Records that were no reading, and went to the dead-letter queue",
+        "Records that were not valid readings, and went to the dead-letter queue",
     ),
     "gap_records": (
         "labkit_consumer_gap_records",
         "Records that the topic's retention deleted before they were stored: lost to us",
     ),
 }
-"""What only grows, in each partition's status: its name and meaning here."""
+"""The fields of a partition's status that only grow: metric and meaning."""
 
 GAUGES = {
     "lag": ("labkit_consumer_lag_records", "Records in the topic that are not stored yet"),
@@ -67,14 +67,14 @@ GAUGES = {
         "lag",
     ),
 }
-"""What goes up and down, in each partition's status."""
+"""The fields of a partition's status that go up and down."""
 
 blueprint = Blueprint("metrics", __name__)
-# Else there is a series more beside each counter, which says when it began; nobody asks for it.
+# Otherwise each counter gets a second series with its start time, which nobody reads.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
-def install(app: Flask, data: ApiData) -> None:
+def install(app: Flask, data: DataSource) -> None:
     """Let an app answer at ``/metrics``, and time each of its answers."""
     registry = CollectorRegistry()
     registry.register(LabCollector(data))
@@ -88,7 +88,7 @@ def install(app: Flask, data: ApiData) -> None:
     )
 
     def observe(response: Response) -> Response:
-        # The route and not the address: whoever asks for made-up addresses makes no new series.
+        # The route and not the address, so that made-up addresses do not create new series.
         route = request.url_rule.rule if request.url_rule else "none"
         method = request.method if request.method in METHODS else "other"
         took_s = perf_counter() - g.labkit_began
@@ -106,30 +106,30 @@ def install(app: Flask, data: ApiData) -> None:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Return every metric of this moment, in the format that the asker prefers."""
+    """Return every metric, in the format that the client prefers."""
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     registry = current_app.extensions["labkit-metrics"]
     return Response(encode(registry), content_type=content_type)
 
 
 class LabCollector(Collector):
-    """Looks at the lab each time it is asked: nothing is counted twice, or kept up to date."""
+    """A collector that reads the lab's state on each request; it stores nothing."""
 
-    def __init__(self, data: ApiData) -> None:
+    def __init__(self, data: DataSource) -> None:
         self._data = data
 
     def describe(self) -> list[Metric]:
-        """Say nothing beforehand: registering must not look at the lab."""
+        """Return no metrics: registering must not read the lab's state."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric but those of the requests."""
-        look = self._data.look()
+        """Yield every metric except those of the requests."""
+        state = self._data.current()
         topic = self._data.topic
         build = GaugeMetricFamily("labkit_build_info", "Always 1; its label is the version")
         build.add_sample(build.name, {"version": VERSION}, 1)
         yield build
-        ledger = self._data.ledger(look)
+        ledger = self._data.ledger(state)
         yield from _stages(topic, {one["stage"]: one for one in ledger["stages"]})
         yield _one_of(
             "labkit_ledger_state",
@@ -138,12 +138,12 @@ class LabCollector(Collector):
             get_args(LedgerState),
             [({"topic": topic}, ledger["state"])],
         )
-        yield from _partitions(look.statuses)
-        yield from _moments(topic, look)
+        yield from _partitions(state.statuses)
+        yield from _moments(topic, state)
 
 
 def _stages(topic: str, stages: dict[str, dict[str, Any]]) -> Iterator[Metric]:
-    """Yield readings and grams of each stage that can be weighed."""
+    """Yield readings and grams of each stage where they are known."""
     for stage, (name, meaning) in LEDGER_STAGES.items():
         for key, unit, what in (
             ("records", "readings", "Readings"),
@@ -156,7 +156,7 @@ def _stages(topic: str, stages: dict[str, dict[str, Any]]) -> Iterator[Metric]:
 
 
 def _partitions(statuses: list[PartitionStatus]) -> Iterator[Metric]:
-    """Yield what the consumers last said of each partition."""
+    """Yield the last status of each partition."""
     labels = ["topic", "group", "partition"]
     families: list[tuple[str, CounterMetricFamily | GaugeMetricFamily]] = [
         *((key, CounterMetricFamily(*named, labels=labels)) for key, named in COUNTERS.items()),
@@ -170,35 +170,35 @@ def _partitions(statuses: list[PartitionStatus]) -> Iterator[Metric]:
         yield family
     yield _one_of(
         "labkit_consumer_state",
-        "What the writer of a partition said last: 1 for the state it is in. A killed one says "
-        "nothing more: see labkit_consumer_status_timestamp_seconds",
+        "The last state that a partition's writer reported: 1 for that state. A killed writer "
+        "reports nothing more: see labkit_consumer_status_timestamp_seconds",
         STATES,
         [(_place(status), status.state) for status in statuses],
     )
-    said = GaugeMetricFamily(
+    reported = GaugeMetricFamily(
         "labkit_consumer_status_timestamp_seconds",
-        "When the writer of a partition last said how it is, in seconds since 1970: about once a "
-        "second while it lives",
+        "When a partition's writer last reported, in seconds since 1970: about once a second while "
+        "it runs",
         labels=labels,
     )
     for status in statuses:
-        said.add_metric(list(_place(status).values()), status.updated_at.timestamp())
-    yield said
+        reported.add_metric(list(_place(status).values()), status.updated_at.timestamp())
+    yield reported
 
 
-def _moments(topic: str, look: Look) -> Iterator[Metric]:
+def _moments(topic: str, state: CurrentState) -> Iterator[Metric]:
     newest = GaugeMetricFamily(
         "labkit_newest_reading_timestamp_seconds",
         "When the newest stored reading was made, in seconds since 1970",
         labels=["topic"],
     )
-    if look.snapshot.newest_ms is not None:
-        newest.add_metric([topic], look.snapshot.newest_ms / 1000)
+    if state.snapshot.newest_ms is not None:
+        newest.add_metric([topic], state.snapshot.newest_ms / 1000)
     yield newest
     running = GaugeMetricFamily(
         "labkit_producers", "Producers of this lab that send to the topic now", labels=["topic"]
     )
-    running.add_metric([topic], len(look.producers))
+    running.add_metric([topic], len(state.producers))
     yield running
 
 
@@ -213,7 +213,7 @@ def _place(status: PartitionStatus) -> dict[str, str]:
 def _one_of(
     name: str, meaning: str, states: tuple[str, ...], found: list[tuple[dict[str, str], str]]
 ) -> Metric:
-    """Return a series for each state that a thing can be in: 1 for the one it is in, else 0."""
+    """Return one series for each possible state: 1 for the current one, else 0."""
     family = GaugeMetricFamily(name, meaning)
     for labels, state in found:
         for one in states:

@@ -1,8 +1,8 @@
-"""The journey of single readings in time, put together from what each stage wrote down.
+"""How long single readings take to each stage, from what each stage wrote down.
 
-created, acked (by the producer's run file), polled and stored (by the partition's status file),
-served (by this API). What the broker did lies between created and acked: a topic that keeps the
-producer's timestamps does not tell when it appended a record.
+acked comes from the producer's run file, polled and stored from the partition's status file, served
+from this API. The broker's append lies between created and acked: a topic that keeps the producer's
+timestamps does not record it.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ STAGES = ("created", "acked", "polled", "stored", "served")
 Place = tuple[int, int]  # partition, offset
 
 
-class Journeys:
-    """The readings that were followed in the last minute."""
+class LatencyTracker:
+    """The times of the readings that were followed in the last minute."""
 
     def __init__(self) -> None:
         self._seen: dict[Place, dict[str, datetime]] = {}
         self._answers: Recent[dict[int, int]] = Recent()
         self._lock = threading.Lock()
 
-    def look(
+    def update(
         self,
         snapshot: Snapshot,
         statuses: list[PartitionStatus],
         producers: list[dict[str, Any]],
     ) -> None:
-        """Take in what the stages say now; ``snapshot`` is what is being answered from."""
+        """Read what the stages report now; ``snapshot`` is the table that is served."""
         now = time.time()
         self._answers.add(now, ends(snapshot))
         acked = {
@@ -74,7 +74,7 @@ class Journeys:
     def _served_at(self, place: Place) -> datetime | None:
         """Return when an answer was first made from a table that holds the row.
 
-        None where the first answer that we remember held it already: nobody had asked before.
+        None if the first remembered answer held it already: nobody had asked before.
         """
         partition, offset = place
         answers = self._answers.since(0)
@@ -84,7 +84,7 @@ class Journeys:
         return datetime.fromtimestamp(answers[held.index(True)].at, UTC)
 
     def to_dict(self, snapshot: Snapshot) -> dict[str, Any]:
-        """Return the newest journey, and how long the stages took in the last minute."""
+        """Return the newest followed reading, and the latency of each stage in the last minute."""
         with self._lock:
             seen = {place: dict(times) for place, times in self._seen.items()}
         newest = max(seen, key=lambda place: seen[place]["stored"], default=None)
@@ -107,7 +107,7 @@ class Journeys:
 
 
 def _reading(snapshot: Snapshot, place: Place, times: dict[str, datetime]) -> dict[str, Any] | None:
-    """Return one journey; None where its row is not in the table."""
+    """Return one followed reading; None if its row is not in the table."""
     partition, offset = place
     rows = snapshot.partitions.get(partition)
     row = 0 if rows is None else int(np.searchsorted(rows.offset, offset))

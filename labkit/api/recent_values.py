@@ -1,9 +1,4 @@
-"""What a figure was a while ago: its values of the last minutes, each with its time.
-
-The stages of the pipeline write down their figures about once a second, each at its own moment.
-Such figures can only be compared across time: what one stage held a while ago, the next must hold
-by now.
-"""
+"""A figure's values of the last minute, each with its time, and the rate of a count."""
 
 from __future__ import annotations
 
@@ -17,21 +12,21 @@ T = TypeVar("T")
 
 
 class Past(NamedTuple, Generic[T]):
-    """A value, and when it held, in seconds since 1970."""
+    """A value and its time, in seconds since 1970."""
 
     at: float
     value: T
 
 
 class Recent(Generic[T]):
-    """The values of the last minute; any thread may add one or ask for one."""
+    """The values of the last minute; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._values: deque[Past[T]] = deque()
         self._lock = threading.Lock()
 
     def add(self, at: float, value: T) -> None:
-        """Note a value, unless one of that moment or of a later one is known."""
+        """Add a value, unless one of that time or a later one is known."""
         with self._lock:
             if self._values and at <= self._values[-1].at:
                 return
@@ -45,18 +40,18 @@ class Recent(Generic[T]):
             return next((past for past in reversed(self._values) if past.at <= at), None)
 
     def since(self, at: float) -> list[Past[T]]:
-        """Return the values since a moment, oldest first."""
+        """Return the values since a time, oldest first."""
         with self._lock:
             return [past for past in self._values if past.at >= at]
 
 
 def rate_per_s(counts: Recent[int], over_s: float) -> float | None:
-    """Return how fast a count has grown lately; None before it was looked at twice."""
+    """Return how fast a count has grown; None before it has two values."""
     found = counts.since(0)
     if not found:
         return None
     last = found[-1]
     first = next(past for past in found if past.at >= last.at - over_s)
-    if first.at == last.at or last.value < first.value:  # the CSV was started anew
+    if first.at == last.at or last.value < first.value:  # the CSV was started again
         return None
     return round((last.value - first.value) / (last.at - first.at), 2)

@@ -1,4 +1,4 @@
-"""What the API is asked and what it answers: the models that its OpenAPI text is made of."""
+"""Models of the API's parameters and answers; its OpenAPI description is made of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WEEK_S = 7 * 86_400
 
 
 class NoQuery(BaseModel):
-    """No parameters: an unknown one is refused, so that a misspelt one is not overlooked."""
+    """No parameters. An unknown one is refused, so that no misspelt one is overlooked."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -27,7 +27,7 @@ class NoQuery(BaseModel):
     def model_json_schema(cls, **options: Any) -> dict[str, Any]:  # type: ignore[override]
         """Return the model's schema; without options it is made once.
 
-        flask-openapi3 asks for it with every request, to learn which parameters may be repeated.
+        flask-openapi3 asks for it with every request, to know which parameters may be repeated.
         """
         return super().model_json_schema(**options) if options else _schema_of(cls)
 
@@ -38,28 +38,32 @@ def _schema_of(model: type[NoQuery]) -> dict[str, Any]:
 
 
 class Selection(NoQuery):
-    """Which readings count; each may be repeated, and then any of its values will do."""
+    """Filters. Each may be repeated, and then a reading matches any of its values."""
 
     sector: list[str] = Field(
-        [], description="Such as power; may be repeated.", json_schema_extra={"example": ["power"]}
+        [],
+        description="For example power; may be repeated.",
+        json_schema_extra={"example": ["power"]},
     )
     country: list[str] = Field(
         [],
-        description="ISO 3166-1 alpha-2, such as PL; may be repeated.",
+        description="ISO 3166-1 alpha-2, for example PL; may be repeated.",
         json_schema_extra={"example": ["PL"]},
     )
     fuel: list[str] = Field(
-        [], description="Such as coal; may be repeated.", json_schema_extra={"example": ["coal"]}
+        [],
+        description="For example coal; may be repeated.",
+        json_schema_extra={"example": ["coal"]},
     )
     facility_id: list[str] = Field(
         [],
-        description="Such as PL-COAL-001; may be repeated.",
+        description="For example PL-COAL-001; may be repeated.",
         json_schema_extra={"example": ["PL-COAL-001"]},
     )
 
     @property
     def filters(self) -> Filters:
-        """The parameters that were given."""
+        """The filters that were given."""
         return {name: getattr(self, name) for name in FILTERS if getattr(self, name)}
 
 
@@ -68,17 +72,17 @@ class ReadingsQuery(Selection):
 
     after: str | None = Field(
         None,
-        description="The `next` of an earlier answer; empty: from the very beginning.",
+        description="The `next` of an earlier answer; empty: from the first reading.",
         json_schema_extra={
             "pattern": CURSOR_PATTERN,
             "example": "0.41-1.97-2.63",
-        },  # told, and judged by `parse_cursor`
+        },  # described here, checked by `parse_cursor`
     )
     limit: int = Field(500, ge=1, le=5000, description="Readings in one answer.")
 
 
 class SeriesQuery(Selection):
-    """Which lines, how far back, and how fine."""
+    """Which lines, how far back, and in which steps."""
 
     by: By = Field("sector", description="One line per sector, country, fuel or facility.")
     window_s: int = Field(900, ge=10, le=WEEK_S, description="Seconds up to the newest reading.")
@@ -86,8 +90,8 @@ class SeriesQuery(Selection):
         None,
         ge=1,
         le=86_400,
-        description="Seconds of one point; default: at most 180 points. It is made to fit: a "
-        f"window has one point at least, and {LIMIT_BUCKETS} at most.",
+        description="Seconds of one point; default: at most 180 points. It is adjusted so that a "
+        f"window has between one and {LIMIT_BUCKETS} points.",
     )
 
     @model_validator(mode="after")
@@ -99,9 +103,9 @@ class SeriesQuery(Selection):
 
 
 class SummaryQuery(Selection):
-    """Which readings the figures are of."""
+    """Which readings the figures cover."""
 
-    top: int = Field(TOP, ge=1, le=100, description="How many facilities to name.")
+    top: int = Field(TOP, ge=1, le=100, description="How many facilities to list.")
 
     window_s: int | None = Field(
         None, ge=10, le=WEEK_S, description="Seconds up to the newest reading; default: all."
@@ -109,7 +113,7 @@ class SummaryQuery(Selection):
 
 
 class DashboardQuery(SeriesQuery):
-    """All that a page asks for in one question."""
+    """All parameters of the page's one request."""
 
     heat_window_s: int | None = Field(
         None,
@@ -118,12 +122,12 @@ class DashboardQuery(SeriesQuery):
         description="How far back the heat strip goes; default: no heat strip.",
         json_schema_extra={"example": 21_600},
     )
-    top: int = Field(TOP, ge=1, le=100, description="How many facilities to name.")
+    top: int = Field(TOP, ge=1, le=100, description="How many facilities to list.")
     limit: int = Field(20, ge=1, le=500, description="How many of the newest readings.")
 
 
 class Health(BaseModel):
-    """Whether data come in, and what stands in their way."""
+    """Whether data come in, and what prevents them."""
 
     status: Literal["ok", "empty", "degraded"]
     version: str
@@ -135,7 +139,7 @@ class Health(BaseModel):
 
 
 class StoredReading(Reading):
-    """A reading, and where it lay in the topic."""
+    """A reading, and its place in the topic."""
 
     partition: int
     offset: int
@@ -146,7 +150,7 @@ class Readings(BaseModel):
 
     readings: list[StoredReading]
     next: str = Field(description="The cursor for the next call's `after`.")
-    more: bool = Field(description="Whether there were more already.")
+    more: bool = Field(description="Whether more readings follow already.")
 
 
 class Line(BaseModel):
@@ -166,12 +170,12 @@ class Series(BaseModel):
     window_s: int
     bucket_s: int
     as_of: str | None
-    times: list[str] = Field(description="Where each bucket begins.")
+    times: list[str] = Field(description="The start of each bucket.")
     series: list[Line]
 
 
 class TopFacility(BaseModel):
-    """Who emits most per hour."""
+    """The facility that emits most per hour."""
 
     facility_id: str
     facility: str
@@ -201,11 +205,11 @@ class Summary(BaseModel):
     newest_recorded_at: str | None
     top_facility: TopFacility | None
     over_25kt_per_year: int
-    facilities: int = Field(description="How many facilities these readings are of.")
+    facilities: int = Field(description="How many facilities sent these readings.")
     by_sector: list[Share]
     by_country: list[Share]
     by_fuel: list[Share]
-    by_facility: list[Share] = Field(description="The largest ones, as many as `top` says.")
+    by_facility: list[Share] = Field(description="The largest ones, `top` of them.")
 
 
 class FacilityNow(BaseModel):
@@ -240,7 +244,7 @@ class ParameterError(BaseModel):
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 shapes it, with the next line to type."""
+    """An error as in RFC 9457, with the next line to type."""
 
     type: str
     title: str

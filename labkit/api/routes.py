@@ -1,4 +1,8 @@
-"""The addresses under ``/api``: each asks one pure function, and answers in JSON."""
+"""The routes under ``/api``, and how a JSON answer is made.
+
+Each route calls one function of `table` or of `data_source`. `_json` makes the answer, with an ETag
+where the client may ask again for the same.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from labkit.api import pipeline_models as lab_models
 from labkit.api import response_models as models
-from labkit.api.api_data import VERSION, ApiData
+from labkit.api.data_source import VERSION, DataSource
 from labkit.table.dashboard_query import dashboard
 from labkit.table.emission_series import emission_series
 from labkit.table.paging import page_after
@@ -21,23 +25,23 @@ from labkit.table.snapshot import Snapshot
 from labkit.table.summary import facilities, summary
 
 PROBLEMS = {
-    400: "The Host header or the cursor is not one we know",
+    400: "The Host header is not trusted, or the cursor is malformed",
     422: "A parameter is not as described",
     503: "The CSV is being read for the first time",
 }
-FLEETING = {"age_s", "updated_at"}  # what each look at the clock changes
-OUTDATED = "The cursor points behind the last row: the CSV was started anew"
+VOLATILE_FIELDS = {"age_s", "updated_at"}  # they change with the clock alone
+OUTDATED = "The cursor points past the last row: the CSV was started again"
 
 
 def _as_problem(description: str) -> dict[str, Any]:
     schema = models.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs")  # stands among the components already
+    schema.pop("$defs")  # they are among the components already
     content = {"application/problem+json": {"schema": schema}}
     return {"description": description, "content": content}
 
 
-data_tag = Tag(name="data", description="Readings and what they add up to.")
-lab_tag = Tag(name="lab", description="How the lab is.")
+data_tag = Tag(name="data", description="Readings and their totals.")
+lab_tag = Tag(name="lab", description="The state of the lab.")
 routes = APIBlueprint(
     "labkit",
     __name__,
@@ -47,16 +51,16 @@ routes = APIBlueprint(
 )
 
 
-def api_data() -> ApiData:
+def data_source() -> DataSource:
     """Return what this app answers from."""
-    data: ApiData = current_app.extensions["labkit"]
+    data: DataSource = current_app.extensions["labkit"]
     return data
 
 
 @routes.get("/health", tags=[lab_tag], responses={200: models.Health})
 def get_health(query: models.NoQuery) -> Response:
-    """Tell whether data come in, and what stands in their way."""
-    return _json(api_data().health())
+    """Return whether data come in, and what prevents them."""
+    return _json(data_source().health())
 
 
 @routes.get(
@@ -64,7 +68,7 @@ def get_health(query: models.NoQuery) -> Response:
 )
 def get_readings(query: models.ReadingsQuery) -> Response:
     """Return readings in the order of their offsets, page by page; the newest without `after`."""
-    return _unless_known(
+    return _snapshot_answer(
         lambda now: page_after(now, query.after, query.limit, query.filters)._asdict()
     )
 
@@ -72,7 +76,7 @@ def get_readings(query: models.ReadingsQuery) -> Response:
 @routes.get("/series", tags=[data_tag], responses={200: models.Series})
 def get_series(query: models.SeriesQuery) -> Response:
     """Return CO2 in tonnes per hour over time, up to the newest reading."""
-    return _unless_known(
+    return _snapshot_answer(
         lambda now: emission_series(now, query.by, query.window_s, query.bucket_s, query.filters)
     )
 
@@ -80,19 +84,19 @@ def get_series(query: models.SeriesQuery) -> Response:
 @routes.get("/summary", tags=[data_tag], responses={200: models.Summary})
 def get_summary(query: models.SummaryQuery) -> Response:
     """Return totals, rates and shares, of all readings or of the last seconds."""
-    return _unless_known(lambda now: summary(now, query.window_s, query.filters, query.top))
+    return _snapshot_answer(lambda now: summary(now, query.window_s, query.filters, query.top))
 
 
 @routes.get("/facilities", tags=[data_tag], responses={200: models.Facilities})
 def get_facilities(query: models.Selection) -> Response:
     """Return every facility with its newest load and rate, and its totals."""
-    return _unless_known(lambda now: {"facilities": facilities(now, query.filters)})
+    return _snapshot_answer(lambda now: {"facilities": facilities(now, query.filters)})
 
 
 @routes.get("/dashboard", tags=[data_tag], responses={200: lab_models.Dashboard})
 def get_dashboard(query: models.DashboardQuery) -> Response:
-    """Return all that a page shows, of one moment: for one question per poll."""
-    data = api_data()
+    """Return everything that the page shows, of one moment: one request per poll."""
+    data = data_source()
     now = data.snapshot()
     live = data.live(now)
 
@@ -109,43 +113,43 @@ def get_dashboard(query: models.DashboardQuery) -> Response:
         )
         return {"served_at": _now(), **live, **shown}
 
-    return _unless_same(f"{now.version}-{_fingerprint(live)}", answer)
+    return _conditional_answer(f"{now.version}-{_fingerprint(live)}", answer)
 
 
 @routes.get("/pipeline", tags=[lab_tag], responses={200: lab_models.Pipeline})
 def get_pipeline(query: models.NoQuery) -> Response:
     """Return position, lag, rate and dead letters of each partition, and the latency."""
-    data = api_data()
-    return _unless_same_content(data.pipeline(data.look()))
+    data = data_source()
+    return _content_answer(data.pipeline(data.current()))
 
 
 @routes.get("/latency", tags=[lab_tag], responses={200: lab_models.Latency})
 def get_latency(query: models.NoQuery) -> Response:
-    """Return how long readings are on their way, from the producer to this API."""
-    data = api_data()
-    return _unless_same_content(data.latency(data.look()))
+    """Return how long readings take from the producer to this API."""
+    data = data_source()
+    return _content_answer(data.latency(data.current()))
 
 
 @routes.get("/ledger", tags=[lab_tag], responses={200: lab_models.FileLedger})
 def get_ledger(query: models.NoQuery) -> Response:
-    """Return the tonnes at each stage, and whether they agree; without asking Kafka."""
-    data = api_data()
-    return _unless_same_content(data.ledger(data.look(data.snapshot())))
+    """Return the tonnes at each stage, and whether they agree, without asking Kafka."""
+    data = data_source()
+    return _content_answer(data.ledger(data.current(data.snapshot())))
 
 
-def _unless_known(answer: Callable[[Snapshot], dict[str, Any]]) -> Response:
-    """Answer from the newest snapshot; 304 where the client has the answer to this one already."""
-    now = api_data().snapshot()
-    return _unless_same(now.version, lambda: answer(now))
+def _snapshot_answer(answer: Callable[[Snapshot], dict[str, Any]]) -> Response:
+    """Answer from the newest snapshot; 304 if the client has this answer already."""
+    now = data_source().snapshot()
+    return _conditional_answer(now.version, lambda: answer(now))
 
 
-def _unless_same_content(content: dict[str, Any]) -> Response:
-    """Answer; 304 where nothing has changed but the time."""
-    return _unless_same(_fingerprint(content), lambda: content)
+def _content_answer(content: dict[str, Any]) -> Response:
+    """Answer; 304 if only the time has changed."""
+    return _conditional_answer(_fingerprint(content), lambda: content)
 
 
-def _unless_same(state: str, answer: Callable[[], dict[str, Any]]) -> Response:
-    """Answer, unless the client has the answer that this state gives to this question."""
+def _conditional_answer(state: str, answer: Callable[[], dict[str, Any]]) -> Response:
+    """Answer; 304 if the client has the answer that this state gives to this request."""
     etag = f"{state}-{crc32(request.full_path.encode()):08x}-{VERSION}"
     if request.if_none_match.contains_weak(etag):
         response = Response(status=304)
@@ -156,14 +160,17 @@ def _unless_same(state: str, answer: Callable[[], dict[str, Any]]) -> Response:
 
 
 def _fingerprint(content: dict[str, Any]) -> str:
-    """Return what stays the same as long as nothing but the time has changed."""
-    return f"{crc32(json.dumps(_lasting(content)).encode()):08x}"
+    """Return a checksum that changes with everything but the time."""
+    return f"{crc32(json.dumps(_without_volatile(content)).encode()):08x}"
 
 
-def _lasting(content: Any) -> Any:
+def _without_volatile(content: Any) -> Any:
+    if isinstance(content, list):
+        return [_without_volatile(value) for value in content]
     if isinstance(content, dict):
-        return {name: _lasting(value) for name, value in content.items() if name not in FLEETING}
-    return [_lasting(value) for value in content] if isinstance(content, list) else content
+        kept = content.keys() - VOLATILE_FIELDS
+        return {name: _without_volatile(content[name]) for name in sorted(kept)}
+    return content
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""The web page that ``web/`` builds, and the page to try the API."""
+"""The web page that ``web/`` builds, and the page for trying the API."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 import flask_openapi3_swagger
 from flask import Blueprint, Response, send_from_directory
 
+from labkit.api.compression import prepare_file
 from labkit.api.problem_responses import PAGE_POLICY
 
 PAGE_DIR = Path(str(resources.files("labkit"))) / "api" / "static"
 SWAGGER_DIR = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
 A_YEAR_S = 365 * 86_400
 
-# Swagger UI sets styles of its own and draws its icons from data: addresses.
+# Swagger UI sets inline styles and loads its icons from data: URLs.
 DOCS_POLICY = f"{PAGE_POLICY}; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 DOCS_PAGE = """<!doctype html>
 <html lang="en">
@@ -53,20 +54,20 @@ def index() -> Response:
     """Show the dashboard."""
     if not (PAGE_DIR / "index.html").is_file():
         return Response(NOT_BUILT_PAGE, content_type="text/html; charset=utf-8")
-    return send_from_directory(PAGE_DIR, "index.html")
+    return prepare_file(send_from_directory(PAGE_DIR, "index.html"))
 
 
 @pages.get("/assets/<path:name>")
 def assets(name: str) -> Response:
-    """Serve the page's scripts and styles: their names change with their content."""
-    response = send_from_directory(PAGE_DIR / "assets", name)
+    """Serve the page's scripts and styles, whose names change with their content."""
+    response = prepare_file(send_from_directory(PAGE_DIR / "assets", name))
     response.headers["Cache-Control"] = f"public, max-age={A_YEAR_S}, immutable"
     return response
 
 
 @pages.get("/api/docs")
 def docs() -> Response:
-    """Show a page on which every address can be tried."""
+    """Show a page for trying every address."""
     response = Response(DOCS_PAGE, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = DOCS_POLICY
     return response
@@ -74,11 +75,11 @@ def docs() -> Response:
 
 @pages.get("/api/docs/start.js")
 def docs_script() -> Response:
-    """Serve the line that starts Swagger UI; the policy allows none inside the page."""
+    """Serve the line that starts Swagger UI; the policy forbids inline scripts."""
     return Response(DOCS_SCRIPT, content_type="text/javascript; charset=utf-8")
 
 
 @pages.get("/api/docs/<path:name>")
 def docs_assets(name: str) -> Response:
-    """Serve Swagger UI's own files."""
-    return send_from_directory(SWAGGER_DIR, name)
+    """Serve Swagger UI's files."""
+    return prepare_file(send_from_directory(SWAGGER_DIR, name))

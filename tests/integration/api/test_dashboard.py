@@ -48,7 +48,7 @@ def records(answer: dict[str, Any]) -> dict[str, int | None]:
 @pytest.fixture
 def quickly_settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judge figures that are 3 s old: so is what a test lost, and the page waits for 15."""
-    monkeypatch.setattr("labkit.api.file_ledger.SETTLED_S", 3.0)
+    monkeypatch.setattr("labkit.api.ledger_from_files.SETTLED_S", 3.0)
     monkeypatch.setattr(flow_verdict, "SETTLED_S", 3.0)
 
 

@@ -14,7 +14,7 @@ from faulty import a_consumer, readings, send, stored, wait_until
 from oracle import assert_agrees
 from require import require
 
-from labkit.api.api_data import ApiData
+from labkit.api.data_source import DataSource
 from labkit.sink.partition_status import read_progress
 
 
@@ -36,14 +36,14 @@ def test_row_10_a_file_that_may_not_grow(
         child.rlimit(psutil.RLIMIT_FSIZE, (largest + 2_000, psutil.RLIM_INFINITY))
         send(bootstrap_servers, topic, readings(500, seed=8))
         wait_until(lambda: says_why(tmp_path, topic), "a paused partition says why")
-        health = ApiData(tmp_path, topic).health()
+        health = DataSource(tmp_path, topic).health()
         assert health["status"] == "degraded"
         assert any("takes no more" in problem for problem in health["problems"])
         child.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
         wait_until(lambda: stored(tmp_path, topic) == 550, "all of it, once there is room")
         consumer.stop()
     assert_agrees(bootstrap_servers, topic, tmp_path)
-    assert ApiData(tmp_path, topic).health()["status"] == "ok"
+    assert DataSource(tmp_path, topic).health()["status"] == "ok"
 
 
 @pytest.fixture

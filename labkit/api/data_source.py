@@ -1,4 +1,4 @@
-"""What the API answers from: the table, and what producers and consumers leave in small files."""
+"""The data that the API answers from: the table, and files that producers and consumers write."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from werkzeug.exceptions import ServiceUnavailable
 
-from labkit.api.file_ledger import FlowLedger, producers, total
-from labkit.api.reading_latency import Journeys
+from labkit.api.ledger_from_files import LedgerFromFiles, producers, total
+from labkit.api.reading_latency import LatencyTracker
 from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.config import load_config
 from labkit.sink.partition_status import PartitionStatus, read_progress
@@ -21,23 +21,23 @@ from labkit.table.columns import iso_times
 from labkit.table.snapshot import Snapshot
 from labkit.table.table import Table
 
-LOADING_WAIT_S = 2.0  # how long a request waits for the first reading of the CSV
-REFRESH_WAIT_S = 1.0  # how long it waits for another request that is reading what is new
+LOADING_WAIT_S = 2.0  # how long a request waits until the CSV has been read once
+REFRESH_WAIT_S = 1.0  # how long it waits for another request that reads new rows
 RATE_OVER_S = 10.0
 LOADING = "the CSV is being read for the first time"
 VERSION = version("labkit")
 
 
-class Look(NamedTuple):
-    """What there is at one moment: readings, what the consumers said, which producers run."""
+class CurrentState(NamedTuple):
+    """The state at one moment: readings, the partitions' status files, the running producers."""
 
     snapshot: Snapshot
     statuses: list[PartitionStatus]
     producers: list[dict[str, Any]]
 
 
-class ApiData:
-    """The table behind the API, read for the first time in the background.
+class DataSource:
+    """The table and the status files behind the API; the CSV is first read in the background.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ class ApiData:
         self.topic = topic
         config = load_config()
         self.table = Table(topic_dir(data_dir, topic), config.api_rows_in_memory, config.state_dir)
-        self._flow = FlowLedger(data_dir, topic)
-        self._journeys = Journeys()
+        self._ledger = LedgerFromFiles(data_dir, topic)
+        self._latency = LatencyTracker()
         self._positions: defaultdict[int, Recent[int]] = defaultdict(Recent)
         self._loaded = threading.Event()
         threading.Thread(target=self._load, name="labkit-api-load", daemon=True).start()
@@ -65,12 +65,12 @@ class ApiData:
             self._loaded.set()
 
     def snapshot(self) -> Snapshot:
-        """Return the table with what has just been appended.
+        """Return the table, with the rows that were just appended.
 
         Raises
         ------
         ServiceUnavailable
-            The first reading of a large CSV is not done yet: a part would look like the whole.
+            A large CSV has not been read once yet: a part would look like the whole.
         """
         if not self._loaded.wait(LOADING_WAIT_S):
             rows = self.table.snapshot.rows
@@ -79,28 +79,28 @@ class ApiData:
         self.table.refresh(wait_s=REFRESH_WAIT_S)
         return self.table.snapshot
 
-    def look(self, snapshot: Snapshot | None = None) -> Look:
-        """Look at everything at once; without a snapshot, at what has been read so far."""
-        return Look(
-            self._so_far() if snapshot is None else snapshot,
+    def current(self, snapshot: Snapshot | None = None) -> CurrentState:
+        """Return the current state; without a snapshot, with the rows read so far."""
+        return CurrentState(
+            self._read_so_far() if snapshot is None else snapshot,
             read_progress(self.data_dir, self.topic),
             producers(self.topic),
         )
 
-    def _so_far(self) -> Snapshot:
+    def _read_so_far(self) -> Snapshot:
         if self._loaded.is_set():
             self.table.refresh(wait_s=REFRESH_WAIT_S)
         return self.table.snapshot
 
     def health(self) -> dict[str, Any]:
-        """Return whether there are data, how old the newest is, and what is wrong."""
+        """Return whether there are data, how old the newest reading is, and what is wrong."""
         loading = [] if self._loaded.wait(LOADING_WAIT_S) else [LOADING]
-        return self._health(self.look(), loading)
+        return self._health(self.current(), loading)
 
-    def _health(self, look: Look, problems: list[str]) -> dict[str, Any]:
-        snapshot = look.snapshot
+    def _health(self, state: CurrentState, problems: list[str]) -> dict[str, Any]:
+        snapshot = state.snapshot
         problems = [*problems, *snapshot.problems]
-        problems += [trouble for status in look.statuses for trouble in status.troubles]
+        problems += [trouble for status in state.statuses for trouble in status.troubles]
         newest_ms = snapshot.newest_ms
         newest = age_s = None
         if newest_ms is not None:
@@ -116,9 +116,9 @@ class ApiData:
             "problems": problems,
         }
 
-    def pipeline(self, look: Look) -> dict[str, Any]:
-        """Return what the consumers last said, and whether they still say anything."""
-        statuses = look.statuses
+    def pipeline(self, state: CurrentState) -> dict[str, Any]:
+        """Return the partitions' last status, and whether a consumer still writes it."""
+        statuses = state.statuses
         newest = max(statuses, key=lambda status: status.updated_at, default=None)
         partitions = [self._partition(status) for status in statuses]
         rates = [one["rate_per_s"] for one in partitions]
@@ -130,7 +130,7 @@ class ApiData:
             "partitions": partitions,
             "producers": [
                 {name: run.get(name) for name in ("name", "pid", "emitted", "acked")}
-                for run in look.producers
+                for run in state.producers
             ],
             "totals": {
                 "rows": sum(status.rows for status in statuses),
@@ -140,25 +140,25 @@ class ApiData:
                 "lag_s": max(lags_s, default=None),
                 "co2_g": sum(status.grams for status in statuses),
                 "rate_per_s": None if None in rates or not rates else round(sum(rates), 2),
-                "acked_per_s": self._flow.acked_per_s(RATE_OVER_S, bool(look.producers)),
+                "acked_per_s": self._ledger.acked_per_s(RATE_OVER_S, bool(state.producers)),
             },
-            "latency": self.latency(look),
+            "latency": self.latency(state),
         }
 
-    def ledger(self, look: Look) -> dict[str, Any]:
-        """Return the carbon ledger, as far as files tell it."""
-        return self._flow.read(*look)
+    def ledger(self, state: CurrentState) -> dict[str, Any]:
+        """Return the carbon ledger, from files alone."""
+        return self._ledger.read(*state)
 
-    def latency(self, look: Look) -> dict[str, Any]:
-        """Return how long readings are on their way."""
-        self._journeys.look(*look)
-        return self._journeys.to_dict(look.snapshot)
+    def latency(self, state: CurrentState) -> dict[str, Any]:
+        """Return how long readings take to each stage."""
+        self._latency.update(*state)
+        return self._latency.to_dict(state.snapshot)
 
     def live(self, snapshot: Snapshot) -> dict[str, Any]:
-        """Return all that changes by itself, without new readings."""
-        look = self.look(snapshot)
-        ledger = self.ledger(look)  # first: it reads the tallies
-        health, pipeline = self._health(look, []), self.pipeline(look)
+        """Return everything that changes without new readings."""
+        state = self.current(snapshot)
+        ledger = self.ledger(state)  # first: it reads the tallies
+        health, pipeline = self._health(state, []), self.pipeline(state)
         return {"health": health, "pipeline": pipeline, "ledger": ledger}
 
     def _partition(self, status: PartitionStatus) -> dict[str, Any]:
@@ -173,6 +173,6 @@ class ApiData:
 
 
 def _state(statuses: list[PartitionStatus]) -> str:
-    """Return whether somebody writes now, has written once, or never has."""
-    at_work = any(status.is_fresh for status in statuses)
-    return "running" if at_work else "stale" if statuses else "absent"
+    """Return whether a consumer runs, ran once, or never has."""
+    is_running = any(status.is_fresh for status in statuses)
+    return "running" if is_running else "stale" if statuses else "absent"

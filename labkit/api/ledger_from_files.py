@@ -24,7 +24,7 @@ from labkit.table.snapshot import Snapshot
 NOT_WEIGHED = "counted by its offsets, dead letters included; to weigh it, read it: labkit ledger"
 
 
-class FlowLedger:
+class LedgerFromFiles:
     """Looks at every stage again and again, and remembers the last minute.
 
     Parameters
