@@ -1,10 +1,10 @@
-"""What a test reads off the screen."""
+"""What tests read and choose on the screen."""
 
 from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 
 def painted_colours(page: Page, canvas: str = "canvas") -> int:
@@ -29,3 +29,12 @@ def figure(page: Page, title: str) -> float:
     """Return a headline figure, as exact as the API gave it."""
     panel = page.locator(".figure", has_text=title)
     return float(panel.locator("data").get_attribute("value") or "nan")
+
+
+def use_dark_theme(page: Page) -> None:
+    """Choose JupyterLab's dark theme from its menu."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Theme$")).click()
+    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^JupyterLab Dark$")).click()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)

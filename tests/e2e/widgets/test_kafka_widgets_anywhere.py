@@ -9,11 +9,11 @@ import pytest
 from axe import violations
 from on_screen import painted_colours
 from playwright.sync_api import Page, expect
+from widget_anywhere import show
 
 from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
 from labkit.widgets.cluster_map import _Desk
 from labkit.widgets.line_series import LineSeries
-from tests.e2e.widgets.test_views_anywhere import show
 
 pytestmark = pytest.mark.chromium
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from on_screen import use_dark_theme
 from playwright.sync_api import Locator, Page, expect
 
 from bench.jupyterlab import SLOW_MS, open_and_run, write_notebook
@@ -47,15 +48,6 @@ def own_settings(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def jupyterlab_of_broker(bootstrap_servers: str, own_settings: None, jupyterlab: str) -> str:
     """Run JupyterLab on the session's broker; return its address."""
     return jupyterlab
-
-
-def use_dark_theme(page: Page) -> None:
-    """Choose JupyterLab's dark theme from its menu."""
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Theme$")).click()
-    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^JupyterLab Dark$")).click()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
-    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
 
 
 def box(lane: Locator, offset: int) -> Locator:

@@ -6,12 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from on_screen import number_in, painted_colours
+from on_screen import number_in, painted_colours, use_dark_theme
 from playwright.sync_api import Locator, Page, expect
 
 from bench.jupyterlab import SLOW_MS, open_and_run, write_notebook
 from labkit.broker.cluster_state import read_cluster
-from tests.e2e.widgets.test_notebook_kafka_views import use_dark_theme
 
 pytestmark = [
     pytest.mark.chromium,

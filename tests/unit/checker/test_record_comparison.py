@@ -12,6 +12,7 @@ from zlib import crc32
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sample_readings import AT
 
 from labkit.checker.delivery_history import BAD
 from labkit.checker.findings import Extent, Findings, Letter, Record
@@ -21,7 +22,6 @@ from labkit.readings.fleet import Fleet
 from labkit.readings.malformed_values import BAD_RECORDS, spoil
 from labkit.readings.reading import Reading
 from labkit.sink.csv_row import HEADER, encode_marker, encode_row
-from tests.unit.readings.test_reading import AT
 
 NAMES = HEADER[:-1].decode().split(",")
 PARTITION = 2

@@ -1,21 +1,19 @@
 """The counting, with futures of the client's own; a real broker is in tests/integration."""
 
 from collections import Counter
-from types import SimpleNamespace
 
 import pytest
+from fake_client import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kafka import TopicPartition
 from kafka import errors as kafka_errors
-from kafka.producer.future import FutureProduceResult, FutureRecordMetadata
+from sample_readings import AT, make
 
 from labkit.producer.delivery import MAX_IN_FLIGHT, Outbox, partition_for
 from labkit.readings.fleet import Fleet
 from labkit.readings.malformed_values import spoil
 from labkit.readings.pacing import BATCH
 from labkit.readings.reading import grams
-from tests.unit.readings.test_reading import AT, make
 
 OUTCOMES = {
     "acked": None,
@@ -26,41 +24,6 @@ OUTCOMES = {
     "unknown and out of order": kafka_errors.OutOfOrderSequenceNumberError("of an earlier batch"),
     "unknown on close": kafka_errors.IllegalStateError("Producer is closed forcefully."),
 }
-
-
-class Client:
-    """Keeps what is sent, and answers when told to."""
-
-    def __init__(self, partitions: int = 3) -> None:
-        self.partitions = partitions
-        self.sent: list[SimpleNamespace] = []
-
-    def partitions_for(self, _topic: str) -> set[int]:
-        return set(range(self.partitions))
-
-    def send(self, topic, value, key, partition, timestamp_ms, headers):
-        batch = FutureProduceResult(TopicPartition(topic, partition))
-        future = FutureRecordMetadata(batch, 0, timestamp_ms, None, 0, 0, 0)
-        self.sent.append(SimpleNamespace(**locals()))
-        return future
-
-    def append(self, topic, records):
-        """Take one record of two, as a batch does that is full after it."""
-        return [
-            self.send(topic, one.value, one.key, one.partition, one.timestamp_ms, [])
-            for one in list(records)[:1]
-        ]
-
-    def metrics(self) -> dict[str, dict[str, float]]:
-        names = ("byte-rate", "batch-size-avg", "compression-rate-avg", "records-per-request-avg")
-        return {"producer-metrics": dict.fromkeys(names, 0.0)}
-
-    def answer(self, number: int, error: Exception | None) -> None:
-        batch = self.sent[number].batch
-        if error is None:
-            batch.success((number, -1, None))
-        else:
-            batch.failure(error)
 
 
 @settings(deadline=None)

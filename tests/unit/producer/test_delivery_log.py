@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fake_client import Client
 from kafka import errors as kafka_errors
-from test_delivery import Client
+from sample_readings import make
 
 from labkit.producer.delivery import Outbox
 from labkit.producer.delivery_log import EVENTS, Journal, journal_dir
 from labkit.readings.malformed_values import spoil
-from tests.unit.readings.test_reading import make
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sample_readings import make
 
 from labkit.core.errors import LabError
 from labkit.producer.producer_options import ProducerOptions, available_compression
 from labkit.readings.malformed_values import spoil
-from tests.unit.readings.test_reading import make
 
 
 def test_the_lab_s_own_way_is_reliable() -> None:

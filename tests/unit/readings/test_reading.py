@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from sample_readings import AT, make
 
 from labkit.core.errors import BadReading
 from labkit.readings.emission_factors import FACTORS, FUELS, SECTORS
@@ -17,29 +18,6 @@ from labkit.readings.reading import (
     Reading,
     grams,
 )
-
-AT = datetime(2026, 11, 23, 22, 13, 4, 123000, tzinfo=UTC)
-GOOD = {
-    "reading_id": "01a20a6c-4f00-7233-a225-71594720771f",
-    "recorded_at": AT,
-    "interval_s": 1.2,
-    "facility_id": "PL-COAL-001",
-    "facility": "Elektrownia Bełchatów",
-    "operator": "Zięcik i syn s.c.",
-    "country": "PL",
-    "latitude": 51.26,
-    "longitude": 19.33,
-    "sector": "power",
-    "fuel": "coal",
-    "load_mw": 805.417,
-    "co2_kg": 241.243,
-    "factor_id": "ipcc2006-coal",
-    "quality": "measured",
-}
-
-
-def make(**changes) -> Reading:
-    return Reading(**{**GOOD, **changes})
 
 
 def value(**changes) -> bytes:

@@ -11,49 +11,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import filled_log
 import pytest
+from filled_log import TOPIC, csv_of, feed, feed_to, open_log, reading
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_csv_row import READING
 
 from labkit.core.errors import SinkDamaged, SinkError, SinkForeign, SinkLocked
-from labkit.readings.reading import Reading, grams
+from labkit.readings.reading import grams
 from labkit.sink import csv_log
 from labkit.sink.csv_log import CsvLog
 from labkit.sink.csv_row import HEADER, Row, decode_row
 from labkit.sink.segment_files import segments, topic_dir
-
-TOPIC = "co2-emissions"
-
-
-def open_log(folder: Path, **changes: Any) -> CsvLog:
-    arguments = {"topic_id": "topic-1", "cluster_id": "cluster-1", **changes}
-    return CsvLog(folder, TOPIC, 0, **arguments)
-
-
-def reading(offset: int) -> Reading:
-    names = ["Plain", "=Formula", 'Quote "d"', "Com,ma", "Süd 电厂"]
-    return READING.model_copy(update={"facility": names[offset % 5], "co2_kg": offset + 0.125})
-
-
-def feed(log: CsvLog, offsets: range) -> None:
-    """Do what a consumer does with a batch: every seventh record is a bad one."""
-    for offset in offsets:
-        if offset % 7 == 6:
-            log.mark(offset)
-        else:
-            log.append(offset, reading(offset))
-    log.flush()
-
-
-def feed_to(log: CsvLog, end: int) -> None:
-    """Feed on from where the log is, four records at a time."""
-    for start in range(log.next_offset or 0, end, 4):
-        feed(log, range(start, min(start + 4, end)))
-
-
-def csv_of(folder: Path) -> Path:
-    return topic_dir(folder, TOPIC) / "0.csv"
 
 
 def stored(folder: Path) -> list[Row]:
@@ -455,11 +424,12 @@ def test_a_gap_is_kept_and_counted_once(tmp_path: Path) -> None:
         assert (log.next_offset, log.gap_records) == (14, 15)
 
 
+SUPPORT = Path(filled_log.__file__).parent
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_csv_log import feed, open_log, csv_of
+from filled_log import csv_of, feed, open_log
 from labkit.core.errors import SinkError
 
 folder = Path(sys.argv[1])
@@ -484,7 +454,7 @@ log.close()
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX's limit on the size of a file")
 def test_row_10_a_full_disk_leaves_whole_rows(tmp_path: Path) -> None:
-    script = [sys.executable, "-c", FULL_DISK, str(tmp_path), str(Path(__file__).parent)]
+    script = [sys.executable, "-c", FULL_DISK, str(tmp_path), str(SUPPORT)]
     subprocess.run(script, check=True, timeout=60)
 
     assert [row.offset for row in stored(tmp_path)] == list(range(30))

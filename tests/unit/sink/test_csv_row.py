@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sample_readings import READING
 
 from labkit.core.errors import SinkDamaged
 from labkit.readings.reading import READING_FIELDS, Reading, grams
@@ -22,24 +23,6 @@ from labkit.sink.csv_row import (
     encode_row,
     row_grams,
     verify_row,
-)
-
-READING = Reading(
-    reading_id="01932b1c-7a00-7000-8000-000000000001",
-    recorded_at=datetime(2026, 11, 23, 22, 13, 4, 123_000, UTC),
-    interval_s=1.0,
-    facility_id="PL-COAL-001",
-    facility="Kraftwerk Süd",
-    operator="Nowak, Sons & Co",
-    country="PL",
-    latitude=-51.266,
-    longitude=19.315,
-    sector="power",
-    fuel="coal",
-    load_mw=312.5,
-    co2_kg=81.944,
-    factor_id="ipcc2006-coal",
-    quality="measured",
 )
 
 dangerous = st.sampled_from(["=", "+", "-", "@", "'", '"', ",", " ", "''", "=cmd|'/c calc'!A0"])
