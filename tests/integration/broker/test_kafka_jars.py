@@ -61,9 +61,9 @@ def test_says_which_jar_could_not_be_fetched(small: Jar, monkeypatch: pytest.Mon
 
 FETCHER = """
 import sys
-from labkit import jars
-jars.locked_jars = lambda lock=jars.locked_jars: lock()[:int(sys.argv[1])]
-print(len(jars.kafka_jars()))
+from labkit.broker.install import kafka_jars
+kafka_jars.locked_jars = lambda lock=kafka_jars.locked_jars: lock()[:int(sys.argv[1])]
+print(len(kafka_jars.kafka_jars()))
 """
 
 
