@@ -11,8 +11,7 @@ import itertools
 import os
 import random
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 from kafka import KafkaProducer
 from oracle import assert_agrees
+from waiting import wait_until
 
 import labkit as lab
 from labkit.consumer.consumer import Consumer, consume
@@ -28,7 +28,6 @@ from labkit.readings.fleet import Fleet
 from labkit.readings.reading import Reading
 from labkit.sink.partition_status import PartitionStatus, read_progress
 
-PATIENCE_S = 90.0  # nothing is timed; this only ends a hang
 SEED = int(os.environ["LABKIT_TEST_SEED"])  # conftest.py chooses one
 
 
@@ -41,14 +40,6 @@ def dice(what: str) -> random.Random:
     """Return dice whose seed is printed."""
     print(f"seed {SEED}: LABKIT_TEST_SEED={SEED} rolls the same {what} again")
     return random.Random(f"{SEED}-{what}")
-
-
-def wait_until(what: Callable[[], Any], meaning: str, timeout_s: float = PATIENCE_S) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (found := what()):
-        assert time.monotonic() < deadline, f"in vain: {meaning}"
-        time.sleep(0.05)
-    return found
 
 
 def readings(count: int, seed: int = 7) -> list[Reading]:

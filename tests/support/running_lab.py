@@ -7,36 +7,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
+from waiting import PATIENCE_S, wait_until
 
 from labkit.broker.install.kafka_jars import cache_dir
 from labkit.core.run_files import read_run_files
-
-PATIENCE_S = 120.0
-
-
-Found = TypeVar("Found")
-
-
-def wait_for(what: str, look: Callable[[], Found | None]) -> Found:
-    """Return what ``look`` finds, as soon as it finds it."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.2)
-    pytest.fail(f"{what} did not come within {PATIENCE_S:g} s")
 
 
 @dataclass
@@ -104,7 +88,7 @@ def running(
         assert process.poll() is None, process.stdout and process.stdout.read()
         return next((record["url"] for record in read_run_files("lab")), None)
 
-    url = wait_for("JupyterLab", look)
+    url = wait_until(look, "JupyterLab", every_s=0.2)
     with process:
         yield RunningLab(process, lab_dir, home, url)
         if process.poll() is None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from labkit.core import waiting
 
-PATIENCE_S = 90.0
+PATIENCE_S = 120.0
 """How long to wait unless a test says otherwise. Nothing is timed; this only ends a hang."""
 
 Found = TypeVar("Found")
@@ -15,7 +15,7 @@ Found = TypeVar("Found")
 
 def wait_until(
     condition: Callable[[], Found],
-    meaning: str | Callable[[], object],
+    meaning: str | Callable[[], object] = "the condition holds",
     timeout_s: float = PATIENCE_S,
     *,
     every_s: float = 0.05,

@@ -14,6 +14,7 @@ import pytest
 from csv_feed import CsvFeed
 from on_screen import figure, number_in, painted_colours
 from playwright.sync_api import Browser, Page, Route, expect
+from waiting import wait_until
 
 from labkit.api.app import Api
 
@@ -71,9 +72,7 @@ class Polls:
 
     def settle(self) -> int:
         """Wait until every answer is in, and return how many polls there were."""
-        deadline = time.monotonic() + 30
-        while self._page.evaluate("polls.unanswered"):
-            assert time.monotonic() < deadline, "the API does not answer"
+        wait_until(lambda: not self._page.evaluate("polls.unanswered"), "the API answers")
         return self.count
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from axe import check_both_themes
 from csv_feed import TOPIC, CsvFeed
 from on_screen import figure
 from playwright.sync_api import Page, expect
+from waiting import wait_until
 
 from labkit.api.app import Api, start_api
 from labkit.core.run_files import read_run_files
@@ -67,10 +67,7 @@ def api_process(lab_dir: Path) -> Iterator[tuple[str, psutil.Process]]:
     command = [sys.executable, "-m", "labkit", "api", "--port", "0"]
     with (lab_dir / "api.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    deadline = time.monotonic() + PATIENCE_S
-    while not (running := read_run_files("api")):
-        assert time.monotonic() < deadline, (lab_dir / "api.log").read_text()
-        time.sleep(0.1)
+    running = wait_until(lambda: read_run_files("api"), (lab_dir / "api.log").read_text)
     frozen = psutil.Process(process.pid)
     yield running[0]["url"], frozen
     frozen.resume()

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from oracle import read_topic
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
-
-PATIENCE_S = 60.0  # for what other processes do; nothing is timed, this only ends a hang
 
 
 def get(url: str) -> Any:
     with urllib.request.urlopen(url, timeout=30) as response:
         return json.load(response)
-
-
-def wait_until(met: Callable[[], bool], meaning: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < deadline, f"in vain: {meaning}"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.api.app import Api
 from labkit.ledger import flow_verdict
 from labkit.ledger.ledger import carbon_ledger
 
-PATIENCE_S = 60.0  # for what other processes do; nothing is timed, this only ends a hang
 RED = ("unreported", "phantom", "altered")
 
 
@@ -31,14 +30,13 @@ def get(api: Api, path: str) -> Any:
 
 def poll_until(api: Api, met: Callable[[dict[str, Any]], bool], meaning: str) -> dict[str, Any]:
     """Ask as the page does; none of the answers on the way may be an alarm."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
+
+    def ask() -> dict[str, Any] | None:
         answer: dict[str, Any] = get(api, "dashboard?heat_window_s=600")
         assert answer["ledger"]["state"] not in RED, answer["ledger"]["sentence"]
-        if met(answer):
-            return answer
-        assert time.monotonic() < deadline, f"in vain: {meaning}"
-        time.sleep(0.1)
+        return answer if met(answer) else None
+
+    return wait_until(ask, meaning, every_s=0.1)
 
 
 def records(answer: dict[str, Any]) -> dict[str, int | None]:
@@ -107,9 +105,7 @@ def test_rows_that_are_taken_away_are_missed(
     path = max((data_dir / topic).glob("[0-9].csv"), key=lambda path: path.stat().st_size)
     rows = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(rows[:-3]))
-    deadline = time.monotonic() + PATIENCE_S
-    while (ledger := get(api, "ledger"))["state"] not in RED:
-        assert time.monotonic() < deadline, ledger
-        time.sleep(0.2)
+    wait_until(lambda: get(api, "ledger")["state"] in RED, lambda: get(api, "ledger"))
+    ledger = get(api, "ledger")
     assert ledger["state"] == "unreported"
     assert ledger["sentence"].startswith("3 readings")

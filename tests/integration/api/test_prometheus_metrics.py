@@ -6,16 +6,16 @@ import json
 import re
 import shutil
 import subprocess
-import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from require import require
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.api.app import Api
@@ -25,15 +25,7 @@ from labkit.broker.node_setup import free_ports
 DEPLOY = Path(__file__).parents[3] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
 DASHBOARD = DEPLOY / "grafana" / "dashboards" / "journey.json"
-PATIENCE_S = 60.0
 COUNT = 300
-
-
-def wait_until(met: Callable[[], bool], meaning: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < deadline, f"in vain: {meaning}"
-        time.sleep(0.1)
 
 
 def text_of(api: Api) -> str:

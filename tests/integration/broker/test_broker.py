@@ -7,12 +7,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+from waiting import wait_until
 
 import labkit as lab
 from labkit.broker import aot_cache, node_setup
@@ -28,14 +29,6 @@ broker = lab.start_broker()
 print(json.dumps([broker.bootstrap_servers, broker.nodes[0].process.pid]), flush=True)
 sys.stdin.read()
 """
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
-    """Wait for something to become true; fail with its name if it does not."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.1)
 
 
 @contextmanager

@@ -6,13 +6,13 @@ One cluster for the whole module, in a lab of its own; the last test takes it do
 from __future__ import annotations
 
 import gc
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psutil
 import pytest
 from own_cluster import own_cluster
 from typer.testing import CliRunner
+from waiting import wait_until
 
 import labkit as lab
 from labkit.broker import kafka_clients
@@ -49,13 +49,6 @@ def whole(three: Broker) -> Iterator[None]:
     wait_until(lambda: min(in_sync().values()) == 3, "three replicas in sync")
     yield
     gc.collect()  # here, where the sockets that it finds are expected
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.1)
 
 
 def in_sync() -> dict[int, int]:

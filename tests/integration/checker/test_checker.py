@@ -20,6 +20,7 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 from planted_sink import COMMITS_FIRST, NEWLINES_ONLY, NO_LOCK
 from planted_sink import __file__ as planted_sink
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.checker.check_result import Verdict
@@ -32,7 +33,6 @@ from labkit.sink.csv_row import HEADER, decode_row, encode_row
 SEED = int(os.environ["LABKIT_TEST_SEED"])  # conftest.py chooses one
 RECORDS = 3_000
 MORE = 300  # sent after the fault
-PATIENCE_S = 60.0
 
 pytestmark = pytest.mark.usefixtures("lab_dir")
 Start = Callable[[], "subprocess.Popen[bytes]"]
@@ -72,13 +72,6 @@ def check(topic: str) -> Verdict:
     found = lab.check_pipeline(topic, seed=SEED)
     print(found)
     return found
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def rows_on_disk(folder: Path) -> int:
@@ -216,7 +209,11 @@ def test_a_killed_producer_leaves_a_journal_that_knows_every_record(
     options = ["--topic", topic, "--rate", "0", "--faults", "0.01"]
     with subprocess.Popen([sys.executable, "-m", "labkit", "produce", *options]) as process:
         try:
-            wait_until(lambda: any(run.get("acked", 0) for run in read_run_files("producer")))
+            wait_until(
+                lambda: any(run.get("acked", 0) for run in read_run_files("producer")),
+                "the first acknowledgements",
+                every_s=0.01,
+            )
             time.sleep(dice.uniform(0, 0.5))
         finally:
             process.kill()

@@ -8,17 +8,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from waiting import PATIENCE_S, wait_until
 
 from labkit.cli import main
 from labkit.core.run_files import read_run_files
-
-PATIENCE_S = 120.0
 
 Typed = Callable[..., tuple[str, str]]
 
@@ -120,11 +118,12 @@ def start(lab_dir: Path, *arguments: object) -> subprocess.Popen[bytes]:
 
 
 def wait_for_run_file(kind: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not any(run["pid"] == process.pid for run in read_run_files(kind)):
+
+    def is_there() -> bool:
         assert process.poll() is None, "it ended before it was at work"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        return any(run["pid"] == process.pid for run in read_run_files(kind))
+
+    wait_until(is_there, f"the run file of a {kind}")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to whole consoles only")

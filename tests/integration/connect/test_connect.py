@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.broker.kafka_clients import admin
 from labkit.connect.connect import Connect
 from labkit.core.errors import WorkerFailed
 
-PATIENCE_S = 120.0
 FILE_SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
-
-
-def wait_until(met: Callable[[], bool], meaning: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < deadline, f"in vain: {meaning}"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

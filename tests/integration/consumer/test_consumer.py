@@ -9,8 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ import psutil
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from oracle import assert_agrees, read_csv, read_topic
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.consumer.consumer import Consumer, consume, start_consumer
@@ -29,16 +29,6 @@ from labkit.readings.fleet import Fleet
 from labkit.readings.reading import Reading
 from labkit.sink.csv_log import CsvLog
 from labkit.sink.partition_status import PartitionStatus, read_progress
-
-PATIENCE_S = 60.0  # for what another process does; nothing is timed, this only ends a hang
-
-
-def wait_until(what: Callable[[], Any], meaning: str, timeout_s: float = PATIENCE_S) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (found := what()):
-        assert time.monotonic() < deadline, f"in vain: {meaning}"
-        time.sleep(0.05)
-    return found
 
 
 def readings(count: int, seed: int = 7, **changes: Any) -> list[Reading]:

@@ -6,13 +6,13 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
 from require import require
+from waiting import wait_until
 
 import labkit as lab
 from labkit.broker.kafka_clients import admin, consumer, producer
@@ -54,11 +54,12 @@ class Compose:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     def wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + HEALTHY_WITHIN_S
-        while (state := self.inspect("{{.State.Health.Status}}")) != "healthy":
-            if time.monotonic() > deadline:
-                pytest.fail(f"the broker is {state} after {HEALTHY_WITHIN_S} s:\n{self('logs')}")
-            time.sleep(1)
+        wait_until(
+            lambda: self.inspect("{{.State.Health.Status}}") == "healthy",
+            lambda: f"a healthy broker:\n{self('logs')}",
+            HEALTHY_WITHIN_S,
+            every_s=1.0,
+        )
 
 
 def free_port() -> int:
@@ -135,9 +136,7 @@ def test_a_group_keeps_its_offsets_with_one_broker(cluster: Compose, topic_name:
     settings = {"group_id": topic_name, "auto_offset_reset": "earliest"}
     with consumer(**settings, enable_auto_commit=False) as client:
         client.subscribe([topic_name])
-        deadline = time.monotonic() + 30
-        while not client.poll(timeout_ms=500) and time.monotonic() < deadline:
-            pass
+        wait_until(lambda: client.poll(timeout_ms=500), "the record", every_s=0.0)
         client.commit()
     with admin() as client:
         assert isinstance(client, KafkaAdminClient)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from marking import expect, expect_revealed, solve
 from own_cluster import own_cluster
+from waiting import wait_until
 
 import labkit as lab
 from labkit.broker.broker import Broker
@@ -34,13 +34,6 @@ def fresh(three: Broker) -> Iterator[None]:
     lab.fresh_topic(ex.TOPIC, num_partitions=3, replication_factor=3)
     yield
     gc.collect()  # here, where the sockets that it finds are expected
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def in_sync() -> int:
@@ -86,18 +79,18 @@ def test_p1_and_q4_a_leader_dies_and_comes_back(three: Broker) -> None:
     three.freeze(killed)
     expect(ex.q4, NOT_YET, says=f"broker.thaw({killed})")
     three.thaw(killed)
-    until(lambda: in_sync() == 3)
+    wait_until(lambda: in_sync() == 3)
 
 
 def test_p2_a_frozen_broker_costs_no_reading(three: Broker) -> None:
     producer = lab.start_producer(ex.TOPIC, readings_per_s=20, seed=7)
-    until(lambda: producer.counts.acked > 20)
+    wait_until(lambda: producer.counts.acked > 20)
     frozen = lab.describe_topic(ex.TOPIC).partitions[1].leader
     assert frozen is not None
     three.freeze(frozen)
-    until(lambda: lab.describe_topic(ex.TOPIC).partitions[1].leader not in (frozen, None))
+    wait_until(lambda: lab.describe_topic(ex.TOPIC).partitions[1].leader not in (frozen, None))
     three.thaw(frozen)
-    until(lambda: in_sync() == 3)
+    wait_until(lambda: in_sync() == 3)
     expect_revealed(ex.p2, 6, NOT_YET, producer, says="you said 6")
     expect_revealed(ex.p2, 0, CORRECT, producer, says="acknowledged")
     producer.stop()

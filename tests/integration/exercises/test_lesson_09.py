@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from marking import expect, expect_revealed, solve
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.api.app import Api
@@ -20,7 +20,6 @@ from labkit.exercises.queries import metrics_queries as metrics
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 ERROR, NOT_ATTEMPTED = Outcome.ERROR, Outcome.NOT_ATTEMPTED
-PATIENCE_S = 60.0
 STORED, WAITING = 60, 40
 
 
@@ -61,14 +60,13 @@ def kill_consumers() -> None:
 
 def wait_for_lag_0(api: Api) -> None:
     """Wait until the consumer has said that all is stored: what it says last, if it dies now."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
+
+    def all_stored() -> list[metrics.Sample] | None:
         samples = metrics.scrape(api.url)
-        if metrics.total(samples, metrics.STORED) == STORED:
-            assert metrics.total(samples, metrics.LAG) == 0
-            return
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        return samples if metrics.total(samples, metrics.STORED) == STORED else None
+
+    samples = wait_until(all_stored, "all is stored")
+    assert metrics.total(samples, metrics.LAG) == 0
 
 
 def test_nothing_is_there_yet(lab_dir: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from faulty import (
-    PATIENCE_S,
     SEED,
     a_consumer,
     a_stream,
@@ -21,10 +20,10 @@ from faulty import (
     status_of,
     stored,
     times,
-    wait_until,
 )
 from kafka import KafkaAdminClient, TopicPartition
 from oracle import assert_agrees, read_csv, read_topic
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.broker.broker import Broker

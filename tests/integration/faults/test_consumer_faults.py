@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 from faulty import (
-    PATIENCE_S,
     a_consumer,
     a_stream,
     assert_exactly_once,
@@ -28,10 +27,10 @@ from faulty import (
     status_of,
     stored,
     times,
-    wait_until,
 )
 from oracle import assert_agrees
 from require import require
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.broker.broker import Broker

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from faulty import a_consumer, readings, send, stored, wait_until
+from faulty import a_consumer, readings, send, stored
 from oracle import assert_agrees
 from require import require
+from waiting import wait_until
 
 from labkit.api.data_source import DataSource
 from labkit.sink.partition_status import read_progress

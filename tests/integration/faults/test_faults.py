@@ -12,12 +12,13 @@ import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from own_cluster import own_cluster
+from waiting import wait_until
 
 import labkit as lab
 from labkit.broker.broker import Broker
@@ -82,13 +83,6 @@ def flowing(producer: Producer) -> Iterator[None]:
     lab.mend()
     assert active_faults() == []
     gc.collect()  # here, where the sockets that it finds are expected
-
-
-def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.05)
 
 
 def progress() -> list[PartitionStatus]:

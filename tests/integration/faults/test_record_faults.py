@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faulty import a_consumer, readings, send, status_of, stored, wait_until
+from faulty import a_consumer, readings, send, status_of, stored
 from oracle import assert_agrees, read_csv, read_topic
+from waiting import wait_until
 
 import labkit as lab
 from labkit.readings.fleet import Fleet

@@ -12,7 +12,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 from running_lab import RunningLab, in_kernel
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.broker import node_setup
@@ -30,7 +30,6 @@ from labkit.core.errors import BrokerUnavailable
 
 PASSWORD = "canary-tr0ub4dor"
 TOKEN = "canary-0123456789abcdef0123456789abcdef"
-PATIENCE_S = 120.0
 START_ALL = """
 import labkit as lab, time
 broker = lab.start_broker()
@@ -176,11 +175,12 @@ def secured(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.M
     }.items():
         monkeypatch.setenv(f"LABKIT_{name}", value)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT) as broker:
-        deadline = time.monotonic() + PATIENCE_S
-        while not node_setup.is_listening(secure_port):
+
+        def answers() -> bool:
             assert broker.poll() is None, node_setup.last_error(log)
-            assert time.monotonic() < deadline, node_setup.last_error(log)
-            time.sleep(0.1)
+            return node_setup.is_listening(secure_port)
+
+        wait_until(answers, lambda: node_setup.last_error(log), every_s=0.1)
         path.unlink()  # this file of ours has the password
         yield monkeypatch
         lab.stop_all()

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 from kafka import KafkaConsumer, TopicPartition
+from waiting import wait_until
 
 from labkit.broker.cluster_state import read_cluster
 from labkit.core.run_files import read_run_files
@@ -42,11 +42,12 @@ def said(lab_dir: Path, stream: str = "out") -> str:
 
 def wait_for_page(lab_dir: Path, process: subprocess.Popen[bytes]) -> str:
     """Wait until every stage is at work; return the page's address."""
-    deadline = time.monotonic() + PATIENCE_S
-    while "The page: " not in said(lab_dir):
+
+    def is_told() -> bool:
         assert process.poll() is None, said(lab_dir) + said(lab_dir, "err")
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+        return "The page: " in said(lab_dir)
+
+    wait_until(is_told, lambda: said(lab_dir), PATIENCE_S)
     return said(lab_dir).partition("The page: ")[2].partition("\n")[0]
 
 

@@ -10,6 +10,7 @@ import psutil
 import pytest
 from kafka import KafkaProducer
 from oracle import read_topic
+from waiting import wait_until
 
 import labkit as lab
 from labkit.core.errors import BadReading, ReplayError, TopicNotFound, WorkerFailed
@@ -28,13 +29,6 @@ pytestmark = pytest.mark.usefixtures("lab_dir")
 def read_all(bootstrap_servers: str, topic: str) -> list:
     """Return all records of a topic, partition after partition."""
     return [record for found in read_topic(bootstrap_servers, topic).values() for record in found]
-
-
-def wait_for(condition, timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.mark.quick
@@ -87,7 +81,7 @@ def test_the_rate_can_be_changed_while_it_runs(topic):
     with start_producer(topic, readings_per_s=1) as producer:
         assert producer.readings_per_s == 1
         producer.readings_per_s = 500
-        wait_for(lambda: producer.counts.acked >= 300)  # five minutes, at one per second
+        wait_until(lambda: producer.counts.acked >= 300)  # five minutes, at one per second
         assert "500 readings/s: running" in repr(producer)
     counts = producer.counts
     assert counts.emitted == counts.acked
@@ -98,7 +92,7 @@ def test_the_same_name_replaces(topic):
     second = start_producer(topic, readings_per_s=50)
     assert not first.is_running
     assert second.is_running
-    wait_for(lambda: second.counts.acked)
+    wait_until(lambda: second.counts.acked)
     assert [record["kind"] for record in read_run_files("producer")] == ["producer"]
     second.stop()
     assert read_run_files("producer") == []
@@ -142,7 +136,7 @@ def test_every_kind_of_bad_record_can_be_sent(bootstrap_servers, topic):
 def test_partitions_added_while_it_runs(bootstrap_servers, topic):
     """From then on keys are spread over all of them, as a plain send would."""
     with start_producer(topic, readings_per_s=200) as producer:
-        wait_for(lambda: producer.counts.acked)
+        wait_until(lambda: producer.counts.acked)
         # Clients ask for a topic's partitions anew after five minutes, or when a leader moves.
         lab.alter_topic(topic, num_partitions=6)
         producer._outbox._client._metadata.request_update()
@@ -151,7 +145,7 @@ def test_partitions_added_while_it_runs(bootstrap_servers, topic):
             ends = [partition.end_offset for partition in describe_topic(topic).partitions]
             return sum(ends[3:]) > 0
 
-        wait_for(is_used)
+        wait_until(is_used)
     assert producer.counts.acked == producer.counts.emitted
     for record in read_all(bootstrap_servers, topic):
         if record.partition >= 3:
@@ -189,9 +183,9 @@ def test_a_replay_stops_at_the_wrong_line(bootstrap_servers, topic, tmp_path):
 
 def test_a_deleted_topic_is_said_and_no_record_stays_uncounted(topic):
     producer = start_producer(topic, readings_per_s=100)
-    wait_for(lambda: producer.counts.acked >= 50)
+    wait_until(lambda: producer.counts.acked >= 50)
     lab.delete_topic(topic)
-    wait_for(lambda: not producer.is_running)
+    wait_until(lambda: not producer.is_running)
     with pytest.raises(WorkerFailed, match="no longer know topic") as caught:
         producer.stop()
     assert isinstance(caught.value.__cause__, TopicNotFound)
@@ -206,13 +200,13 @@ def test_what_was_acknowledged_survives_a_killed_broker():
     with lab.start_broker() as broker:
         lab.ensure_topic("co2-emissions", num_partitions=3)
         producer = start_producer(readings_per_s=200)
-        wait_for(lambda: producer.counts.acked >= 200)
+        wait_until(lambda: producer.counts.acked >= 200)
         (node,) = broker.nodes
         psutil.Process(node.process.pid).kill()
         time.sleep(1)
         lab.start_broker()  # on the port it had
         before = producer.counts.acked
-        wait_for(lambda: producer.counts.acked >= before + 200)
+        wait_until(lambda: producer.counts.acked >= before + 200)
         producer.stop()
         counts = producer.counts
         assert counts.emitted == counts.acked + counts.failed + counts.unknown

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from oracle import read_topic
+from waiting import wait_until
 
 import labkit as lab
 from labkit.checker.checker import check_pipeline
@@ -127,10 +127,7 @@ def test_the_pipeline_agrees_also_with_acks_0(lab_dir: Path, topic: str) -> None
 def test_gzip_makes_batches_small_and_the_client_says_how_small(topic: str) -> None:
     small = lab.start_producer(topic, 400, compression_type="gzip", linger_ms=200, name="small")
     plain = lab.start_producer(topic, 400, linger_ms=0, name="plain")
-    deadline = time.monotonic() + 60
-    while min(small.counts.acked, plain.counts.acked) < 400:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: min(small.counts.acked, plain.counts.acked) >= 400, "400 of each")
     packed, unpacked = small.metrics, plain.metrics
     small.stop()
     plain.stop()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from kafka import KafkaConsumer
+from waiting import wait_until
 
 import labkit as lab
 from labkit.broker import kafka_clients
@@ -60,13 +60,9 @@ def watch(topic: str) -> Iterator[GroupWatch]:
 
 def read_until(watch: GroupWatch, met: Callable[[GroupDescription], bool]) -> GroupDescription:
     """Look again and again until it is as it should be."""
-    deadline = time.monotonic() + 90
-    while True:
-        sight = watch.read()
-        if met(sight):
-            return sight
-        assert time.monotonic() < deadline, sight
-        time.sleep(0.1)
+    return wait_until(
+        lambda: sight if met(sight := watch.read()) else None, watch.read, every_s=0.1
+    )
 
 
 def shared_out(sight: GroupDescription, topic: str) -> list[int]:
@@ -117,10 +113,7 @@ def test_a_topic_that_is_gone_has_no_columns(watch: GroupWatch, topic: str) -> N
 def test_the_view_follows_its_group(join: Callable[[], Reader], topic: str) -> None:
     view = lab.group_view(f"group-{topic}", updates_per_s=5)
     join()
-    deadline = time.monotonic() + 90
-    while "A reads partitions 0, 1, 2" not in view.text:
-        assert time.monotonic() < deadline, view.text
-        time.sleep(0.1)
+    wait_until(lambda: "A reads partitions 0, 1, 2" in view.text, lambda: view.text)
     view.stop()
     assert view.snapshot["state"].startswith("Stopped.")
     assert "A reads partitions 0, 1, 2" in view.text  # the last picture stays

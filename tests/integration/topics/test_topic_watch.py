@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
+from waiting import wait_until
 
 import labkit as lab
 from labkit.broker import kafka_clients
@@ -53,13 +54,9 @@ def commit(topic: str, group_id: str, offsets: dict[int, int]) -> None:
 
 def read_until(watch: TopicWatch, met: Callable[[TopicSnapshot], bool]) -> TopicSnapshot:
     """Look again and again until it is as it should be."""
-    deadline = time.monotonic() + 120
-    while True:
-        sight = watch.read()
-        if met(sight):
-            return sight
-        assert time.monotonic() < deadline, sight
-        time.sleep(0.1)
+    return wait_until(
+        lambda: sight if met(sight := watch.read()) else None, watch.read, every_s=0.1
+    )
 
 
 def offsets(sight: TopicSnapshot, partition: int = 0) -> list[int]:
@@ -225,29 +222,22 @@ def test_a_broker_that_dies_and_comes_back_is_lived_through(lab_dir: Path) -> No
         view = lab.partition_view("t", updates_per_s=5)
         with kafka_clients.producer() as producer:
             send(producer, "t", 0, b"before")
-        wait_for(lambda: len(view.snapshot["lanes"][0]["records"]) == 1)
+        wait_until(lambda: len(view.snapshot["lanes"][0]["records"]) == 1)
         broker.kill(1)
-        wait_for(lambda: "No broker of this lab is running" in view.snapshot["state"])
+        wait_until(lambda: "No broker of this lab is running" in view.snapshot["state"])
         assert len(view.snapshot["lanes"][0]["records"]) == 1  # what was seen last stays
         assert not view.snapshot["fresh"]
         broker.restart(1)
         with kafka_clients.producer() as producer:
             send(producer, "t", 0, b"after")
-        wait_for(lambda: view.snapshot["fresh"])
-        wait_for(lambda: len(view.snapshot["lanes"][0]["records"]) == 2)
+        wait_until(lambda: view.snapshot["fresh"])
+        wait_until(lambda: len(view.snapshot["lanes"][0]["records"]) == 2)
         broker.freeze(1)
-        wait_for(lambda: "is frozen" in view.snapshot["state"])
+        wait_until(lambda: "is frozen" in view.snapshot["state"])
         broker.thaw(1)
-        wait_for(lambda: view.snapshot["fresh"])
+        wait_until(lambda: view.snapshot["fresh"])
         assert "2 records" in view.text
         view.stop()
         assert not view.is_running
     with pytest.raises(BrokerUnavailable):
         TopicWatch("t").read()
-
-
-def wait_for(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

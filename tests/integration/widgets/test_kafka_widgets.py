@@ -7,13 +7,13 @@ controls' values do here: they are the same calls.
 from __future__ import annotations
 
 import gc
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from own_cluster import own_cluster
+from waiting import wait_until
 
 import labkit as lab
 from labkit.broker import kafka_clients
@@ -51,13 +51,6 @@ def whole(three: Broker) -> Iterator[None]:
         shown.close()
     LiveWidget._shown.clear()
     gc.collect()
-
-
-def wait_until(met: Callable[[], bool], timeout_s: float = 90.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not met():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.1)
 
 
 def broker_in(snapshot: dict[str, Any], node_id: int) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from csv_feed import TOPIC, CsvFeed
+from waiting import wait_until
 
 from labkit.core import background_workers
 from labkit.core.errors import BrokerUnavailable, FrontEndMissing, WorkerFailed
@@ -41,13 +41,6 @@ def feed(lab_dir: Path) -> Iterator[CsvFeed]:
     feed = CsvFeed(lab_dir / "data")
     yield feed
     feed.close()
-
-
-def wait_until(met: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not met():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
 
 
 def live(read: Callable[[], dict[str, Any]], name: str = "a widget", **more: Any) -> LiveWidget:
