@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from running_lab import RunningLab, answer_of, in_kernel, wait_for
+from running_lab import RunningLab, answer_of, in_kernel
+from waiting import wait_until
 from websocket import WebSocketBadStatusException, create_connection
 
 from labkit.cli.jupyterlab import open_lab
@@ -101,7 +102,7 @@ def test_a_broker_outlives_its_kernel_and_ends_with_jupyterlab(running: RunningL
     assert running.interrupt() == 0
     assert read_run_files("lab") == []
     assert not psutil.pid_exists(kernel_pid)
-    wait_for("the broker's end", lambda: not is_alive(**broker))
+    wait_until(lambda: not is_alive(**broker), "the broker has ended")
 
 
 def test_one_ctrl_c_is_enough(running: RunningLab) -> None:

@@ -61,7 +61,7 @@ def kill_consumers() -> None:
 def wait_for_lag_0(api: Api) -> None:
     """Wait until the consumer has said that all is stored: what it says last, if it dies now."""
 
-    def all_stored() -> list[metrics.Sample] | None:
+    def all_stored() -> metrics.Samples | None:
         samples = metrics.scrape(api.url)
         return samples if metrics.total(samples, metrics.STORED) == STORED else None
 
