@@ -5,7 +5,7 @@ reached they are left out, and the check says so: work without a network goes on
 a database that answers nothing for one without findings, so it is first asked about an old
 package whose hole is known: only who finds that one is asked about ours.
 
-What is waived stands in ``security-waivers.toml``, each with its reason and its last day.
+``security-waivers.toml`` has what is waived, each with its reason and its last day.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def npm_audit() -> list[Finding]:
 
 
 def npm_findings(report: dict[str, Any]) -> list[Finding]:
-    """Read npm's report; what is only affected through another package stands there once."""
+    """Read npm's report; what is only affected through another package is in it once."""
     if "vulnerabilities" not in report:
         raise NotAskedError(str(report.get("message", report))[:200])
     holes = {

@@ -1,8 +1,8 @@
-"""Make ``.venv`` what the locks say, and only as far as it is not so already.
+"""Make ``.venv`` match the locks, changing only what differs.
 
-A stamp inside ``.venv`` tells what it was made from. It is taken away before anything is changed
-and written last, so that a run that is cut short leaves a ``.venv`` without one, which the next
-run makes anew: an environment that is half installed is never trusted.
+A stamp inside ``.venv`` says what it was made from. It is removed before anything is changed and
+written last. So a run that is interrupted leaves a ``.venv`` without one, and the next run makes it
+again: a half-installed environment is never trusted.
 """
 
 from __future__ import annotations

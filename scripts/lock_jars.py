@@ -1,4 +1,4 @@
-"""Write ``labkit/jars.lock`` anew: every jar of Apache Kafka that the lab runs.
+"""Write ``labkit/broker/install/jars.lock``: every jar of Apache Kafka that the lab runs.
 
     .venv/bin/python scripts/lock_jars.py
 

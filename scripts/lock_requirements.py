@@ -1,4 +1,4 @@
-"""Make the locks of all Python packages anew: ``make lock``.
+"""Write the locks of all Python packages: ``make lock``.
 
 Each lock pins every package for every platform and every Python from 3.11 on, with its hashes.
 It names no registry, so that pip asks whichever one your machine is set up for. For the same

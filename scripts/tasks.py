@@ -108,7 +108,7 @@ def soak(arguments: list[str]) -> int:
 
 
 def lock(arguments: list[str]) -> int:
-    """Pin the Python packages anew. ARGS="--upgrade" for the newest ones."""
+    """Pin the Python packages again. ARGS="--upgrade" for the newest ones."""
     return subprocess.call([sys.executable, "scripts/lock_requirements.py", *arguments], cwd=ROOT)
 
 

@@ -21,53 +21,51 @@ GROWTH_TIMEOUT_S = 20.0
 
 @exercise(
     hints=[
-        "Look at what the cell above has answered: the topic describes itself.",
+        "Look at the output of the cell above: the topic describes itself.",
         "Its partitions are numbered from 0. How many are there?",
         "`partitions = 3`",
     ],
     solution="partitions = 3",
 )
 def q1(partitions: Any) -> str:
-    """How many partitions has the topic `co2-emissions`?"""
+    """How many partitions does the topic `co2-emissions` have?"""
     topic = topic_made(TOPIC)
     if partitions == topic.num_partitions:
         numbers = ", ".join(str(one.partition) for one in topic.partitions)
-        return f"the broker was asked, and says so, too: partitions {numbers}."
+        return f"the broker says the same: partitions {numbers}."
     if partitions == topic.num_partitions - 1:
         raise NotYet(f"{partitions} is the number of the last one. The first is partition 0.")
     if partitions == str(topic.num_partitions):
-        raise NotYet(f"you say {partitions!r}, a text. Leave the quotation marks out: a number.")
-    raise NotYet(f"you say {partitions!r}; the broker was asked, and has another number.")
+        raise NotYet(f"you say {partitions!r}, which is text. A number has no quotation marks.")
+    raise NotYet(f"you say {partitions!r}; the broker has another number.")
 
 
 @exercise(
     hints=[
         "A producer's rate can be set while it runs. Its name is the one given at the start.",
-        "It is called `readings_per_s`, and you set it with `=`, as any name in Python.",
+        "It is called `readings_per_s`, and you set it with `=`, like any name in Python.",
         "`producer.readings_per_s = 50`",
     ],
     solution="producer.readings_per_s = 50",
 )
 def q2(producer: Any) -> str:
-    """Let the producer send 50 readings a second, and not 20."""
+    """Let the producer send 50 readings a second instead of 20."""
     if not isinstance(producer, Producer):
-        raise NotYet(
-            f"`producer` is now {producer!r}, and no producer: start it again (section 3)."
-        )
+        raise NotYet(f"`producer` is now {producer!r}, not a producer: start it again (section 3).")
     if not producer.is_running:
-        raise NotAttempted("the producer does not run: start it again (section 3).")
+        raise NotAttempted("the producer is not running: start it again (section 3).")
     rate = producer.readings_per_s
     if rate == FIRST_RATE:
         raise NotAttempted(f"it still sends {FIRST_RATE} readings a second.")
     if rate != WANTED_RATE:
-        raise NotYet(f"it is set to {rate:g} readings a second, and {WANTED_RATE} are wanted.")
+        raise NotYet(f"it is set to {rate:g} readings a second; the task is {WANTED_RATE}.")
     before, began = _records(producer.topic), time.monotonic()
     while (more := _records(producer.topic) - before) < WANTED_RATE:
         if time.monotonic() - began > GROWTH_TIMEOUT_S:
-            raise NotYet(f"it is set to {rate:g}, but in the topic there are only {more} more.")
+            raise NotYet(f"it is set to {rate:g}, but the topic has only {more} more records.")
         time.sleep(0.1)
     took_s = time.monotonic() - began
-    return f"the topic was watched: {more} records more within {took_s:.1f} s."
+    return f"the topic got {more} more records within {took_s:.1f} s."
 
 
 @prediction(solution="ex.p1.predict(0)")
@@ -84,8 +82,8 @@ def p1() -> Observed:
         raise NotAttempted("nothing has been sent and stored yet: run the cells above.")
     return Observed(
         sent - stored,
-        f"{sent:,} readings lie in the topic, and {stored:,} in the CSV. While nobody read, Kafka "
-        "kept them; the new consumer went on where the file ends.",
+        f"{sent:,} readings are in the topic, and {stored:,} in the CSV. Meanwhile Kafka "
+        "kept them; the new consumer continued where the file ended.",
     )
 
 
@@ -98,19 +96,19 @@ def p1() -> Observed:
     solution='rows = (table["partition"] == 0).sum()',
 )
 def q3(rows: Any) -> str:
-    """How many rows has the CSV of partition 0?"""
+    """How many rows does the CSV of partition 0 have?"""
     table = read_table(topic=TOPIC)
     partitions = table["partition"]
     offsets = table.loc[partitions == 0, "offset"]
     if offsets.empty:
         raise NotAttempted(
-            "the CSV of partition 0 has no row yet: do the producer and consumer run?"
+            "the CSV of partition 0 has no row yet: are the producer and consumer running?"
         )
     try:
         said = int(rows)
     except (TypeError, ValueError):
         raise NotYet(
-            f"a number is wanted, and this is a {type(rows).__name__}: count it."
+            f"the answer is a number, and this is a {type(rows).__name__}: count it."
         ) from None
     if said == len(offsets):
         return (
@@ -122,7 +120,7 @@ def q3(rows: Any) -> str:
     if said == offsets.max():
         raise NotYet(f"{said:,} is the last offset. The first one is 0, so there is one row more.")
     more = "more" if said < len(offsets) else "fewer"
-    raise NotYet(f"you say {said:,}, and in the file there are {more}.")
+    raise NotYet(f"you say {said:,}; the file has {more}.")
 
 
 @exercise(
@@ -137,9 +135,9 @@ def q4(heaviest: Any) -> str:
     """Which plant has emitted most of all? Its name, as in the column `facility`."""
     table = read_table(topic=TOPIC)
     if table.empty:
-        raise NotAttempted("the CSV has no row yet: do the producer and the consumer run?")
+        raise NotAttempted("the CSV has no row yet: are the producer and the consumer running?")
     if not isinstance(heaviest, str):
-        raise NotYet(f"you say {heaviest!r}. A plant's name is wanted; `idxmax()` finds it.")
+        raise NotYet(f"you say {heaviest!r}. The answer is a plant's name; `idxmax()` finds it.")
     names = dict(zip(table["facility_id"], table["facility"], strict=True))
     name = names.get(heaviest, heaviest)  # its id is as good
     tonnes = table.groupby("facility", observed=True)["co2_kg"].sum() / 1000
@@ -149,7 +147,7 @@ def q4(heaviest: Any) -> str:
         above = int((tonnes > tonnes[name]).sum())
         raise NotYet(f"{name} emitted {tonnes[name]:,.2f} t, and {above} plant(s) emitted more.")
     share = tonnes[name] / tonnes.sum()
-    return f"the CSV was added up: {name} emitted {tonnes[name]:,.2f} t, {share:.0%} of all."
+    return f"by the CSV, {name} emitted {tonnes[name]:,.2f} t, {share:.0%} of all."
 
 
 def _records(topic: str) -> int:

@@ -23,7 +23,7 @@ TOOLS_TOPIC = "lesson01-by-tool"
     hints=[
         'Look at what `cluster["brokers"]` has shown: the broker names its host and its port.',
         "Write both into one text, with a colon between them. No protocol before it.",
-        '`told = "127.0.0.1:PORT"`, with the number that stands above for PORT.',
+        '`told = "127.0.0.1:PORT"`, with the number from above for PORT.',
     ],
     solution="""
     one = cluster["brokers"][0]
@@ -85,7 +85,7 @@ def q3() -> str:
     if topic.num_partitions != 2:
         raise NotYet(
             f"`{TOOLS_TOPIC}` is there, with {topic.num_partitions} partition(s): `--partitions` "
-            "says how many. The tool's `--delete` takes the topic away, so that you can try again."
+            "says how many. The tool's `--delete` deletes the topic, so that you can try again."
         )
     return f"the cluster has `{TOOLS_TOPIC}` with 2 partitions, and its id is {topic.topic_id}."
 
@@ -109,20 +109,20 @@ def p1() -> Observed:
     return Observed(
         "advertised",
         f"The broker answers at {told.bootstrap}, and says there: find me at {address}. A client "
-        f"has just obeyed, and failed with `{error}`.",
+        f"has just tried that, and failed with `{error}`.",
     )
 
 
 @exercise(
     hints=[
-        "A broker is mended where it was broken: in `advertised.listeners`, at a restart.",
+        "Fix the broker where it was broken: in `advertised.listeners`, at a restart.",
         "It should name the address where the broker listens: `second.bootstrap_servers`.",
         '`second.restart(advertised_listeners="PLAINTEXT://" + second.bootstrap_servers)`',
     ],
     solution='second.restart(advertised_listeners="PLAINTEXT://" + second.bootstrap_servers)',
 )
 def q4() -> str:
-    """Mend the second broker: restart it with an address that leads to it."""
+    """Fix the second broker: restart it with an address that leads to it."""
     told = _second_broker()
     (address,) = told.brokers.values()
     if not told.leads_somewhere:
@@ -130,7 +130,7 @@ def q4() -> str:
         if address == "127.0.0.1:9":
             raise NotAttempted(f"the second broker still sends its clients to {address}: {why}.")
         raise NotYet(
-            f"it now sends its clients to {address}, and nobody answers there ({why}). It listens "
+            f"it now sends its clients to {address}, and nothing answers there ({why}). It listens "
             f"at {told.bootstrap}."
         )
     error = _error_of_a_question(told.bootstrap)
@@ -148,7 +148,7 @@ def _second_broker() -> Advertised:
     try:
         return advertised(find_second_broker().bootstrap_servers)
     except BrokerUnavailable as error:
-        msg = "the second broker does not run: run the cell that starts it, then this one."
+        msg = "the second broker is not running: run the cell that starts it, then this one."
         raise NotAttempted(msg) from error
 
 

@@ -20,7 +20,7 @@ HOUR_MS = 3_600_000
 def p1() -> Observed:
     """Twelve records with one and the same key go into a topic of three partitions.
 
-    In how many of the partitions will they lie?
+    In how many of the partitions will they be?
     """
     found = [record for record in records_of(KEYS_TOPIC) if record.key == b"PL-COAL-001"]
     if not found:
@@ -28,7 +28,7 @@ def p1() -> Observed:
     used = sorted({record.partition for record in found})
     return Observed(
         len(used),
-        f"All {len(found)} records with the key `PL-COAL-001` lie in partition {_listed(used)}: "
+        f"All {len(found)} records with the key `PL-COAL-001` are in partition {_listed(used)}: "
         "the client hashes the key's bytes, and the same bytes give the same partition.",
     )
 
@@ -37,7 +37,8 @@ def p1() -> Observed:
 def p2() -> Observed:
     """A topic grows from 3 partitions to 5. Twenty plants send once before and once after.
 
-    Does each plant's second record lie beside its first? Say 'stays', or 'moves' if any does not.
+    Is each plant's second record in the same partition as its first?
+    Say 'stays', or 'moves' if any is not.
     """
     places: dict[bytes, list[int]] = {}
     for record in sorted(records_of(GROWN_TOPIC), key=lambda record: record.timestamp):
@@ -48,7 +49,7 @@ def p2() -> Observed:
     return Observed(
         "moves" if moved else "stays",
         f"{len(moved)} of {len(places)} keys now go to another partition, `{moved[0]}` for one: "
-        "hash % 5 is not hash % 3. The old records stay where they are, so a plant's readings lie "
+        "hash % 5 is not hash % 3. The old records stay where they are, so a plant's readings are "
         "in two logs, and their order across the two is lost.",
     )
 
@@ -56,7 +57,7 @@ def p2() -> Observed:
 @exercise(
     hints=[
         "One function of the lab makes a topic; you have used it above.",
-        "Its second argument is the number of partitions. Mind the name: `lesson02-plants`.",
+        "Its second argument is the number of partitions. Note the name: `lesson02-plants`.",
         '`lab.ensure_topic("lesson02-plants", num_partitions=4)`',
     ],
     solution='lab.ensure_topic("lesson02-plants", num_partitions=4)',
@@ -67,18 +68,18 @@ def q1() -> str:
     if topic.num_partitions != 4:
         raise NotYet(
             f"the cluster says that `lesson02-plants` has {topic.num_partitions} partitions. "
-            "Kafka can add some (`lab.alter_topic`), and never take one away: if there are too "
-            'many, begin again with `lab.delete_topic("lesson02-plants")`.'
+            "Kafka can add some (`lab.alter_topic`), but never remove one: if there are too "
+            'many, start again with `lab.delete_topic("lesson02-plants")`.'
         )
     leaders = ", ".join(f"{one.partition} by broker {one.leader}" for one in topic.partitions)
-    return f"the cluster has `lesson02-plants` with 4 partitions, led so: {leaders}."
+    return f"the cluster has `lesson02-plants` with 4 partitions, and their leaders: {leaders}."
 
 
 @exercise(
     hints=[
-        "Two steps: hash the key's bytes, then make a partition number of the hash.",
+        "Two steps: hash the key's bytes, then compute a partition number from the hash.",
         "`murmur2(key)` may use the top bit. Kafka clears it: `& 0x7fffffff`.",
-        "What is left is the rest of a division: `murmur2(key) & 0x7fffffff` and then `%`.",
+        "Then take the remainder of a division: `murmur2(key) & 0x7fffffff` and then `%`.",
     ],
     solution="""
     def partition_of(key, num_partitions):
@@ -88,7 +89,7 @@ def q1() -> str:
 def q2(partition_of: Callable[[bytes, int], Any]) -> str:
     """Write `partition_of(key, num_partitions)`: where a record with that key goes.
 
-    It is compared with where the records of `lesson02-keys` really lie.
+    It is compared with where the records of `lesson02-keys` really are.
     """
     topic, found = topic_made(KEYS_TOPIC), records_of(KEYS_TOPIC)
     keyed = [record for record in found if record.key is not None]
@@ -101,15 +102,15 @@ def q2(partition_of: Callable[[bytes, int], Any]) -> str:
     ]
     if wrong:
         key, said, seen = wrong[0]
-        share = f"{len(wrong)} of {len(keyed)} records lie elsewhere"
+        share = f"{len(wrong)} of {len(keyed)} records are elsewhere"
         raise NotYet(f"{share}: for {key!r} you say {said!r}, and Kafka has it in {seen}.")
     return f"it is right for all {len(keyed)} records with a key in `{KEYS_TOPIC}`."
 
 
 @exercise(
     hints=[
-        "Look at what was refused above: how many brokers has this cluster?",
-        "Each replica of a partition lies on another broker. How many can there be at most?",
+        "Look at what was refused above: how many brokers does this cluster have?",
+        "Each replica of a partition is on another broker. How many can there be at most?",
         "`largest = 1`, as long as one broker runs.",
     ],
     solution="largest = 1",
@@ -149,7 +150,7 @@ def q4() -> str:
         )
     return (
         f"`retention.ms` is {HOUR_MS:,}. Kafka deletes whole segments of a log, so a record may "
-        "stay longer than that, and never goes earlier."
+        "stay longer than that, but is never deleted earlier."
     )
 
 

@@ -32,7 +32,7 @@ GJ_PER_MMBTU = 1.055
 IPCC_KG = 56.1 * NET_GJ
 EPA_KG_PER_MMBTU = 53.06
 EPA_KG = EPA_KG_PER_MMBTU * NET_GJ / NET_PER_GROSS / GJ_PER_MMBTU
-# What comes out where a step is left out or turned round, and which one that was.
+# Wrong results, and which step was left out or reversed.
 EPA_MISTAKES = {
     EPA_KG * NET_PER_GROSS: (
         "that takes net heat for gross heat. The EPA counts more heat for the same gas: divide the "
@@ -55,7 +55,7 @@ def p1() -> Observed:
     return Observed(
         found,
         f"The topic holds {found} of the {SENT} records. `send` had put all of them into the "
-        "program's own memory, and the memory ended with the program.",
+        "program's own memory, and was lost with the program.",
     )
 
 
@@ -77,7 +77,7 @@ def p2() -> Observed:
         raise NotAttempted("nothing has been sent yet: run the cell above this one.")
     return Observed(
         round(100 * packed / plain),
-        f"Percent, that is: {packed:,} bytes instead of {plain:,}. Readings look much alike, and "
+        f"Percent, that is: {packed:,} bytes instead of {plain:,}. Readings are similar, and "
         "gzip writes what it has seen before in this batch as a short reference.",
     )
 
@@ -85,8 +85,8 @@ def p2() -> Observed:
 @exercise(
     hints=[
         "A loop over `plants`: for each one `reading_of(plant)`, then `producer.send` as above.",
-        "Key and value are bytes: `.encode()` makes them of text, `json.dumps` text of a reading.",
-        "`send` only collects. Wait for the answers: `producer.flush()` behind the loop.",
+        "Key and value are bytes: `json.dumps` makes text of a reading, `.encode()` bytes of text.",
+        "`send` only collects. Wait for the answers: `producer.flush()` after the loop.",
     ],
     solution="""
     for plant in plants:
@@ -119,7 +119,7 @@ def q1() -> str:
         raise NotYet(f"readings of {len(keys)} plants are in the topic; {PLANTS} were asked for.")
     used = len({record.partition for record in found})
     return (
-        f"{len(found)} records of {PLANTS} plants lie in {used} partition(s), each with its plant "
+        f"{len(found)} records of {PLANTS} plants are in {used} partition(s), each with its plant "
         "as key, and each value is JSON that says which factor made it."
     )
 
@@ -127,8 +127,8 @@ def q1() -> str:
 @exercise(
     hints=[
         "IPCC is ready: 1,000 GJ net, and 56.1 kg for each.",
-        "EPA: first make gross heat of it (net is 0.9 of gross), then mmBtu (1 mmBtu = 1.055 GJ).",
-        "`1000 / 0.9 / 1.055 * 53.06`, and both numbers as `co2_kg` in a record of their own.",
+        "EPA: first convert to gross heat (net is 0.9 of gross), then mmBtu (1 mmBtu = 1.055 GJ).",
+        "`1000 / 0.9 / 1.055 * 53.06`, and each number as `co2_kg` in its own record.",
     ],
     solution="""
     epa_kg = 1000 / 0.9 / 1.055 * 53.06
@@ -175,13 +175,13 @@ def q2() -> str:
     solution='last_line = "producer.flush()"',
 )
 def q3(last_line: str) -> str:
-    """Which line has to stand at the program's end, so that it can end hard and lose nothing?
+    """Which line at the program's end lets it end abruptly without losing a record?
 
     The check runs the child with your line, and then `os._exit(0)`.
     """
     if not isinstance(last_line, str):
         raise NotYet(
-            f"`last_line` is {last_line!r}, and no text: your line ran here, in the notebook. Put "
+            f"`last_line` is {last_line!r}, not text: your line ran here, in the notebook. Put "
             "it between quotation marks, and the child runs it."
         )
     topic = fresh_topic(KEPT_TOPIC, num_partitions=3)
@@ -194,10 +194,10 @@ def q3(last_line: str) -> str:
     found = len(records_of(topic.name))
     if found != SENT:
         raise NotYet(
-            f"{found} of {SENT} records arrived, and the rest ended with the memory it was in: "
+            f"{found} of {SENT} records arrived; the rest was lost with the program's memory: "
             "your line does not wait for the answers."
         )
-    return f"all {SENT} records are in the topic: the end came after the last answer."
+    return f"all {SENT} records are in the topic: the program ended after the last answer."
 
 
 @exercise(
@@ -213,12 +213,12 @@ def q3(last_line: str) -> str:
 def q4() -> str:
     """Store the 500 `readings` in `lesson03-packed`, in at most 25,000 bytes of log.
 
-    `send_all` sends them; its settings are yours to choose.
+    `send_all` sends them; you choose its settings.
     """
     found = _attempts(PACKED_TOPIC)
     for record in found:
         if why := why_bad(record):
-            raise NotYet(f"{_place(record)} is no reading: {why}.")
+            raise NotYet(f"{_place(record)} is not a reading: {why}.")
     if len(found) != PACKED:
         raise NotYet(f"{len(found)} records are in the topic; {PACKED} readings were asked for.")
     size, plain = log_bytes_of(PACKED_TOPIC), sum(len(record.value) for record in found)
@@ -226,7 +226,7 @@ def q4() -> str:
         how = (
             "nothing was compressed"
             if size > plain
-            else "gzip is at work, but its batches are small: let more records share one"
+            else "gzip is on, but its batches are small: let more records share one"
         )
         raise NotYet(f"the log takes {size:,} bytes, more than {PACKED_BYTES:,}: {how}.")
     return (
@@ -236,23 +236,23 @@ def q4() -> str:
 
 @exercise(
     hints=[
-        "The producer itself counts what it spoils. Look at what `careless` shows.",
+        "The producer itself counts the bad values. Look at what `careless` shows.",
         "All its counts are in `careless.counts`, and one of them is called `bad`.",
         "`bad = careless.counts.bad`",
     ],
     solution="bad = careless.counts.bad",
 )
 def q5(bad: int) -> str:
-    """How many of the values in `lesson03-faulty` are no possible readings?"""
+    """How many of the values in `lesson03-faulty` are not valid readings?"""
     found = _attempts(FAULTY_TOPIC)
     reasons = [reason for record in found if (reason := why_bad(record))]
     if bad != len(reasons):
         raise NotYet(
-            f"you say {bad!r}; read back, {len(reasons)} of {len(found)} values are no readings."
+            f"you say {bad!r}; read back, {len(reasons)} of {len(found)} values are not readings."
         )
     return (
-        f"read back, {bad} of {len(found)} are no readings. One of them: {reasons[0]}. The broker "
-        "took them all, for to Kafka a value is bytes."
+        f"read back, {bad} of {len(found)} are not readings. One of them: {reasons[0]}. The broker "
+        "took them all, because to Kafka a value is bytes."
     )
 
 
@@ -270,9 +270,9 @@ def _reading_in(record: Any) -> dict[str, Any]:
         found = json.loads(record.value or b"")
     except ValueError as error:
         seen = (record.value or b"")[:40]
-        raise NotYet(f"{_place(record)} is no JSON: it begins {seen!r} ({error}).") from error
+        raise NotYet(f"{_place(record)} is not JSON: it begins {seen!r} ({error}).") from error
     if not isinstance(found, dict):
-        raise NotYet(f"{_place(record)} is JSON, but no object with names: {found!r}.")
+        raise NotYet(f"{_place(record)} is JSON, but not an object: {found!r}.")
     return found
 
 

@@ -58,8 +58,8 @@ def p1() -> Observed:
     return Observed(
         shares.count(0),
         f"The group's coordinator says: {', '.join(map(str, shares))} "
-        "partitions for the four. A partition goes to one member of a group, so that somebody "
-        "reads it in order; whoever is left over waits, ready to take over.",
+        "partitions for the four. A partition goes to one member of a group, so that one member "
+        "reads it in order; the others wait, ready to take over.",
     )
 
 
@@ -72,12 +72,12 @@ def p2() -> Observed:
     path, known = killed_csv(), len(records_of(KILLED_TOPIC))
     rows = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     if not known or len(set(rows)) < known:
-        raise NotAttempted("the second consumer has not been there: run the cell above this one.")
+        raise NotAttempted("the second consumer has not run: run the cell above this one.")
     twice = len(rows) - len(set(rows))
     return Observed(
         twice,
         f"{len(rows)} rows for {known} records. The group's last commit said 200, so the second "
-        f"consumer began there, and the first one had already stored {twice} more.",
+        f"consumer started there, and the first one had already stored {twice} more.",
     )
 
 
@@ -94,7 +94,7 @@ def p2() -> Observed:
     """,
 )
 def q1(key: bytes) -> str:
-    """Which key has the record of `lesson04-readings` at partition 1, offset 10?"""
+    """Which key does the record of `lesson04-readings` at partition 1, offset 10 have?"""
     found = {(record.partition, record.offset): record for record in records_of(READINGS_TOPIC)}
     if ADDRESS not in found:
         raise NotAttempted(f"`{READINGS_TOPIC}` has no such record: run the cells above.")
@@ -107,7 +107,7 @@ def q1(key: bytes) -> str:
         places = [place for place, record in found.items() if record.key == key]
         where = "partition {}, offset {}".format(*places[0]) if places else "no record at all"
         raise NotYet(f"you say {key!r}. That is the key of {where}.")
-    return f"{seen!r} it is. The record is still there: reading takes nothing away."
+    return f"it is {seen!r}. The record is still there: reading removes nothing."
 
 
 @exercise(
@@ -126,7 +126,7 @@ def q1(key: bytes) -> str:
     """,
 )
 def q2() -> str:
-    """Put the group `lesson04-rewound` so that it reads on from offset 5 of each partition.
+    """Set the group `lesson04-rewound` back to offset 5 of each partition.
 
     The topic is `lesson04-readings`.
     """
@@ -139,12 +139,12 @@ def q2() -> str:
             raise NotYet(f"nothing is committed for partition {one.partition}.")
         if offset == one.end_offset:
             raise NotYet(
-                f"partition {one.partition} stands at {offset}, its end: a commit or a close after "
-                "a poll commits where the poll came to. Commit what you mean: `commit({...})`."
+                f"partition {one.partition} is at {offset}, its end: a commit or a close after a "
+                "poll commits the position after that poll. Commit what you mean: `commit({...})`."
             )
         if offset != REWIND_TO:
             raise NotYet(
-                f"partition {one.partition} stands at {offset}. What is committed is the offset of "
+                f"partition {one.partition} is at {offset}. What is committed is the offset of "
                 f"the next record to read, here {REWIND_TO}."
             )
     return "the coordinator has offset 5 for each of the partitions: its next record."
@@ -163,7 +163,7 @@ def q2() -> str:
     """,
 )
 def q3(next_offset: Callable[[Path], Any]) -> str:
-    """Write `next_offset(path)`: where a consumer has to go on, by what its CSV holds.
+    """Write `next_offset(path)`: where a consumer has to continue, according to its CSV.
 
     Each line is `offset,value`. The file (a `Path`) may be missing.
     The check stores the records of `lesson04-killed` with it, and stops three times.
@@ -224,12 +224,12 @@ def q4(headers_of: Callable[[Any, Exception], Any]) -> str:
         for name in ("topic", "partition", "offset", "exception.message"):
             if not headers.get(f"__connect.errors.{name}"):
                 raise NotYet(
-                    f"the letter at offset {letter.offset} has no `__connect.errors.{name}`, only "
-                    f"{sorted(headers) or 'no headers at all: run the loop again'}."
+                    f"the dead letter at offset {letter.offset} has no `__connect.errors.{name}`, "
+                    f"only {sorted(headers) or 'no headers at all: run the loop again'}."
                 )
         place = _place_in(headers)
         if place not in bad or sent[place].value != letter.value:
-            raise NotYet(f"a letter says that it lay at {place}; its value comes from elsewhere.")
+            raise NotYet(f"a dead letter names {place}; its value comes from elsewhere.")
         found.add(place)
     if found != bad:
         raise NotYet(f"{len(found)} of the {len(bad)} bad records are in the queue.")
@@ -263,13 +263,13 @@ def q5() -> str:
         raise NotAttempted(f"`{SUBSTITUTES_TOPIC}` holds no record yet.")
     newest = max(found, key=lambda record: (record.timestamp, record.offset))
     if why := why_bad(newest):
-        raise NotYet(f"the newest record there is no reading: {why}.")
+        raise NotYet(f"the newest record is not a reading: {why}.")
     substitute = Reading.from_json(newest.value, newest.timestamp)
     plant = substitute.facility_id
     if newest.key != plant.encode():
         raise NotYet(f"its key is {newest.key!r}, and it is a reading of `{plant}`.")
     if substitute.quality != "substituted":
-        raise NotYet("its `quality` says `measured`, and nobody could tell it from a real one.")
+        raise NotYet("its `quality` is `measured`, so it looks like a real one.")
     sent = [record for record in records_of(SENSORS_TOPIC) if record.key == newest.key]
     good = [Reading.from_json(one.value, one.timestamp) for one in sent if not why_bad(one)]
     if len(good) == len(sent):
@@ -284,7 +284,7 @@ def q5() -> str:
 
 
 def _check_later(next_offset: Callable[[Path], Any]) -> None:
-    """Ask where a CSV goes on that does not begin at 0: a log whose beginning is deleted."""
+    """Try a CSV that does not begin at 0: a log whose beginning is deleted."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "later.csv"
         path.write_text("40,a\n41,b\n", encoding="utf-8")
@@ -292,7 +292,7 @@ def _check_later(next_offset: Callable[[Path], Any]) -> None:
             return
     raise NotYet(
         f"right for these records. But of a CSV with the offsets 40 and 41 you say {said!r}: a log "
-        "may begin later than 0, for retention deletes. Read the last line's offset."
+        "may begin later than 0, because retention deletes. Read the last line's offset."
     )
 
 
@@ -302,4 +302,4 @@ def _place_in(headers: dict[str, str]) -> tuple[int, int]:
     try:
         return int(partition), int(offset)
     except ValueError as error:
-        raise NotYet(f"partition {partition!r} and offset {offset!r} are no numbers.") from error
+        raise NotYet(f"partition {partition!r} and offset {offset!r} are not numbers.") from error

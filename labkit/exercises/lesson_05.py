@@ -42,7 +42,7 @@ def torn_csv() -> Path:
 
 
 def lengthen(*, times: int = 1, rows: int | None = None) -> Path:
-    """Append this lesson's rows to a longer CSV beside it; begin that anew where all are taken."""
+    """Append this lesson's rows to a longer CSV; start that again when all rows are used."""
     long = folder().parent / "longer"
     if rows is None:
         shutil.rmtree(long, ignore_errors=True)
@@ -62,8 +62,8 @@ def p1() -> Observed:
     wrote = _rows(folder() / "0.csv")[offset]
     return Observed(
         "empty" if math.isnan(said) else "number",
-        f"pandas read {said:g} kg, and the plant had emitted {wrote:g} kg. Not even a warning: for "
-        "a file of text, half a number is a number.",
+        f"pandas read {said:g} kg, and the plant had emitted {wrote:g} kg. There is no warning: in "
+        "a text file, half a number is a number.",
     )
 
 
@@ -80,8 +80,8 @@ def p2(cursor: str) -> Observed:
         raise NotAttempted("nothing has come in since: run the cell above this one.")
     return Observed(
         len(answer["readings"]),
-        f"The API was asked again, after `{cursor}`: {len(answer['readings'])} readings, up to "
-        f"`{answer['next']}`. What you have already is not sent again.",
+        f"The API's answer after `{cursor}`: {len(answer['readings'])} readings, up to "
+        f"`{answer['next']}`. Readings that you already have are not sent again.",
     )
 
 
@@ -89,7 +89,7 @@ def p2(cursor: str) -> Observed:
 def p3() -> Observed:
     """Somebody asks `/api/summary?sektor=power`: a misspelt filter.
 
-    Which status code comes back? (200 is success; 4xx says that the question was wrong.)
+    Which status code comes back? (200 is success; 4xx says that the request was wrong.)
     """
     answer = ask(f"{api_url(TOPIC)}/api/summary?sektor=power")
     return Observed(
@@ -126,7 +126,7 @@ def q1(mine: Flask) -> str:
     `co2_kg` is the sum over all its rows, in all three files. A plant that has no row gets 404.
     """
     if not isinstance(mine, Flask):
-        raise NotYet(f'`mine` is {mine!r}, and no Flask app: `mine = Flask("mine")`.')
+        raise NotYet(f'`mine` is {mine!r}, not a Flask app: `mine = Flask("mine")`.')
     if len(list(mine.url_map.iter_rules())) == 1:  # the one for static files, which every app has
         raise NotAttempted("`mine` has no address yet: write a function, with `@mine.get(...)`.")
     table = read_table(DATA_DIR, TOPIC)
@@ -138,16 +138,16 @@ def q1(mine: Flask) -> str:
         answer = ask(f"{url}/plants/{UNKNOWN_PLANT}")
         if answer.status != 404:
             raise NotYet(
-                f"a plant that nobody knows, `{UNKNOWN_PLANT}`, gets {answer.status}, and 404 is "
-                "asked for: 200 would be a claim, and 500 says that your program broke."
+                f"an unknown plant, `{UNKNOWN_PLANT}`, gets {answer.status}; the task asks for "
+                "404: 200 would claim that it exists, and 500 says that your program failed."
             )
     return f"asked over HTTP: the right sum for three plants, and 404 for `{UNKNOWN_PLANT}`."
 
 
 @exercise(
     hints=[
-        "Go through the lines in their order. `is_true(line)` judges one.",
-        "What lies behind a line that is not true is not read either: `break`.",
+        "Go through the lines in their order. `is_true(line)` checks one.",
+        "Lines after an invalid one are not read either: `break`.",
         "A list, a loop, `if not is_true(line): break`, and `append` for the others.",
     ],
     solution="""
@@ -230,7 +230,7 @@ def q3(totals: Callable[[pd.DataFrame], Any]) -> str:
 def q4(read_all: Callable[[str], Any]) -> str:
     """Write `read_all(url)`: every reading that the API at `url` has, at most 500 in one answer.
 
-    None may be missing, none may be there twice.
+    None may be missing or appear twice.
     """
     _, frame = at_rest(TOPIC, DATA_DIR)
     witness = Witness(api_url(TOPIC))
@@ -248,7 +248,7 @@ def q4(read_all: Callable[[str], Any]) -> str:
     places = [(one["partition"], one["offset"]) for one in readings]
     wanted = set(zip(frame["partition"], frame["offset"], strict=True))
     if len(set(places)) < len(places):
-        raise NotYet(f"{len(places) - len(set(places)):,} readings are there twice.")
+        raise NotYet(f"{len(places) - len(set(places)):,} readings appear twice.")
     if missing := len(wanted - set(places)):
         raise NotYet(
             f"{missing:,} of {len(wanted):,} readings are missing; {len(witness.questions)} "

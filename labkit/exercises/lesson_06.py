@@ -18,10 +18,10 @@ from labkit.exercises.queries.api_queries import Witness, api_url, ask, polled, 
 from labkit.table.summary import HOURS_PER_YEAR
 
 TOPIC = "lesson06-readings"
-EVERY_S, QUICK_S, SLOW_S = 0.4, 0.2, 0.5  # of the poll loop's check: the beat, and two answers
+EVERY_S, QUICK_S, SLOW_S = 0.4, 0.2, 0.5  # of the poll loop's check: the interval, and two answers
 TRIES = 40
 WRITTEN_S = 5.0
-PAGE_ONLY = ("shape", "scale")  # what the page draws by itself, and never asks for
+PAGE_ONLY = ("shape", "scale")  # what the page draws itself, without a request
 THRESHOLDS_T = (25_000, 50_000, 500_000, 5_000_000)
 
 
@@ -40,7 +40,7 @@ def p1(seen: list[int]) -> Observed:
         raise NotAttempted("nothing has been asked twice yet: run the cell above this one.")
     return Observed(
         round(median(more)),
-        f"From poll to poll {', '.join(map(str, more))} came in. Not each time the same: the CSV "
+        f"From poll to poll {', '.join(map(str, more))} came in. It varies: the CSV "
         "grows whenever the consumer writes, and you see it only when you look.",
     )
 
@@ -59,13 +59,13 @@ def p2() -> Observed:
         now["over_25kt_per_year"],
         f"Of {now['facilities']} plants. 25,000 t a year are 2.85 t in an hour, and the largest, "
         f"{now['top_facility']['facility']}, emits {now['top_facility']['rate_t_per_h']:,.0f}. The "
-        "line is drawn to catch small plants too.",
+        "threshold is meant to include small plants.",
     )
 
 
 @prediction(solution="ex.p3.predict('on the way')")
 def p3() -> Observed:
-    """The consumer stops, the plants go on. What does the carbon ledger say then?
+    """The consumer stops, the plants continue. What does the carbon ledger say then?
 
     'agrees', 'on the way', or 'unreported' (tonnes are missing for good)?
     """
@@ -83,9 +83,9 @@ def p3() -> Observed:
 
 @exercise(
     hints=[
-        "Note the time, ask and *read* the answer, then sleep for what is left of `every_s`.",
-        "What is left: `began + every_s - time.monotonic()`. It may be less than nothing.",
-        "`time.sleep(max(0, began + every_s - time.monotonic()))`, in a loop of `polls` turns.",
+        "Note the time, ask and *read* the answer, then sleep for the rest of `every_s`.",
+        "What is left: `began + every_s - time.monotonic()`. It may be negative.",
+        "`time.sleep(max(0, began + every_s - time.monotonic()))`, in a loop of `polls` rounds.",
     ],
     solution="""
     def poll(url, polls, every_s):
@@ -96,9 +96,9 @@ def p3() -> Observed:
     """,
 )
 def q1(poll: Callable[[str, int, float], Any]) -> str:
-    """Write `poll(url, polls, every_s)`: ask `url` so many times, every so many seconds.
+    """Write `poll(url, polls, every_s)`: ask `url` that many times, every `every_s` seconds.
 
-    The beat counts from question to question, and no question is asked while another is open.
+    The interval counts from request to request; no request is sent while another is open.
     """
     url = api_url(TOPIC)
     quick = polled(poll, url, 4, EVERY_S, QUICK_S)
@@ -106,13 +106,13 @@ def q1(poll: Callable[[str, int, float], Any]) -> str:
     pauses = [after.began_s - before.ended_s for before, after in pairwise(quick)]
     if sum(beats) / len(beats) < EVERY_S * 0.8:
         raise NotYet(
-            f"you asked every {sum(beats) / len(beats):.2f} s, and were told {EVERY_S} s: "
+            f"you asked every {sum(beats) / len(beats):.2f} s; the task is {EVERY_S} s: "
             "a page that asks faster costs more and shows no more."
         )
     if min(pauses) >= EVERY_S * 0.95:
         raise NotYet(
-            f"each answer took {QUICK_S} s, and then you waited the whole {EVERY_S} s. The beat "
-            "counts from question to question: sleep for what is left of it."
+            f"each answer took {QUICK_S} s, and then you waited the whole {EVERY_S} s. The "
+            "interval counts from request to request: sleep for the rest of it."
         )
     slow = polled(poll, url, 3, EVERY_S, SLOW_S)
     return (
@@ -154,7 +154,7 @@ def q2(poll_once: Callable[[str, str], tuple[str, Any]]) -> str:
             except HTTPError as error:
                 if error.code != 304:
                     raise
-                raise NotYet("urllib takes 304 for an error, and raises it: catch it.") from None
+                raise NotYet("urllib treats 304 as an error, and raises it: catch it.") from None
             _hold_poll(witness, etag, said, news)
             if witness.questions[-1].status == 304:
                 return f"{tried} time(s) the API had news, then it said 304, and sent nothing."
@@ -170,14 +170,16 @@ def _hold_poll(witness: Witness, etag: str, said: str, news: Any) -> None:
         sent = f"`{question.etag}`" if question.etag else "none"
         raise NotYet(f"the last answer's ETag was `{etag}`, and you sent {sent} with the question.")
     if question.status == 304 and (said, news) != (etag, None):
-        raise NotYet(f"at 304 the ETag stays, and there is no news: you return {(said, news)!r}.")
+        raise NotYet(
+            f"at 304 the ETag is unchanged and there is no news; you return {(said, news)!r}."
+        )
     if question.status == 200 and (not said or not isinstance(news, dict)):
         raise NotYet("there was news, and you did not return it with its ETag.")
 
 
 @exercise(
     hints=[
-        "The rate is in tonnes per hour. How many hours has a year?",
+        "The rate is in tonnes per hour. How many hours does a year have?",
         "365 days of 24 hours: 8,760. A plant passes where `rate_t_per_h * 8760 > t_per_year`.",
         '`return [one["facility_id"] for one in facilities if one["rate_t_per_h"] * 8760 > '
         "t_per_year]`",
@@ -204,7 +206,7 @@ def q3(above: Callable[[list[dict[str, Any]], float], Any]) -> str:
         rates = {one["facility_id"]: one["rate_t_per_h"] for one in plants}
         seen = {name for name, rate in rates.items() if rate * HOURS_PER_YEAR > t_per_year}
         if unknown := said - set(rates):
-            raise NotYet(f"{unknown.pop()!r} is no `facility_id` of the API.")
+            raise NotYet(f"{unknown.pop()!r} is not a `facility_id` of the API.")
         for name in sorted(said ^ seen):
             raise NotYet(
                 f"{name} emits {rates[name]:,.1f} t/h, so {rates[name] * HOURS_PER_YEAR:,.0f} t in "
@@ -217,8 +219,8 @@ def q3(above: Callable[[list[dict[str, Any]], float], Any]) -> str:
 
 @exercise(
     hints=[
-        "Each value is tonnes per hour, and holds for `bucket_s` seconds. What of an hour is that?",
-        "`bucket_s / 3600`. And a `None` is no number: leave it out.",
+        "Each value is tonnes per hour, for `bucket_s` seconds. What part of an hour is that?",
+        "`bucket_s / 3600`. And `None` is not a number: leave it out.",
         "`return sum(value for value in values if value is not None) * bucket_s / 3600`",
     ],
     solution="""
@@ -227,7 +229,7 @@ def q3(above: Callable[[list[dict[str, Any]], float], Any]) -> str:
     """,
 )
 def q4(tonnes: Callable[[list[float | None], float], Any]) -> str:
-    """Write `tonnes(values, bucket_s)`: the mass that lies under a line of the chart.
+    """Write `tonnes(values, bucket_s)`: the mass under a line of the chart.
 
     `values` are in t/h, one for each bucket, `None` where nothing was measured.
     """
@@ -250,7 +252,7 @@ def q4(tonnes: Callable[[list[float | None], float], Any]) -> str:
             raise NotYet(f"{line['label']}: you say {said:,.3f} t, and it is {seen:,.3f} t.{hint}")
     area = sum(tonnes(line["values"], 5) for line in lines)
     gaps = sum(line["values"].count(None) for line in lines)
-    return f"right for {len(lines)} lines of the API: {area:,.3f} t, and {gaps} gaps are no zeros."
+    return f"right for {len(lines)} lines of the API: {area:,.3f} t; {gaps} gaps are not zeros."
 
 
 @exercise(
@@ -267,7 +269,7 @@ def q5(view: str) -> str:
     `view` is the end of the page's address, from the question mark on. The API is asked the same.
     """
     if not isinstance(view, str) or "?" not in view:
-        raise NotYet(f"{view!r} has no question mark: what a page is asked for begins with it.")
+        raise NotYet(f"{view!r} has no question mark: the query of an address begins with it.")
     query = parse_qs(view.partition("?")[2], keep_blank_values=True)
     asked = {name: values for name, values in query.items() if name not in PAGE_ONLY}
     address = f"/api/dashboard?{urlencode(asked, doseq=True)}"
@@ -276,13 +278,11 @@ def q5(view: str) -> str:
         raise NotYet(f"the API was asked, and says {answer.status}: {answer.json()['detail']}.")
     series = answer.json()["series"]
     if series["window_s"] != 60 or "window_s" not in asked:
-        raise NotYet(f"that shows the last {series['window_s']} s, unless somebody says otherwise.")
+        raise NotYet(f"that shows the last {series['window_s']} s, by default.")
     keys = {line["key"] for line in series["series"]}
     if keys != {"steel", "cement"}:
         shown = ", ".join(sorted(keys)) or "no sector at all"
-        raise NotYet(
-            f"the API was asked, and that shows {shown}. Each sector needs a part of its own."
-        )
+        raise NotYet(f"the API was asked, and that shows {shown}. Each sector needs its own part.")
     if query.get("shape") != ["stacked"]:
         raise NotYet(
             f"window and sectors are right; `shape` is {query.get('shape', ['lines'])[0]}."

@@ -1,4 +1,4 @@
-"""07 · Test and debug: a question that a machine asks again and again."""
+"""07 · Test and debug: tests, with and without a broker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEED = 2
 
 @exercise(
     hints=[
-        "Offsets count within a partition: records of two partitions say nothing of each other.",
+        "Offsets count within a partition: offsets of two partitions cannot be compared.",
         "Keep the last offset of each partition in a dictionary, and compare with `>`. Not with "
         "`+ 1`: a log may have gaps, after compaction or a transaction.",
         "`assert record.offset > last.get(record.partition, -1)`, then remember this offset.",
@@ -39,10 +39,10 @@ SEED = 2
     """,
 )
 def q1(in_order: Callable[[Sequence[Record]], Any]) -> str:
-    """Write `in_order(records)`: it raises AssertionError if a partition's order is not kept.
+    """Write `in_order(records)`: it raises AssertionError if a partition's order is broken.
 
-    It is given what `lesson07-hunt` really holds, and then the same with a fault in it: a test that
-    cannot fail is none.
+    It gets the records of `lesson07-hunt`, and then the same with a mistake in them: a test that
+    cannot fail is not a test.
     """
     found = records_of(TOPIC)
     if len(found) < 10:
@@ -53,7 +53,7 @@ def q1(in_order: Callable[[Sequence[Record]], Any]) -> str:
         if not _passes(in_order, records):
             raise NotYet(
                 f"it fails for the topic's {len(records)} records, {what}, and nothing is wrong "
-                "with them: an offset counts in its own partition only, and may skip a number."
+                "with them: an offset counts in its own partition only, and may skip numbers."
             )
     swapped = [found[1], found[0], *found[2:]]
     for what, records in (("swapped", swapped), ("stored twice", [found[0], *found])):
@@ -95,7 +95,7 @@ def q2(kind: str) -> str:
     if kind not in found:
         seen = _hunted().sentence
         raise NotYet(f"you say {kind!r}. Look once more at the table: {seen}")
-    return f"{kind} it is: {found[kind]} of them, as the seed had it ({planted(SEED)})."
+    return f"it is {kind}: {found[kind]} of them, as the seed chose ({planted(SEED)})."
 
 
 @exercise(
@@ -110,7 +110,7 @@ def q2(kind: str) -> str:
     """,
 )
 def q3(place: tuple[int, int]) -> str:
-    """Where is the record that it happened to? Answer `(partition, offset)`."""
+    """Which record did it happen to? Answer `(partition, offset)`."""
     (example, *_) = _hunted().examples
     truth = (example.partition, example.offset)
     if tuple(place) == truth:
@@ -139,9 +139,9 @@ def q3(place: tuple[int, int]) -> str:
     """,
 )
 def q4(step: Step) -> str:
-    """Mend `step`: it shall write each record once, and all of them.
+    """Fix `step`: it must write each record once, and all of them.
 
-    It stores the real topic, also with a record that comes twice, and the checker judges.
+    It stores the real topic, also with a record that comes twice, and the checker checks it.
     """
     store(TOPIC, MENDED_DIR, step)
     verdict = check_pipeline(TOPIC, MENDED_DIR, wait_s=0)
@@ -163,12 +163,12 @@ def _passes(test: Callable[[Sequence[Record]], Any], records: Sequence[Record]) 
 
 
 def _hunted() -> Any:
-    """Return the checker's verdict on the sink with the planted fault."""
+    """Return the checker's verdict on the sink with the seeded bug."""
     if not _folder(HUNT_DIR).is_dir():
         raise NotAttempted("the sink has not run yet: run the cell that stores the topic.")
     verdict = check_pipeline(TOPIC, HUNT_DIR, wait_s=0)
     if not verdict.examples:
-        msg = "the CSV has no fault in it: it was not stored with `seed=2`, or the topic is new"
+        msg = "the CSV has no bug in it: it was not stored with `seed=2`, or the topic is new"
         raise LabError(msg, f'store("{TOPIC}", "{HUNT_DIR}", seed={SEED})')
     return verdict
 

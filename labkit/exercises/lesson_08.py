@@ -1,4 +1,4 @@
-"""08 · When things break: three brokers, and what they do for each other."""
+"""08 · When things break: three brokers that replace each other."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def q1(leader: int) -> str:
     if leader == first.leader:
         return f"broker {leader} leads partition 0; {_others(first)} copy it."
     if leader in first.replicas:
-        raise NotYet(f"broker {leader} holds a copy of partition 0, and does not lead it.")
-    raise NotYet(f"{leader!r} is none of the brokers that hold partition 0: {first.replicas}.")
+        raise NotYet(f"broker {leader} holds a copy of partition 0, but does not lead it.")
+    raise NotYet(f"{leader!r} is not one of the brokers that hold partition 0: {first.replicas}.")
 
 
 @exercise(
@@ -49,7 +49,7 @@ def q2() -> str:
     wanted = topic.config.get("min.insync.replicas")
     if wanted is None:
         raise NotAttempted(
-            "no `min.insync.replicas` was set on it: the broker's default, 1, holds."
+            "no `min.insync.replicas` was set on it: the broker's default, 1, applies."
         )
     if int(wanted) > topic.replication_factor:
         raise NotYet(
@@ -57,7 +57,7 @@ def q2() -> str:
             "replicas: no write could ever succeed."
         )
     if int(wanted) == topic.replication_factor:
-        raise NotYet(f"{wanted} means all of them: the first broker that is away stops all writes.")
+        raise NotYet(f"{wanted} means all of them: one missing broker stops all writes.")
     if int(wanted) != 2:
         raise NotYet(f"`min.insync.replicas` is {wanted}: a write that only the leader has counts.")
     return "a write with acks=all now waits until 2 of the 3 replicas have it."
@@ -65,8 +65,8 @@ def q2() -> str:
 
 @exercise(
     hints=[
-        "Three replicas hold a partition, and a write wants so many of them in sync.",
-        "`topic.replication_factor` less what `min.insync.replicas` asks for.",
+        "Three replicas hold a partition, and a write needs some of them in sync.",
+        "`topic.replication_factor` minus `min.insync.replicas`.",
     ],
     solution="""
     topic = lab.describe_topic("lesson08-copied")
@@ -93,7 +93,7 @@ def q3(spare: int) -> str:
     solution="broker.restart(killed)",
 )
 def q4() -> str:
-    """Bring the dead broker back, until every partition has three replicas in sync again."""
+    """Restart the dead broker, and wait until every partition has three replicas in sync again."""
     topic, states = topic_made(TOPIC), _node_states()
     if frozen := [node for node, state in states.items() if state == "frozen"]:
         raise NotYet(f"broker {frozen[0]} is frozen, not dead: `broker.thaw({frozen[0]})`.")
@@ -121,7 +121,7 @@ def p1(killed: int) -> Observed:
     first = topic_made(TOPIC).partitions[0]
     while first.leader in (killed, None):
         if _node_states().get(killed) == "running":
-            raise NotAttempted(f"broker {killed} lives: run the cell that kills it.")
+            raise NotAttempted(f"broker {killed} is running: run the cell that kills it.")
         if time.monotonic() > deadline:
             raise BrokerUnavailable("partition 0 has no new leader yet", "lab.cluster_map()")
         time.sleep(0.2)
@@ -130,7 +130,7 @@ def p1(killed: int) -> Observed:
         first.leader,
         f"The controller takes the first replica of the list {first.replicas} that is alive and in "
         f"sync; in sync are {', '.join(map(str, first.isr))} now. It needed about four seconds to "
-        "give the dead one up.",
+        "consider the old one dead.",
     )
 
 
@@ -140,8 +140,8 @@ def p2(producer: Producer) -> Observed:
     counts = producer.counts
     return Observed(
         counts.failed + counts.unknown,
-        f"{counts.acked:,} of {counts.emitted:,} readings are acknowledged, and the rest is on its "
-        "way: the producer asked again until another broker led.",
+        f"{counts.acked:,} of {counts.emitted:,} readings are acknowledged, and the rest is on the "
+        "way: the producer retried until another broker led.",
     )
 
 

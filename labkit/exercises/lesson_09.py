@@ -1,4 +1,4 @@
-"""09 · Deploy and monitor: metrics, rates, alerts, a cluster that wants a password, an upgrade."""
+"""09 · Deploy and monitor: metrics, rates, alerts, a secured cluster, an upgrade."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ MINUTE_S = 60.0
 
 @prediction(solution='ex.p1.predict("requests")')
 def p1(before: Samples) -> Observed:
-    """The API ends and starts again. Which counter begins anew?
+    """The API ends and starts again. Which counter starts again at 0?
 
     `labkit_csv_readings_total`, or the one of the requests that the API has answered?
     Say 'csv', 'requests', 'both' or 'neither'.
@@ -63,7 +63,7 @@ def p1(before: Samples) -> Observed:
 
 @prediction(solution='ex.p2.predict("stays")')
 def p2(before: Samples) -> Observed:
-    """The consumer is killed, and 20 readings a second go on arriving.
+    """The consumer is killed, and 20 readings a second keep arriving.
 
     What does the gauge `labkit_consumer_lag_records` do? Say 'grows', 'stays' or 'falls'.
     """
@@ -73,13 +73,13 @@ def p2(before: Samples) -> Observed:
     return Observed(
         "grows" if lag > then else "falls" if lag < then else "stays",
         f"It said {then:g}, and says {lag:g}; and Kafka holds {waiting:,} records that are not "
-        "stored. The gauge is what the consumer said last, and the dead say nothing more.",
+        "stored. The gauge is what the consumer reported last, before it died.",
     )
 
 
 @prediction(solution='ex.p3.predict("ok")')
 def p3() -> Observed:
-    """Nobody stores readings now. What `status` does `/api/health` give?
+    """No consumer stores readings now. What `status` does `/api/health` give?
 
     Say 'ok', 'degraded' or 'empty'.
     """
@@ -89,9 +89,9 @@ def p3() -> Observed:
     health = ask(f"{url}/api/health").json()
     return Observed(
         health["status"],
-        f"The API can answer, from {health['rows']:,} rows, and that is what it is asked here. How "
-        f"old its newest reading is stands beside it: `age_s` {health['age_s']:g}. Whether anybody "
-        f"still stores is another question, to `/api/pipeline`. After five seconds of silence its "
+        f"The API can answer, from {health['rows']:,} rows, and that is all that this says. How "
+        f"old its newest reading is, `age_s` says: {health['age_s']:g}. Whether a consumer "
+        f"still stores, `/api/pipeline` says. After five seconds of silence its "
         f"`state` is `{state}`.",
     )
 
@@ -100,8 +100,8 @@ def p3() -> Observed:
     hints=[
         "Go through `text.splitlines()`. Lines that begin with `#` are explanations.",
         "A line is `name{labels} value`, or `name value`. The name ends where `{` or a space is; "
-        "the value is what stands behind the last space.",
-        "`line.rpartition(' ')` cuts at the last space; `.partition('{')[0]` keeps what stands "
+        "the value comes after the last space.",
+        "`line.rpartition(' ')` cuts at the last space; `.partition('{')[0]` keeps the part "
         "before the labels. Compare that with the whole name, not with its beginning.",
     ],
     solution="""
@@ -124,7 +124,7 @@ def q1(value_of: Callable[[str, str], Any]) -> str:
     for name in names:
         said, right = value_of(text, name), total(parse(text), name)
         if not isinstance(said, int | float):
-            raise NotYet(f"for `{name}` you return {said!r}, which is no number.")
+            raise NotYet(f"for `{name}` you return {said!r}, which is not a number.")
         if not math.isclose(said, right, rel_tol=1e-9):
             shown = [line for line in text.splitlines() if line.startswith((name + "{", name))]
             raise NotYet(
@@ -137,7 +137,7 @@ def q1(value_of: Callable[[str, str], Any]) -> str:
 @exercise(
     hints=[
         "How much has it grown? Divide that by the seconds.",
-        "A counter never falls. If `after` is less than `before`, it began again from 0: then all "
+        "A counter never falls. If `after` is less than `before`, it started again at 0: then all "
         "of `after` is growth.",
         "`grown = after - before if after >= before else after`",
     ],
@@ -150,12 +150,12 @@ def q1(value_of: Callable[[str, str], Any]) -> str:
 def q2(rate: Callable[[float, float, float], Any]) -> str:
     """Write `rate(before, after, seconds)`: how much a counter grew in a second, on average.
 
-    A counter that has become smaller was started anew, from 0, in between.
-    The check asks an API of its own some questions, starts it anew, and asks some more.
+    A counter that has become smaller was restarted, at 0, in between.
+    The check sends requests to its own API, restarts it, and sends some more.
     """
     folder = load_config().data_path(DATA_DIR)
     seen: list[tuple[float, float]] = []  # what the counter said, and when
-    for rounds in ((1, 8), (4,)):  # two scrapes of one API, and one after it was started anew
+    for rounds in ((1, 8), (4,)):  # two scrapes of one API, and one after it was restarted
         with Api(folder, TOPIC, 0, "api-of-the-check") as api:
             for questions in rounds:
                 for _ in range(questions):
@@ -165,21 +165,21 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
         seconds, grown = later - earlier, after - before if after >= before else after
         said = rate(before, after, seconds)
         if not isinstance(said, int | float):
-            raise NotYet(f"you return {said!r}, which is no number.")
+            raise NotYet(f"you return {said!r}, which is not a number.")
         if not math.isclose(said, grown / seconds, rel_tol=1e-9):
-            anew = " It was started anew between the two." if after < before else ""
+            anew = " It was restarted between the two." if after < before else ""
             raise NotYet(
                 f"the API's counter of questions said {before:g}, then {after:g}, {seconds:.3f} s "
                 f"later.{anew} You say {said:,.3f} a second; it grew by {grown:g}, which is "
                 f"{grown / seconds:,.3f} a second."
             )
     said_by_it = ", then ".join(f"{one:g}" for one, _ in seen)
-    return f"the API's counter said {said_by_it} (it was started anew), and both rates are right."
+    return f"the API's counter said {said_by_it} (it was restarted), and both rates are right."
 
 
 @exercise(
     hints=[
-        "The dead consumer's own figures stand still. Which figures come from someone who lives?",
+        "The dead consumer's figures do not change. Which figures come from a running program?",
         "The producer counts what the broker has acknowledged, and the API what it can serve: "
         f"`{ACKED}` and `{SERVED}`.",
         "Their difference: `total(samples, ...) - total(samples, ...)`.",
@@ -193,7 +193,7 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
 def q3(backlog: Callable[[Samples], Any]) -> str:
     """Write `backlog(samples)`: readings acknowledged by the broker and not yet served by the API.
 
-    It must tell the truth about a dead consumer, too.
+    It must be right about a dead consumer, too.
     """
     samples = unwatched(TOPIC)
     said, served = backlog(samples), total(samples, SERVED)
@@ -216,7 +216,7 @@ def q3(backlog: Callable[[Samples], Any]) -> str:
 @exercise(
     hints=[
         "Lag cannot tell: it is 0 when all is well, and was 0 when the consumer died.",
-        f"`{SAID_AT}` is the time at which a consumer last said anything, in seconds since 1970.",
+        f"`{SAID_AT}` is the time at which a consumer last reported, in seconds since 1970.",
         "Compare `now_s` with the latest of those times: how many seconds of silence are too many?",
     ],
     solution=f"""
@@ -235,7 +235,7 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
     silent = unwatched(TOPIC)
     if not is_wrong(silent, time.time() + MINUTE_S):
         raise NotYet(
-            "nobody has stored a reading for a minute, and your condition sees nothing. "
+            "no reading has been stored for a minute, and your condition does not see it. "
             f"{records_in(TOPIC) - int(total(silent, SERVED)):,} records wait in Kafka; `{LAG}` is "
             f"{total(silent, LAG):g} in that scrape."
         )
@@ -250,7 +250,7 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
             "a consumer runs and has caught up, and your condition calls somebody. At night. (Up "
             f"to a second's readings are always on the way: {total(watched, LAG):g} by `{LAG}`.)"
         )
-    return "it calls when the consumer is dead, and lets you sleep when one runs."
+    return "it calls when the consumer is dead, and does not when one runs."
 
 
 @exercise(
@@ -275,7 +275,7 @@ def q5() -> str:
         except TopicNotFound:
             topic = None
     if topic is not None:
-        return f"cluster {topic.cluster_id}, which wants a password, has `{topic.name}`."
+        return f"cluster {topic.cluster_id}, which requires a password, has `{topic.name}`."
     if load_config().bootstrap_servers != secured.bootstrap_servers:
         try:
             elsewhere = topic_made(LOCKED_TOPIC)

@@ -51,7 +51,7 @@ def p1() -> Observed:
     solution='lab.alter_topic("lesson10-scale", num_partitions=6)',
 )
 def q1() -> str:
-    """Let `lesson10-scale` keep six members of a group busy, and not more than it needs."""
+    """Give `lesson10-scale` enough partitions for six busy members of a group, and no more."""
     count = topic_made(TOPIC).num_partitions
     if count == 3:
         raise NotAttempted(f"`{TOPIC}` has its first 3 partitions: three members have work.")
@@ -59,15 +59,15 @@ def q1() -> str:
         raise NotYet(f"with {count} partitions, {MEMBERS - count} of six members would be idle.")
     if count > MEMBERS:
         raise NotYet(
-            f"{count} partitions keep six busy too, and cost files and elections that nobody "
-            "asked for. They cannot be taken away: `lab.fresh_topic` begins again."
+            f"{count} partitions keep six busy too, but cost files and elections that are not "
+            "needed. They cannot be removed: `lab.fresh_topic` starts again."
         )
     return f"{count} partitions: each of six members has one."
 
 
 @exercise(
     hints=[
-        "Whatever has one value, goes to one partition. Which of `key=` has many values?",
+        "Records with the same key go to one partition. Which `key=` has many values?",
         '`key="facility_id"` (24 plants), `"sector"` (7 at most), `"country"`, or None: at random.',
         '`lab.start_producer("lesson10-keys", readings_per_s=0, count=600, key="facility_id")`',
     ],
@@ -89,7 +89,7 @@ def q2() -> str:
     if len(found) < 600:
         raise NotYet(f"`{KEYS_TOPIC}` holds {len(found)} records; wait for the producer's end.")
     if None in {one.key for one in found}:
-        raise NotYet("without a key a plant's readings lie anywhere, and their order is lost.")
+        raise NotYet("without a key a plant's readings are anywhere, and their order is lost.")
     if max(sizes) > MOST_SHARE * len(found):
         keys = len({one.key for one in found})
         raise NotYet(
@@ -127,7 +127,7 @@ def q3(connect: Connect) -> str:
     if len(status.tasks) != 2:
         raise NotYet(f"it has {len(status.tasks)} task(s), not 2: see `tasks.max`.")
     if not status.is_running:
-        raise NotYet(f"it is not at work yet: {status}")
+        raise NotYet(f"it is not running yet: {status}")
     where = ", ".join(f"task {one.task} on worker {one.worker}" for one in status.tasks)
     return f"Connect runs {where}."
 
@@ -135,7 +135,7 @@ def q3(connect: Connect) -> str:
 @exercise(
     hints=[
         "The tasks of a sink are members of a consumer group, like any consumer.",
-        "Connect names it after the connector, with a word before: `connect-`.",
+        "Connect names it after the connector, with a prefix: `connect-`.",
         '`group_id = "connect-lesson10-file"`',
     ],
     solution='group_id = "connect-lesson10-file"',
@@ -143,7 +143,7 @@ def q3(connect: Connect) -> str:
 def q4(group_id: str) -> str:
     """Name the consumer group that the tasks of the connector `lesson10-file` are members of."""
     if group_id == CONNECTOR:
-        raise NotYet("that is the connector's name. Its group has a word before it.")
+        raise NotYet("that is the connector's name. Its group has a prefix.")
     if not shares_of(str(group_id)):
         raise NotYet(f"Kafka knows no group {group_id!r} with a member.")
     if group_id != f"connect-{CONNECTOR}":
@@ -158,9 +158,9 @@ def q4(group_id: str) -> str:
 
 @prediction(solution='ex.p2.predict("more")', is_certain=False)
 def p2(lines: Path) -> Observed:
-    """A worker of Connect is killed in the midst of its work, and the other takes its tasks over.
+    """A Connect worker is killed in the middle of its work, and the other takes over its tasks.
 
-    Has the file in the end 'fewer' lines than the topic has records, 'as many', or 'more'?
+    Does the file end up with 'fewer' lines than the topic has records, 'as many', or 'more'?
     """
     if not lines.exists():
         raise NotAttempted(f"there is no {lines.name} yet: run the cells above.")

@@ -45,7 +45,7 @@ def q1() -> str:
 
 @exercise(
     hints=[
-        "`json.loads` reads a line; `.encode()` makes bytes of its text.",
+        "`json.loads` reads a line; `.encode()` turns text into bytes.",
         "`send` takes `key=`, `value=`, `timestamp_ms=` and `headers=[(name, bytes)]`.",
         "A `with` block around the producer flushes and closes it at its end (lesson 03).",
     ],
@@ -65,7 +65,7 @@ def q1() -> str:
 def q2() -> str:
     """Send each line of the file once, in its order.
 
-    The key is `facility_id`, the value is the text of `value` as it stands, the timestamp is
+    The key is `facility_id`, the value is the text of `value` unchanged, the timestamp is
     `timestamp_ms`, and a header `source` says `gateway-11`.
     """
     return capstone_checks.judge(capstone_checks.STAGES["producer"])
@@ -132,29 +132,30 @@ def q2() -> str:
     """,
 )
 def q3(consume: Callable[[], Any]) -> str:
-    """Write `consume()`, and run it: it reads `capstone-co2` to its end as group `capstone`.
+    """Write `consume()`, and run it. It reads `capstone-co2` to its end as group `capstone`.
 
     Each good reading becomes a row of `readings.csv`, each bad record a dead letter, with its bytes
     as they are and headers that lead back. Then it commits.
     """
     if not callable(consume):
-        raise NotYet(f"`consume` is {consume!r}, and shall be a function.")
+        raise NotYet(f"`consume` is {consume!r}, and must be a function.")
     letters = capstone_checks.STAGES["dead letters"]
     return capstone_checks.judge([*capstone_checks.STAGES["consumer"], *letters])
 
 
 @exercise(
     hints=[
-        "The check sets the group's offsets back to 0, as if a commit had been lost. Who else "
-        "knows how far you were?",
-        "The CSV does: each row has its partition and offset. Seek behind the last one.",
+        "The check sets the group's offsets back to 0, as if a commit had been lost. What else "
+        "knows how far you got?",
+        "The CSV does: each row has its partition and offset. Seek past the last one.",
     ],
     solution="again = consume",
 )
 def q4(again: Callable[[], Any]) -> str:
     """Survive a lost commit: after `again()` the CSV is as it was, row by row.
 
-    The check runs it, with the group's offsets set back to the beginning. Your `consume` may do.
+    The check runs it, with the group's offsets set back to the beginning. Your `consume` may
+    be enough.
     """
     before = capstone_feed.stored()
     _forget_commits()
@@ -162,8 +163,8 @@ def q4(again: Callable[[], Any]) -> str:
     after = capstone_feed.stored()
     if len(after) > len(before):
         raise NotYet(
-            f"{len(after) - len(before)} rows came again. The group's offsets were lost, and the "
-            "CSV knows better than they do."
+            f"{len(after) - len(before)} rows were stored again. The group's offsets were lost, "
+            "but the CSV still has the position."
         )
     if after != before:
         raise NotYet("the CSV is not what it was: rows are missing or changed.")
@@ -205,7 +206,7 @@ def q5(app: Any) -> str:
     """
     wanted = capstone_feed.sector_grams()
     if not callable(app):
-        raise NotAttempted("`app` is no Flask app yet.")
+        raise NotAttempted("`app` is not a Flask app yet.")
     with serving(app) as url:
         answer = _json(url, "/totals")
         if not isinstance(answer, dict):
@@ -229,15 +230,15 @@ def q5(app: Any) -> str:
 
 @prediction(solution="ex.p1.predict(4)")
 def p1() -> Observed:
-    """The gateway's file has 240 lines. How many of them are no possible readings?
+    """The gateway's file has 240 lines. How many of them are not valid readings?
 
-    Look at the file before you say it, as long as you like.
+    Look at the file first, as long as you like.
     """
     lines, good = capstone_feed.feed(), capstone_feed.good_rows()
     return Observed(
         len(lines) - len(good),
         f"Of {len(lines)} records in the topic, {len(good)} are readings. The others are well "
-        "hidden: only a gate that every record must pass finds them all.",
+        "hidden: only a check of every record finds them all.",
     )
 
 

@@ -1,8 +1,8 @@
-"""The capstone's specification as checks: each asks the broker or the CSV, by itself.
+"""The capstone's specification as checks: each asks the broker or the CSV.
 
-The plants' gateway has left a file, one record a line. What the learner builds carries it through
-Kafka into a CSV; the checks here know that file, and nothing of the learner's code. The docstring
-of a check is the sentence of the specification that it holds.
+The plants' gateway has left a file, one record a line. The learner's pipeline carries it through
+Kafka into a CSV. The checks here know that file, but not the learner's code. The docstring of a
+check is the sentence of the specification that it verifies.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def retention() -> str:
     """It keeps records for 30 days."""
     kept = topic_made(TOPIC).config.get("retention.ms")
     if kept is None:
-        raise NotYet("no `retention.ms` is set on it, so the broker's 7 days hold.")
+        raise NotYet("no `retention.ms` is set on it, so the broker's 7 days apply.")
     if int(kept) != RETENTION_MS:
         raise NotYet(f"`retention.ms` is {int(kept):,}; 30 days are {RETENTION_MS:,} ms.")
     return f"retention.ms={kept}"
@@ -66,8 +66,8 @@ def all_sent() -> str:
         )
     if more := found - wanted:
         raise NotYet(
-            f"{more.total()} record(s) are there more often than in the file, or changed. Was the "
-            "cell run twice? `ex.clear()` begins again."
+            f"{more.total()} record(s) are in the topic more often than in the file, or changed. "
+            "Was the cell run twice? `ex.clear()` starts again."
         )
     return f"{wanted.total()} lines, {found.total()} records"
 
@@ -88,16 +88,16 @@ def keys() -> str:
 
 
 def order() -> str:
-    """One plant's records lie in the order of the file."""
+    """One plant's records are in the order of the file."""
     numbers = {line.value: number for number, line in enumerate(feed())}
     last: dict[tuple[int, bytes], int] = {}
     for one in sent():
         number = numbers.get(one.value, -1)
         if number < last.get((one.partition, one.key), -1):
-            raise NotYet(f"line {number + 1} of the file lies behind a later line of its plant.")
+            raise NotYet(f"line {number + 1} of the file comes after a later line of its plant.")
         last[one.partition, one.key] = number
     if len(last) > len({key for _, key in last}):
-        raise NotYet("the records of one plant lie in several partitions.")
+        raise NotYet("the records of one plant are in several partitions.")
     return "as in the file"
 
 
@@ -153,7 +153,7 @@ def no_bad_stored() -> str:
     """No bad record is in the CSV."""
     wrong = {place(row) for row in stored()} - set(good_rows())
     if wrong:
-        raise NotYet(f"{len(wrong)} row(s) are of no good reading, such as {min(wrong)}.")
+        raise NotYet(f"{len(wrong)} row(s) do not belong to a good reading, such as {min(wrong)}.")
     return "none"
 
 
@@ -176,7 +176,7 @@ def letters() -> str:
     if bad - found:
         raise NotYet(f"{len(bad - found)} of {len(bad)} bad records are not in it.")
     if found - bad:
-        raise NotYet(f"{len(found - bad)} letter(s) in it are no bad record of the topic.")
+        raise NotYet(f"{len(found - bad)} letter(s) in it do not match a bad record of the topic.")
     return f"{len(found)} dead letters"
 
 
@@ -192,7 +192,9 @@ def letters_headers() -> str:
             raise NotYet(f"a dead letter lacks `__connect.errors.{min(missing)}`.")
         origin = int(said["partition"]), int(said["offset"])
         if said["topic"] != TOPIC.encode() or values.get(origin) != one.value:
-            raise NotYet(f"a dead letter says that it was at {origin}, and there lies another.")
+            raise NotYet(
+                f"a dead letter says that it was at {origin}, but another record is there."
+            )
     return "they lead back"
 
 
@@ -206,7 +208,7 @@ STAGES: dict[str, tuple[Criterion, ...]] = {
 
 
 def judge(criteria: Iterable[Criterion]) -> str:
-    """Hold all criteria; return the evidence, or raise with every one that is not met."""
+    """Check all criteria; return the evidence, or raise with every one that is not met."""
     met, unmet, untried = [], [], []
     for criterion in criteria:
         try:

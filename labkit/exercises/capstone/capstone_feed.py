@@ -27,7 +27,7 @@ COLUMNS = ("partition", "offset", "facility_id", "sector", "recorded_at", "co2_k
 READINGS, SEED = 240, 11
 SPOILT = {31: "co2_negative", 90: "plain_text", 133: "name_misspelt", 201: "unix_seconds"}
 FEED_AGE_S = 20 * 24 * 3_600
-"""An older file is written anew: its records would soon be past the topic's retention."""
+"""An older file is written again: its records would soon be past the topic's retention."""
 
 
 class Line(NamedTuple):
@@ -39,7 +39,7 @@ class Line(NamedTuple):
 
 
 def folder() -> Path:
-    """Return the capstone's folder, made where it is not there."""
+    """Return the capstone's folder; create it if it does not exist."""
     path = load_config().data_path("data/capstone")
     path.mkdir(parents=True, exist_ok=True)
     return path
@@ -109,7 +109,7 @@ def sent() -> list[Any]:
 
 
 def good_rows() -> dict[tuple[int, int], Reading]:
-    """Return the readings that belong into the CSV, by partition and offset."""
+    """Return the readings that belong in the CSV, by partition and offset."""
     judged = ((record, _judged(record.value or b"", record.timestamp)) for record in sent())
     return {(one.partition, one.offset): reading for one, reading in judged if reading is not None}
 
@@ -122,7 +122,7 @@ def stored() -> list[dict[str, str]]:
         reader = csv.DictReader(file)
         rows = list(reader)
     if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise NotYet(f"its columns are {reader.fieldnames}, and shall be {', '.join(COLUMNS)}.")
+        raise NotYet(f"its columns are {reader.fieldnames}, and must be {', '.join(COLUMNS)}.")
     return rows
 
 

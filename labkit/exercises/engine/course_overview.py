@@ -15,7 +15,7 @@ from labkit.exercises.engine.prediction import Prediction
 
 @dataclass(frozen=True)
 class LessonProgress:
-    """One lesson: its exercises and predictions, and what became of each."""
+    """One lesson: the outcome of each exercise and prediction."""
 
     number: str
     title: str
@@ -23,7 +23,7 @@ class LessonProgress:
 
     @property
     def done(self) -> int:
-        """How many were correct once, and predictions looked up, whether they came true or not."""
+        """How many exercises were correct once, plus predictions that were revealed."""
         return sum(outcome is Outcome.CORRECT for outcome in self.outcomes.values())
 
     @property
@@ -121,7 +121,7 @@ def _outcomes(number: str, module: ModuleType, record: Mapping[str, Entry]) -> d
     for name, task in tasks_of(module).items():
         entry = record.get(f"{number}.{name}", {})
         last = Outcome(entry.get("last", Outcome.NOT_ATTEMPTED))
-        # A prediction that did not come true has done its work: nobody is sent back to it.
+        # A wrong prediction is done, too: nobody is sent back to it.
         is_surprise = isinstance(task, Prediction) and last is Outcome.NOT_YET
         found[name] = Outcome.CORRECT if is_surprise or "correct_at" in entry else last
     return found

@@ -14,7 +14,7 @@ from labkit.exercises.engine.learner_progress import record_attempt, record_help
 from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result, box
 
 BLANK = ...
-"""What stands where an answer belongs: three dots, which Python accepts anywhere."""
+"""The placeholder for an answer: three dots, which Python accepts anywhere."""
 
 Check = Callable[..., str]
 
@@ -25,12 +25,12 @@ class Exercise:
     Parameters
     ----------
     check : callable
-        Given the learner's answers, returns a sentence that says what is right, or raises `NotYet`
+        Takes the learner's answers; returns a sentence that says what is right, or raises `NotYet`
         or `NotAttempted`. Its docstring is the question.
     hints : sequence of str
-        From a small push to nearly the answer.
+        From a small hint to nearly the answer.
     solution : str
-        Code that solves it: what may stand in the learner's cell instead of the blank.
+        Code that solves it, to replace the blank in the learner's cell.
     """
 
     def __init__(self, check: Check, hints: Sequence[str], solution: str) -> None:
@@ -58,7 +58,7 @@ class Exercise:
 
     def _mark(self, answers: tuple[Any, ...]) -> Result:
         if any(is_blank(answer) for answer in answers):
-            dots = "Replace the three dots `...` by your answer, and run both cells again."
+            dots = "Replace the three dots `...` with your answer, and run both cells again."
             return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, dots)
         try:
             return Result(self.exercise_id, Outcome.CORRECT, self._check(*answers))
@@ -68,7 +68,7 @@ class Exercise:
             return Result(self.exercise_id, Outcome.NOT_YET, str(reason))
         except LabError as error:
             return Result(self.exercise_id, Outcome.ERROR, str(error))
-        except Exception as error:  # a learner's function may raise anything; the lesson goes on
+        except Exception as error:  # a learner's function may raise anything; the lesson continues
             said = f"{type(error).__name__}: {error}"
             return Result(self.exercise_id, Outcome.ERROR, f"your answer raised `{said}`")
 
@@ -82,7 +82,7 @@ class Exercise:
         return Help(f"{self.exercise_id} · hint {number + 1}", f"{self.hints[number]}\n{rest}")
 
     def solution(self) -> Help:
-        """Return code that solves it. Type it, do not paste it: that is when one sees it."""
+        """Return code that solves it. Type it rather than pasting it: you will notice more."""
         record_help(self.exercise_id, solution_seen=True)
         return Help(f"{self.exercise_id} · a solution", self.solution_code, is_code=True)
 
@@ -113,7 +113,7 @@ class Help:
 
 
 def exercise(*, hints: Sequence[str], solution: str) -> Callable[[Check], Exercise]:
-    """Make a check function the exercise of its name: ``q1`` in ``lesson_02`` is 02.q1."""
+    """Turn a check function into an exercise of the same name: ``q1`` in ``lesson_02`` is 02.q1."""
 
     def wrap(check: Check) -> Exercise:
         return Exercise(check, hints, solution)
@@ -122,7 +122,7 @@ def exercise(*, hints: Sequence[str], solution: str) -> Callable[[Check], Exerci
 
 
 def is_blank(answer: Any) -> bool:
-    """Tell whether nothing was answered: three dots, or a function with three dots for a body."""
+    """Tell whether an answer is blank: three dots, or a function whose body is three dots."""
     if answer is BLANK:
         return True
     return inspect.isfunction(answer) and _steps(answer) == _steps(_empty)
@@ -132,6 +132,6 @@ def _empty() -> Any: ...
 
 
 def _steps(function: Callable[..., Any]) -> list[tuple[str, Any]]:
-    """Return what a function does, step by step; an explanation in it makes no difference."""
+    """Return a function's bytecode instructions; a docstring makes no difference."""
     steps = dis.get_instructions(function)
     return [(step.opname, step.argval) for step in steps]

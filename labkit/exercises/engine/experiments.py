@@ -1,4 +1,4 @@
-"""An experiment's own topic, empty at the start, and its own cluster, beside the lab's."""
+"""A fresh topic or a separate cluster for an experiment."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ def fresh_topic(
     *,
     data_dir: str | Path | None = None,
 ) -> Topic:
-    """Make a topic anew, for an experiment that starts from nothing.
+    """Create an empty topic for an experiment, replacing what an earlier run left.
 
-    What an earlier run left under this name goes first: what this notebook still runs on it, the
-    topic and its dead-letter queue with their records, and its CSV. Kafka itself then forgets the
-    offsets that groups have committed for it.
+    It first stops what this notebook still runs on that topic, and deletes the topic, its
+    dead-letter queue and its CSV. Kafka then forgets the offsets that groups have committed for it.
 
     Parameters
     ----------
     name : str
-        The experiment's topic. The lab's own topic is refused: its records are to be kept.
+        The experiment's topic. The lab's own topic is refused, because its records would be lost.
     num_partitions, replication_factor, config : optional
         As for `labkit.ensure_topic`.
     data_dir : path, optional
@@ -64,11 +63,11 @@ def fresh_topic(
 
 
 def use_cluster(name: str | None = None) -> Path:
-    """Point this notebook at a cluster of its own, beside the lab's.
+    """Let this notebook use a separate cluster instead of the lab's own.
 
-    A cluster is made once, with so many brokers, and its records are of that cluster. An
-    experiment with three brokers needs another one than the lab's single broker; it is started
-    with `labkit.start_broker` as any, and what the notebook starts from here on uses it.
+    A cluster keeps its number of brokers and its records, so an experiment with three brokers needs
+    another cluster than the lab's single broker. `labkit.start_broker` starts it, and what the
+    notebook starts from here on uses it.
 
     Parameters
     ----------

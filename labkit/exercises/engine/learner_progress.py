@@ -1,6 +1,6 @@
 """What a learner has done so far, in one file of the lab: ``.labkit/progress.json``.
 
-It is theirs: readable, deletable, and nothing of it leaves the machine.
+The file is readable and may be deleted; nothing of it leaves the machine.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from labkit.exercises.engine.experiments import home_state_dir
 from labkit.exercises.engine.outcome import Outcome, Result
 
 Entry = dict[str, Any]
-"""``{attempts, last, correct_at, hints, solution_seen}`` of one exercise, as far as it is so."""
+"""``{attempts, last, correct_at, hints, solution_seen}`` of one exercise; any may be missing."""
 
 
 def record_attempt(result: Result) -> None:
-    """Keep the outcome of an attempt; one that was correct once stays so."""
+    """Record the outcome of an attempt; an exercise that was correct once stays correct."""
     entry: Entry = {"last": str(result.outcome)}
     if result.outcome is Outcome.CORRECT:
         entry["correct_at"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -30,7 +30,7 @@ def record_attempt(result: Result) -> None:
 
 
 def record_help(exercise_id: str, **entry: Any) -> None:
-    """Keep that a hint was taken, or the solution looked at."""
+    """Record that a hint or the solution was looked at."""
     _update(exercise_id, entry, is_attempt=False)
 
 

@@ -1,7 +1,7 @@
-"""What a check says: one of four outcomes, and the reason.
+"""The result of a check: one of four outcomes, and the reason.
 
-*Not attempted* is no mistake: a lesson that is run from top to bottom, with its blanks (``...``)
-still there, says so and goes on.
+*Not attempted* is not a mistake: a lesson can be run from top to bottom with its blanks (``...``)
+left in.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ _COLOURS = {
 
 
 class NotYet(Exception):
-    """A check's way to say that the answer is not right, why, and what was observed."""
+    """Raised by a check when the answer is not right; says why, and what was observed."""
 
 
 class NotAttempted(Exception):
-    """A check's way to say that nothing has been tried: the topic it looks for is not there."""
+    """Raised by a check when nothing has been tried, such as when its topic does not exist."""
 
 
 @dataclass(frozen=True)
 class Result:
     """The verdict on one attempt, as text and as a small box in a notebook.
 
-    `heading` replaces the outcome's own words where they would not fit, as for a prediction.
+    `heading` replaces the outcome's name where it would not fit, as for a prediction.
     """
 
     exercise_id: str

@@ -1,7 +1,6 @@
-"""Predict, then run: who commits to an answer first sees the difference.
+"""Predictions: the learner says what will happen, and then asks the cluster.
 
-The learner says what will happen, the experiment runs on the real cluster, and the cluster says
-what did. A prediction that does not come true is the best moment of a lesson, and no mistake.
+A wrong prediction is not a mistake: a surprise is what a learner remembers.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ class Prediction:
         Asks the cluster (given what `reveal` is given) and returns `Observed`; raises
         `NotAttempted` where the experiment has not been run. Its docstring is the question.
     matches : callable
-        Whether what was said (first) comes up to what was seen (second).
+        Whether a prediction (first) matches what was observed (second).
     solution : str
         Code for the learner's cell that commits a prediction.
     is_certain : bool
-        Whether that prediction always comes true; where chance decides, it cannot.
+        Whether that prediction always comes true; where chance decides, it may not.
     """
 
     def __init__(
@@ -61,10 +60,10 @@ class Prediction:
         self.__wrapped__ = observe
 
     def predict(self, value: Any) -> Result:
-        """Commit yourself: say what will happen, before you run it."""
+        """Record what you expect to happen, before you run it."""
         self._said = value
         if value is BLANK:
-            dots = "Replace the three dots `...` by what you expect, then go on."
+            dots = "Replace the three dots `...` with what you expect, then continue."
             return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, dots)
         noted = f"you say {value!r}. Now run it, and see."
         return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, noted, heading="Noted")
@@ -82,7 +81,7 @@ class Prediction:
             return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, str(none))
         except LabError as error:
             return Result(self.exercise_id, Outcome.ERROR, str(error))
-        what = f"{seen.value!r} it was. {seen.because}"
+        what = f"it was {seen.value!r}. {seen.because}"
         if self._said is BLANK:
             heading = "Not predicted"
             return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, what, heading=heading)
@@ -108,7 +107,7 @@ def is_same(said: Any, seen: Any) -> bool:
 def prediction(
     *, solution: str, is_certain: bool = True, matches: Matches = is_same
 ) -> Callable[[Observe], Prediction]:
-    """Make a function that observes the prediction of its name: ``p1`` in ``lesson_02``."""
+    """Turn a function that observes into a prediction of the same name: ``p1`` in ``lesson_02``."""
 
     def wrap(observe: Observe) -> Prediction:
         return Prediction(observe, matches, solution, is_certain)

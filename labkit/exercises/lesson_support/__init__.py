@@ -1,1 +1,1 @@
-"""What single lessons need: topics of their own, drawings, torn files, seeded bugs."""
+"""Helpers of single lessons: child programs, drawings, torn files, seeded bugs."""

@@ -1,7 +1,7 @@
-"""Programs that lessons run as children, because they are to end hard: as a crash ends them.
+"""Programs that lessons run as child processes, because they end as in a crash.
 
-A notebook that ended like this would take the lesson with it. `os._exit` is the end without any
-farewell, the same on Windows, macOS and Linux; to Kafka it looks like ``kill -9``.
+`os._exit` ends a process without any cleanup, the same on Windows, macOS and Linux; to Kafka it
+looks like ``kill -9``. It would also end a notebook's kernel, hence the child process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Kafka Connect's file sink wrote, counted against the topic: what at least once means."""
+"""Compare the file that Kafka Connect's file sink wrote with its topic."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from labkit.core.config import load_config
 
 @dataclass(frozen=True)
 class LineCount:
-    """A text file beside the topic that it was written from, both as they were when counted."""
+    """The comparison of a text file with the topic that it was written from."""
 
     topic: str
     records: int
     """Records that the topic holds."""
     lines: int
     doubled: int
-    """Lines beyond the first of their record: phantom tonnes, if anybody adds them up."""
+    """Further lines of a record that already has one: phantom tonnes in a sum."""
     missing: int
     """Records without a line: lost, or not written yet."""
     strange: int
-    """Lines that are no record of the topic: torn, or older than what the topic still holds."""
+    """Lines that match no record of the topic: torn, or older than what it still holds."""
 
     @property
     def sentence(self) -> str:
         """All of it in words."""
         if not (self.doubled or self.missing or self.strange):
             return f"each of the {self.records:,} records of {self.topic} has one line"
-        strange = f", and {self.strange:,} lines are none of its records" if self.strange else ""
+        strange = f", and {self.strange:,} lines match none of its records" if self.strange else ""
         return (
             f"{self.lines:,} lines for {self.records:,} records of {self.topic}: "
             f"{self.doubled:,} lines too many, {self.missing:,} records without a line{strange}"
@@ -44,9 +44,9 @@ def count_lines(path: str | Path, topic: str | None = None) -> LineCount:
     """Compare a file that has a line for each record with the topic it was written from.
 
     Connect's ``FileStreamSinkConnector`` writes such a file: each record's value as it is. It
-    commits its offsets now and then; a worker that dies has written lines since, and who takes over
-    begins at the last commit. So after a crash some records have two lines, and none has no line:
-    *at least once*.
+    commits its offsets now and then. A worker that dies has written lines since its last commit,
+    and the worker that takes over starts there. So after a crash every record has a line, and some
+    have two: *at least once*.
 
     Parameters
     ----------

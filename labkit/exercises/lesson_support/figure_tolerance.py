@@ -1,4 +1,4 @@
-"""Figures compared: how near is near enough, and which slip explains one that is not."""
+"""Compare figures with a tolerance, and explain common mistakes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_close(said: Any, seen: float) -> bool:
 
 
 def rate_slip(said: float, rate_t_per_h: float, bucket_s: float) -> str:
-    """Return which slip makes this of a rate, as the end of a sentence; empty where none does."""
+    """Return which mistake explains a wrong rate, as the end of a sentence, or an empty string."""
     slips = {
         1 / 3.6: ": those are kilograms per second",
         1000.0: ": those are kilograms per hour",
@@ -33,7 +33,7 @@ def rate_slip(said: float, rate_t_per_h: float, bucket_s: float) -> str:
 
 
 def hold_plant(url: str, plant: str, rows: pd.DataFrame) -> None:
-    """Ask a learner's app for a plant's sum, and hold it against the plant's rows."""
+    """Ask a learner's app for a plant's sum, and compare it with the plant's rows."""
     answer = ask(f"{url}/plants/{plant}")
     if answer.status != 200:
         raise NotYet(f"`/plants/{plant}` was asked over HTTP, and answered {answer.status}.")

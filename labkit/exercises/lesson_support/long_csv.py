@@ -1,4 +1,4 @@
-"""A CSV as it will be one day: the rows of a real one, again and again, at offsets that go on."""
+"""A long CSV, made by repeating the rows of a real one at increasing offsets."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from labkit.sink.csv_row import HEADER, at_offset
 
 
 def append_rows(source: Path, target: Path, times: int = 1, rows: int | None = None) -> int:
-    """Append the rows of a topic's CSV files to those of another folder; return how many.
+    """Append the rows of a topic's CSV files to those of another folder; return their number.
 
     Parameters
     ----------
     times : int
         How often.
     rows : int, optional
-        Only the last ones of each file, so many; default: all.
+        Only this many of the last rows of each file; default: all.
     """
     target.mkdir(parents=True, exist_ok=True)
     appended = 0

@@ -1,8 +1,8 @@
-"""A small sink with a fault planted in it, for lesson 07 to find.
+"""A small sink with a seeded bug, for lesson 07 to find.
 
-It stores a topic as the lab's sink does, row by row, but what of each partition is written is
-decided by a *step*: a function from the records as Kafka has them to the records as they are
-written. The right step returns them unchanged; each planted one has been somebody's production.
+It stores a topic as the lab's sink does, row by row, but a *step* decides what is written of each
+partition: a function from Kafka's records to the records to write. The right step returns them
+unchanged; the bugs have all happened in production somewhere.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ Step = Callable[[Sequence[Record]], Sequence[Record]]
 
 
 def forgets_one(records: Sequence[Record]) -> Sequence[Record]:
-    """Lose a record in the middle, as a batch that is cleared before it was written."""
+    """Lose a record in the middle, like a batch that is cleared before it was written."""
     middle = len(records) // 2
     return [*records[:middle], *records[middle + 1 :]]
 
 
 def writes_one_twice(records: Sequence[Record]) -> Sequence[Record]:
-    """Write a record again, as a retry after an answer that came too late."""
+    """Write a record again, like a retry after an answer that came too late."""
     middle = len(records) // 2
     return [*records[:middle], *records[middle : middle + 1], *records[middle:]]
 
 
 def swaps_two(records: Sequence[Record]) -> Sequence[Record]:
-    """Write a record before the one it follows, as two threads with one file."""
+    """Write a record before the one it follows, like two threads with one file."""
     middle = len(records) // 2
     return [*records[: middle - 1], *records[middle - 1 : middle + 1][::-1], *records[middle + 1 :]]
 
 
 def rounds_the_mass(records: Sequence[Record]) -> Sequence[Record]:
-    """Round one reading's kilograms, as a column of the wrong type."""
+    """Round one reading's kilograms, like a column of the wrong type."""
     middle = len(records) // 2
     return [*records[:middle], *map(_rounded, records[middle : middle + 1]), *records[middle + 1 :]]
 
@@ -59,7 +59,7 @@ PLANTED: dict[str, Step] = {
 
 
 def planted(seed: int) -> str:
-    """Return the checker's word for the fault that a seed plants; the same for the same seed."""
+    """Return the checker's word for a seed's bug; the same for the same seed."""
     return random.Random(seed).choice(sorted(PLANTED))  # noqa: S311 - a lesson, not a secret
 
 
@@ -77,11 +77,11 @@ def store(
     topic : str
         The topic; its records must be readings.
     data_dir : path
-        Whose folder of this topic is written anew.
+        The data folder; the topic's folder in it is replaced.
     step : callable, optional
-        What becomes of each partition's records before they are written; by default nothing.
+        Changes each partition's records before they are written; by default nothing changes.
     seed : int, optional
-        Instead of a step: plant the fault of this seed in one partition, and do not say which.
+        Instead of a step: put the bug of this seed into one partition, and do not say which.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The ways in which a CSV can be torn, made of true rows: what a reader has to withstand."""
+"""Torn versions of a CSV, made from valid rows, to test a reader with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _HALF = 25  # bytes off the end: the checksum, and a part of what it proves
 
 
 class Torn(NamedTuple):
-    """Lines as they may lie in a file; how many may be read; and what it means to read others."""
+    """The lines of a file; how many may be read; and what reading others would mean."""
 
     lines: list[bytes]
     true: int
@@ -17,9 +17,9 @@ class Torn(NamedTuple):
 
 
 def torn(lines: list[bytes]) -> Iterator[Torn]:
-    """Yield true lines whole, then torn at each byte of the last one, then torn and written on."""
+    """Yield valid lines, then the last one torn at each byte, then torn with more after it."""
     before, last = lines[:-1], lines[-1]
-    yield Torn(lines, len(lines), "every row of your CSV is whole and true, and yet some are left.")
+    yield Torn(lines, len(lines), "every row of your CSV is valid, but some were not read.")
     for cut in range(1, len(last)):
         end = last[:cut][-30:].decode(errors="replace")
         yield Torn(
@@ -31,11 +31,11 @@ def torn(lines: list[bytes]) -> Iterator[Torn]:
     yield Torn(
         [*before, last[:-_HALF] + b"\n"],
         len(before),
-        "the last row is torn, and a line break was written behind it: that does not make it true.",
+        "the last row is torn, with a line break after it: that does not make it valid.",
     )
     yield Torn(
         [*before[:-1], before[-1][:-_HALF] + b"\n", last],
         len(before) - 1,
-        "a row in the middle is not true. To go on behind it is to miss a reading, and nobody "
-        "hears of it.",
+        "a row in the middle is not valid. To continue after it is to miss a reading, and nobody "
+        "notices.",
     )

@@ -1,7 +1,7 @@
 """What checks ask the API, and a learner's own app: over real HTTP, as a page would.
 
-A `Witness` stands between a learner's program and the API, hands every question on, and notes it.
-So a check can tell what was asked, and when, and not only what came back.
+A `Witness` is a proxy between a learner's program and the API that records every request. So a
+check can tell what was asked and when, not only what came back.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ App = Callable[..., Iterable[bytes]]
 
 
 class Answer(NamedTuple):
-    """What came back: the status, some headers (empty where there is none), and the text."""
+    """An HTTP response: the status, some headers (empty if missing), and the text."""
 
     status: int
     content_type: str
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
     text: str
 
     def json(self) -> Any:
-        """Return the answer as a browser reads it, which is strict: NaN is no JSON."""
+        """Return the answer as a browser reads it, which is strict: NaN is not JSON."""
 
         def refuse(name: str) -> Any:
             raise NotYet(f"the answer holds `{name}`, which is not JSON: a browser refuses it.")
@@ -62,7 +62,7 @@ def api_url(topic: str) -> str:
 
 
 def ask(url: str, etag: str = "") -> Answer:
-    """Ask an address once; an error's answer is an answer too."""
+    """Send one request; an error response is returned, too."""
     place = urlsplit(url)
     link = HTTPConnection(place.netloc, timeout=TIMEOUT_S)
     try:
@@ -105,7 +105,7 @@ def serving(app: App) -> Iterator[str]:
 
 
 class _Quiet(WSGIRequestHandler):
-    """Writes no line for each question into the learner's notebook."""
+    """Writes no log line per request into the learner's notebook."""
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """Say nothing."""
@@ -113,7 +113,7 @@ class _Quiet(WSGIRequestHandler):
 
 @dataclass
 class Question:
-    """One question that a witness handed on; times in seconds, by `time.monotonic`."""
+    """One request that a witness forwarded; times in seconds, by `time.monotonic`."""
 
     address: str
     etag: str
@@ -124,7 +124,7 @@ class Question:
 
 @dataclass
 class Witness:
-    """A WSGI app that hands each question on to an API, and remembers it.
+    """A WSGI app that forwards each request to an API, and records it.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class Witness:
         return len(self.questions) > self.most
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Answer one question, as WSGI has it."""
+        """Answer one request."""
         address = environ["PATH_INFO"]
         if environ.get("QUERY_STRING"):
             address += "?" + environ["QUERY_STRING"]
@@ -160,7 +160,7 @@ class Witness:
         time.sleep(self.delay_s)
         headers = [(CONTENT_TYPE, answer.content_type), (ETAG, answer.etag)]
         phrase = HTTPStatus(answer.status).phrase
-        # Noted before it is sent: who has the answer may ask the next question at once.
+        # Recorded before it is sent: the client may send its next request at once.
         question.ended_s, question.status = time.monotonic(), answer.status
         start_response(f"{answer.status} {phrase}", [pair for pair in headers if pair[1]])
         return [answer.text.encode()]
@@ -169,15 +169,15 @@ class Witness:
 def polled(
     poll: Callable[[str, int, float], Any], api: str, polls: int, every_s: float, delay_s: float
 ) -> list[Question]:
-    """Let a learner's loop ask the API through a slow way; return its questions, one by one."""
+    """Run a learner's poll loop against a slowed API; return its requests in order."""
     witness = Witness(api, delay_s)
     with serving(witness) as url:
         poll(f"{url}/api/health", polls, every_s)
     for before, after in pairwise(witness.questions):
         if after.began_s < before.ended_s:
             raise NotYet(
-                f"with answers that take {delay_s} s, a question was asked while another was open. "
-                "A slow API gets more and more to do that way, and becomes slower."
+                f"with answers that take {delay_s} s, a request was sent while another was open. "
+                "That overloads a slow API, which becomes even slower."
             )
     if len(witness.questions) != polls:
         raise NotYet(f"`poll(url, {polls}, {every_s})` asked {len(witness.questions)} time(s).")

@@ -1,7 +1,7 @@
 """What checks ask the cluster: a topic's records, a group's offsets and members.
 
-These are the questions that a learner could type, put so that a check reads like a sentence. Each
-is bounded, belongs to no consumer group, and changes nothing.
+A learner could type each of them. They are bounded, belong to no consumer group, and change
+nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ READ_TIMEOUT_S = 15.0
 
 
 def topic_made(name: str) -> Topic:
-    """Return a topic as the cluster has it; a topic that is not there was not attempted."""
+    """Return a topic as the cluster has it; a missing topic was not attempted."""
     try:
         return describe_topic(name)
     except TopicNotFound as error:
@@ -40,7 +40,7 @@ def records_of(name: str, limit: int = 20_000) -> list[Any]:
     name : str
         The topic; where it does not exist, nothing was attempted.
     limit : int
-        Read no more than so many of each partition, the newest ones.
+        Read at most this many records of each partition, the newest ones.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def records_of(name: str, limit: int = 20_000) -> list[Any]:
 
 
 def why_bad(record: Any) -> str:
-    """Return why a record's value is no possible reading; empty where it is one."""
+    """Return why a record's value is not a valid reading; empty if it is one."""
     try:
         Reading.from_json(record.value, record.timestamp)
     except BadReading as error:
@@ -97,7 +97,7 @@ def committed_of(group_id: str, topic: str) -> dict[int, int]:
     def ask(client: Any) -> dict[int, int]:
         try:
             offsets = client.list_group_offsets(group_id)[group_id]
-        except (KafkaError, KeyError):  # a group that nobody has used is none
+        except (KafkaError, KeyError):  # a group that was never used does not exist
             return {}
         return {
             place.partition: one.offset

@@ -1,7 +1,6 @@
-"""What checks ask `/metrics`: samples as Prometheus reads them, and how true they are.
+"""What checks ask `/metrics`: samples as Prometheus reads them, compared with Kafka.
 
-The figures of a consumer are what it said last. So some questions here also ask Kafka, which knows
-what is behind.
+The figures of a consumer are what it reported last, so some functions also ask Kafka.
 """
 
 from __future__ import annotations
@@ -51,29 +50,29 @@ def health_questions(url: str) -> float:
 
 
 def unwatched(topic: str) -> Samples:
-    """Return a scrape of an API whose consumer is gone; with one at work, nothing was attempted."""
+    """Return a scrape of an API whose consumer has died; with one running, not attempted."""
     url = api_url(topic)
     if any(run.get("topic") == topic for run in read_run_files("consumer")):
         raise NotAttempted(f"a consumer stores `{topic}` now: run the cell that kills it.")
     samples = scrape(url)
     if not any(sample.name == SAID_AT for sample in samples):
-        raise NotAttempted("no consumer has been here yet: run the cells above.")
+        raise NotAttempted("no consumer has run yet: run the cells above.")
     return samples
 
 
 def scrape_of(topic: str, pid: int) -> Samples:
-    """Return a scrape in which one process speaks of every partition that has been written."""
+    """Return a scrape in which one process has reported on every partition."""
     url = api_url(topic)
     deadline = time.monotonic() + PATIENCE_S
     while any(one["pid"] != pid for one in ask(f"{url}/api/pipeline").json()["partitions"]):
         if time.monotonic() > deadline:
-            raise NotAttempted("the consumer of this check has not spoken: run the cell again.")
+            raise NotAttempted("the consumer of this check has not reported: run the cell again.")
         time.sleep(0.1)
     return scrape(url)
 
 
 def state_once_silent(url: str) -> str:
-    """Return what `/api/pipeline` calls the state, once the silence has lasted long enough."""
+    """Return the state by `/api/pipeline`, once the consumer has been silent long enough."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         state = str(ask(f"{url}/api/pipeline").json()["state"])

@@ -1,4 +1,4 @@
-"""What checks ask the cluster that wants a login, wherever the learner's settings point."""
+"""What checks ask the secured cluster, wherever the learner's settings point."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from labkit.exercises.engine.outcome import NotAttempted
 
 
 def secured_broker() -> SecuredBroker:
-    """Return the secured broker that this notebook runs; without one nothing was attempted."""
+    """Return the secured broker of this notebook; without one nothing was attempted."""
     for thing in background_workers.running():
         if isinstance(thing, SecuredBroker):
             return thing
-    raise NotAttempted("no secured broker runs: run the cell with `lab.start_secured_broker`.")
+    raise NotAttempted(
+        "no secured broker is running: run the cell with `lab.start_secured_broker`."
+    )
 
 
 @contextmanager

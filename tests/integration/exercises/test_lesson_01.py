@@ -60,7 +60,7 @@ def test_q3_a_topic_made_with_kafkas_own_tool() -> None:
 
 
 def test_p1_a_client_goes_where_it_is_told() -> None:
-    expect_revealed(ex.p1, "advertised", NOT_ATTEMPTED, says="does not run")
+    expect_revealed(ex.p1, "advertised", NOT_ATTEMPTED, says="is not running")
     with lab.start_second_broker(DEAD_END) as second:
         expect_revealed(ex.p1, ..., NOT_ATTEMPTED, says="find me at 127.0.0.1:9")
         expect_revealed(ex.p1, "bootstrap", NOT_YET, says="you said 'bootstrap'")
@@ -70,7 +70,7 @@ def test_p1_a_client_goes_where_it_is_told() -> None:
 
 
 def test_q4_a_broker_that_says_where_it_is(bootstrap_servers: str) -> None:
-    expect(ex.q4, NOT_ATTEMPTED, says="does not run")
+    expect(ex.q4, NOT_ATTEMPTED, says="is not running")
     with lab.start_second_broker(DEAD_END) as second:
         expect(ex.q4, NOT_ATTEMPTED, says="still sends its clients to 127.0.0.1:9")
         second.restart("PLAINTEXT://127.0.0.1:10")

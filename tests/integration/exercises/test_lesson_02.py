@@ -39,7 +39,7 @@ def test_q1_a_topic_of_four_partitions() -> None:
     lab.ensure_topic("lesson02-plants", num_partitions=3)
     expect(ex.q1, NOT_YET, says="has 3 partitions")
     lab.fresh_topic("lesson02-plants", num_partitions=5)
-    expect(ex.q1, NOT_YET, says="never take one away")
+    expect(ex.q1, NOT_YET, says="never remove one")
     lab.delete_topic("lesson02-plants")
     solve(ex.q1)
     expect(ex.q1, CORRECT, says="with 4 partitions")
@@ -55,8 +55,8 @@ def test_q2_the_partition_of_a_key() -> None:
     lab.ensure_topic("lesson02-keys", num_partitions=3)
     expect(ex.q2, NOT_ATTEMPTED, lambda key, n: 0, says="no records with a key")
     send("lesson02-keys", *(b"PLANT-%03d" % number for number in range(30)), None)
-    expect(ex.q2, NOT_YET, lambda key, n: 0, says="lie elsewhere")
-    expect(ex.q2, NOT_YET, lambda key, n: murmur2(key) % n, says="lie elsewhere")  # the top bit
+    expect(ex.q2, NOT_YET, lambda key, n: 0, says="are elsewhere")
+    expect(ex.q2, NOT_YET, lambda key, n: murmur2(key) % n, says="are elsewhere")  # the top bit
     expect(ex.q2, ERROR, lambda key: 0, says="TypeError")
     expect(ex.q2, CORRECT, solve(ex.q2, murmur2=murmur2)["partition_of"], says="all 30 records")
 

@@ -67,9 +67,9 @@ def test_q1_a_fleet_with_keys(producer: KafkaProducer) -> None:
     send_fresh(None, good)
     expect(ex.q1, NOT_YET, says="has no key")
     send_fresh(b"GB-GAS-001", str(reading_of(PLANTS[0])).encode())  # Python's words, not JSON
-    expect(ex.q1, NOT_YET, says="is no JSON")
+    expect(ex.q1, NOT_YET, says="is not JSON")
     send_fresh(b"GB-GAS-001", b"42")
-    expect(ex.q1, NOT_YET, says="no object")
+    expect(ex.q1, NOT_YET, says="not an object")
     send_fresh(b"GB", good)
     expect(ex.q1, NOT_YET, says="is a reading of 'GB-GAS-001'")
     send_fresh(b"GB-GAS-001", json.dumps(PLANTS[0]).encode())
@@ -131,7 +131,7 @@ def test_q4_few_bytes() -> None:
     expect(ex.q4, CORRECT, says="bytes of JSON")
     with kafka_clients.producer() as client:
         client.send(topic, value=b"{}")
-    expect(ex.q4, NOT_YET, says="is no reading")
+    expect(ex.q4, NOT_YET, says="is not a reading")
 
 
 def test_q5_bad_readings() -> None:

@@ -61,7 +61,7 @@ def test_q1_a_record_by_its_address() -> None:
     expect(ex.q1, NOT_YET, right.decode(), says="a key is bytes")
     with kafka_clients.consumer() as reader:
         key = solve(ex.q1, reader=reader, TopicPartition=TopicPartition)["key"]
-    expect(ex.q1, CORRECT, key, says="reading takes nothing away")
+    expect(ex.q1, CORRECT, key, says="reading removes nothing")
 
 
 def test_q2_a_group_that_is_sent_back(broker: Broker) -> None:
@@ -150,7 +150,7 @@ def test_q4_dead_letters() -> None:
     expect(ex.q4, NOT_YET, headers_of, says="its value comes from elsewhere")
     words = [("__connect.errors.partition", b"the first")]
     set_aside(lambda record, error: headers_of(record, error) + words, bad)
-    expect(ex.q4, NOT_YET, headers_of, says="are no numbers")
+    expect(ex.q4, NOT_YET, headers_of, says="are not numbers")
     set_aside(headers_of, bad[1:])
     expect(ex.q4, NOT_YET, headers_of, says=f"{len(bad) - 1} of the {len(bad)} bad records")
     set_aside(headers_of, bad)
@@ -177,11 +177,11 @@ def test_q5_a_substitute(broker: Broker) -> None:
             producer.send("lesson04-substitutes", key=key, value=value).get(timeout=10)
 
     say(key, b"{}")
-    expect(ex.q5, NOT_YET, says="is no reading")
+    expect(ex.q5, NOT_YET, says="is not a reading")
     say(None, largest.to_json())
     expect(ex.q5, NOT_YET, says="its key is None")
     say(key, mine[-1].model_copy(update={"quality": "measured"}).to_json())
-    expect(ex.q5, NOT_YET, says="says `measured`")
+    expect(ex.q5, NOT_YET, says="is `measured`")
     say(key, smallest.to_json())
     expect(ex.q5, NOT_YET, says="must not be to the plant's advantage")
     healthy = sound.model_copy(update={"quality": "substituted"})
@@ -237,7 +237,7 @@ def store_killed(*ends: int) -> None:
 def test_p2_what_was_not_committed_is_stored_twice() -> None:
     expect_revealed(ex.p2, 50, NOT_ATTEMPTED, says="no topic")
     store_killed(250)
-    expect_revealed(ex.p2, 50, NOT_ATTEMPTED, says="has not been there")
+    expect_revealed(ex.p2, 50, NOT_ATTEMPTED, says="has not run")
     ex.killed_csv().unlink()
     store_killed(250, 1000)
     expect_revealed(ex.p2, 0, NOT_YET, says="you said 0; 50 it was")

@@ -82,7 +82,7 @@ def test_q1_an_address_of_ones_own(api: Api) -> None:
         return {"facility_id": plant, "co2_kg": co2_kg(plant)}
 
     expect(ex.q1, NOT_ATTEMPTED, Flask("mine"), says="no address yet")
-    expect(ex.q1, NOT_YET, "mine", says="no Flask app")
+    expect(ex.q1, NOT_YET, "mine", says="not a Flask app")
     expect(ex.q1, NOT_YET, app(lambda plant: ("gone", 500)), says="answered 500")
     expect(ex.q1, NOT_YET, app(lambda plant: "12 kg"), says="is not JSON")
     expect(ex.q1, NOT_YET, app(lambda plant: {"co2_kg": co2_kg(plant)}), says="is missing")
@@ -102,10 +102,10 @@ def test_q2_what_may_be_read(api: Api) -> None:
         return [line for line in lines if line.endswith(b"\n")]
 
     expect(ex.q2, NOT_ATTEMPTED, blank, says="three dots")
-    expect(ex.q2, NOT_YET, lambda lines: lines[:-1], says="and yet some are left")
+    expect(ex.q2, NOT_YET, lambda lines: lines[:-1], says="but some were not read")
     expect(ex.q2, NOT_YET, lambda lines: lines, says="cut after byte 1 of")
-    expect(ex.q2, NOT_YET, whole_lines, says="does not make it true")
-    expect(ex.q2, NOT_YET, lambda lines: list(filter(is_true, lines)), says="nobody hears of it")
+    expect(ex.q2, NOT_YET, whole_lines, says="does not make it valid")
+    expect(ex.q2, NOT_YET, lambda lines: list(filter(is_true, lines)), says="nobody notices")
     expect(ex.q2, ERROR, lambda lines: lines[0].text, says="AttributeError")
     expect(ex.q2, CORRECT, solve(ex.q2, is_true=is_true)["readable"], says="torn at each")
 
@@ -135,7 +135,7 @@ def test_q4_every_page_once(api: Api) -> None:
     expect(ex.q4, NOT_YET, first_page, says=f"{READINGS - 500:,} of {READINGS:,} readings")
     expect(ex.q4, NOT_YET, without_cursor, says="does its cursor move?")
     expect(ex.q4, NOT_YET, at_once, says="too long")
-    expect(ex.q4, NOT_YET, lambda url: 2 * at_once(url), says="there twice")
+    expect(ex.q4, NOT_YET, lambda url: 2 * at_once(url), says="appear twice")
     expect(ex.q4, ERROR, lambda url: urlopen(f"{url}/api/reading"), says="404")
     solved = solve(ex.q4, json=json, urlopen=urlopen)["read_all"]
     expect(ex.q4, CORRECT, solved, says=f"{READINGS:,} readings in 5 answers")
@@ -154,7 +154,7 @@ def test_p1_a_torn_number_is_a_number(api: Api) -> None:
     before, co2_kg, *_ = lines[-1].rsplit(b",", 4)
     ex.torn_csv().write_bytes(b"".join(lines[:-1]) + before + b"," + co2_kg[:1])
     expect_revealed(ex.p1, "error", NOT_YET, says="you said 'error'; 'number' it was")
-    expect_revealed(ex.p1, "number", CORRECT, says="Not even a warning")
+    expect_revealed(ex.p1, "number", CORRECT, says="There is no warning")
     ex.torn_csv().write_bytes(b"".join(lines[:-1]) + before + b",")
     expect_revealed(ex.p1, "number", NOT_YET, says="'empty' it was")
 
@@ -166,7 +166,7 @@ def test_p2_only_what_is_new(api: Api) -> None:
     lab.start_producer(ex.TOPIC, readings_per_s=0, count=24).wait()
     lab.running()[0].wait_until_caught_up()
     expect_revealed(ex.p2, READINGS + 24, NOT_YET, cursor, says="24 it was")
-    expect_revealed(ex.p2, 24, CORRECT, cursor, says="is not sent again")
+    expect_revealed(ex.p2, 24, CORRECT, cursor, says="are not sent again")
 
 
 def test_p3_a_misspelt_question(api: Api) -> None:

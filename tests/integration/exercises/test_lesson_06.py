@@ -94,7 +94,7 @@ def test_q1_a_steady_beat_that_never_overlaps(api: Api) -> None:
         urlopen(url).read()
 
     expect(ex.q1, NOT_YET, at_once, says="costs more and shows no more")
-    expect(ex.q1, NOT_YET, pause_between, says="sleep for what is left of it")
+    expect(ex.q1, NOT_YET, pause_between, says="sleep for the rest of it")
     expect(ex.q1, NOT_YET, timer, says="while another was open")
     expect(ex.q1, NOT_YET, once, says="asked 1 time(s)")
     solved = solve(ex.q1, time=time, urlopen=urlopen)["poll"]
@@ -119,7 +119,7 @@ def test_q2_nothing_new_nothing_sent(api: Api) -> None:
     expect(ex.q2, NOT_YET, lambda url, etag: ("", None), says="was not asked at all")
     expect(ex.q2, NOT_YET, forgets_it, says="and you sent none")
     expect(ex.q2, NOT_YET, raises_it, says="catch it")
-    expect(ex.q2, NOT_YET, loses_it, says="at 304 the ETag stays")
+    expect(ex.q2, NOT_YET, loses_it, says="at 304 the ETag is unchanged")
     expect(ex.q2, NOT_YET, lambda url, etag: (urlopen(url).read(), None)[1:] * 2, says="news")
     names = {"Request": Request, "urlopen": urlopen, "HTTPError": HTTPError, "json": json}
     expect(ex.q2, CORRECT, solve(ex.q2, **names)["poll_once"], says="then it said 304")
@@ -134,7 +134,7 @@ def test_q3_a_year_has_8760_hours(api: Api) -> None:
     expect(ex.q3, NOT_YET, by(1), says="and you leave it out")
     expect(ex.q3, NOT_YET, by(24 * 365 * 60), says="and you name it")
     names = lambda plants, t: [one["facility"] for one in plants]  # noqa: E731
-    expect(ex.q3, NOT_YET, names, says="no `facility_id`")
+    expect(ex.q3, NOT_YET, names, says="not a `facility_id`")
     expect(ex.q3, CORRECT, solve(ex.q3)["above"], says="above 5,000,000 t")
 
 

@@ -61,7 +61,7 @@ def test_q1_a_test_that_can_fail(readings: None) -> None:
     expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
     expect(ex.q1, NOT_YET, asks_nothing, says="it passes although the first record was swapped")
     expect(ex.q1, NOT_YET, across_partitions, says="in its own partition only")
-    expect(ex.q1, NOT_YET, without_gaps, says="may skip a number")
+    expect(ex.q1, NOT_YET, without_gaps, says="may skip numbers")
     expect(ex.q1, NOT_YET, twice_is_fine, says="stored twice")
     expect(ex.q1, ERROR, lambda records: records["0"], says="TypeError")
     expect(ex.q1, CORRECT, solve(ex.q1)["in_order"], says="for 120 real records")
@@ -78,7 +78,7 @@ def test_q2_and_q3_the_hunt(readings: None) -> None:
     expect(ex.q2, NOT_ATTEMPTED, ..., says="three dots")
     expect(ex.q2, NOT_ATTEMPTED, "lost", says="has not run yet")
     seeded_bugs.store(ex.TOPIC, ex.HUNT_DIR)
-    expect(ex.q2, ERROR, "lost", says="no fault in it")
+    expect(ex.q2, ERROR, "lost", says="no bug in it")
     seeded_bugs.store(ex.TOPIC, ex.HUNT_DIR, seed=ex.SEED)
     right = seeded_bugs.planted(ex.SEED)
     for wrong in set(seeded_bugs.PLANTED) - {right}:

@@ -93,7 +93,7 @@ def test_q1_one_figure_of_the_text(api: Api) -> None:
 
     metrics.scrape(api.url)  # so that a request has been counted
     expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
-    expect(ex.q1, NOT_YET, lambda text, name: "7", says="which is no number")
+    expect(ex.q1, NOT_YET, lambda text, name: "7", says="which is not a number")
     expect(ex.q1, NOT_YET, lambda text, name: 0.0, says="you say 0, and it is")
     expect(ex.q1, NOT_YET, first_only, says="you say")
     expect(ex.q1, ERROR, lambda text, name: float(text), says="ValueError")
@@ -109,7 +109,7 @@ def test_q2_a_rate_that_survives_a_restart(api: Api) -> None:
         return max(after - before, 0) / seconds
 
     expect(ex.q2, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q2, NOT_YET, lambda before, after, seconds: "7", says="which is no number")
+    expect(ex.q2, NOT_YET, lambda before, after, seconds: "7", says="which is not a number")
     expect(ex.q2, NOT_YET, lambda before, after, seconds: after / seconds, says="it grew by 8")
     expect(ex.q2, NOT_YET, naive, says="It was started anew between the two. You say -")
     expect(ex.q2, NOT_YET, never_below_zero, says="You say 0.000 a second; it grew by 4")
@@ -154,7 +154,7 @@ def test_q4_an_alert_for_the_dead_alone(unwatched: Api) -> None:
     expect(ex.q4, NOT_ATTEMPTED, ..., says="three dots")
     expect(ex.q4, NOT_YET, by_lag, says=f"{WAITING} records wait in Kafka")
     expect(ex.q4, NOT_YET, by_state, says="`labkit_consumer_lag_records` is 0")
-    expect(ex.q4, CORRECT, solve(ex.q4)["is_wrong"], says="lets you sleep")
+    expect(ex.q4, CORRECT, solve(ex.q4)["is_wrong"], says="does not when one runs")
     expect(ex.q4, NOT_YET, lambda samples, now_s: True, says="At night")
     assert [one.name for one in lab.running()] == ["api"]  # the check's own consumer is gone
 
@@ -192,7 +192,7 @@ def test_p2_and_p3_what_the_figures_of_the_dead_say(unwatched: Api) -> None:
     at_death = metrics.scrape(unwatched.url)
     expect_revealed(ex.p2, ..., NOT_ATTEMPTED, at_death, says=f"Kafka holds {WAITING} records")
     expect_revealed(ex.p2, "grows", NOT_YET, at_death, says="you said 'grows'; 'stays' it was")
-    expect_revealed(ex.p2, "stays", CORRECT, at_death, says="the dead say nothing more")
+    expect_revealed(ex.p2, "stays", CORRECT, at_death, says="before it died")
     expect_revealed(ex.p3, "degraded", NOT_YET, says="you said 'degraded'; 'ok' it was")
     expect_revealed(ex.p3, "ok", CORRECT, says="`state` is `stale`")
     lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR)

@@ -89,7 +89,7 @@ def test_q3_q4_and_p2_with_connect(connect: Connect, lab_dir: Path) -> None:
     expect_revealed(ex.p2, "more", CORRECT, lines, says="1 lines too many")
 
     expect(ex.q4, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q4, NOT_YET, ex.CONNECTOR, says="a word before it")
+    expect(ex.q4, NOT_YET, ex.CONNECTOR, says="a prefix")
     expect(ex.q4, NOT_YET, "csv-writers", says="knows no group 'csv-writers' with a member")
     with lab.start_consumer(ex.STORED_TOPIC, "lesson10-other", lab_dir / "data"):
         expect(ex.q4, NOT_YET, "lesson10-other", says="not the connector's tasks")

@@ -115,7 +115,7 @@ def test_q2_lost_doubled_and_out_of_order(names: Names) -> None:
     ex.clear()
     solve(ex.q1)
     produce(dict, lines[::-1])
-    expect(ex.q2, NOT_YET, says="lies behind a later line of its plant")
+    expect(ex.q2, NOT_YET, says="comes after a later line of its plant")
 
 
 def test_q2_as_ordered(sent: Names) -> None:
@@ -132,7 +132,7 @@ def test_q3_nothing_yet(sent: Names) -> None:
     def consume() -> None: ...
 
     expect(ex.q3, NOT_ATTEMPTED, consume, says="three dots")
-    expect(ex.q3, NOT_YET, 7, says="shall be a function")
+    expect(ex.q3, NOT_YET, 7, says="must be a function")
     expect(ex.q3, NOT_ATTEMPTED, print, says="committed nothing")
 
 
@@ -153,7 +153,7 @@ def test_q3_rows_that_are_not_as_ordered(stored: Names) -> None:
     expect(ex.q3, NOT_YET, print, says="1 are; partition and offset")
     cells = whole[1].split(",")
     write(whole[0], ",".join([*cells[:1], "99999", *cells[2:]]), *whole[2:])
-    expect(ex.q3, NOT_YET, print, says="of no good reading")
+    expect(ex.q3, NOT_YET, print, says="do not belong to a good reading")
     write(whole[0], ",".join([*cells[:-1], "1.0\n"]), *whole[2:])
     expect(ex.q3, NOT_YET, print, says="the CSV holds")
     write("partition,offset\n", *whole[1:])
@@ -177,7 +177,7 @@ def test_q4_a_lost_commit(stored: Names) -> None:
     def everything_again() -> None:
         path.write_text(whole + "".join(whole.splitlines(keepends=True)[1:]))
 
-    expect(ex.q4, NOT_YET, everything_again, says="rows came again")
+    expect(ex.q4, NOT_YET, everything_again, says="rows were stored again")
     path.write_text(whole)
     expect(ex.q4, NOT_YET, lambda: path.write_text(whole[: len(whole) // 2] + "\n"), says="missing")
     path.write_text(whole)
@@ -186,7 +186,7 @@ def test_q4_a_lost_commit(stored: Names) -> None:
 
 def test_q5_the_api(stored: Names) -> None:
     expect(ex.q5, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q5, NOT_ATTEMPTED, "app", says="no Flask app")
+    expect(ex.q5, NOT_ATTEMPTED, "app", says="not a Flask app")
     nothing = Flask("nothing")
     expect(ex.q5, NOT_YET, nothing, says="`/totals` answers 404")
 

@@ -128,7 +128,7 @@ def test_a_prediction_comes_first(lab_dir: Path) -> None:
     p1.__module__ = "labkit.exercises.lesson_42"
     task = prediction(solution="ex.p1.predict(3)")(p1)
     assert task.reveal(3).outcome is Outcome.NOT_ATTEMPTED  # but it tells what happened
-    assert "3 it was. Kafka counts so." in task.reveal(3).message
+    assert "it was 3. Kafka counts so." in task.reveal(3).message
     assert task.predict(...).outcome is Outcome.NOT_ATTEMPTED
     assert "you say 2" in task.predict(2).message
     surprise = task.reveal(3)

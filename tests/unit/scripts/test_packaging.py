@@ -145,7 +145,7 @@ def test_a_failed_step_shows_the_end_of_its_log(
 
 def test_a_second_setup_does_nothing() -> None:
     if not lab_venv.STAMP.is_file():
-        pytest.skip("this .venv was not made by make setup, which would make it anew")
+        pytest.skip("this .venv was not made by make setup, which would make it again")
     command = [sys.executable, "scripts/make.py", "setup"]
     for _ in range(2):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
