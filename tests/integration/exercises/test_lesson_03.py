@@ -150,7 +150,7 @@ def test_q5_bad_readings() -> None:
 def test_p1_what_was_in_memory_is_lost(producer: KafkaProducer) -> None:
     expect_revealed(ex.p1, 0, NOT_ATTEMPTED, says="no topic")
     lab.ensure_topic("lesson03-hard")
-    expect_revealed(ex.p1, 24, NOT_YET, says="you said 24; 0 it was")
+    expect_revealed(ex.p1, 24, NOT_YET, says="you said 24; it was 0")
     expect_revealed(ex.p1, 0, CORRECT, says="0 of the 24")
     producer.send("lesson03-hard", value=b"1").get(timeout=10)
     expect_revealed(ex.p1, 0, NOT_YET, says="1 of the 24")  # it counts what is there

@@ -240,5 +240,5 @@ def test_p2_what_was_not_committed_is_stored_twice() -> None:
     expect_revealed(ex.p2, 50, NOT_ATTEMPTED, says="has not run")
     ex.killed_csv().unlink()
     store_killed(250, 1000)
-    expect_revealed(ex.p2, 0, NOT_YET, says="you said 0; 50 it was")
+    expect_revealed(ex.p2, 0, NOT_YET, says="you said 0; it was 50")
     expect_revealed(ex.p2, 50, CORRECT, says="350 rows for 300 records")

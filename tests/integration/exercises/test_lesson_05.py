@@ -153,10 +153,10 @@ def test_p1_a_torn_number_is_a_number(api: Api) -> None:
     lines = (ex.folder() / "0.csv").read_bytes().splitlines(keepends=True)
     before, co2_kg, *_ = lines[-1].rsplit(b",", 4)
     ex.torn_csv().write_bytes(b"".join(lines[:-1]) + before + b"," + co2_kg[:1])
-    expect_revealed(ex.p1, "error", NOT_YET, says="you said 'error'; 'number' it was")
+    expect_revealed(ex.p1, "error", NOT_YET, says="you said 'error'; it was 'number'")
     expect_revealed(ex.p1, "number", CORRECT, says="There is no warning")
     ex.torn_csv().write_bytes(b"".join(lines[:-1]) + before + b",")
-    expect_revealed(ex.p1, "number", NOT_YET, says="'empty' it was")
+    expect_revealed(ex.p1, "number", NOT_YET, says="it was 'empty'")
 
 
 def test_p2_only_what_is_new(api: Api) -> None:
@@ -165,12 +165,12 @@ def test_p2_only_what_is_new(api: Api) -> None:
     expect_revealed(ex.p2, 24, NOT_ATTEMPTED, "0.999999", says="it was started anew")
     lab.start_producer(ex.TOPIC, readings_per_s=0, count=24).wait()
     lab.running()[0].wait_until_caught_up()
-    expect_revealed(ex.p2, READINGS + 24, NOT_YET, cursor, says="24 it was")
+    expect_revealed(ex.p2, READINGS + 24, NOT_YET, cursor, says="it was 24")
     expect_revealed(ex.p2, 24, CORRECT, cursor, says="are not sent again")
 
 
 def test_p3_a_misspelt_question(api: Api) -> None:
-    expect_revealed(ex.p3, 200, NOT_YET, says="you said 200; 422 it was")
+    expect_revealed(ex.p3, 200, NOT_YET, says="you said 200; it was 422")
     expect_revealed(ex.p3, 422, CORRECT, says="is not a parameter")
 
 

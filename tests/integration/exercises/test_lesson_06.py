@@ -67,7 +67,7 @@ def test_nothing_is_there_yet(lab_dir: Path) -> None:
 
 def test_p1_what_a_poll_finds() -> None:
     expect_revealed(ex.p1, 48, CORRECT, [10, 58, 105], says="48, 47 came in")
-    expect_revealed(ex.p1, 24, NOT_YET, [10, 58, 105], says="you said 24; 48 it was")
+    expect_revealed(ex.p1, 24, NOT_YET, [10, 58, 105], says="you said 24; it was 48")
     expect_revealed(ex.p1, "many", NOT_YET, [10, 58], says="you said 'many'")
 
 

@@ -184,16 +184,16 @@ def test_p1_what_begins_anew_with_the_api(api: Api) -> None:
         before = metrics.scrape(api.url)
     expect_revealed(ex.p1, "neither", CORRECT, before, says="counted in the API's memory")
     lab.start_api(ex.DATA_DIR, port=api.port, topic=ex.TOPIC)
-    expect_revealed(ex.p1, "csv", NOT_YET, before, says="you said 'csv'; 'requests' it was")
+    expect_revealed(ex.p1, "csv", NOT_YET, before, says="you said 'csv'; it was 'requests'")
     expect_revealed(ex.p1, "requests", CORRECT, before, says=f"{STORED} now")
 
 
 def test_p2_and_p3_what_the_figures_of_the_dead_say(unwatched: Api) -> None:
     at_death = metrics.scrape(unwatched.url)
     expect_revealed(ex.p2, ..., NOT_ATTEMPTED, at_death, says=f"Kafka holds {WAITING} records")
-    expect_revealed(ex.p2, "grows", NOT_YET, at_death, says="you said 'grows'; 'stays' it was")
+    expect_revealed(ex.p2, "grows", NOT_YET, at_death, says="you said 'grows'; it was 'stays'")
     expect_revealed(ex.p2, "stays", CORRECT, at_death, says="before it died")
-    expect_revealed(ex.p3, "degraded", NOT_YET, says="you said 'degraded'; 'ok' it was")
+    expect_revealed(ex.p3, "degraded", NOT_YET, says="you said 'degraded'; it was 'ok'")
     expect_revealed(ex.p3, "ok", CORRECT, says="`state` is `stale`")
     lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR)
     expect_revealed(ex.p2, "stays", NOT_ATTEMPTED, at_death, says="run the cell that kills it")

@@ -123,7 +123,7 @@ def test_q2_as_ordered(sent: Names) -> None:
 
 
 def test_p1_the_bad_ones(sent: Names) -> None:
-    expect_revealed(ex.p1, 0, NOT_YET, says="you said 0; 4 it was")
+    expect_revealed(ex.p1, 0, NOT_YET, says="you said 0; it was 4")
     solve(ex.p1, ex=ex)
     assert ex.p1.reveal().is_correct
 
