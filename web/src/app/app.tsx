@@ -22,7 +22,7 @@ export function App() {
   const [paused, setPaused] = useState(false);
   const [theme, toggleTheme] = useTheme();
   const [loadSnapshot] = useState(snapshotLoader);
-  // Shape and scale are in the view too, but no answer depends on them: they are no new question.
+  // Shape and scale are in the view too, but no answer depends on them, so they need no new request.
   const { windowS, filters } = view;
   const question = JSON.stringify({ windowS, filters });
   const load = useCallback(

@@ -21,8 +21,8 @@ interface Props {
 }
 
 /**
- * All that is drawn of one snapshot, from what matters most to what explains it. Remembered: the
- * page's ages tick every second, and the board changes only with an answer or the view.
+ * Everything drawn from one snapshot, the most important first. It is memoised, because the page's
+ * ages tick every second, and the board changes only with an answer or the view.
  */
 export const Board = memo(function Board({ snapshot, view, onView, theme, paused }: Props) {
   const { facets, thresholds, pipeline, paintedAt } = snapshot;

@@ -4,7 +4,7 @@ interface Props {
   id: string;
   title: string;
   children: ReactNode;
-  /** What stands beside the title, such as downloads. */
+  /** Shown beside the title, such as downloads. */
   tools?: ReactNode;
   className?: string;
   /** Whether the panel can fill the screen: for a projector. */

@@ -23,7 +23,7 @@ export interface Measure {
 }
 const EMISSIONS: Measure = { axis: "tonnes of CO₂ per hour (t/h)", unit: "t/h", format: formatRate };
 
-/** Calm axes with their units on them; the lines are the only strong strokes. */
+/** Unobtrusive axes with their units; only the lines are strong. */
 export function chartOptions(
   theme: Theme,
   scale: Scale,
@@ -39,7 +39,7 @@ export function chartOptions(
     animations: { y: { duration: 0 } },
     responsive: true,
     maintainAspectRatio: false,
-    // Nothing was measured in a gap: a line across it would be made up.
+    // Nothing was measured in a gap, so no line is drawn across it.
     spanGaps: false,
     interaction: { mode: "index", intersect: false },
     scales: {

@@ -11,7 +11,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** Set a text where it has changed: the same one set again costs a layout all the same. */
+/** Set a text if it has changed: setting the same one again would still cost a layout. */
 export function setText(node: HTMLElement, text: string): void {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -31,13 +31,13 @@ Chart.register(
 
 /** A longer window than this does not slide. */
 const LONGEST_SLIDING_S = 900;
-/** Twice as long as a slide takes: lines that move on sooner are drawn once, not in thirty frames. */
+/** Twice as long as a slide takes: lines that change sooner are drawn once, not in thirty frames. */
 const CALM_MS = 900;
 
 export type LineDataset = ChartDataset<"line", (number | null)[]> & { key: string };
 
 export interface EmissionChart {
-  /** Show a new answer; lines that are known move on, they are not drawn anew. */
+  /** Show a new answer; lines that are known move on and are not redrawn. */
   update(payload: SeriesPayload): void;
   setTheme(theme: Theme): void;
   setScale(scale: Scale): void;
@@ -148,12 +148,12 @@ export function createEmissionChart(
   };
 }
 
-/** Nobody sees a point of some minutes slide by a pixel, and each frame of it costs a redraw. */
+/** In a long window a slide is a pixel wide, and each frame of it costs a redraw. */
 function slides({ window_s }: SeriesPayload, ahead: number | null): boolean {
   return ahead !== null && ahead > 0 && window_s <= LONGEST_SLIDING_S;
 }
 
-/** Whether these lines are drawn: in a long window most answers bring no new bucket. */
+/** Whether these lines are already drawn: in a long window most answers have no new bucket. */
 export function showsAlready(drawn: LineDataset[], series: EmissionSeries[]): boolean {
   return (
     drawn.length === series.length &&

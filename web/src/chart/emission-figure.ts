@@ -77,7 +77,7 @@ export function createEmissionFigure(
   }
   let latest: SeriesPayload | undefined;
 
-  /** Nobody reads a table that is closed: it is made when it is opened, and then with each answer. */
+  /** A closed table is not built; an open one is updated with each answer. */
   function showTable(): void {
     if (details.open && latest !== undefined) table.replaceChildren(seriesTable(latest));
   }
@@ -155,7 +155,7 @@ interface LegendItem {
   press(visible: boolean): void;
 }
 
-/** A button for one line: shows or hides it, and tells its present rate. */
+/** A button for one line: shows or hides it, and shows its current rate. */
 function createLegendItem(label: string, toggle: () => void): LegendItem {
   const sample = element("span");
   const rate = element("span", { className: "ef-rate" });

@@ -14,8 +14,8 @@ const DAY_MS = 86_400_000;
 
 /**
  * A row for each line, a cell for each piece of time; the stronger the colour, the nearer to the
- * row's own highest rate. Each row has its own measure, so that a small sector's day shows as well as
- * a large one's. Strength is lightness and height both: it can be read without any colour.
+ * row's own highest rate. Each row has its own scale, so that a small sector's day is as visible as a
+ * large one's. Strength is both lightness and height, so it can be read without any colour.
  */
 export function createHeatStrip(container: HTMLElement): HeatStrip {
   const rows = element("div", { className: "hs-rows" });
@@ -29,7 +29,7 @@ export function createHeatStrip(container: HTMLElement): HeatStrip {
   container.append(rows, axis, readout, details);
   let latest: SeriesPayload | undefined;
 
-  // As with the lines: a table that is closed is not made.
+  // As with the lines: a closed table is not built.
   function showTable(): void {
     if (details.open && latest !== undefined) table.replaceChildren(heatTable(latest));
   }

@@ -10,7 +10,7 @@ export interface Mark {
 
 /**
  * Eight hues after Okabe and Ito, which people with any common colour blindness can tell apart,
- * darkened for white paper and lightened for black: each has a contrast of at least 3 : 1 with
+ * darkened for a white background and lightened for a black one: each has a contrast of at least 3 : 1 with
  * its background (WCAG 1.4.11; a test calculates it).
  */
 export const COLOURS: Record<Theme, readonly string[]> = {

@@ -50,7 +50,7 @@ export function fromFirstReading(payload: SeriesPayload): SeriesPayload {
 
 /**
  * How many buckets the new times are ahead of the old ones; null where the two do not overlap
- * (another window, or a long pause), so that the lines have to be drawn afresh.
+ * (another window, or a long pause), so that the lines have to be redrawn.
  */
 export function bucketsAhead(before: string[], after: string[]): number | null {
   const first = after[0];

@@ -5,7 +5,7 @@ const TENTHS = number(1);
 const HUNDREDTHS = number(2);
 const MILLIONTHS = number(6);
 
-/** Three to four digits that matter, whatever the size. */
+/** Three to four significant digits. */
 export function formatNumber(value: number): string {
   const size = Math.abs(value);
   if (size >= 1000) return WHOLE.format(value);
@@ -19,7 +19,7 @@ export const formatCount = (count: number): string => WHOLE.format(count);
 
 const UP_TO_THOUSANDTHS = new Intl.NumberFormat("en");
 
-/** A number on an axis: as few digits as it has. */
+/** A number on an axis, with no more digits than it needs. */
 export const formatTick = (value: number): string => UP_TO_THOUSANDTHS.format(value);
 
 /** A rate in t/h, without its unit; a dash where there is none. */

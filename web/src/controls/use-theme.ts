@@ -5,7 +5,7 @@ import type { Theme } from "../chart/marks";
 const STORED = "labkit-theme";
 const PREFERS_DARK = window.matchMedia("(prefers-color-scheme: dark)");
 
-/** The theme: the reader's choice on this page, or else the system's, also when that changes. */
+/** The theme: the reader's choice on this page, otherwise the system's, also when that changes. */
 export function useTheme(): [Theme, () => void] {
   const system = useSyncExternalStore(watchSystem, () => (PREFERS_DARK.matches ? "dark" : "light"));
   const [choice, setChoice] = useState<Theme | null>(readChoice);

@@ -8,7 +8,7 @@ interface Props {
   shown: SeriesPayload;
 }
 
-/** What is seen, to take away: as a table, as data, as a picture. */
+/** Download what is shown: as a table, as data, as a picture. */
 export function DownloadButtons({ snapshot, shown }: Props) {
   const saveText = (text: string, type: string, ending: string) => {
     save(new Blob([text], { type }), fileName(shown.as_of, ending));

@@ -17,13 +17,13 @@ function cell(value: string | number): string {
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
 
-/** What is on the page, as the API gave it, with the question that it answers. */
+/** What is on the page, as the API gave it, with the query that it answers. */
 export function snapshotJson(snapshot: Snapshot): string {
   const { view, served_at, now, window, series, readings, thresholds } = snapshot;
   return JSON.stringify({ view, served_at, now, window, series, readings, thresholds }, null, 2);
 }
 
-/** The chart's picture on the page's own ground: a canvas by itself is transparent. */
+/** The chart's picture on the page's background: a canvas is transparent. */
 export async function chartPng(canvas: HTMLCanvasElement, ground: string): Promise<Blob | null> {
   const copy = document.createElement("canvas");
   [copy.width, copy.height] = [canvas.width, canvas.height];
@@ -43,7 +43,7 @@ export function save(content: Blob, name: string): void {
   link.href = address;
   link.download = name;
   link.click();
-  // The browser may begin a moment later; the memory is given back after that.
+  // The browser may start a moment later; the memory is freed after that.
   setTimeout(() => {
     URL.revokeObjectURL(address);
   }, 10_000);

@@ -35,11 +35,11 @@ function Tour({ onClose }: { onClose: () => void }) {
   const part = parts[place];
 
   useEffect(() => {
-    // A modal dialog keeps the focus inside, ends with Esc, and gives the focus back: all the browser's own.
+    // A modal dialog keeps the focus inside, closes with Esc, and gives the focus back: the browser does all of it.
     dialog.current?.showModal();
   }, []);
   useEffect(() => {
-    // Its buttons have the focus and stand at its foot: on a phone that would begin with the end of the text.
+    // Its buttons have the focus and are at its bottom: a phone would scroll to the end of the text.
     dialog.current?.scrollTo({ top: 0 });
     return mark(part?.id);
   }, [part]);
@@ -101,7 +101,7 @@ function Nothing() {
   return <h2 id="tour-title">There is nothing to explain before the first reading has arrived.</h2>;
 }
 
-/** Bring a part of the page into view and mark it; returns what takes the mark away. */
+/** Bring a part of the page into view and mark it; returns a function that removes the mark. */
 function mark(id: string | undefined): (() => void) | undefined {
   const element = id === undefined ? null : document.getElementById(id);
   if (element === null) return undefined;

@@ -7,7 +7,7 @@ import { usePoll } from "../polling/use-poll";
 import type { Filters } from "../view/view";
 import { loadHeat } from "./load-heat";
 
-/** Hours change slowly: this is asked once where the rest is asked ten times. */
+/** Hours change slowly: this is requested once while the rest is requested ten times. */
 const EVERY_MS = 20_000;
 
 export function HeatPanel({ filters, paused }: { filters: Filters; paused: boolean }) {

@@ -2,7 +2,7 @@ import { Panel } from "../app/panel";
 import type { Latency } from "../polling/answers";
 import { formatMs, waterfallOf } from "./waterfall";
 
-/** How long one reading took from its making to this page, stage by stage. */
+/** How long one reading took to reach this page, stage by stage. */
 export function LatencyPanel({ latency, paintedAt }: { latency: Latency; paintedAt: number }) {
   const steps = waterfallOf(latency, paintedAt);
   const total = steps.at(-1)?.toMs ?? 0;

@@ -17,7 +17,7 @@ const NAMES: Record<Step["stage"], string> = {
   painted: "painted on this page",
 };
 
-/** What one reading waited for, one step after the other; `paintedAt` is the browser's clock. */
+/** The steps of one reading, one after the other; `paintedAt` is the browser's clock. */
 export function waterfallOf({ reading }: Latency, paintedAt: number): Step[] {
   const created = reading?.stages.find(({ stage }) => stage === "created");
   if (reading === null || created === undefined) return [];
@@ -26,7 +26,7 @@ export function waterfallOf({ reading }: Latency, paintedAt: number): Step[] {
   );
   const paintedMs = paintedAt - Date.parse(created.at);
   const last = known.at(-1);
-  // A browser elsewhere may have another clock: what it would make earlier than served is left out.
+  // A browser elsewhere may have another clock: a time before "served" is left out.
   if (last?.stage === "served" && paintedMs >= last.after_ms) known.push({ stage: "painted", after_ms: paintedMs });
   return known.slice(1).map(({ stage, after_ms }, index) => ({
     stage,

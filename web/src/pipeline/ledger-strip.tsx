@@ -15,7 +15,7 @@ const NAMES = {
 } as const;
 const SIGNS = { agrees: "✓", "on the way": "→", differs: "≠", "nothing to compare": "–" } as const;
 
-/** The carbon ledger: the same tonnes at every stage of the journey, and at last on this page. */
+/** The carbon ledger: the same tonnes at every stage of the journey, and finally on this page. */
 export function LedgerStrip({ snapshot }: { snapshot: Snapshot }) {
   const { ledger } = snapshot;
   const painted = paintedStage(snapshot.all, isFiltered(snapshot.view.filters));

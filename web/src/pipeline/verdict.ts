@@ -13,18 +13,18 @@ export interface Verdict {
   sentence: string;
 }
 
-/** The last stage of all: what this page has received, and shows as "Emitted in total". */
+/** The last stage: what this page has received, and shows as "Emitted in total". */
 export function paintedStage({ records, co2_g }: Summary, filtered: boolean): PaintedStage {
   const stage = { stage: "painted", meaning: "received and shown by this page" } as const;
-  // A part of the plants cannot weigh what all of them do.
+  // With a filter, the total of some plants cannot be compared with that of all plants.
   if (filtered) return { ...stage, records: null, co2_g: null, note: "filters are on" };
   return { ...stage, records, co2_g, note: "" };
 }
 
 /**
- * The API's judgement on its five stages, unless the page itself differs from what was served.
+ * The API's verdict on its five stages, unless the page itself differs from what was served.
  *
- * While the ledger says that something is on the way, a difference is only that.
+ * While the ledger says "on the way", a difference is only that.
  */
 export function verdictOf(ledger: Ledger, painted: PaintedStage): Verdict {
   const served = ledger.stages.find(({ stage }) => stage === "served");

@@ -1,6 +1,6 @@
 import type { SeriesPayload } from "../chart/series";
 
-// The answers of the API, as docs/architecture.md and /api/openapi.json describe them.
+// The answers of the API, as /api/openapi.json describes them.
 
 export interface Health {
   status: "ok" | "empty" | "degraded";
@@ -121,7 +121,7 @@ export interface Thresholds {
   source: string;
 }
 
-/** The answer of `/api/dashboard`: a whole page in one question. */
+/** The answer of `/api/dashboard`: a whole page in one request. */
 export interface Dashboard {
   served_at: string;
   health: Health;

@@ -3,27 +3,27 @@ import { DIMENSIONS, filterQuery, type Dimension, type View } from "../view/view
 import type { Dashboard, Summary, Total } from "./answers";
 import { getJson } from "./get-json";
 
-/** All that the page shows, asked for together every two seconds. */
+/** Everything the page shows, requested together every two seconds. */
 export interface Snapshot extends Dashboard {
   /** What was asked for: the reader may have chosen something else since. */
   view: View;
   facets: Facets;
-  /** When this state of things was first heard of, on the browser's clock; ages count from here. */
+  /** When this state was first received, on the browser's clock; ages count from here. */
   heardAt: number;
   /** When the followed reading was first on the page, on the browser's clock. */
   paintedAt: number;
 }
 
 /**
- * The bars of each dimension, under the filters of the *other* dimensions only: who has chosen
- * Poland still sees Germany, and can add it.
+ * The bars of each dimension, under the filters of the *other* dimensions only: with Poland chosen,
+ * Germany is still shown and can be added.
  */
 export type Facets = Record<Dimension, readonly Total[]>;
 
 const LATEST = 12;
 const TOP = 100;
 
-/** Return what asks for a snapshot. It remembers when the API's last answer was new. */
+/** Return a function that loads a snapshot. It remembers when the API's last answer was new. */
 export function snapshotLoader(): (view: View, signal: AbortSignal) => Promise<Snapshot> {
   let last = { served_at: "", heardAt: 0 };
   let followed: { id: string | undefined; paintedAt: number } = { id: undefined, paintedAt: 0 };
@@ -33,7 +33,7 @@ export function snapshotLoader(): (view: View, signal: AbortSignal) => Promise<S
       loadFacets(view, signal),
       loadSeries(view, signal),
     ]);
-    // "Not modified" brings the browser's copy back, and with it the ages of that time.
+    // "Not modified" returns the browser's copy, with the ages of that time.
     if (dashboard.served_at !== last.served_at) {
       last = { served_at: dashboard.served_at, heardAt: Date.now() };
     }
@@ -58,7 +58,7 @@ function questionOf({ windowS, filters }: View): URLSearchParams {
   return question;
 }
 
-/** A dimension with a filter costs one question more; without filters none is asked here. */
+/** A dimension with a filter costs one more request; without filters there is none here. */
 async function loadFacets({ windowS, filters }: View, signal: AbortSignal): Promise<Partial<Facets>> {
   const filtered = DIMENSIONS.filter((name) => filters[name].length > 0);
   const answers = filtered.map(async (name) => {

@@ -1,4 +1,4 @@
-/** The API answered, and what it answered is a problem, with the next line to type. */
+/** The API answered with a problem, which has the next line to type. */
 export class ApiProblem extends Error {
   constructor(
     readonly title: string,
@@ -10,7 +10,7 @@ export class ApiProblem extends Error {
   }
 }
 
-/** Nothing that speaks for the API answered: it has stopped, or the network to it is down. */
+/** Neither the API nor a proxy answered: it has stopped, or the network to it is down. */
 export class ApiGone extends Error {}
 
 /** Ask for JSON at an address relative to the page, which may be served behind a prefix. */
@@ -20,14 +20,14 @@ export async function getJson<T>(path: string, signal: AbortSignal): Promise<T> 
     // "no-cache" still uses the browser's cache, after asking whether it is up to date (ETag, 304).
     response = await fetch(path, { signal, cache: "no-cache" });
   } catch (error) {
-    // Given up by the page itself: that is no sign of the API's absence.
+    // Aborted by the page itself: that does not mean that the API is gone.
     if (signal.aborted) throw signal.reason;
     throw new ApiGone("The API does not answer", { cause: error });
   }
   const type = response.headers.get("content-type") ?? "";
   if (response.ok && type.includes("json")) return (await response.json()) as T;
   if (type.includes("problem+json")) throw await problemOf(response);
-  // A proxy in front of a stopped API answers for it, with an error page of its own.
+  // A proxy in front of a stopped API answers with its own error page.
   throw new ApiGone(`The API does not answer (HTTP ${response.status})`);
 }
 

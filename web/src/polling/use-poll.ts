@@ -1,19 +1,19 @@
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 
 export interface Poll<T> {
-  /** The last good answer; it stays while later questions go unanswered. */
+  /** The last good answer; it stays while later requests fail. */
   data: T | undefined;
   /** When it came, on the browser's clock. */
   receivedAt: number | undefined;
-  /** Why the last question failed; undefined once one has been answered again. */
+  /** Why the last request failed; undefined once one has succeeded again. */
   error: unknown;
-  /** When the question was asked that is open now; undefined where none is. */
+  /** When the open request was sent; undefined if none is open. */
   askedAt: number | undefined;
 }
 
 export interface PollOptions {
   everyMs: number;
-  /** A question that takes longer is given up. */
+  /** A request that takes longer is aborted. */
   timeoutMs: number;
   paused: boolean;
 }
@@ -21,9 +21,9 @@ export interface PollOptions {
 const NOTHING = { data: undefined, receivedAt: undefined, error: undefined, askedAt: undefined };
 
 /**
- * Ask again and again, and hold the last answer; `step` asks once while paused.
+ * Poll, and keep the last answer; `step` asks once while paused.
  *
- * The next question is asked only after the last one has been answered or given up, so polls never
+ * The next request is sent only after the last one was answered or aborted, so polls never
  * overlap, however slow the API is. A hidden tab asks nothing: nobody is looking.
  * Give `load` a stable identity (`useCallback`): a new one is asked at once, paused or not.
  */
@@ -33,7 +33,7 @@ export function usePoll<T>(
 ): Poll<T> & { step: () => void } {
   const [poll, setPoll] = useState<Poll<T>>(NOTHING);
   const [step, setStep] = useState(0);
-  // What was asked last when the pause began, or during it: that is not asked once more.
+  // The last request when the pause began, or during it: it is not sent again.
   const [restAt, setRestAt] = useState<{ load: unknown; step: number } | null>(null);
   const hidden = useTabHidden();
   if (paused !== (restAt !== null)) setRestAt(paused ? { load, step } : null);
@@ -59,7 +59,7 @@ export function usePoll<T>(
         setRestAt({ load, step });
         return;
       }
-      // Counted from the question, not from the answer: a steady beat.
+      // Counted from the request, not from the answer: a steady interval.
       const rest = Math.max(0, everyMs - (performance.now() - askedAt));
       timer = setTimeout(() => void ask(), rest);
     }

@@ -5,7 +5,7 @@ import { QUIET_AFTER_S } from "./notices";
 import { useNow } from "./use-now";
 
 /**
- * The age of the newest reading, and a dot that beats with every reading that arrives.
+ * The age of the newest reading, and a dot that pulses with every reading that arrives.
  *
  * The API gives the age by its own clock; the browser only adds what has passed since it answered,
  * so a wrong clock on either side does no harm.

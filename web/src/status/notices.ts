@@ -12,18 +12,18 @@ export interface Notice {
   commands: { where: string; line: string }[];
 }
 
-/** A producer that has been silent this long is worth a word. */
+/** A producer that has been silent this long is mentioned. */
 export const QUIET_AFTER_S = 30;
 /** The status with which the API asks for patience, while it reads a large CSV for the first time. */
 const NOT_READY = 503;
-/** A question that has been open this long is worth a word too. */
+/** A request that has been open this long is mentioned, too. */
 export const SLOW_AFTER_S = 4;
 
-/** What the reader has to know about the state of things; null while all is well. */
+/** What the reader has to know about the current state; null while all is well. */
 export function noticeOf(poll: Poll<Snapshot>, paused: boolean, now: number): Notice | null {
   const { data, error, receivedAt } = poll;
   const age = receivedAt === undefined ? "" : formatAge((now - receivedAt) / 1000);
-  // Pausing is the reader's own doing: while it lasts, nothing is asked and nothing can fail.
+  // While the reader has paused the page, nothing is requested and nothing can fail.
   if (paused) {
     const shown = age ? `What you see is ${age} old. ` : "";
     return notice("paused", "Paused", `${shown}Press Resume to follow the readings again.`);

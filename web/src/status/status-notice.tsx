@@ -6,15 +6,15 @@ import { useNow } from "./use-now";
 interface Props {
   poll: Poll<Snapshot>;
   paused: boolean;
-  /** The way out where the filters let nothing through. */
+  /** Called to clear the filters when they let nothing through. */
   onShowEverything: () => void;
 }
 
 /**
- * The state of things, where it is not simply well. The region is always there, because a screen
+ * What is wrong, if anything is. The region is always there, because a screen
  * reader announces only what changes inside a live region that it knows already. Ages are kept
  * out of what is announced: they would be read out every second. The clock ticks in here, so that the rest
- * of the page is not worked out anew each second.
+ * of the page is not rendered again each second.
  */
 export function StatusNotice({ poll, paused, onShowEverything }: Props) {
   const notice = noticeOf(poll, paused, useNow(1000));

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-/** The time, again and again: so that an age on the screen grows between two answers. */
+/** The current time, updated every second, so that an age grows between two answers. */
 export function useNow(everyMs: number): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

@@ -18,8 +18,8 @@ interface Props {
 const FIRST = 7;
 
 /**
- * Totals as bars. The bars stand in a real table, so that the picture and its text twin are one
- * thing: who cannot see the bars reads the same rows. Each name is a button that filters.
+ * Totals as bars, in a real table. So the picture is its own text twin: people who cannot see the
+ * bars read the same rows. Each name is a button that filters.
  */
 export function TotalsPanel({ dimension, totals, view, onChange, threshold }: Props) {
   const [all, setAll] = useState(false);

@@ -16,7 +16,7 @@ interface Props {
   onChange: (view: View) => void;
 }
 
-/** What the page is limited to: a button for each value, which takes it away again. */
+/** What the page is limited to: a button for each value, which removes it. */
 export function FilterChips({ view, choices, onChange }: Props) {
   if (!isFiltered(view.filters)) return null;
   const label = (name: Dimension, key: string) =>

@@ -10,7 +10,7 @@ export function useView(): [View, (next: View) => void] {
   const view = useMemo(() => parseView(search), [search]);
   const setView = useCallback((next: View) => {
     history.pushState(null, "", window.location.pathname + formatView(next));
-    // The browser tells of steps back and forth, and not of this one.
+    // The browser reports steps back and forward, but not this one.
     window.dispatchEvent(new Event(CHANGED));
   }, []);
   return [view, setView];

@@ -1,4 +1,4 @@
-/** What the reader chose to see: all of it stands in the page's address, so it can be shared. */
+/** What the reader chose to see; all of it is in the page's address, so it can be shared. */
 export interface View {
   windowS: number;
   filters: Filters;
@@ -23,8 +23,8 @@ const NO_FILTERS: Filters = { sector: [], country: [], fuel: [], facility_id: []
 const DEFAULT: View = { windowS: 300, filters: NO_FILTERS, shape: "lines", scale: "linear" };
 
 /**
- * Read a view from an address; whatever is missing or unknown is as it is by default. A window that no
- * button has is a window too: whether it is one that can be asked for, the API alone knows, and says.
+ * Read a view from an address; whatever is missing or unknown has its default. A window that no
+ * button has is kept: only the API knows whether it is valid, and says so.
  */
 export function parseView(search: string): View {
   const given = new URLSearchParams(search);
@@ -40,7 +40,7 @@ export function parseView(search: string): View {
   };
 }
 
-/** Write a view as the end of an address; what is as by default is left out. */
+/** Write a view as the query of an address, without defaults. */
 export function formatView({ windowS, filters, shape, scale }: View): string {
   const query = filterQuery(filters);
   if (windowS !== DEFAULT.windowS) query.set("window_s", String(windowS));

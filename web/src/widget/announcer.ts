@@ -1,4 +1,4 @@
-/** The least time between two announcements: a screen reader shall be able to finish one. */
+/** The least time between two announcements: a screen reader has to be able to finish one. */
 export const PAUSE_MS = 5_000;
 
 export interface Announcer {
@@ -8,7 +8,7 @@ export interface Announcer {
 
 /**
  * Tell a polite live region what is new, at most every few seconds: the latest, not all of it.
- * What is seen may move twice a second; what is heard may not.
+ * The screen may change twice a second; announcements may not.
  */
 export function createAnnouncer(region: HTMLElement, pauseMs = PAUSE_MS): Announcer {
   let timer: ReturnType<typeof setTimeout> | undefined;

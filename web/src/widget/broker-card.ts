@@ -67,8 +67,8 @@ export function createBrokerCard(broker: Broker, actions: Actions): BrokerCard {
 }
 
 /**
- * A button that says beforehand what it does. Where it makes no sense it is `aria-disabled` and not
- * `disabled`: so the keyboard can still reach it, and read why.
+ * A button that says beforehand what it does. Where it makes no sense it is `aria-disabled` rather
+ * than `disabled`, so that the keyboard can still reach it and read why.
  */
 function createButton({ verb }: Button, { explain, press }: Actions) {
   const button = element("button", { type: "button" });

@@ -16,7 +16,7 @@ interface Traits {
     title: string;
     state: string;
     sentence: string;
-    /** Something is being done: no button takes another press until then. */
+    /** An action is running: no button takes another press until it ends. */
     busy: boolean;
     brokers: Broker[];
     partitions: Partition[];
@@ -26,7 +26,7 @@ interface Traits {
 
 const HINT = "Point at a button, or go to it with Tab, to read here what it does.";
 
-/** The lab's brokers, what each of them holds, and buttons to break and mend them. */
+/** The lab's brokers, what each of them holds, and buttons to break and restart them. */
 function render({ model, el }: RenderProps<Traits>): () => void {
   const title = element("h3");
   const state = element("p", { className: "labkit-state" });

@@ -32,7 +32,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
       meaning === "" ? "" : `: ${meaning}`,
       assignor === "" ? "" : `. Assignor: ${assignor}`,
     );
-    // What is wrong comes first: it is said where the figures are said.
+    // Problems come first, in the same place as the figures.
     sentence.say(snapshot.fresh ? snapshot.sentence : snapshot.state);
     state.textContent = snapshot.fresh ? snapshot.state : "What is shown is the last that was known.";
     scroll.classList.toggle("labkit-stale", !snapshot.fresh);

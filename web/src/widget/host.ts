@@ -11,11 +11,11 @@ interface Model<Traits> {
   get<K extends keyof Traits>(key: K): Traits[K];
   on(event: `change:${string & keyof Traits}`, listener: () => void): void;
   off(event: `change:${string & keyof Traits}`, listener: () => void): void;
-  /** Send the Python object a message of our own. */
+  /** Send the Python object a custom message. */
   send(content: unknown): void;
 }
 
-/** Call `show` with a trait now and at each change; returns what ends that. */
+/** Call `show` with a trait now and at each change; returns a function that ends that. */
 export function follow<Traits, K extends string & keyof Traits>(
   model: Model<Traits>,
   key: K,
@@ -43,7 +43,7 @@ export function hostTheme(): Theme {
   return window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
-/** Tell the theme now and whenever the host changes it; returns what ends that. */
+/** Report the theme now and whenever the host changes it; returns a function that ends that. */
 export function followTheme(el: HTMLElement, show: (theme: Theme) => void): () => void {
   const apply = () => {
     const theme = hostTheme();

@@ -35,7 +35,7 @@ export function createLaneStrip(partition: number, { colourOf, onRecord }: Look)
   const scroll = element("div", { className: "labkit-lane-scroll" }, start, element("div", {}, track, arrows));
   const lane = element("div", { className: "labkit-lane", role: "group" }, name, scroll);
   lane.setAttribute("aria-label", `Partition ${partition}`);
-  // JupyterLab's own keys would take the arrow keys away from the boxes.
+  // Otherwise JupyterLab would handle the arrow keys.
   track.dataset.lmSuppressShortcuts = "true";
   track.append(next);
   const boxes = new Map<number, HTMLButtonElement>();

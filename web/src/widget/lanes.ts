@@ -8,7 +8,7 @@ export interface LanesSnapshot {
   groups: string[];
   sentence: string;
   state: string;
-  /** Whether this is what the brokers say now, and not the last thing they said. */
+  /** Whether this is what the brokers say now, rather than their last known answer. */
   fresh: boolean;
 }
 
@@ -71,7 +71,7 @@ export function gapBefore(records: LaneRecord[], index: number): number {
   return before === undefined || here === undefined ? 0 : here.offset - before.offset - 1;
 }
 
-/** How many offsets lie between the log's start and the first record that is shown. */
+/** How many offsets are between the log's start and the first record that is shown. */
 export function hiddenBefore({ start, end, records }: Lane): number {
   const first = records[0]?.offset ?? end;
   return start === null || first === null ? 0 : Math.max(0, first - start);
@@ -83,7 +83,7 @@ export function leaderText({ leader, in_sync, out_of_sync }: Lane): string {
   return `${led} · in sync ${in_sync.join(" ") || "nobody"}${lacking === "" ? "" : ` · not ${lacking}`}`;
 }
 
-/** What a record's box says to somebody who does not see it; it begins with what stands there. */
+/** What a record's box says to somebody who does not see it; it begins with the visible text. */
 export function recordLabel(record: LaneRecord, partition: number): string {
   return `${record.mark} ${record.offset}: key ${record.key}, partition ${partition}, ${record.size_bytes} bytes`;
 }

@@ -113,7 +113,7 @@ interface LegendItem {
   press(visible: boolean): void;
 }
 
-/** A button for one line: shows or hides it, and tells its present figure. */
+/** A button for one line: shows or hides it, and shows its current figure. */
 function createLegendItem(label: string, toggle: () => void): LegendItem {
   const sample = element("span");
   const figure = element("span", { className: "ef-rate" });

@@ -63,5 +63,5 @@ export function cellKey(member: Member, { topic, partition }: Omit<Column, "isUn
   return `${member.member_id}/${topic}/${partition}`;
 }
 
-/** A member id is a client id and a UUID: its last signs tell two members apart. */
+/** A member id is a client id and a UUID: its last characters tell two members apart. */
 export const shortId = (memberId: string): string => `…${memberId.slice(-6)}`;

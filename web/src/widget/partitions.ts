@@ -12,7 +12,7 @@ interface Traits {
   snapshot: LanesSnapshot;
 }
 
-/** A topic as logs of numbered records, with the place where each group reads on. */
+/** A topic as logs of numbered records, with the position of each group. */
 function render({ model, el }: RenderProps<Traits>): () => void {
   let theme: Theme = hostTheme();
   const title = element("h3");
@@ -34,7 +34,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   };
 
   function showLanes(snapshot: LanesSnapshot): void {
-    // A topic made anew has the same offsets again, and other records.
+    // A topic that was created again has the same offsets, but other records.
     const isAnother = snapshot.topic_id !== topicId;
     topicId = snapshot.topic_id;
     const present = new Set(snapshot.lanes.map((lane) => lane.partition));
@@ -64,13 +64,13 @@ function render({ model, el }: RenderProps<Traits>): () => void {
 
   function show(snapshot: LanesSnapshot): void {
     title.textContent = snapshot.title;
-    // What is wrong comes first: it is said where the figures are said.
+    // Problems come first, in the same place as the figures.
     sentence.say(snapshot.fresh ? snapshot.sentence : snapshot.state);
     state.textContent = snapshot.fresh ? snapshot.state : "What is shown is the last that was known.";
     lanes.classList.toggle("labkit-stale", !snapshot.fresh);
     showLanes(snapshot);
     keys.replaceChildren(...snapshot.keys.map((one) => keyItem(one, colourOf(one.place))));
-    // Nobody reads a table that is closed.
+    // A closed table is not built.
     if (details.open) table.replaceChildren(...tableOf(snapshot));
   }
 

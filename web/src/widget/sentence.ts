@@ -7,7 +7,7 @@ export interface Sentence {
   destroy(): void;
 }
 
-/** A sentence that is seen as it is now, and heard every few seconds at most. */
+/** A sentence that is always current on screen, and announced every few seconds at most. */
 export function createSentence(className: string): Sentence {
   const seen = element("p", { className });
   const heard = element("span", { className: "labkit-spoken" });
