@@ -13,7 +13,7 @@ from labkit.exercises.engine.experiments import fresh_topic
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.lesson_support.child_programs import SENDER
-from labkit.exercises.queries.broker_queries import log_bytes_of, records_of, why_bad
+from labkit.exercises.queries.broker_queries import log_bytes_of, records_of, why_invalid
 
 FLEET_TOPIC = "lesson03-fleet"
 FACTORS_TOPIC = "lesson03-factors"
@@ -217,7 +217,7 @@ def q4() -> str:
     """
     found = _attempts(PACKED_TOPIC)
     for record in found:
-        if why := why_bad(record):
+        if why := why_invalid(record):
             raise NotYet(f"{_place(record)} is not a reading: {why}.")
     if len(found) != PACKED:
         raise NotYet(f"{len(found)} records are in the topic; {PACKED} readings were asked for.")
@@ -245,7 +245,7 @@ def q4() -> str:
 def q5(bad: int) -> str:
     """How many of the values in `lesson03-faulty` are not valid readings?"""
     found = _attempts(FAULTY_TOPIC)
-    reasons = [reason for record in found if (reason := why_bad(record))]
+    reasons = [reason for record in found if (reason := why_invalid(record))]
     if bad != len(reasons):
         raise NotYet(
             f"you say {bad!r}; read back, {len(reasons)} of {len(found)} values are not readings."

@@ -17,7 +17,7 @@ from labkit.exercises.queries.broker_queries import (
     records_of,
     shares_of,
     topic_made,
-    why_bad,
+    why_invalid,
 )
 from labkit.readings.reading import Reading
 
@@ -216,7 +216,7 @@ def q4(headers_of: Callable[[Any, Exception], Any]) -> str:
     `partition`, `offset` and `exception.message`. Run both cells of the loop before the check.
     """
     sent = {(record.partition, record.offset): record for record in records_of(SENSORS_TOPIC)}
-    bad = {place for place, record in sent.items() if why_bad(record)}
+    bad = {place for place, record in sent.items() if why_invalid(record)}
     letters = records_of(LETTERS_TOPIC)
     found = set()
     for letter in letters:
@@ -262,7 +262,7 @@ def q5() -> str:
     if not found:
         raise NotAttempted(f"`{SUBSTITUTES_TOPIC}` holds no record yet.")
     newest = max(found, key=lambda record: (record.timestamp, record.offset))
-    if why := why_bad(newest):
+    if why := why_invalid(newest):
         raise NotYet(f"the newest record is not a reading: {why}.")
     substitute = Reading.from_json(newest.value, newest.timestamp)
     plant = substitute.facility_id
@@ -271,7 +271,7 @@ def q5() -> str:
     if substitute.quality != "substituted":
         raise NotYet("its `quality` is `measured`, so it looks like a real one.")
     sent = [record for record in records_of(SENSORS_TOPIC) if record.key == newest.key]
-    good = [Reading.from_json(one.value, one.timestamp) for one in sent if not why_bad(one)]
+    good = [Reading.from_json(one.value, one.timestamp) for one in sent if not why_invalid(one)]
     if len(good) == len(sent):
         raise NotYet(f"`{plant}` sent no bad record, so it needs no substitute.")
     largest = max(one.load_mw for one in good)

@@ -18,7 +18,7 @@ from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.lesson_support.figure_tolerance import hold_plant, is_close, rate_slip
 from labkit.exercises.lesson_support.long_csv import append_rows
 from labkit.exercises.lesson_support.torn_csv_samples import torn
-from labkit.exercises.queries.api_queries import Witness, api_url, ask, at_rest, serving
+from labkit.exercises.queries.api_queries import RecordingProxy, api_url, ask, at_rest, serving
 from labkit.readings.reading import grams
 from labkit.sink.csv_row import verify_row
 from labkit.sink.segment_files import segments, topic_dir
@@ -233,15 +233,15 @@ def q4(read_all: Callable[[str], Any]) -> str:
     None may be missing or appear twice.
     """
     _, frame = at_rest(TOPIC, DATA_DIR)
-    witness = Witness(api_url(TOPIC))
-    with serving(witness) as url:
+    proxy = RecordingProxy(api_url(TOPIC))
+    with serving(proxy) as url:
         try:
             readings = list(read_all(url))
         except OSError:
-            if witness.is_worn_out:
+            if proxy.was_asked_too_often:
                 raise NotYet(
-                    f"your loop asked {witness.most} times, and was stopped. It last asked "
-                    f"`{witness.questions[-1].address}`: does its cursor move? Does it stop when "
+                    f"your loop asked {proxy.most} times, and was stopped. It last asked "
+                    f"`{proxy.requests[-1].address}`: does its cursor move? Does it stop when "
                     "`more` is false?"
                 ) from None
             raise
@@ -251,12 +251,12 @@ def q4(read_all: Callable[[str], Any]) -> str:
         raise NotYet(f"{len(places) - len(set(places)):,} readings appear twice.")
     if missing := len(wanted - set(places)):
         raise NotYet(
-            f"{missing:,} of {len(wanted):,} readings are missing; {len(witness.questions)} "
+            f"{missing:,} of {len(wanted):,} readings are missing; {len(proxy.requests)} "
             "question(s) were asked. Does `more` say that there are more?"
         )
-    if len(witness.questions) * 500 < len(wanted):
-        raise NotYet(f"{len(witness.questions)} answers for {len(wanted):,} readings: too long.")
-    return f"{len(places):,} readings in {len(witness.questions)} answers: no gap, none twice."
+    if len(proxy.requests) * 500 < len(wanted):
+        raise NotYet(f"{len(proxy.requests)} answers for {len(wanted):,} readings: too long.")
+    return f"{len(places):,} readings in {len(proxy.requests)} answers: no gap, none twice."
 
 
 @exercise(

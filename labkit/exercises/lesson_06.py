@@ -14,7 +14,13 @@ from urllib.parse import parse_qs, urlencode
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
-from labkit.exercises.queries.api_queries import Witness, api_url, ask, polled, serving
+from labkit.exercises.queries.api_queries import (
+    RecordingProxy,
+    api_url,
+    ask,
+    requests_of_poll_loop,
+    serving,
+)
 from labkit.table.summary import HOURS_PER_YEAR
 
 TOPIC = "lesson06-readings"
@@ -101,7 +107,7 @@ def q1(poll: Callable[[str, int, float], Any]) -> str:
     The interval counts from request to request; no request is sent while another is open.
     """
     url = api_url(TOPIC)
-    quick = polled(poll, url, 4, EVERY_S, QUICK_S)
+    quick = requests_of_poll_loop(poll, url, 4, EVERY_S, QUICK_S)
     beats = [after.began_s - before.began_s for before, after in pairwise(quick)]
     pauses = [after.began_s - before.ended_s for before, after in pairwise(quick)]
     if sum(beats) / len(beats) < EVERY_S * 0.8:
@@ -114,7 +120,7 @@ def q1(poll: Callable[[str, int, float], Any]) -> str:
             f"each answer took {QUICK_S} s, and then you waited the whole {EVERY_S} s. The "
             "interval counts from request to request: sleep for the rest of it."
         )
-    slow = polled(poll, url, 3, EVERY_S, SLOW_S)
+    slow = requests_of_poll_loop(poll, url, 3, EVERY_S, SLOW_S)
     return (
         f"{len(quick)} questions every {sum(beats) / len(beats):.2f} s. And with answers that took "
         f"{SLOW_S} s, {len(slow)} more, one after the other."
@@ -145,9 +151,9 @@ def q2(poll_once: Callable[[str, str], tuple[str, Any]]) -> str:
     `etag` is what the last poll returned, `""` the first time. Where nothing has changed, the API
     answers 304: then return the same ETag, and `None`.
     """
-    witness = Witness(api_url(TOPIC))
+    proxy = RecordingProxy(api_url(TOPIC))
     etag = ""
-    with serving(witness) as url:
+    with serving(proxy) as url:
         for tried in range(TRIES):
             try:
                 said, news = poll_once(f"{url}/api/summary", etag)
@@ -155,25 +161,25 @@ def q2(poll_once: Callable[[str, str], tuple[str, Any]]) -> str:
                 if error.code != 304:
                     raise
                 raise NotYet("urllib treats 304 as an error, and raises it: catch it.") from None
-            _hold_poll(witness, etag, said, news)
-            if witness.questions[-1].status == 304:
+            _hold_poll(proxy, etag, said, news)
+            if proxy.requests[-1].status == 304:
                 return f"{tried} time(s) the API had news, then it said 304, and sent nothing."
             etag = said
     raise NotAttempted("readings come in faster than you ask: run this check once more.")
 
 
-def _hold_poll(witness: Witness, etag: str, said: str, news: Any) -> None:
-    if not witness.questions:
+def _hold_poll(proxy: RecordingProxy, etag: str, said: str, news: Any) -> None:
+    if not proxy.requests:
         raise NotYet("the API was not asked at all.")
-    question = witness.questions[-1]
-    if question.etag != etag:
-        sent = f"`{question.etag}`" if question.etag else "none"
-        raise NotYet(f"the last answer's ETag was `{etag}`, and you sent {sent} with the question.")
-    if question.status == 304 and (said, news) != (etag, None):
+    request = proxy.requests[-1]
+    if request.etag != etag:
+        sent = f"`{request.etag}`" if request.etag else "none"
+        raise NotYet(f"the last answer's ETag was `{etag}`, and you sent {sent} with the request.")
+    if request.status == 304 and (said, news) != (etag, None):
         raise NotYet(
             f"at 304 the ETag is unchanged and there is no news; you return {(said, news)!r}."
         )
-    if question.status == 200 and (not said or not isinstance(news, dict)):
+    if request.status == 200 and (not said or not isinstance(news, dict)):
         raise NotYet("there was news, and you did not return it with its ETag.")
 
 

@@ -12,7 +12,7 @@ from labkit.core.errors import LabError
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
-from labkit.exercises.lesson_support.seeded_bugs import Record, Step, planted, store
+from labkit.exercises.lesson_support.seeded_bugs import Record, Step, bug_of_seed, store
 from labkit.exercises.queries.broker_queries import records_of
 from labkit.sink.segment_files import topic_dir
 
@@ -95,7 +95,7 @@ def q2(kind: str) -> str:
     if kind not in found:
         seen = _hunted().sentence
         raise NotYet(f"you say {kind!r}. Look once more at the table: {seen}")
-    return f"it is {kind}: {found[kind]} of them, as the seed chose ({planted(SEED)})."
+    return f"it is {kind}: {found[kind]} of them, as the seed chose ({bug_of_seed(SEED)})."
 
 
 @exercise(

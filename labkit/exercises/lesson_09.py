@@ -30,10 +30,10 @@ from labkit.exercises.queries.metrics_queries import (
     parse,
     records_in,
     scrape,
-    scrape_of,
+    scrape_with_consumer,
+    scrape_without_consumer,
     state_once_silent,
     total,
-    unwatched,
 )
 from labkit.exercises.queries.secured_queries import pointed_at, secured_broker
 from labkit.topics.topics import describe_topic
@@ -67,7 +67,7 @@ def p2(before: Samples) -> Observed:
 
     What does the gauge `labkit_consumer_lag_records` do? Say 'grows', 'stays' or 'falls'.
     """
-    now = unwatched(TOPIC)
+    now = scrape_without_consumer(TOPIC)
     then, lag = total(before, LAG), total(now, LAG)
     waiting = records_in(TOPIC) - int(total(now, SERVED))
     return Observed(
@@ -83,7 +83,7 @@ def p3() -> Observed:
 
     Say 'ok', 'degraded' or 'empty'.
     """
-    unwatched(TOPIC)
+    scrape_without_consumer(TOPIC)
     url = api_url(TOPIC)
     state = state_once_silent(url)
     health = ask(f"{url}/api/health").json()
@@ -195,7 +195,7 @@ def q3(backlog: Callable[[Samples], Any]) -> str:
 
     It must be right about a dead consumer, too.
     """
-    samples = unwatched(TOPIC)
+    samples = scrape_without_consumer(TOPIC)
     said, served = backlog(samples), total(samples, SERVED)
     right, waiting = total(samples, ACKED) - served, records_in(TOPIC) - int(served)
     if said != right:
@@ -232,7 +232,7 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
     Then it starts a consumer, lets it catch up, and asks again.
     `now_s` is the time, in seconds since 1970.
     """
-    silent = unwatched(TOPIC)
+    silent = scrape_without_consumer(TOPIC)
     if not is_wrong(silent, time.time() + MINUTE_S):
         raise NotYet(
             "no reading has been stored for a minute, and your condition does not see it. "
@@ -242,7 +242,7 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
     consumer = start_consumer(TOPIC, GROUP, DATA_DIR, name="consumer-of-the-check")
     try:
         consumer.wait_until_caught_up()
-        watched = scrape_of(TOPIC, consumer.pid)
+        watched = scrape_with_consumer(TOPIC, consumer.pid)
     finally:
         background_workers.replace(consumer.name)
     if is_wrong(watched, time.time()):

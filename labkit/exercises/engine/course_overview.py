@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from labkit.exercises.engine.exercise import Exercise
-from labkit.exercises.engine.learner_progress import Entry, lessons, read_record
+from labkit.exercises.engine.learner_progress import Entry, lessons, read_learner_progress
 from labkit.exercises.engine.outcome import SIGNS, Outcome
 from labkit.exercises.engine.prediction import Prediction
 
@@ -94,7 +94,7 @@ def progress() -> CourseProgress:
         One row for each lesson. It is read from ``.labkit/progress.json`` in this lab; delete that
         file to start again. Nothing of it leaves the machine.
     """
-    record = read_record()
+    record = read_learner_progress()
     return CourseProgress(
         tuple(
             LessonProgress(number, _title(module), _outcomes(number, module, record))

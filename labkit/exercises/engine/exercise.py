@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.core.errors import LabError
-from labkit.exercises.engine.learner_progress import record_attempt, record_help
+from labkit.exercises.engine.learner_progress import save_attempt, save_help_taken
 from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result, box
 
 BLANK = ...
@@ -53,7 +53,7 @@ class Exercise:
             *correct*, *not yet* with the reason and what was observed, *error*, or *not attempted*.
         """
         result = self._mark(answers)
-        record_attempt(result)
+        save_attempt(result)
         return result
 
     def _mark(self, answers: tuple[Any, ...]) -> Result:
@@ -76,14 +76,14 @@ class Exercise:
         """Return the next hint; the last one is nearly the answer."""
         number = min(self._hints_given, len(self.hints) - 1)
         self._hints_given += 1
-        record_help(self.exercise_id, hints=number + 1)
+        save_help_taken(self.exercise_id, hints=number + 1)
         more = len(self.hints) - number - 1
         rest = f"(Again for the next of {more} more.)" if more else "(The last hint.)"
         return Help(f"{self.exercise_id} · hint {number + 1}", f"{self.hints[number]}\n{rest}")
 
     def solution(self) -> Help:
         """Return code that solves it. Type it rather than pasting it: you will notice more."""
-        record_help(self.exercise_id, solution_seen=True)
+        save_help_taken(self.exercise_id, solution_seen=True)
         return Help(f"{self.exercise_id} · a solution", self.solution_code, is_code=True)
 
     def __repr__(self) -> str:

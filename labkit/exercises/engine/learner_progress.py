@@ -21,7 +21,7 @@ Entry = dict[str, Any]
 """``{attempts, last, correct_at, hints, solution_seen}`` of one exercise; any may be missing."""
 
 
-def record_attempt(result: Result) -> None:
+def save_attempt(result: Result) -> None:
     """Record the outcome of an attempt; an exercise that was correct once stays correct."""
     entry: Entry = {"last": str(result.outcome)}
     if result.outcome is Outcome.CORRECT:
@@ -29,12 +29,12 @@ def record_attempt(result: Result) -> None:
     _update(result.exercise_id, entry, result.outcome is not Outcome.NOT_ATTEMPTED)
 
 
-def record_help(exercise_id: str, **entry: Any) -> None:
+def save_help_taken(exercise_id: str, **entry: Any) -> None:
     """Record that a hint or the solution was looked at."""
     _update(exercise_id, entry, is_attempt=False)
 
 
-def read_record() -> dict[str, Entry]:
+def read_learner_progress() -> dict[str, Entry]:
     """Return what is known of each exercise, by its id."""
     return read_json(home_state_dir() / "progress.json") or {}
 
@@ -59,7 +59,7 @@ def _update(exercise_id: str, entry: Entry, is_attempt: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # Two notebooks of one lab may be marked at the same time.
     with FileLock(folder / "progress.lock", timeout=10):
-        record = read_record()
+        record = read_learner_progress()
         known = record.setdefault(exercise_id, {"attempts": 0})
         known["attempts"] += is_attempt
         first_time = {"correct_at": known["correct_at"]} if "correct_at" in known else {}

@@ -13,7 +13,7 @@ from typing import Any
 
 from labkit.core.errors import LabError
 from labkit.exercises.engine.exercise import BLANK
-from labkit.exercises.engine.learner_progress import record_attempt
+from labkit.exercises.engine.learner_progress import save_attempt
 from labkit.exercises.engine.outcome import NotAttempted, Outcome, Result, box
 
 
@@ -71,7 +71,7 @@ class Prediction:
     def reveal(self, *evidence: Any) -> Result:
         """Ask the cluster what happened, and compare."""
         result = self._mark(evidence)
-        record_attempt(result)
+        save_attempt(result)
         return result
 
     def _mark(self, evidence: tuple[Any, ...]) -> Result:

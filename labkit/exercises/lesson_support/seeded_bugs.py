@@ -49,7 +49,7 @@ def rounds_the_mass(records: Sequence[Record]) -> Sequence[Record]:
     return [*records[:middle], *map(_rounded, records[middle : middle + 1]), *records[middle + 1 :]]
 
 
-PLANTED: dict[str, Step] = {
+BUGS: dict[str, Step] = {
     "lost": forgets_one,
     "doubled": writes_one_twice,
     "reordered": swaps_two,
@@ -58,9 +58,9 @@ PLANTED: dict[str, Step] = {
 """The faults by the checker's word for what they do."""
 
 
-def planted(seed: int) -> str:
+def bug_of_seed(seed: int) -> str:
     """Return the checker's word for a seed's bug; the same for the same seed."""
-    return random.Random(seed).choice(sorted(PLANTED))  # noqa: S311 - a lesson, not a secret
+    return random.Random(seed).choice(sorted(BUGS))  # noqa: S311 - a lesson, not a secret
 
 
 def store(
@@ -97,7 +97,7 @@ def store(
     }
     victim = random.Random(seed).choice(sorted(parts)) if seed is not None else None  # noqa: S311
     for number, records in parts.items():
-        chosen = PLANTED[planted(seed)] if seed is not None and number == victim else step
+        chosen = BUGS[bug_of_seed(seed)] if seed is not None and number == victim else step
         written = records if chosen is None else chosen(records)
         rows = [encode_row(number, one.offset, Reading.from_json(one.value)) for one in written]
         segment_path(folder, number, 0).write_bytes(HEADER + b"".join(rows))

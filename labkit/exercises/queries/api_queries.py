@@ -1,7 +1,7 @@
 """What checks ask the API, and a learner's own app: over real HTTP, as a page would.
 
-A `Witness` is a proxy between a learner's program and the API that records every request. So a
-check can tell what was asked and when, not only what came back.
+A `RecordingProxy` between a learner's program and the API records every request. So a check can
+tell what was asked and when, not only what came back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.table.table import read_table
 
 TIMEOUT_S = 15.0
-MOST_QUESTIONS = 300
+MAX_REQUESTS = 300
 ETAG, IF_NONE_MATCH, CONTENT_TYPE = "ETag", "If-None-Match", "Content-Type"
 
 App = Callable[..., Iterable[bytes]]
@@ -112,8 +112,8 @@ class _Quiet(WSGIRequestHandler):
 
 
 @dataclass
-class Question:
-    """One request that a witness forwarded; times in seconds, by `time.monotonic`."""
+class RecordedRequest:
+    """One request that a proxy forwarded; times in seconds, by `time.monotonic`."""
 
     address: str
     etag: str
@@ -123,7 +123,7 @@ class Question:
 
 
 @dataclass
-class Witness:
+class RecordingProxy:
     """A WSGI app that forwards each request to an API, and records it.
 
     Parameters
@@ -138,47 +138,47 @@ class Witness:
 
     api: str
     delay_s: float = 0.0
-    most: int = MOST_QUESTIONS
-    questions: list[Question] = field(default_factory=list)
+    most: int = MAX_REQUESTS
+    requests: list[RecordedRequest] = field(default_factory=list)
 
     @property
-    def is_worn_out(self) -> bool:
+    def was_asked_too_often(self) -> bool:
         """Whether it was asked too often."""
-        return len(self.questions) > self.most
+        return len(self.requests) > self.most
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         """Answer one request."""
         address = environ["PATH_INFO"]
         if environ.get("QUERY_STRING"):
             address += "?" + environ["QUERY_STRING"]
-        question = Question(address, environ.get("HTTP_IF_NONE_MATCH", ""), time.monotonic())
-        self.questions.append(question)
-        if self.is_worn_out:
+        request = RecordedRequest(address, environ.get("HTTP_IF_NONE_MATCH", ""), time.monotonic())
+        self.requests.append(request)
+        if self.was_asked_too_often:
             answer = Answer(HTTPStatus.TOO_MANY_REQUESTS, "text/plain", "", "asked too often")
         else:
-            answer = ask(self.api + address, question.etag)
+            answer = ask(self.api + address, request.etag)
         time.sleep(self.delay_s)
         headers = [(CONTENT_TYPE, answer.content_type), (ETAG, answer.etag)]
         phrase = HTTPStatus(answer.status).phrase
         # Recorded before it is sent: the client may send its next request at once.
-        question.ended_s, question.status = time.monotonic(), answer.status
+        request.ended_s, request.status = time.monotonic(), answer.status
         start_response(f"{answer.status} {phrase}", [pair for pair in headers if pair[1]])
         return [answer.text.encode()]
 
 
-def polled(
+def requests_of_poll_loop(
     poll: Callable[[str, int, float], Any], api: str, polls: int, every_s: float, delay_s: float
-) -> list[Question]:
+) -> list[RecordedRequest]:
     """Run a learner's poll loop against a slowed API; return its requests in order."""
-    witness = Witness(api, delay_s)
-    with serving(witness) as url:
+    proxy = RecordingProxy(api, delay_s)
+    with serving(proxy) as url:
         poll(f"{url}/api/health", polls, every_s)
-    for before, after in pairwise(witness.questions):
+    for before, after in pairwise(proxy.requests):
         if after.began_s < before.ended_s:
             raise NotYet(
                 f"with answers that take {delay_s} s, a request was sent while another was open. "
                 "That overloads a slow API, which becomes even slower."
             )
-    if len(witness.questions) != polls:
-        raise NotYet(f"`poll(url, {polls}, {every_s})` asked {len(witness.questions)} time(s).")
-    return witness.questions
+    if len(proxy.requests) != polls:
+        raise NotYet(f"`poll(url, {polls}, {every_s})` asked {len(proxy.requests)} time(s).")
+    return proxy.requests

@@ -69,7 +69,7 @@ def records_of(name: str, limit: int = 20_000) -> list[Any]:
     return sorted(kept, key=lambda record: (record.partition, record.offset))
 
 
-def why_bad(record: Any) -> str:
+def why_invalid(record: Any) -> str:
     """Return why a record's value is not a valid reading; empty if it is one."""
     try:
         Reading.from_json(record.value, record.timestamp)

@@ -49,7 +49,7 @@ def health_questions(url: str) -> float:
     return total([one for one in scrape(url) if one.labels.get("route") == route], REQUESTS)
 
 
-def unwatched(topic: str) -> Samples:
+def scrape_without_consumer(topic: str) -> Samples:
     """Return a scrape of an API whose consumer has died; with one running, not attempted."""
     url = api_url(topic)
     if any(run.get("topic") == topic for run in read_run_files("consumer")):
@@ -60,7 +60,7 @@ def unwatched(topic: str) -> Samples:
     return samples
 
 
-def scrape_of(topic: str, pid: int) -> Samples:
+def scrape_with_consumer(topic: str, pid: int) -> Samples:
     """Return a scrape in which one process has reported on every partition."""
     url = api_url(topic)
     deadline = time.monotonic() + PATIENCE_S

@@ -80,8 +80,8 @@ def test_q2_and_q3_the_hunt(readings: None) -> None:
     seeded_bugs.store(ex.TOPIC, ex.HUNT_DIR)
     expect(ex.q2, ERROR, "lost", says="no bug in it")
     seeded_bugs.store(ex.TOPIC, ex.HUNT_DIR, seed=ex.SEED)
-    right = seeded_bugs.planted(ex.SEED)
-    for wrong in set(seeded_bugs.PLANTED) - {right}:
+    right = seeded_bugs.bug_of_seed(ex.SEED)
+    for wrong in set(seeded_bugs.BUGS) - {right}:
         expect(ex.q2, NOT_YET, wrong, says=f"you say {wrong!r}")
     expect(ex.q2, CORRECT, solve(ex.q2)["kind"], says=right)
 
@@ -103,14 +103,14 @@ def test_q4_the_step_mended(readings: None) -> None:
     expect(ex.q4, CORRECT, solve(ex.q4)["step"], says="once and in order")
 
 
-@pytest.mark.parametrize("kind", seeded_bugs.PLANTED)
+@pytest.mark.parametrize("kind", seeded_bugs.BUGS)
 def test_each_planted_fault_is_what_its_name_says(kind: str, readings: None) -> None:
-    seeded_bugs.store(ex.TOPIC, "data/planted", seeded_bugs.PLANTED[kind])
+    seeded_bugs.store(ex.TOPIC, "data/planted", seeded_bugs.BUGS[kind])
     verdict = lab.check_pipeline(ex.TOPIC, "data/planted", wait_s=0)
     assert set(verdict.violations) == {kind}
 
 
 def test_a_seed_plants_the_same_fault_again_and_seeds_differ() -> None:
-    kinds = [seeded_bugs.planted(seed) for seed in range(20)]
-    assert kinds == [seeded_bugs.planted(seed) for seed in range(20)]
-    assert set(kinds) == set(seeded_bugs.PLANTED)
+    kinds = [seeded_bugs.bug_of_seed(seed) for seed in range(20)]
+    assert kinds == [seeded_bugs.bug_of_seed(seed) for seed in range(20)]
+    assert set(kinds) == set(seeded_bugs.BUGS)

@@ -14,7 +14,7 @@ import labkit as lab
 from labkit.core.errors import BrokerUnavailable
 from labkit.exercises.engine.course_overview import tasks_of
 from labkit.exercises.engine.exercise import Exercise, exercise, is_blank
-from labkit.exercises.engine.learner_progress import lessons, read_record
+from labkit.exercises.engine.learner_progress import lessons, read_learner_progress
 from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, box
 from labkit.exercises.engine.prediction import Observed, prediction
 
@@ -55,7 +55,7 @@ def test_an_attempt_has_one_of_four_outcomes(
     assert result.outcome is outcome
     assert says in result.message
     assert result.exercise_id == "42.q1"
-    assert read_record()["42.q1"]["last"] == outcome
+    assert read_learner_progress()["42.q1"]["last"] == outcome
 
 
 def test_what_the_learner_raises_is_told_and_ends_nothing(lab_dir: Path) -> None:
@@ -98,26 +98,30 @@ def test_hints_come_in_stages_and_are_counted(lab_dir: Path) -> None:
     said = [text.partition("\n")[0] for text in texts]
     assert said == ["look", "look there", "it is 4", "it is 4"]
     assert "2 more" in texts[0]
-    assert read_record()["42.q1"]["hints"] == 3
+    assert read_learner_progress()["42.q1"]["hints"] == 3
     assert task.solution().text == "answer = 4"
     assert "<code>answer" in task.solution()._repr_html_()
-    assert read_record()["42.q1"]["solution_seen"] is True
-    assert read_record()["42.q1"]["attempts"] == 0
+    assert read_learner_progress()["42.q1"]["solution_seen"] is True
+    assert read_learner_progress()["42.q1"]["attempts"] == 0
 
 
 def test_what_was_correct_once_stays_so(lab_dir: Path) -> None:
     task = answer_is_four()
     task.check(4)
-    first = read_record()["42.q1"]["correct_at"]
+    first = read_learner_progress()["42.q1"]["correct_at"]
     task.check(5)
-    assert read_record()["42.q1"] == {"attempts": 2, "last": "not yet", "correct_at": first}
+    assert read_learner_progress()["42.q1"] == {
+        "attempts": 2,
+        "last": "not yet",
+        "correct_at": first,
+    }
 
 
 def test_two_notebooks_may_be_marked_at_once(lab_dir: Path) -> None:
     task = answer_is_four()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(task.check, [5] * 40))
-    assert read_record()["42.q1"]["attempts"] == 40
+    assert read_learner_progress()["42.q1"]["attempts"] == 40
 
 
 def test_a_prediction_comes_first(lab_dir: Path) -> None:
