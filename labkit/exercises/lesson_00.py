@@ -36,7 +36,7 @@ def q1(partitions: Any) -> str:
     if partitions == topic.num_partitions - 1:
         raise NotYet(f"{partitions} is the number of the last one. The first is partition 0.")
     if partitions == str(topic.num_partitions):
-        raise NotYet(f"you say {partitions!r}, which is text. A number has no quotation marks.")
+        raise NotYet(f"you say {partitions!r}, which is text. Leave the quotation marks out.")
     raise NotYet(f"you say {partitions!r}; the broker has another number.")
 
 

@@ -68,7 +68,7 @@ def test_q3_the_rows_of_one_file(table: pd.DataFrame) -> None:
     expect(ex.q3, NOT_ATTEMPTED, ..., says="three dots")
     expect(ex.q3, NOT_YET, len(table), says="the rows of all 3 files")
     expect(ex.q3, NOT_YET, here - 1, says="is the last offset")
-    expect(ex.q3, NOT_YET, here + 7, says="there are fewer")
+    expect(ex.q3, NOT_YET, here + 7, says="the file has fewer")
     expect(ex.q3, NOT_YET, table, says="this is a DataFrame")
     expect(ex.q3, CORRECT, solve(ex.q3, table=table)["rows"], says=f"{here} rows")
 

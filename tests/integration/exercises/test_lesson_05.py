@@ -89,7 +89,7 @@ def test_q1_an_address_of_ones_own(api: Api) -> None:
     expect(ex.q1, NOT_YET, app(lambda plant: {"co2_kg": float("nan")}), says="a browser refuses")
     doubled = app(lambda plant: {"facility_id": plant, "co2_kg": 2 * co2_kg(plant)})
     expect(ex.q1, NOT_YET, doubled, says="rows in partition")
-    expect(ex.q1, NOT_YET, app(known), says="gets 200, and 404")
+    expect(ex.q1, NOT_YET, app(known), says="gets 200; the task")
     folder = ex.folder()
     solved = solve(ex.q1, Flask=Flask, pd=pd, folder=folder)["mine"]
     expect(ex.q1, CORRECT, solved, says="three plants, and 404")

@@ -67,7 +67,7 @@ def test_p1_and_q4_a_leader_dies_and_comes_back(three: Broker) -> None:
     first = lab.describe_topic(ex.TOPIC).partitions[0]
     killed = first.leader
     assert killed is not None
-    expect_revealed(ex.p1, ..., NOT_ATTEMPTED, killed, says="lives")
+    expect_revealed(ex.p1, ..., NOT_ATTEMPTED, killed, says="is running")
     solve(ex.p1, ex=ex)  # commits the right prediction, while the old leader lives
     three.kill(killed)
     assert ex.p1.reveal(killed).is_correct

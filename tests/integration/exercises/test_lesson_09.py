@@ -111,7 +111,7 @@ def test_q2_a_rate_that_survives_a_restart(api: Api) -> None:
     expect(ex.q2, NOT_ATTEMPTED, ..., says="three dots")
     expect(ex.q2, NOT_YET, lambda before, after, seconds: "7", says="which is not a number")
     expect(ex.q2, NOT_YET, lambda before, after, seconds: after / seconds, says="it grew by 8")
-    expect(ex.q2, NOT_YET, naive, says="It was started anew between the two. You say -")
+    expect(ex.q2, NOT_YET, naive, says="It was restarted between the two. You say -")
     expect(ex.q2, NOT_YET, never_below_zero, says="You say 0.000 a second; it grew by 4")
     expect(ex.q2, ERROR, lambda before, after: 0, says="TypeError")
     expect(ex.q2, CORRECT, solve(ex.q2)["rate"], says="said 1, then 9, then 4")

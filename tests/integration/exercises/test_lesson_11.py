@@ -110,7 +110,7 @@ def test_q2_lost_doubled_and_out_of_order(names: Names) -> None:
     produce(dict, lines[:-3])
     expect(ex.q2, NOT_YET, says="3 line(s) of the file are not in the topic")
     produce(dict, lines[-4:])
-    expect(ex.q2, NOT_YET, says="1 record(s) are there more often")
+    expect(ex.q2, NOT_YET, says="1 record(s) are in the topic more often")
     expect(ex.q2, NOT_YET, says="ex.clear()")
     ex.clear()
     solve(ex.q1)
