@@ -1,4 +1,4 @@
-"""Fixtures that stand in files of their own."""
+"""Fixtures that are in separate files."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_the_lesson_runs(lane: str, lesson: str, finished: Run) -> None:
 
 
 def expect_outcomes(lane: str, lesson: str, record: dict[str, dict]) -> None:
-    """Hold each check's verdict against what stood in the cells: blanks, or solutions."""
+    """Hold each check's verdict against what was in the cells: blanks, or solutions."""
     for name, task in tasks(lesson).items():
         assert task.exercise_id in record, f"{name} was not marked"
         outcome = Outcome(record[task.exercise_id]["last"])

@@ -1,6 +1,6 @@
 """What the tests of the fault matrix share: a stream that flows, and consumers to do harm to.
 
-The matrix stands in docs/reliability.md; each of its rows is a test ``test_row_NN_...``. The short
+The matrix is in docs/reliability.md; each of its rows is a test ``test_row_NN_...``. The short
 forms belong to the suite; ``make test-long`` runs the long ones. ``LABKIT_TEST_SEED`` repeats one.
 """
 

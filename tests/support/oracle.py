@@ -67,7 +67,7 @@ def assert_agrees(
 
 
 def restored(row: dict[str, str]) -> dict[str, Any]:
-    """Return a row's reading as it stood in the record's JSON."""
+    """Return a row's reading as it was in the record's JSON."""
     fields: dict[str, Any] = {}
     for name, cell in row.items():
         if name in NUMBERS:

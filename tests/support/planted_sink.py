@@ -20,7 +20,7 @@ from labkit.readings.reading import Reading
 from labkit.sink.csv_row import HEADER, encode_row
 
 COMMITS_FIRST = "commits-first"  # the group's offset runs ahead of the file
-NO_LOCK = "no-lock"  # whoever is started writes
+NO_LOCK = "no-lock"  # every process that is started writes
 NEWLINES_ONLY = "newlines-only"  # the last whole line counts, and half a line stays where it is
 
 

@@ -1,4 +1,4 @@
-"""HTTP by hand: bytes to a port and bytes back, also where they are no HTTP.
+"""HTTP by hand: bytes to a port and bytes back, also where they are not HTTP.
 
 Every client of a library would mend what these tests mean to send: it encodes a path, drops a
 ``..``, refuses a NUL.

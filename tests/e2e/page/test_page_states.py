@@ -38,7 +38,7 @@ def ask(api: Api, path: str) -> Any:
 def stuck_drive(feed: CsvFeed, lab_dir: Path) -> Iterator[Callable[[], Callable[[], None]]]:
     """Return what makes the CSV's drive hang; what that returns lets it answer again.
 
-    A named pipe stands where the file was: whoever opens it waits in the operating system, as on a
+    A named pipe replaces the file: a process that opens it waits in the operating system, as on a
     drive that does not answer, or on a file that is too large to be read in a moment.
     """
     if not hasattr(os, "mkfifo"):
@@ -53,7 +53,7 @@ def stuck_drive(feed: CsvFeed, lab_dir: Path) -> Iterator[Callable[[], Callable[
 
     def answer() -> None:
         if kept.exists():
-            pipe = os.open(csv, os.O_RDWR)  # lets go whoever waits
+            pipe = os.open(csv, os.O_RDWR)  # releases the processes that wait
             kept.replace(csv)
             os.close(pipe)
 
@@ -172,7 +172,7 @@ def test_a_csv_that_is_still_being_read_is_waited_for(
     expect(notice).to_have_count(0)
     assert ask(api, "summary")["records"] == stored
     before = figure(page, "Emitted in total")
-    # Started anew, while somebody is looking: the old figures stay, with their age.
+    # Restarted, while somebody is looking: the old figures stay, with their age.
     api.stop()
     answer_again = stuck_drive()
     start_api(port=api.port)

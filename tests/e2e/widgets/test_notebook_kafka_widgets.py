@@ -125,7 +125,7 @@ def test_the_panel_produces_and_the_lines_follow(
     acked = panel.locator("tr", has=page.get_by_role("rowheader", name="acked", exact=True))
     expect(acked).to_contain_text(re.compile(r"[1-9]\d\d"), timeout=SLOW_MS)
 
-    # Another acks: the producer is started anew, and says that nobody answers now.
+    # Another acks: the producer is restarted, and says that nobody answers now.
     page.get_by_role("combobox", name="acks").select_option("0: nobody")
     expect(acked).to_contain_text("acks=0: no broker answers", timeout=SLOW_MS)
     sent = panel.locator("tr", has=page.get_by_role("rowheader", name="sent", exact=True))

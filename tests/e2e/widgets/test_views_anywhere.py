@@ -101,7 +101,7 @@ def test_records_move_and_nothing_is_left_behind(page: Page) -> None:
     box = page.locator(".labkit-lane").nth(0).locator(".labkit-box[data-offset='1003']")
     box.evaluate("one => { one.isTheSame = true }")
     page.evaluate("next => window.tell(next)", topic_of(3, first=1_002))
-    assert box.evaluate("one => one.isTheSame")  # it moved, and was not made anew
+    assert box.evaluate("one => one.isTheSame")  # it moved, and was not created again
     fresh = page.locator(".labkit-lane").nth(0).locator(".labkit-box.labkit-new")
     assert {one.get_attribute("data-offset") for one in fresh.all()} <= {"1005", "1013", "1014"}
     page.evaluate("next => window.tell(next)", topic_of(1))

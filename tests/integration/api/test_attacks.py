@@ -1,4 +1,4 @@
-"""The API over a raw socket: foreign hosts, ways out of the folder, what is no HTTP at all."""
+"""The API over a raw socket: foreign hosts, ways out of the folder, what is not HTTP at all."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def paths_of_all_routes() -> list[str]:
 
 
 def is_guarded(answer: Answer) -> None:
-    """Check what every answer has, whoever made it."""
+    """Check what every answer has, whichever part made it."""
     for name, value in HEADERS.items():
         assert name.lower() in answer.headers, name
         if name not in ("Content-Security-Policy", "Cache-Control"):

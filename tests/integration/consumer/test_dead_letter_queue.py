@@ -77,7 +77,7 @@ def test_every_kind_of_bad_record(bootstrap_servers: str, topic: str, tmp_path: 
         for number, (name, spoil) in enumerate(BAD_RECORDS.items()):
             bad[name] = spoil(good(number))
             out.send(name, bad[name], timestamp_ms=int(time.time() * 1000))
-            # From the same key, so that a good record stands behind each bad one.
+            # From the same key, so that a good record follows each bad one.
             out.send("fine", good(number).to_json(), key=name.encode())
             fine += 1
 

@@ -1,4 +1,4 @@
-"""Fifteen pains: each brought about for real, answered, and gone once the next line was typed."""
+"""Fifteen pains: each caused for real, answered, and gone once the next line was typed."""
 
 from __future__ import annotations
 

@@ -183,5 +183,5 @@ def test_a_longer_csv_is_a_true_one(api: Api) -> None:
     ex.lengthen(rows=8)
     assert table.refresh() == 24
     assert len(pd.concat(pd.read_csv(path) for path in longer.glob("*.csv"))) == 3 * READINGS + 27
-    assert ex.lengthen(times=1) == longer  # taken all again: begun anew
+    assert ex.lengthen(times=1) == longer  # all rows were used: it starts again
     assert Table(longer).refresh() == READINGS

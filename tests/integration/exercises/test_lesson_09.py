@@ -33,7 +33,7 @@ def api(lab_dir: Path, bootstrap_servers: str) -> Iterator[Api]:
         yield one
         background_workers.replace(
             "consumer"
-        )  # it may have been killed, which is no failure of this test
+        )  # it may have been killed, which does not fail this test
         lab.stop_all()
 
 

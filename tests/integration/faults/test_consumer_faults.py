@@ -331,7 +331,7 @@ def test_a_client_whose_network_thread_hangs_is_ended(
             wait_until(lambda: stored(tmp_path, topic) == 50, "50 rows")
             idle_until = time.monotonic() + 8  # longer than the watchdog's patience
             while time.monotonic() < idle_until:
-                assert hung.poll() is None, "an idle topic is no hanging"
+                assert hung.poll() is None, "an idle topic does not count as hanging"
                 time.sleep(0.2)
             brake.touch()
             _, said = hung.communicate(timeout=PATIENCE_S)

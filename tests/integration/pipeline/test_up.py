@@ -61,7 +61,7 @@ def labkit(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def processes_of(lab_dir: Path) -> list[psutil.Process]:
-    """Return every process that was started for this lab: its folder stands in their settings."""
+    """Return every process that was started for this lab: its folder is in their settings."""
     found = []
     for process in psutil.process_iter():
         try:

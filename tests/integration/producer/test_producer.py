@@ -137,7 +137,7 @@ def test_partitions_added_while_it_runs(bootstrap_servers, topic):
     """From then on keys are spread over all of them, as a plain send would."""
     with start_producer(topic, readings_per_s=200) as producer:
         wait_until(lambda: producer.counts.acked)
-        # Clients ask for a topic's partitions anew after five minutes, or when a leader moves.
+        # Clients ask for a topic's partitions again after five minutes, or when a leader moves.
         lab.alter_topic(topic, num_partitions=6)
         producer._outbox._client._metadata.request_update()
 

@@ -154,7 +154,7 @@ def test_records_that_expired_are_gone_from_the_picture(
 def test_offsets_that_hold_no_record_are_passed(
     watch: TopicWatch, topic: str, bootstrap_servers: str
 ) -> None:
-    # Each transaction ends with a marker, which takes an offset and is no record.
+    # Each transaction ends with a marker, which takes an offset and is not a record.
     with kafka_clients.producer(transactional_id=topic) as producer:
         producer.init_transactions()
         for _ in range(3):
@@ -165,7 +165,7 @@ def test_offsets_that_hold_no_record_are_passed(
     started = time.monotonic()
     for _ in range(3):
         watch.read()
-    assert time.monotonic() - started < 30  # it does not wait for what is no record
+    assert time.monotonic() - started < 30  # it does not wait for what is not a record
     assert watch._next[0] == 6
 
 

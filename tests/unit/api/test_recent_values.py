@@ -32,7 +32,7 @@ def test_old_values_are_forgotten_and_none_comes_twice() -> None:
         ([(10, 5)], None),
         ([(10, 5), (12, 25)], 10.0),
         ([(0, 0), (10, 500), (20, 510)], 1.0),  # of the last 10 s
-        ([(10, 500), (12, 3)], None),  # the CSV was started anew
+        ([(10, 500), (12, 3)], None),  # the CSV was started again
     ],
 )
 def test_a_rate_is_of_the_last_seconds(values: list[tuple[float, int]], rate: float | None) -> None:

@@ -245,7 +245,7 @@ def test_each_planted_difference_is_found(
     assert found.violations[kind] == 1, found
     assert found.examples[kind].offset == offset, found
     others = set(found.violations) - {kind}
-    # A row that is no row is one that is missing, too, if a later one came.
+    # An invalid row is also a missing one, if a later one came.
     assert others <= ({"lost"} if kind == "damaged" or mutate is row_in_a_gap else set()), found
 
 

@@ -1,4 +1,4 @@
-"""A running pipeline's stages: what is on its way is no alarm, what is lost or doubled is one."""
+"""A running pipeline's stages: records on their way raise no alarm, lost or doubled ones do."""
 
 from __future__ import annotations
 
