@@ -19,7 +19,7 @@ from bench import peers
 from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
 from bench.producer import filled_topic
 from labkit.broker.kafka_clients import bootstrap_servers
-from labkit.consumer.consumer import consume
+from labkit.consumer.poll_loop import consume
 
 LOOK_EVERY_S = 0.005
 

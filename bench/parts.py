@@ -28,7 +28,7 @@ from labkit.producer.delivery_log import Journal
 from labkit.readings.fleet import Fleet
 from labkit.readings.reading import Reading
 from labkit.sink.csv_row import encode_cells, encode_row
-from labkit.sink.row_cache import KnownPlants
+from labkit.sink.row_cache import RowCache
 
 RECORDS, ROUNDS = 5_000, 9
 PLACE = TopicPartition("co2-emissions", 0)
@@ -93,7 +93,7 @@ def consumer_steps(readings: list[Reading]) -> list[Step]:
         assert len(records) == RECORDS
         return records
 
-    plants = KnownPlants()
+    plants = RowCache()
     for one in readings:
         plants.learn(one.to_json(), one)
 

@@ -15,7 +15,7 @@ from bench.csv_peers import lab
 from bench.figures import Bar, Figure, Scale, from_pairs, in_turn
 from bench.producer import filled_topic
 from labkit.broker import kafka_clients
-from labkit.consumer.poll_loop import FETCH_MAX_WAIT_MS, MAX_POLL_RECORDS
+from labkit.consumer.group_member import FETCH_MAX_WAIT_MS, MAX_POLL_RECORDS
 
 AS_OURS = {"max_poll_records": MAX_POLL_RECORDS, "fetch_max_wait_ms": FETCH_MAX_WAIT_MS}
 

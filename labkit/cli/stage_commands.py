@@ -131,9 +131,9 @@ def consume(
     Example: `labkit consume --topic co2-emissions --group csv-writer --data data`
     Example: `labkit consume --workers 3`
     """
-    from labkit.consumer.consumer import consume as consume_topic
+    from labkit.consumer.client_health import EXIT_STATUS
     from labkit.consumer.group_processes import WorkerGroup
-    from labkit.consumer.watchdog import EXIT_STATUS
+    from labkit.consumer.poll_loop import consume as consume_topic
     from labkit.core.config import load_config
     from labkit.core.errors import ConsumerHung
     from labkit.core.shutdown import stop_event

@@ -1,8 +1,16 @@
-"""Stage 3, from records to the CSV: poll, judge, store or dead-letter, commit.
+"""Stage 3, from records to the CSV: poll, decode, store or dead-letter, commit.
 
-`consumer` has `start_consumer`; `poll_loop` is the loop itself; `partition_assignment` handles
-rebalances, `dead_letter_queue` what is not a reading. It imports `topics`, `broker`, `sink`,
-`readings` and `core`. Start with `poll_loop`.
+It imports `topics`, `broker`, `sink`, `readings` and `core`. Start with `poll_loop`.
+
+- `poll_loop`: `consume`, the loop itself
+- `group_member`: the client and what the loop needs around it
+- `partition_assignment`: rebalances, locks, and the state of each partition
+- `dead_letter_queue`: records that are not readings
+- `client_health`: hangs, lost brokers, kafka-python's bugs and private parts
+- `consumer_report`: the status files, described in ``docs/formats.md``
+- `consumer`: `start_consumer`, the loop in a separate process
+- `group_processes`: several such processes, for ``--workers``
+- `fast_decode`: optional, unpacks fetched batches faster
 """
 
 import lazy_loader as lazy
@@ -10,6 +18,7 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "consumer": ["Consumer", "consume", "start_consumer"],
+        "consumer": ["Consumer", "start_consumer"],
+        "poll_loop": ["consume"],
     },
 )

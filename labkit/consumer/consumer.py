@@ -1,97 +1,31 @@
-"""From the topic into the CSV: the loop of a consumer, and the process it runs in.
+"""`start_consumer`: a consumer in a separate process, and the object that stands for it.
 
-Each round takes what Kafka has, judges every record, sends the bad ones to the dead-letter queue,
-and writes the rest, in one write for each partition. Only then is the group's offset committed,
-which tells lag tools how far we are. Our own position is the CSV, so what a crash interrupts is
-done again from exactly there: what the topic retains is stored once, and in order.
+The process runs ``labkit consume``, whose loop is `labkit.consumer.poll_loop`.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from labkit.consumer.partition_assignment import Troubles
-from labkit.consumer.poll_loop import ClientSpoilt, ConsumerLoop
-from labkit.consumer.record_store import Counts
 from labkit.core.background_workers import ChildProcess, register, replace
 from labkit.core.config import load_config
 from labkit.core.errors import WorkerFailed
-from labkit.core.processes import fewer_gc_runs
 from labkit.core.progress_bar import waiting
 from labkit.core.run_files import read_run_files
+from labkit.core.waiting import wait_until
 from labkit.sink.partition_status import PartitionStatus, read_progress
 from labkit.topics.topics import describe_topic
-
-log = logging.getLogger(__name__)
 
 JOIN_TIMEOUT_S = 60.0
 NO_PARTITIONS_S = 8.0  # longer than a rebalance takes: each member hears of it by a heartbeat
 
 
-@fewer_gc_runs()
-def consume(
-    topic: str,
-    group_id: str,
-    data_dir: Path,
-    stop: threading.Event,
-    until_end: bool = False,
-    *,
-    owns_process: bool = False,
-) -> Counts:
-    """Store a topic's records as a member of a consumer group, until told to stop.
-
-    Parameters
-    ----------
-    topic : str
-        The topic to read; it has to exist.
-    group_id : str
-        The consumer group. Its members share the topic's partitions.
-    data_dir : Path
-        The data folder; each partition has its CSV in the topic's folder there.
-    stop : threading.Event
-        When it is set, what was fetched is stored, the offsets are committed, and the group is
-        left, so that the others take over at once.
-    until_end : bool
-        Return when everything is stored that the topic held when this was called.
-    owns_process : bool
-        The process does nothing else, and may be ended where the client hangs for good.
-
-    Returns
-    -------
-    Counts
-        What this call stored.
-
-    Raises
-    ------
-    TopicNotFound, BrokerUnavailable
-        There is nothing to read from.
-    SinkForeign, SinkDamaged
-        The CSV in the folder cannot be continued.
-    ConsumerHung
-        The client did not move for a minute; a new process can go on.
-
-    See: Kafka documentation, "Consumer groups"; KIP-429 (cooperative rebalancing).
-    """
-    counts = Counts()
-    troubles: Troubles = {}
-    while True:
-        try:
-            with ConsumerLoop(topic, group_id, data_dir, counts, owns_process) as loop:
-                loop.run(stop, until_end, troubles)
-                return counts
-        except ClientSpoilt as spoilt:
-            troubles = spoilt.troubles
-            log.warning("the client is made anew: %s", spoilt)
-
-
 class Consumer(ChildProcess):
-    """A consumer in a process of its own: ``labkit consume``, which ends when we end.
+    """A consumer in a separate process: ``labkit consume``, which ends when this process ends.
 
-    With several ``workers``, that process starts them, and what it says here is said of them all.
+    With several ``workers``, that process starts them, and this object speaks for them all.
     """
 
     def __init__(
@@ -113,14 +47,14 @@ class Consumer(ChildProcess):
 
     @property
     def progress(self) -> list[PartitionStatus]:
-        """What it last said of each partition it writes."""
+        """The last status of each partition that it writes."""
         found = read_progress(self.data_dir, self.topic)
         pids = {run["pid"] for run in self._run_records()}
         return [status for status in found if status.pid in pids or status.pid == self.pid]
 
     @property
     def partitions(self) -> list[int] | None:
-        """The partitions that the group gave it; None until all its workers are members."""
+        """The partitions that the group assigned to it; None until all its workers are members."""
         runs = self._run_records()
         if len(runs) < self.workers or any(run["partitions"] is None for run in runs):
             return None
@@ -136,7 +70,7 @@ class Consumer(ChildProcess):
         rows = sum(status.rows for status in progress)
         lags = [status.lag for status in progress if status.lag is not None]
         figures = f"{rows:,} rows stored, lag {sum(lags):,}"
-        if len(lags) < len(partitions):  # a zero would be a claim, and a new one knows nothing yet
+        if len(lags) < len(partitions):  # not known yet, which is not the same as 0
             figures = "its first figures to come"
         parts = ", ".join(map(str, partitions)) or "none"
         many = f"{self.workers} workers, " if self.workers > 1 else ""
@@ -148,17 +82,17 @@ class Consumer(ChildProcess):
         return f"running, {many}partitions {parts}, {figures}{waits}"
 
     def wait_until_member(self, timeout_s: float = JOIN_TIMEOUT_S) -> None:
-        """Wait until the group has taken it in and given it partitions, or raise why not.
+        """Wait until it is a member of the group and has partitions, or raise why not.
 
-        A new member is given none at first where others have to give them up. Where there are
-        more members than partitions it stays so: after some seconds that is taken for the answer.
+        A new member has no partitions at first if others have to give them up. If there are more
+        members than partitions, it gets none at all: after some seconds that is the answer.
         """
         start = time.monotonic()
         joined_at = None
         while not self.partitions:
             now = time.monotonic()
             if not self.is_running:
-                self._failure_told = True  # here, and not once more by whoever stops it later
+                self._failure_told = True  # reported here, and not again when it is stopped
                 raise WorkerFailed(f"the {self.name} {self.state}", f"read {self.log_path}")
             if self.partitions is not None:
                 joined_at = joined_at or now
@@ -176,26 +110,31 @@ class Consumer(ChildProcess):
         Raises
         ------
         WorkerFailed
-            The consumer ended before, or the time is over.
+            The consumer ended before, or the time is up.
         """
         ends = describe_topic(self.topic).end_offsets
-        deadline = time.monotonic() + timeout_s
-        while True:
-            # Whoever owns a partition now: in a group, others may have written some of them.
+        behind = 0
+
+        def is_caught_up() -> bool:
+            nonlocal behind
+            # Of any owner: in a group, other members may have written some of them.
             found = read_progress(self.data_dir, self.topic)
             positions = {status.partition: status.position for status in found}
             behind = sum(
                 max(0, (end or 0) - (positions.get(number) or 0)) for number, end in ends.items()
             )
-            if not behind:
-                return
-            if not self.is_running or time.monotonic() > deadline:
-                msg = f"the {self.name} is {self.state}, and {behind:,} records are not stored yet"
-                raise WorkerFailed(msg, f"read {self.log_path}")
-            time.sleep(0.1)
+            if behind and not self.is_running:
+                raise failed()
+            return not behind
+
+        def failed() -> WorkerFailed:
+            msg = f"the {self.name} is {self.state}, and {behind:,} records are not stored yet"
+            return WorkerFailed(msg, f"read {self.log_path}")
+
+        wait_until(is_caught_up, timeout_s, failed, every_s=0.1)
 
     def _run_records(self) -> list[dict[str, Any]]:
-        """Return what its process, or each of its workers, says of itself."""
+        """Return the run file of its process, or of each of its workers."""
         key = "pid" if self.workers == 1 else "parent_pid"
         return [run for run in read_run_files("consumer") if run.get(key) == self.pid]
 
@@ -211,10 +150,10 @@ def start_consumer(
     name: str = "consumer",
     workers: int = 1,
 ) -> Consumer:
-    """Start a consumer in a process of its own, and wait until the group has taken it in.
+    """Start a consumer in a separate process, and wait until it is a member of its group.
 
-    A process, because two consumers are two programs in Kafka's eyes: each has its heartbeat, and
-    one that is stopped, frozen or killed shows what the group makes of it.
+    To Kafka, two consumers are two programs, each with its own heartbeat. In a process, one can be
+    stopped, frozen or killed, to see how the group reacts.
 
     Parameters
     ----------
@@ -223,11 +162,11 @@ def start_consumer(
     group_id : str, optional
         The consumer group; by default ``csv-writer``.
     data_dir : str or Path, optional
-        The data folder; a relative one lies in the lab's folder.
+        The data folder; a relative path starts at the lab's folder.
     name : str
-        Its name in the lab. What ran under that name is stopped first.
+        Its name in the lab. A consumer that runs under this name is stopped first.
     workers : int
-        How many members of the group, each a process of its own; they share the partitions.
+        How many members of the group, each in a separate process; they share the partitions.
 
     Returns
     -------
@@ -237,7 +176,7 @@ def start_consumer(
     Raises
     ------
     WorkerFailed
-        It ended before it became a member; the message has its last words.
+        It ended before it became a member; the message says where its log is.
 
     See: Kafka documentation, "Consumer groups".
     """

@@ -1,13 +1,11 @@
-"""What a consumer says of itself: a status file for each partition, and one for the process."""
+"""The status files of a consumer: one for each partition, and a run file for the process."""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +14,10 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.structs import MemberState
 
 from labkit.consumer.dead_letter_queue import DeadLetter
-from labkit.consumer.partition_assignment import OPENING, Assignment
+from labkit.consumer.partition_assignment import OPENING, PartitionAssignment, PartitionState
 from labkit.core.run_files import RunFile
-from labkit.readings.tracing_header import Followed, newest_followed
+from labkit.readings.tracing_header import newest_followed
+from labkit.sink.csv_log import CsvLog
 from labkit.sink.partition_status import LastDeadLetter, PartitionStatus
 
 log = logging.getLogger(__name__)
@@ -26,38 +25,28 @@ log = logging.getLogger(__name__)
 STATUS_INTERVAL_S = 1.0
 
 
-@dataclass
-class _Newest:
-    """What a partition's status tells of its newest records."""
-
-    timestamp_ms: int | None = None
-    dead_letter: LastDeadLetter | None = None
-    followed: Followed | None = None
-
-
 class ConsumerReport:
-    """Keeps the files of one consumer up to date.
+    """Keeps the status files of one consumer up to date.
 
-    Only who holds the lock of a partition's CSV writes its status file; what this member waits
-    for without a lock stands in its run file.
+    Only the member that holds the lock of a partition's CSV writes its status file. What a
+    member waits for without a lock is in its run file.
     """
 
     def __init__(
         self,
-        consumer: KafkaConsumer,
-        assignment: Assignment,
+        client: KafkaConsumer,
+        assignment: PartitionAssignment,
         topic: str,
         group_id: str,
         data_dir: Path,
     ) -> None:
-        self._newest: defaultdict[TopicPartition, _Newest] = defaultdict(_Newest)
         self.joined = False
-        self._consumer, self._assignment = consumer, assignment
+        self._client, self._assignment = client, assignment
         self._topic, self._group_id, self._data_dir = topic, group_id, data_dir
         self._next_at = 0.0
         self._about: dict[str, Any] = {"partitions": None, "waiting": {}}
         about = {"topic": topic, "group_id": group_id, "data_dir": str(data_dir), **self._about}
-        # The parent's process tells the workers of one `labkit consume --workers 3`.
+        # The parent's process id groups the workers of one `labkit consume --workers 3`.
         self._run_file = RunFile("consumer", "consumer", parent_pid=os.getppid(), **about)
 
     def note(
@@ -68,33 +57,33 @@ class ConsumerReport:
         letters: Sequence[DeadLetter],
         polled_at: datetime,
     ) -> None:
-        """Remember the newest record and dead letter that lie before ``next_offset``."""
-        newest = self._newest[partition]
-        newest.followed = newest_followed(records, next_offset, polled_at) or newest.followed
+        """Remember the newest record and dead letter before ``next_offset``, for the status."""
+        state = self._assignment.partitions[partition]
+        state.followed = newest_followed(records, next_offset, polled_at) or state.followed
         for record in reversed(records):
             if record.offset < next_offset:
-                newest.timestamp_ms = record.timestamp
+                state.newest_timestamp_ms = record.timestamp
                 break
         for letter in reversed(letters):
             if letter.record.offset < next_offset:
-                newest.dead_letter = LastDeadLetter(
+                state.last_dead_letter = LastDeadLetter(
                     offset=letter.record.offset, reason=letter.reason
                 )
                 break
 
     def update(self, problem: str = "") -> None:
-        """Say what is new: the process at once, the partitions about once a second.
+        """Write what has changed: the run file at once, the status files about once a second.
 
-        ``problem`` keeps all of them from going on.
+        ``problem`` is what keeps every partition from going on.
         """
-        state = self._consumer.group_metadata().state
+        state = self._client.group_metadata().state
         self.joined = state == MemberState.STABLE
         if self.joined or self._about["partitions"] is not None:
-            mine = sorted(one.partition for one in self._consumer.assignment())
+            mine = sorted(one.partition for one in self._client.assignment())
             waiting = {
-                str(one.partition): wait.reason
-                for one, wait in self._assignment.waiting.items()
-                if wait.reason != OPENING
+                str(one.partition): one_state.waits_for
+                for one, one_state in list(self._assignment.partitions.items())
+                if one_state.waits_for not in (None, OPENING)
             }
             if problem:
                 waiting = {str(number): problem for number in mine}
@@ -110,41 +99,41 @@ class ConsumerReport:
     ) -> None:
         """Write the status file of each partition whose CSV is ours."""
         self._next_at = time.monotonic() + STATUS_INTERVAL_S
-        for partition in list(self._assignment.logs):
+        for partition, csv in self._assignment.logs.items():
             try:
-                self._status(partition, state, reason).write(self._data_dir)
+                self._status(partition, csv, state, reason).write(self._data_dir)
             except OSError as error:  # a full disk: the CSV comes first, this can wait
                 log.warning("the status of partition %d is not written: %s", partition[1], error)
 
     def close(self) -> None:
-        """Take the process's file away."""
+        """Remove the run file."""
         self._run_file.remove()
 
     def _status(
         self,
         partition: TopicPartition,
+        csv: CsvLog,
         state: Literal["running", "paused", "stopped", "failed"],
         reason: str | None,
     ) -> PartitionStatus:
-        assignment, newest = self._assignment, self._newest[partition]
-        csv, wait = assignment.logs[partition], assignment.waiting.get(partition)
-        if wait is not None and state == "running":
-            state, reason = "paused", wait.reason
-        if reason is None and (gap := assignment.gaps[partition]):
+        known = self._assignment.partitions[partition]
+        if known.is_waiting and state == "running":
+            state, reason = "paused", known.waits_for
+        if reason is None and (gap := known.gap_records):
             reason = f"{gap:,} records were deleted by the topic's retention before they were read"
-        start = assignment.start_offsets.get(partition)
+        start = known.start_offset
         position = start if csv.next_offset is None else max(csv.next_offset, start or 0)
-        end, lag = self._end_offset(partition), None
+        end, lag = self._end_offset(partition, known), None
         if end is not None and position is not None:
             end = max(end, position)
             lag = end - position
-        if lag and state == "running" and (trouble := assignment.trouble_of(partition)):
-            state, reason = "paused", trouble  # it is being tried again
+        if lag and state == "running" and known.trouble:
+            state, reason = "paused", known.trouble  # it is being tried again
         return PartitionStatus(
             partition=partition.partition,
             topic=self._topic,
             group_id=self._group_id,
-            member_id=self._consumer.group_metadata().member_id,
+            member_id=self._client.group_metadata().member_id,
             pid=os.getpid(),
             state=state,
             reason=reason,
@@ -152,22 +141,22 @@ class ConsumerReport:
             start_offset=start,
             end_offset=end,
             lag=lag,
-            lag_s=_lag_s(lag, newest.timestamp_ms),
+            lag_s=_lag_s(lag, known.newest_timestamp_ms),
             gap_records=csv.gap_records,
             rows=csv.rows,
             dead_letters=csv.dead_letters,
             grams=csv.grams,
-            last_dead_letter=newest.dead_letter,
-            followed=newest.followed,
+            last_dead_letter=known.last_dead_letter,
+            followed=known.followed,
         )
 
-    def _end_offset(self, partition: TopicPartition) -> int | None:
+    def _end_offset(self, partition: TopicPartition, known: PartitionState) -> int | None:
         """Return the newest end we know: each fetch brings the partition's high watermark."""
-        if partition in self._consumer.assignment():
-            end: int | None = self._consumer.highwater(partition)
+        if partition in self._client.assignment():
+            end: int | None = self._client.highwater(partition)
             if end is not None:
                 return end
-        return self._assignment.end_offsets.get(partition)
+        return known.end_offset
 
 
 def _lag_s(lag: int | None, newest_timestamp_ms: int | None) -> float | None:

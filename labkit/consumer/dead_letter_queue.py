@@ -1,9 +1,9 @@
-"""The dead-letter queue: where a record goes that is no reading, so that nothing is lost or stuck.
+"""The dead-letter queue: records that are not readings, so that nothing is lost or stuck.
 
-A dead letter is the record as it was (key, value, timestamp, headers) with more headers, which say
-where it lay and what is wrong with it. Their names are Kafka Connect's, so that tools know them.
-The broker's acknowledgement is awaited before the CSV moves past the record; but not by the other
-partitions: a queue that does not answer is waited for in a thread of its own.
+A dead letter is the record as it was (key, value, timestamp, headers) with more headers, which
+give its place and what is wrong with it. Their names are Kafka Connect's, so that tools know them.
+The CSV moves past the record only after the broker has acknowledged its dead letter. The other
+partitions do not wait for that: a separate thread waits for a queue that does not answer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VALUE_KEPT = "labkit.value.kept"
 HEADROOM_BYTES = 64 * 1024  # for the headers, on top of the largest record of the topic itself
 DEFAULT_MAX_MESSAGE_BYTES = 1_048_588  # Kafka's own default of max.message.bytes
 ACK_TIMEOUT_MS = 10_000  # whole numbers: the client packs them into its requests
-PATIENCE_S = 2.0  # how long the consumer's loop itself waits for a queue that is well
+PATIENCE_S = 2.0  # how long the consumer's loop itself waits for a healthy queue
 CLOSE_TIMEOUT_S = 2.0
 REASON_CHARACTERS = 1_000
 
@@ -39,10 +39,10 @@ Place = tuple[int, int]  # a record's partition and offset
 
 
 class DeadLetter(NamedTuple):
-    """A record that is no reading, and why."""
+    """A record that is not a reading, and why."""
 
     record: Any
-    error: Exception  # a BadReading, or what nobody foresaw
+    error: Exception  # a BadReading, or any other error that it caused
 
     @property
     def place(self) -> Place:
@@ -56,7 +56,7 @@ class DeadLetter(NamedTuple):
 
 
 class DeadLetterQueue:
-    """Sends the bad records of one topic to its queue, ``<topic>.dlq``, made when first needed.
+    """Sends the bad records of one topic to ``<topic>.dlq``, which is created when first needed.
 
     Parameters
     ----------
@@ -74,17 +74,17 @@ class DeadLetterQueue:
         self._group_id = group_id
         self._producer: KafkaProducer | None = None
         self._max_bytes = 0
-        # Acknowledged, and not yet marked in the CSV: a second try must not send them again.
+        # Acknowledged, but not yet marked in the CSV: a second try must not send them again.
         self._delivered: set[Place] = set()
-        self._undelivered: dict[Place, str] = {}  # what the last sending left, and why
+        self._undelivered: dict[Place, str] = {}  # what the last try could not deliver, and why
         self._sending: _Sending | None = None
 
     def deliver(self, letters: Sequence[DeadLetter]) -> dict[Place, str]:
-        """Send dead letters and wait for their acknowledgements, a moment and no longer.
+        """Send dead letters, and wait up to two seconds for their acknowledgements.
 
-        One sending at a time, in a thread: it may wait ten seconds for a queue that is gone, and
-        only the partitions with a bad record have to wait for it. Ask again later, with the same
-        letters: what was acknowledged meanwhile is not sent twice.
+        A thread sends them, one call at a time: it may wait ten seconds for a queue that is gone,
+        and only the partitions with a bad record have to wait for it. Call again later with the
+        same letters: what was acknowledged in the meantime is not sent twice.
 
         Returns
         -------
@@ -103,7 +103,7 @@ class DeadLetterQueue:
             self._undelivered = self._sending.undelivered
             self._sending = None
             if is_well and not self._undelivered:
-                self._start_sending(letters)  # those that came while others were being sent
+                self._start_sending(letters)  # those that came while the others were being sent
         late = f"{self.name} has not acknowledged it yet"
         return {
             one.place: self._undelivered.get(one.place, late)
@@ -121,10 +121,10 @@ class DeadLetterQueue:
         """Return why letters could not be sent; called in the thread."""
         try:
             undelivered = self._try_all(letters)
-        except Exception as error:  # whatever it is: the letters are not delivered
+        except Exception as error:  # any error means that the letters are not delivered
             undelivered = {letter.place: f"{self.name}: {_said(error)}" for letter in letters}
         if undelivered:
-            self._disconnect()  # the next try asks afresh whether the queue is there
+            self._disconnect()  # the next try asks again whether the queue exists
         return undelivered
 
     def _try_all(self, letters: Sequence[DeadLetter]) -> dict[Place, str]:
@@ -148,14 +148,14 @@ class DeadLetterQueue:
         return undelivered
 
     def forget_below(self, partition: int, offset: int) -> None:
-        """Note that the CSV of a partition has moved on to this offset."""
+        """Record that the CSV of a partition has moved on to this offset."""
         if self._delivered:
             self._delivered = {
                 place for place in self._delivered if place[0] != partition or place[1] >= offset
             }
 
     def close(self) -> None:
-        """Close the connection, unless a sending still hangs on it: that ends with the process."""
+        """Close the connection, unless a thread still uses it: that ends with the process."""
         if self._sending is not None:
             self._sending.join(CLOSE_TIMEOUT_S)
             if self._sending.is_alive():
@@ -206,10 +206,10 @@ class DeadLetterQueue:
         )
 
     def _fitting(self, record: Any) -> tuple[bytes | None, list[tuple[str, bytes]]]:
-        """Return the value, cut only where the queue could never take it, and a note if so.
+        """Return the value, cut only if the queue could never take it, and a header if so.
 
         A compressed record can be far larger than the limit once it is unpacked. Its beginning
-        says enough, and its place says where the whole of it lies.
+        says enough, and its place leads back to the whole record.
         """
         value = record.value
         if value is None and record.key is None:  # the client refuses to send nothing at all
@@ -243,7 +243,7 @@ def _exception_class(error: Exception) -> str:
 
 
 class _Sending(threading.Thread):
-    """A thread that sends letters; what became of them is there when it has ended."""
+    """A thread that sends dead letters, and keeps the outcome."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""Several members of one consumer group, each a process of its own: ``consume --workers 3``.
+"""Several members of one consumer group, each in a separate process: ``consume --workers 3``.
 
 Kafka shares the partitions out among them, so each partition has one writer at any time. More
-workers than partitions are of no use: the others stand by.
+workers than partitions are of no use: the others are idle.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from labkit.consumer.client_health import EXIT_STATUS
 from labkit.consumer.consumer import Consumer
-from labkit.consumer.watchdog import EXIT_STATUS
 from labkit.core.errors import LabError, WorkerFailed
 
 LOOK_EVERY_S = 0.2
-SETTLED_S = 10.0  # who dies sooner than this after its start would die again
+SETTLED_S = 10.0  # a worker that dies sooner after its start would die again
 MAX_EARLY_DEATHS = 3
 
 
 class WorkerGroup:
     """The workers of one ``labkit consume --workers N``; use it in a ``with``.
 
-    A worker that was killed, or that hung, is replaced: another can go on where it was. One that
-    ended by itself has met what the next would meet, so all are stopped.
+    A worker that was killed, or that hung, is replaced: another can go on where it was. If one
+    ends by itself with an error, its successor would meet the same error, so all are stopped.
 
     Parameters
     ----------
     topic, group_id, data_dir, until_end
-        As for `labkit.consumer.consumer.consume`.
+        As for `labkit.consumer.poll_loop.consume`.
     workers : int
         How many processes.
     say : callable
-        Told in a sentence when a worker starts, ends, or is replaced.
+        Called with a sentence when a worker starts, ends, or is replaced.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class WorkerGroup:
                     self._ended(number, worker)
 
     def close(self) -> None:
-        """Ask all to end, at once; then wait until each has stored what it holds."""
+        """Ask all workers to end, then wait until each has stored what it holds."""
         for worker in self._workers.values():
             worker.ask_to_stop()
         first_error: LabError | None = None
@@ -87,7 +87,7 @@ class WorkerGroup:
         return self
 
     def __exit__(self, error_type: type[BaseException] | None, *_exc: object) -> None:
-        # The first error is the one to tell of.
+        # Report the first error.
         with contextlib.suppress(*([LabError] if error_type else [])):
             self.close()
 
@@ -114,12 +114,12 @@ class WorkerGroup:
 
 
 def was_killed(status: int) -> bool:
-    """Tell whether a process did not end by its own will, by its exit status."""
+    """Tell from its exit status whether a process was killed, or ended because it hung."""
     return status < 0 or status == EXIT_STATUS
 
 
 def how(status: int) -> str:
-    """Say how a process ended."""
+    """Describe how a process ended."""
     if status == EXIT_STATUS:
         return "hung and ended itself"
     return f"was killed by {signal.Signals(-status).name}"

@@ -1,9 +1,16 @@
 """Stage 4, where records end up: one CSV log per partition, data and position in one write.
 
-`csv_log` appends rows and finds its position again after a crash (`crash_recovery`); `csv_row`
-encodes and verifies one row; `csv_tail` reads what was appended. It imports `readings` and
-`core`, and never Kafka. Start with `csv_log`. The CSV and the small files beside it are described
-in ``docs/formats.md``.
+It imports `readings` and `core`, and never Kafka. Start with `csv_log`. The CSV and the small
+files beside it are described in ``docs/formats.md``.
+
+- `csv_log`: append rows, write them, continue after a crash
+- `csv_row`: encode, verify and decode one row
+- `crash_recovery`: find the valid rows, refuse damage
+- `checkpoint`: the checkpoint file, and the partition's lock
+- `segment_files`: file names
+- `csv_tail`: read what was appended
+- `partition_status`: the status file, for readers that do not ask Kafka
+- `row_cache`: optional, decodes and encodes known plants faster
 """
 
 import lazy_loader as lazy

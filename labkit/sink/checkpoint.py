@@ -1,7 +1,7 @@
-"""The small file beside a partition's CSV: which topic the rows are from, and how far they go.
+"""The checkpoint file beside a partition's CSV: which topic the rows are from, how far they go.
 
-An offset means something in one topic of one cluster only. A topic that is deleted and made anew
-under its name starts again at offset 0, so a CSV remembers Kafka's ids, and not just the name.
+An offset means something only in one topic of one cluster. A topic that is deleted and created
+again under its name starts at offset 0, so a CSV remembers Kafka's ids, not only the name.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from filelock import FileLock, Timeout
 
 from labkit.core.errors import SinkForeign, SinkLocked
 from labkit.core.json_files import read_json, write_json
-from labkit.sink.crash_recovery import Extent, damaged
+from labkit.sink.crash_recovery import VerifiedRows, damaged
 from labkit.sink.segment_files import topic_dir
 
 FORMAT = 1
 
 
-class Sidecar:
-    """``0.json`` beside ``0.csv``.
+class CheckpointFile:
+    """``0.json`` beside ``0.csv``, and the partition's lock.
 
     Parameters
     ----------
@@ -32,17 +32,17 @@ class Sidecar:
     partition : int
         The partition's number.
     ids : mapping
-        What the rows have to be from: ``topic``, ``topic_id`` and ``cluster_id``.
+        The topic that the rows have to be from: ``topic``, ``topic_id`` and ``cluster_id``.
     """
 
     def __init__(self, folder: Path, partition: int, ids: Mapping[str, str]) -> None:
         self._path = folder / f"{partition}.json"
         self._identity: dict[str, Any] = {"format": FORMAT, **ids, "partition": partition}
-        # By the offset that was next, so that a gap that is met again after a crash counts once.
+        # Keyed by the offset that was next: a gap that is met again after a crash counts once.
         self._gaps: dict[str, int] = {}
 
     def take_lock(self) -> FileLock:
-        """Return the partition's lock, held; the operating system frees it with the process.
+        """Take the partition's lock and return it; the operating system frees it with the process.
 
         Raises
         ------
@@ -52,8 +52,8 @@ class Sidecar:
         lock = FileLock(
             self._path.with_suffix(".lock"),
             timeout=0,
-            thread_local=False,  # a rebalance gives it back from the client's network thread
-            preserve_lock_file=True,  # a lock on a file that somebody has unlinked locks nothing
+            thread_local=False,  # a rebalance releases it from the client's network thread
+            preserve_lock_file=True,  # a lock on a file that was unlinked locks nothing
             fallback_to_soft=False,  # such a lock would outlive a killed process
         )
         try:
@@ -66,13 +66,13 @@ class Sidecar:
             raise SinkLocked(msg, "labkit status") from error
         return lock
 
-    def checkpoints(self) -> dict[str, Extent]:
-        """Return how far each CSV file of the partition was when this was last written.
+    def read(self) -> dict[str, VerifiedRows]:
+        """Return how far each CSV file of the partition went when this was last written.
 
         Raises
         ------
         SinkForeign
-            The rows are from another topic or cluster, or it cannot be told from which.
+            The rows are from another topic or cluster, or from an unknown one.
         SinkDamaged
             This file is not the JSON that was written.
         """
@@ -84,7 +84,7 @@ class Sidecar:
             if theirs != ours:
                 raise self._foreign(f"their {key} is {theirs!r}, and it is {ours!r} now")
         self._gaps = content.get("gaps", {})
-        return {name: Extent(**extent) for name, extent in content["checkpoints"].items()}
+        return {name: VerifiedRows(**known) for name, known in content["checkpoints"].items()}
 
     @property
     def gap_records(self) -> int:
@@ -92,12 +92,12 @@ class Sidecar:
         return sum(until - int(begin) for begin, until in self._gaps.items())
 
     def add_gap(self, begin: int, until: int) -> None:
-        """Note that the records from ``begin`` up to ``until`` are gone; `write` keeps it."""
+        """Record that the records from ``begin`` up to ``until`` are gone; `write` saves it."""
         self._gaps[str(begin)] = until
 
-    def write(self, extents: Mapping[str, Extent]) -> None:
-        """Keep how far each file is, and that this process writes them."""
-        checkpoints = {name: asdict(extent) for name, extent in extents.items() if extent.bytes}
+    def write(self, files: Mapping[str, VerifiedRows]) -> None:
+        """Save how far each file goes, and that this process writes them."""
+        checkpoints = {name: asdict(known) for name, known in files.items() if known.bytes}
         own = {"writer_pid": os.getpid(), "checkpoints": checkpoints, "gaps": self._gaps}
         write_json(self._path, self._identity | own)
 
@@ -117,7 +117,7 @@ class Sidecar:
 
 
 def csv_topic_id(data_dir: Path, topic: str) -> str | None:
-    """Return the id of the topic that a CSV was written from, or None where there is no CSV."""
+    """Return the id of the topic that a CSV was written from, or None if there is no CSV."""
     paths = sorted(topic_dir(data_dir, topic).glob("*.json"))
     contents = (read_json(path) for path in paths if path.stem.isdecimal())
     return next((str(content["topic_id"]) for content in contents if content), None)

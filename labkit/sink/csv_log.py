@@ -1,10 +1,10 @@
-"""The CSV of one partition: where a record ends up, exactly once.
+"""The CSV of one partition: where each record ends up, exactly once.
 
-The last true row's offset *is* the consumer's position. Data and position are one write, so a
-crash cannot part them: the next owner cuts a torn tail off, and reads on from the offset behind
-the last true row. That is the pattern of Kafka Connect's HDFS sink, whose file names hold the
-offsets; here every row does. It needs no fsync, for what a power cut takes back is fetched from
-Kafka again; the fsync at each checkpoint only keeps that little.
+The offset of the last valid row *is* the consumer's position. Data and position are one write, so
+a crash cannot separate them: the next owner cuts off a torn tail, and reads on from the offset
+after the last valid row. This is the pattern of Kafka Connect's HDFS sink, whose file names hold
+the offsets; here every row holds its own. It needs no fsync: what a power cut takes back is
+fetched from Kafka again. The fsync at each checkpoint only keeps that little.
 """
 
 from __future__ import annotations
@@ -12,38 +12,44 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 from zlib import crc32
 
 from labkit.core.errors import SinkError
-from labkit.readings.reading import Reading
-from labkit.sink.batch import Batch
-from labkit.sink.checkpoint import Sidecar
-from labkit.sink.crash_recovery import Extent, recover_all
-from labkit.sink.csv_row import HEADER
-from labkit.sink.row_cache import Cells
+from labkit.readings.reading import Reading, grams
+from labkit.sink.checkpoint import CheckpointFile
+from labkit.sink.crash_recovery import VerifiedRows, recover_all
+from labkit.sink.csv_row import HEADER, Cells, encode_cells, encode_marker, encode_row
 from labkit.sink.segment_files import segment_path, segments, topic_dir
 
 CHECKPOINT_BYTES = 8 * 1024**2  # what has to be verified row by row after a crash, at most
+
+
+class Written(NamedTuple):
+    """What one `CsvLog.flush` wrote."""
+
+    rows: int = 0
+    dead_letters: int = 0
+    grams: int = 0
 
 
 class CsvLog:
     """One partition's CSV, open for its one writer.
 
     Opening it takes the partition's lock, checks that the CSV was written from this very topic,
-    verifies every row and cuts a torn tail off. `append` and `mark` only collect; `flush` is one
-    write. The counts and ``next_offset`` speak of what is in the file, not of what is collected.
+    verifies every row and cuts off a torn tail. `append` and `mark` only collect rows; `flush` is
+    one write. The counts and ``next_offset`` describe what is in the file, not what is collected.
 
     Parameters
     ----------
     data_dir : Path
-        The data folder; the topic's own folder lies in it.
+        The data folder; the topic has a folder in it.
     topic : str
         The topic's name.
     partition : int
         The partition's number.
     topic_id, cluster_id : str
-        Kafka's ids. An offset means nothing in a topic that was deleted and made anew.
+        Kafka's ids. An offset means nothing in a topic that was deleted and created again.
     segment_bytes : int
         The file is rolled when it is longer than this, in bytes.
 
@@ -74,13 +80,15 @@ class CsvLog:
         self.cut_bytes = 0  # the torn tail that opening found and cut off
         self._segment_bytes = segment_bytes
         ids = {"topic": topic, "topic_id": topic_id, "cluster_id": cluster_id}
-        self._sidecar = Sidecar(self.folder, partition, ids)
-        self._sealed: dict[str, Extent] = {}
-        self._active = Extent()
-        self._pending = Batch(partition, 0)
+        self._checkpoints = CheckpointFile(self.folder, partition, ids)
+        self._sealed: dict[str, VerifiedRows] = {}
+        self._active = VerifiedRows()
+        # Collected, not yet written: offset, row, and its grams (None: a dead letter's marker).
+        self._pending: list[tuple[int, bytes, int | None]] = []
+        self._lowest_offset = 0  # that the next collected row may have
         self.folder.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as undo:
-            self._lock = self._sidecar.take_lock()
+            self._lock = self._checkpoints.take_lock()
             undo.callback(self._lock.release)
             self._path = self._recover()
             self._file = undo.enter_context(self._path.open("ab", buffering=0))
@@ -91,53 +99,54 @@ class CsvLog:
 
     @property
     def next_offset(self) -> int | None:
-        """The offset behind the last row; None where there is no row yet."""
-        offsets = [extent.next_offset for extent in self._extents()]
+        """The offset after the last row; None if there is no row yet."""
+        offsets = [one.next_offset for one in self._files()]
         return max((offset for offset in offsets if offset is not None), default=None)
 
     @property
     def rows(self) -> int:
         """Readings in the file."""
-        return sum(extent.rows for extent in self._extents())
+        return sum(one.rows for one in self._files())
 
     @property
     def dead_letters(self) -> int:
         """Records that became dead letters: the marker rows in the file."""
-        return sum(extent.dead_letters for extent in self._extents())
+        return sum(one.dead_letters for one in self._files())
 
     @property
     def grams(self) -> int:
         """The CO2 of all rows in the file, in whole grams."""
-        return sum(extent.grams for extent in self._extents())
+        return sum(one.grams for one in self._files())
 
     @property
     def gap_records(self) -> int:
         """Records that the topic's retention deleted before they could be stored."""
-        return self._sidecar.gap_records
+        return self._checkpoints.gap_records
 
     def note_gap(self, next_offset: int) -> None:
-        """Keep in the sidecar that the next record is this one: those before it are gone."""
-        self._sidecar.add_gap(self.next_offset or 0, next_offset)
+        """Record that Kafka deleted the records before ``next_offset``, the one that comes next."""
+        self._checkpoints.add_gap(self.next_offset or 0, next_offset)
         self._checkpoint()
 
-    def append(self, offset: int, reading: Reading) -> None:
-        """Collect the row of one reading."""
-        self._pending.append(offset, reading)
-
-    def append_cells(self, offset: int, cells: Cells) -> None:
-        """Collect the row of a reading whose cells are known already."""
-        self._pending.append_cells(offset, cells)
+    def append(self, offset: int, reading: Reading | Cells) -> None:
+        """Collect the row of one reading, or of the cells that `row_cache` has ready for it."""
+        if isinstance(reading, Cells):
+            row, co2_g = encode_cells(self.partition, offset, reading.content), reading.co2_g
+        else:
+            row, co2_g = encode_row(self.partition, offset, reading), grams(reading.co2_kg)
+        self._collect(offset, row, co2_g)
 
     def mark(self, offset: int) -> None:
         """Collect the marker row of one dead letter."""
-        self._pending.mark(offset)
+        self._collect(offset, encode_marker(self.partition, offset), None)
 
     def drop_from(self, offset: int) -> None:
-        """Forget what was collected from this offset on; it will be fetched again."""
-        self._pending = self._pending.before(offset, self.next_offset or 0)
+        """Forget the collected rows from this offset on; their records will be fetched again."""
+        self._pending = [one for one in self._pending if one[0] < offset]
+        self._lowest_offset = self._pending[-1][0] + 1 if self._pending else self.next_offset or 0
 
-    def flush(self) -> None:
-        """Write the collected rows in one go, or none of them.
+    def flush(self) -> Written:
+        """Write the collected rows in one write, or none of them.
 
         Raises
         ------
@@ -146,11 +155,11 @@ class CsvLog:
             their records have to be fetched again from ``next_offset`` on.
         """
         if not self._pending:
-            return
+            return Written()
         try:
             if self._active.bytes >= self._segment_bytes:
                 self._roll()
-            self._write(self._pending)
+            written = self._write_pending()
             if self._active.bytes - self._checkpoint_bytes >= CHECKPOINT_BYTES:
                 self._checkpoint()
         except OSError as error:
@@ -158,16 +167,17 @@ class CsvLog:
             raise SinkError(msg, "labkit doctor") from error
         finally:
             self._forget()
+        return written
 
     def close(self) -> None:
-        """Leave a checkpoint, so that the next opening is quick, and give the lock back.
+        """Write a checkpoint, so that the next opening is quick, and release the lock.
 
         Rows that were collected and not flushed are forgotten.
         """
         if self._file.closed:
             return
         try:
-            # A shortcut is all that a checkpoint is: a full disk must not keep the lock.
+            # A checkpoint is only a shortcut: a full disk must not keep the lock.
             with contextlib.suppress(OSError):
                 self._checkpoint()
         finally:
@@ -183,11 +193,19 @@ class CsvLog:
         self._file.close()
         self._lock.release()
 
-    def _extents(self) -> list[Extent]:
+    def _files(self) -> list[VerifiedRows]:
         return [*self._sealed.values(), self._active]
 
+    def _collect(self, offset: int, row: bytes, co2_g: int | None) -> None:
+        if offset < self._lowest_offset:
+            what = f"offset {offset} of partition {self.partition} is not above"
+            msg = f"{what} {self._lowest_offset - 1}"
+            raise ValueError(msg)
+        self._lowest_offset = offset + 1
+        self._pending.append((offset, row, co2_g))
+
     def _forget(self) -> None:
-        self._pending = Batch(self.partition, self.next_offset or 0)
+        self._pending, self._lowest_offset = [], self.next_offset or 0
 
     def _recover(self) -> Path:
         """Verify every row of every file, and return the file that is written to."""
@@ -196,31 +214,32 @@ class CsvLog:
         ]
         files[-1].touch()
         has_rows = any(path.stat().st_size > len(HEADER) for path in files)
-        checkpoints = self._sidecar.checkpoints() if has_rows else {}
-        extents = recover_all(files, self.partition, checkpoints)
-        self._active = extents.pop(files[-1].name)
-        self._sealed = extents
+        checkpoints = self._checkpoints.read() if has_rows else {}
+        recovered = recover_all(files, self.partition, checkpoints)
+        self._active = recovered.pop(files[-1].name)
+        self._sealed = recovered
         self.cut_bytes = files[-1].stat().st_size - self._active.bytes
         return files[-1]
 
     def _checkpoint(self) -> None:
         os.fsync(self._file.fileno())
-        self._sidecar.write(self._sealed | {self._path.name: self._active})
+        self._checkpoints.write(self._sealed | {self._path.name: self._active})
         self._checkpoint_bytes = self._active.bytes
 
     def _roll(self) -> None:
-        """Go on in a new file, named for the offset it starts at."""
+        """Go on in a new file, named after the offset at which it starts."""
         self._checkpoint()
         path = segment_path(self.folder, self.partition, self._active.next_offset or 0)
         file = path.open("ab", buffering=0)
         self._file.close()
         self._sealed[self._path.name] = self._active
-        self._path, self._file, self._active, self._checkpoint_bytes = path, file, Extent(), 0
+        self._path, self._file, self._active, self._checkpoint_bytes = path, file, VerifiedRows(), 0
 
-    def _write(self, batch: Batch) -> None:
-        """Write all of it; where the disk fails half-way, take the half back."""
+    def _write_pending(self) -> Written:
+        """Write all collected rows; if the disk fails half-way, take the half back."""
         known = self._active
-        content = batch.content if known.bytes else HEADER + batch.content
+        content = b"".join([row for _, row, _ in self._pending])
+        content = content if known.bytes else HEADER + content
         rest = memoryview(content)
         try:
             while rest:  # a raw write may take less than it was given
@@ -231,11 +250,14 @@ class CsvLog:
             except OSError:
                 self._release()  # nobody may write behind half a row; the next opening cuts it
             raise
-        self._active = Extent(
+        masses = [co2_g for _, _, co2_g in self._pending if co2_g is not None]
+        written = Written(len(masses), len(self._pending) - len(masses), sum(masses))
+        self._active = VerifiedRows(
             known.bytes + len(content),
             crc32(content, known.crc32),
-            known.rows + len(batch) - batch.dead_letters,
-            known.dead_letters + batch.dead_letters,
-            known.grams + batch.grams,
-            batch.next_offset,
+            known.rows + written.rows,
+            known.dead_letters + written.dead_letters,
+            known.grams + written.grams,
+            self._lowest_offset,
         )
+        return written

@@ -1,8 +1,8 @@
-"""One row of the CSV: a reading, where it lay in the topic, and a checksum.
+"""One row of the CSV: a reading, its place in the topic, and a checksum.
 
-A row is text that any spreadsheet opens, and a record that can be proved whole: it ends in a line
-break, and its last cell is the CRC-32 of all the bytes before. A row that a crash tore in two
-fails that proof, wherever it was torn; the line break alone would not show it.
+A row is text that any spreadsheet opens, and it can be verified: it ends in a line break, and its
+last cell is the CRC-32 of all the bytes before. A row that a crash tore in two fails that check,
+wherever it was torn; the line break alone would not show it.
 """
 
 from __future__ import annotations
@@ -19,23 +19,30 @@ from labkit.readings.reading import READING_FIELDS, Reading, grams
 COLUMNS: tuple[str, ...] = ("partition", "offset", *READING_FIELDS, "crc32")
 PLANT_FIELDS: tuple[str, ...] = READING_FIELDS[3:11]
 HEADER: bytes = (",".join(COLUMNS) + "\n").encode()
-DEAD_LETTER = "dead-letter"  # what a marker row says in ``quality``
+DEAD_LETTER = "dead-letter"  # the ``quality`` of a marker row
 
 _ROW = "%d,%d,%s,%d-%02d-%02dT%02d:%02d:%02d.%03dZ,%r,%s,%r,%r,%s"
 _CRC_CELL = 10  # bytes of the last cell with its comma and its line break: ",0a1b2c3d\n"
 _CO2_CELL = COLUMNS.index("co2_kg")
 _MARKER_END = f",{DEAD_LETTER}".encode()
 _PLAIN = re.compile(r"\w[^,;\"\r\n]*")
-# What a spreadsheet may run (OWASP, "CSV Injection"): a formula's sign, also the wide forms of East
-# Asian input and behind what is not seen, at the start of a cell. Where a comma is the decimal
-# sign, a spreadsheet splits at semicolons, so behind each of them as well.
+# What a spreadsheet may run (OWASP, "CSV Injection"): a formula's sign at the start of a cell, also
+# in the wide forms of East Asian input, and after invisible characters. Where a comma is the
+# decimal sign, a spreadsheet splits cells at semicolons, so after each semicolon as well.
 _UNSEEN = r"\"\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 _RUNS = re.compile(rf"(^|;)(?=[{_UNSEEN}]*[-=+@'\t\r\n\0＝＋－＠﹦﹢﹣﹫−])")
 _QUOTED = re.compile("(^|;)'")
 
 
+class Cells(NamedTuple):
+    """The cells of a row that depend on the reading alone, ready to be written."""
+
+    content: bytes  # from ``reading_id`` to ``quality``
+    co2_g: int
+
+
 class Row(NamedTuple):
-    """A row as read back; ``reading`` is None where the record became a dead letter."""
+    """A row as read back; ``reading`` is None if the record became a dead letter."""
 
     partition: int
     offset: int
@@ -46,7 +53,7 @@ def encode_row(partition: int, offset: int, reading: Reading) -> bytes:
     """Return the line of one reading, with its checksum and its line break.
 
     Floats are written in the shortest form that reads back as the same number. This runs once for
-    every record, so it formats straight from the model's fields instead of asking a ``csv.writer``.
+    every record, so it formats the model's fields directly instead of using a ``csv.writer``.
 
     Raises
     ------
@@ -69,7 +76,7 @@ def encode_row(partition: int, offset: int, reading: Reading) -> bytes:
         co2_kg,
         factor_id,
         quality,
-    ) = reading.__dict__.values()  # in their order; asking for each by its name costs more
+    ) = reading.__dict__.values()  # in their order; reading each by its name costs more
     plant = _plant_cells(
         facility_id, facility, operator, country, latitude, longitude, sector, fuel
     )
@@ -81,32 +88,32 @@ def encode_row(partition: int, offset: int, reading: Reading) -> bytes:
 
 
 def encode_cells(partition: int, offset: int, cells: bytes) -> bytes:
-    """Return the line of a reading whose other cells are written already; see `known_plants`."""
+    """Return the line of a reading whose other cells are ready; see `labkit.sink.row_cache`."""
     return _sealed(b"%d,%d,%b" % (partition, offset, cells))
 
 
 def plant_cells(reading: Reading) -> str:
-    """Return the cells of a reading, from ``facility_id`` to ``fuel``, that its plant decides."""
+    """Return the cells that depend on the reading's plant, from ``facility_id`` to ``fuel``."""
     return _plant_cells(*(getattr(reading, name) for name in PLANT_FIELDS))
 
 
 def encode_marker(partition: int, offset: int) -> bytes:
-    """Return the line that stands for a dead letter: where it lay, and no reading.
+    """Return the line that stands for a dead letter: its place in the topic, and no reading.
 
-    Without it the CSV's last offset would stay before the bad record, and a restarted consumer
-    would read that record, and send it to the dead-letter queue, once more.
+    Without it, the CSV's last offset would stay before the bad record, and a restarted consumer
+    would read that record and send it to the dead-letter queue once more.
     """
     return _seal(f"{partition},{offset}{',' * len(READING_FIELDS)}{DEAD_LETTER}")
 
 
 def at_offset(line: bytes, offset: int) -> bytes:
-    """Return a true row as it would stand at another offset, with the checksum of that."""
+    """Return a valid row as it would be at another offset, with its checksum."""
     partition, _offset, rest = line[:-_CRC_CELL].split(b",", 2)
     return _sealed(b"%b,%d,%b" % (partition, offset, rest))
 
 
 def verify_row(line: bytes) -> tuple[int, int] | None:
-    """Return ``(partition, offset)`` of a row that is whole and true, otherwise None.
+    """Return ``(partition, offset)`` of a complete, valid row, otherwise None.
 
     Parameters
     ----------
@@ -119,7 +126,7 @@ def verify_row(line: bytes) -> tuple[int, int] | None:
     try:
         partition, offset, _reading = body.split(b",", 2)
         return int(partition), int(offset)
-    except ValueError:  # nothing at all has a checksum too: ",00000000"
+    except ValueError:  # an empty row has a valid checksum, too: ",00000000"
         return None
 
 
@@ -129,7 +136,7 @@ def decode_row(line: bytes) -> Row:
     Raises
     ------
     SinkDamaged
-        The line is not a whole row, or its checksum is wrong.
+        The line is not a complete row, or its checksum is wrong.
     """
     place = verify_row(line)
     if place is None:
@@ -153,7 +160,7 @@ def row_grams(line: bytes) -> int | None:
 
 
 def neutralise(text: str) -> str:
-    """Return a text with a ``'`` wherever a spreadsheet would begin to run it; see `restore`."""
+    """Return a text with a ``'`` at each place where a spreadsheet would run it; see `restore`."""
     return _RUNS.sub(r"\1'", text)
 
 
@@ -171,7 +178,7 @@ def _sealed(content: bytes) -> bytes:
 
 
 def _cell(text: str) -> str:
-    """Write one text so that a spreadsheet shows it and never runs it (CWE-1236)."""
+    """Format one text so that a spreadsheet shows it and never runs it (CWE-1236)."""
     if _PLAIN.fullmatch(text):
         return text
     if "\n" in text or "\r" in text:
@@ -192,8 +199,8 @@ def _plant_cells(
     sector: str,
     fuel: str,
 ) -> str:
-    """Write the cells that are the same in each reading of a plant: a fleet has few plants."""
-    # Adding nothing makes 0.0 of -0.0: the cache takes them for the same.
+    """Format the cells that are the same in each reading of a plant: a fleet has few plants."""
+    # Adding 0.0 turns -0.0 into 0.0: the cache takes them for the same.
     place = f"{latitude + 0.0!r},{longitude + 0.0!r}"
     return f"{_cells(facility_id, facility, operator, country)},{place},{_cells(sector, fuel)}"
 

@@ -1,9 +1,9 @@
-"""What was appended to a partition's CSV since the last look, and nothing else.
+"""Read what was appended to a partition's CSV since the last read.
 
-A reader keeps one position per partition, as a Kafka consumer does, only that it counts bytes and
-not offsets. Each look reads on from there to the last row that is whole and true. The row before
-the position is kept as an *anchor*: where it is no longer there, the CSV was started anew (a reset,
-or a topic that was deleted and made again), and so does the reader.
+A reader keeps one position per partition, as a Kafka consumer does, but in bytes, not offsets.
+Each read goes on from there to the last complete, valid row. The row before the position is kept
+as an *anchor*: if it is no longer there, the CSV was started again (by a reset, or after its topic
+was deleted and created again), and the reader starts again, too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import BinaryIO
 from zlib import crc32
 
 from labkit.core.json_files import read_json
-from labkit.sink.crash_recovery import Extent
+from labkit.sink.crash_recovery import VerifiedRows
 from labkit.sink.csv_row import HEADER, verify_row
 from labkit.sink.segment_files import segments
 
@@ -26,16 +26,16 @@ CHECKSUM_BYTES = 1024**2
 
 @dataclass(frozen=True)
 class Piece:
-    """Some whole, true rows.
+    """Some complete, valid rows.
 
     Attributes
     ----------
     rows : bytes
-        What is to be parsed.
+        The rows, to be parsed.
     starts_over : bool
-        All rows before them are void.
+        All rows that were read before are void.
     following : int
-        How many bytes lie behind them in the same file.
+        How many bytes follow them in the same file.
     """
 
     rows: bytes
@@ -58,7 +58,7 @@ class LogTail:
     last_offset : int
         The Kafka offset of the last row that was read, -1 before the first.
     problem : str or None
-        Why reading cannot go on past some row; None while all is well.
+        Why reading cannot go on past some row; None as long as it can.
     """
 
     def __init__(self, folder: Path, partition: int) -> None:
@@ -66,10 +66,10 @@ class LogTail:
         self.partition = partition
         self.last_offset = -1
         self.problem: str | None = None
-        self._path: Path | None = None  # the file that is read now; files before it are finished
+        self._path: Path | None = None  # the file that is read now; those before it are finished
         self._position = 0  # bytes of it that are read
         self._anchor = b""  # the row, or the header, that ends there
-        self._seen: tuple[Path, int, int] | None = None  # the last file, as it was at the last look
+        self._seen: tuple[Path, int, int] | None = None  # the last file, as it was at the last read
 
     @property
     def anchor(self) -> bytes:
@@ -77,7 +77,7 @@ class LogTail:
         return self._anchor
 
     def read(self) -> Iterator[Piece]:
-        """Yield what was appended, piece by piece; nothing where nothing was."""
+        """Yield what was appended, piece by piece."""
         files = segments(self.folder, self.partition)
         seen = _look_at(files[-1]) if files else None
         if seen == self._seen:
@@ -94,7 +94,7 @@ class LogTail:
         self._seen = seen
 
     def _resume(self, files: list[Path]) -> Iterator[Piece]:
-        """Find the place where the last look ended, or begin at the first file."""
+        """Find the place where the last read ended, or begin at the first file."""
         self.problem = None
         if self._path is not None and (
             self._path not in files or not self._is_anchored(self._path)
@@ -113,30 +113,30 @@ class LogTail:
         with path.open("rb") as file:
             if self._position == 0 and not self._skip_header(file, path):
                 return
-            yield from self._read_proved(file, path)
+            yield from self._read_checkpointed(file, path)
             file.seek(self._position)
             rest = b""
             while piece := file.read(PIECE_BYTES):
                 lines = rest + piece
-                length = self._true_bytes(lines)
+                length = self._valid_bytes(lines)
                 if length:
                     self._position += length
                     following = os.fstat(file.fileno()).st_size - self._position
                     yield Piece(lines[:length], following=following)
                 rest = lines[length:]
-                if b"\n" in rest:  # a whole line, and yet not a true row
+                if b"\n" in rest:  # a complete line, but not a valid row
                     self.problem = f"{path.name}: the row at byte {self._position} is not true"
                     return
 
-    def _read_proved(self, file: BinaryIO, path: Path) -> Iterator[Piece]:
+    def _read_checkpointed(self, file: BinaryIO, path: Path) -> Iterator[Piece]:
         """Read the rows that the writer's last checkpoint covers, if the file still agrees with it.
 
-        One checksum over all of them proves them at once, many times faster than row by row.
+        One checksum over all of them is many times faster than verifying row by row.
         """
-        proved = _proved_bytes(file, path, self.partition) if self._anchor == HEADER else 0
-        while self._position < proved:
+        covered = _checkpointed_bytes(file, path, self.partition) if self._anchor == HEADER else 0
+        while self._position < covered:
             file.seek(self._position)
-            lines = file.read(min(proved - self._position, PIECE_BYTES))
+            lines = file.read(min(covered - self._position, PIECE_BYTES))
             rows = lines[: lines.rfind(b"\n") + 1]
             if not rows:
                 return
@@ -154,8 +154,8 @@ class LogTail:
             self.problem = f"{path.name}: the first line is not the header of a lab CSV"
         return False
 
-    def _true_bytes(self, lines: bytes) -> int:
-        """Return how many bytes are rows that are whole, true, of our partition and in order."""
+    def _valid_bytes(self, lines: bytes) -> int:
+        """Return how many bytes are complete, valid rows, of this partition and in order."""
         length = 0
         for line in lines.split(b"\n")[:-1]:
             row = line + b"\n"
@@ -174,13 +174,13 @@ def partitions(folder: Path) -> list[int]:
     return sorted({int(number) for number in numbers if number.isdecimal()})
 
 
-def _proved_bytes(file: BinaryIO, path: Path, partition: int) -> int:
-    """Return how far a file is as its writer left it, by its last checkpoint; 0: not known."""
+def _checkpointed_bytes(file: BinaryIO, path: Path, partition: int) -> int:
+    """Return how far a file is as its writer's last checkpoint says; 0: not known."""
     try:
-        checkpoint = Extent(
+        checkpoint = VerifiedRows(
             **read_json(path.with_name(f"{partition}.json"))["checkpoints"][path.name]
         )
-    except (TypeError, LookupError, ValueError):  # none yet, or it is not ours: read row by row
+    except (TypeError, LookupError, ValueError):  # none, or not of this form: read row by row
         return 0
     file.seek(0)
     left, checksum = checkpoint.bytes, 0

@@ -1,7 +1,7 @@
-"""How far a consumer is, as it says itself in a small file beside each partition's CSV.
+"""The status file beside each partition's CSV: how far its consumer is.
 
 The API and the page read these files, so that they can show offsets, lag and dead letters without
-asking Kafka. A file that is older than a few seconds means that nobody writes this partition now.
+asking Kafka. If a file is older than a few seconds, no consumer writes this partition now.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class LastDeadLetter(BaseModel):
 
 
 class PartitionStatus(BaseModel):
-    """What the writer of a partition last said of it: ``<p>.status.json``.
+    """The last status that the writer of a partition wrote: ``<p>.status.json``.
 
-    ``rows``, ``dead_letters`` and ``grams`` count the whole CSV, whoever wrote it.
+    ``rows``, ``dead_letters`` and ``grams`` count the whole CSV, including earlier writers' rows.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -76,12 +76,12 @@ class PartitionStatus(BaseModel):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether somebody writes this partition now."""
+        """Whether a consumer writes this partition now."""
         return self.state in ("running", "paused") and self.silent_s < STALE_AFTER_S
 
     @property
     def troubles(self) -> list[str]:
-        """What keeps the partition from being stored, in words; empty where nothing does."""
+        """Sentences that say what keeps the partition from being stored; empty if nothing does."""
         name = f"partition {self.partition}"
         found = []
         if self.state in ("paused", "failed"):
@@ -97,7 +97,7 @@ class PartitionStatus(BaseModel):
 
 
 def read_progress(data_dir: Path, topic: str) -> list[PartitionStatus]:
-    """Return what the consumers of a topic last said, one status for each partition.
+    """Return the last status of each partition of a topic.
 
     Parameters
     ----------
@@ -109,9 +109,9 @@ def read_progress(data_dir: Path, topic: str) -> list[PartitionStatus]:
     Returns
     -------
     list of PartitionStatus
-        By partition; empty where no consumer has been yet. A file that a power cut emptied says
-        nothing and is left out: its writer replaces it within a second. Who waits for a partition
-        cannot write its file, for another holds it; that comes from the waiting process's own.
+        By partition; empty if there was no consumer yet. A file that a power cut emptied is left
+        out: its writer replaces it within a second. A member that waits for a partition cannot
+        write its status file, because another holds it; ``waiting`` comes from its run file.
     """
     found, waiting = [], _waiting(data_dir, topic)
     for path in topic_dir(data_dir, topic).glob("*.status.json"):
@@ -127,7 +127,7 @@ def read_progress(data_dir: Path, topic: str) -> list[PartitionStatus]:
 
 
 def _waiting(data_dir: Path, topic: str) -> dict[int, tuple[int, str]]:
-    """Return which process waits for a partition, and why."""
+    """Return which process waits for each partition, and why."""
     return {
         int(number): (run["pid"], reason)
         for run in read_run_files("consumer")
@@ -137,7 +137,7 @@ def _waiting(data_dir: Path, topic: str) -> dict[int, tuple[int, str]]:
 
 
 def say_failed(data_dir: Path, topic: str, reason: str) -> None:
-    """Have the status of each partition that this process writes say that it failed."""
+    """Set the status of each partition that this process writes to failed."""
     for status in read_progress(data_dir, topic):
         if status.pid == os.getpid():
             changes = {"state": "failed", "reason": reason, "updated_at": datetime.now(UTC)}

@@ -1,4 +1,4 @@
-"""Where the CSV of a topic lies: a folder for each topic, one or more files for each partition."""
+"""The paths of a topic's CSV: one folder for each topic, one or more files for each partition."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def topic_dir(data_dir: Path, topic: str) -> Path:
     Raises
     ------
     TopicRefused
-        It is no topic name of Kafka's: ``../other`` would lead out of the data folder.
+        It is not a topic name: ``../other`` would lead out of the data folder.
     """
     if _TOPIC_NAME.fullmatch(topic) is None:
         msg = f"{topic!r} is no topic name: Kafka takes letters, digits, '.', '_', '-', at most 249"
@@ -27,8 +27,8 @@ def topic_dir(data_dir: Path, topic: str) -> Path:
 def segment_path(folder: Path, partition: int, first_offset: int) -> Path:
     """Return the file of a partition that starts at an offset.
 
-    ``0.csv`` is the first; the file it is rolled into is named for its first offset, as Kafka
-    names the segments of its own log: ``0.00000000000000500000.csv``.
+    ``0.csv`` is the first. The next one is named after its first offset, as Kafka names the
+    segments of its own log: ``0.00000000000000500000.csv``.
     """
     base = f".{first_offset:020d}" if first_offset else ""
     return folder / f"{partition}{base}.csv"

@@ -22,7 +22,8 @@ from oracle import assert_agrees
 from waiting import wait_until
 
 import labkit as lab
-from labkit.consumer.consumer import Consumer, consume
+from labkit.consumer.consumer import Consumer
+from labkit.consumer.poll_loop import consume
 from labkit.producer.producer import Producer
 from labkit.readings.fleet import Fleet
 from labkit.readings.reading import Reading

@@ -24,7 +24,7 @@ from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.checker.check_result import Verdict
-from labkit.consumer.consumer import consume
+from labkit.consumer.poll_loop import consume
 from labkit.core.run_files import read_run_files
 from labkit.producer.send_loop import fleet_source, produce
 from labkit.readings.pacing import Pace

@@ -22,7 +22,8 @@ from oracle import assert_agrees, read_csv, read_topic
 from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
-from labkit.consumer.consumer import Consumer, consume, start_consumer
+from labkit.consumer.consumer import Consumer, start_consumer
+from labkit.consumer.poll_loop import consume
 from labkit.core.errors import TopicNotFound, WorkerFailed
 from labkit.core.run_files import read_run_files
 from labkit.readings.fleet import Fleet

@@ -14,7 +14,7 @@ import pytest
 from kafka import KafkaProducer
 from oracle import assert_agrees, read_topic
 
-from labkit.consumer.consumer import Counts, consume
+from labkit.consumer.poll_loop import StoredCounts, consume
 from labkit.readings.fleet import BAD_RECORDS, Fleet
 from labkit.readings.reading import Reading
 from labkit.sink.partition_status import read_progress
@@ -55,7 +55,7 @@ def sender(bootstrap_servers: str, topic: str) -> Iterator[Sender]:
         one.close()
 
 
-def drain(topic: str, data_dir: Path) -> Counts:
+def drain(topic: str, data_dir: Path) -> StoredCounts:
     return consume(topic, "drain", data_dir, threading.Event(), until_end=True)
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from kafka import TopicPartition
 
 import labkit as lab
-from labkit.consumer.poll_loop import ConsumerLoop
-from labkit.consumer.record_store import Counts
+from labkit.consumer.group_member import GroupMember
 
 PATIENCE_S = 60.0
 
@@ -23,30 +22,34 @@ def turn_until(what: Callable[[], object], turn: Callable[[], object], meaning: 
 
 
 def test_a_join_that_the_client_forgot_halfway_is_taken_up(topic: str, tmp_path: Path) -> None:
-    with ConsumerLoop(topic, "forgetful", tmp_path, Counts()) as loop:
-        coordinator = loop._consumer._coordinator
+    with GroupMember(topic, "forgetful", tmp_path) as member:
+        client = member.client
+        coordinator = client._coordinator
+
+        def a_round() -> None:
+            member.begin_round()
+            member.owned(client.poll(timeout_ms=200))
+            member.end_round()
 
         def owned() -> set[TopicPartition]:
-            return loop._consumer.assignment() if loop._report.joined else set()
+            return client.assignment() if member._report.joined else set()
 
-        turn_until(lambda: len(owned()) == 3, loop._round, "the first join")
+        turn_until(lambda: len(owned()) == 3, a_round, "the first join")
 
         # More partitions, so that the leader joins again; and polls too short to see it through.
         lab.alter_topic(topic, num_partitions=5)
-        loop._consumer._cluster.request_update()
-        turn_until(
-            lambda: coordinator.rejoining, lambda: loop._consumer.poll(0), "a join for partitions"
-        )
+        client._cluster.request_update()
+        turn_until(lambda: coordinator.rejoining, lambda: client.poll(0), "a join for partitions")
         join = coordinator._join_task
         turn_until(lambda: join.is_done, lambda: time.sleep(0.01), "the answer to SyncGroup")
 
         # The state that this is about: half a member, no heartbeat, and the client is content.
         assert not coordinator._heartbeat_enabled
-        assert not coordinator.need_rejoin(), "kafka-python sees it now: take_up_join can go"
-        loop._consumer.poll(500)
+        assert not coordinator.need_rejoin(), "kafka-python sees it now: finish_join can go"
+        client.poll(500)
         assert coordinator.rejoining
         assert coordinator._heartbeat_loop_future.is_done is False
 
-        turn_until(lambda: len(owned()) == 5, loop._round, "the join taken up")
+        turn_until(lambda: len(owned()) == 5, a_round, "the join taken up")
         assert not coordinator.rejoining
         assert coordinator._heartbeat_enabled

@@ -34,8 +34,8 @@ from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.broker.broker import Broker
+from labkit.consumer.client_health import EXIT_STATUS
 from labkit.consumer.consumer import Consumer, start_consumer
-from labkit.consumer.watchdog import EXIT_STATUS
 from labkit.core.errors import WorkerFailed
 from labkit.core.run_files import read_run_files
 from labkit.pipeline.lab_status import lab_status
@@ -138,21 +138,20 @@ def test_row_04_and_05_a_zombie_is_waited_for(
 SLOW = """
 import sys, threading, time
 from pathlib import Path
-from labkit import consumer_loop
-from labkit.consumer.consumer import consume
+from labkit.consumer import group_member, poll_loop
 
 topic, folder, brake = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-consumer_loop.MAX_POLL_INTERVAL_MS = 6_000
-class SlowStore(consumer_loop.RecordStore):
-    def store(self, batches):
+group_member.MAX_POLL_INTERVAL_MS = 6_000
+class SlowMember(group_member.GroupMember):
+    def owned(self, polled):
         if brake.exists():
             brake.rename(brake.with_suffix(".used"))
             time.sleep(15)
-        super().store(batches)
-consumer_loop.RecordStore = SlowStore
+        return super().owned(polled)
+poll_loop.GroupMember = SlowMember
 stop = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
-consume(topic, "slow", folder, stop)
+poll_loop.consume(topic, "slow", folder, stop)
 """
 
 
@@ -298,23 +297,23 @@ def test_a_worker_that_is_killed_is_replaced_and_an_end_is_everybodys(
 HUNG = """
 import sys, threading, time
 from pathlib import Path
-from labkit import consumer_loop, watchdog
+from labkit.consumer import client_health, group_member, poll_loop
 from labkit.cli import main
 
-watchdog.HUNG_AFTER_S = 5.0
+client_health.HUNG_AFTER_S = 5.0
 brake = Path(sys.argv[1])
-class Loop(consumer_loop.ConsumerLoop):
-    def run(self, *arguments):
+class Member(group_member.GroupMember):
+    def __enter__(self):
+        member = super().__enter__()
         async def hang():
             time.sleep(3600)  # on the client's own network thread
         def step_on_it():
             while not brake.exists():
                 time.sleep(0.1)
-            self._consumer._net.call_soon_threadsafe(hang)
+            member.client._net.call_soon_threadsafe(hang)
         threading.Thread(target=step_on_it, daemon=True).start()
-        super().run(*arguments)
-import labkit.consumer.consumer
-labkit.consumer.consumer.ConsumerLoop = Loop
+        return member
+poll_loop.GroupMember = Member
 main(["consume", *sys.argv[2:]])
 """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from kafka import KafkaProducer
 
 import labkit as lab
-from labkit.consumer.consumer import consume
+from labkit.consumer.poll_loop import consume
 from labkit.ledger.ledger import LedgerReader, carbon_ledger
 from labkit.producer.send_loop import fleet_source, produce
 from labkit.readings.pacing import Pace

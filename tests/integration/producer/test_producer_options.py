@@ -14,7 +14,7 @@ from waiting import wait_until
 import labkit as lab
 from labkit.checker.checker import check_pipeline
 from labkit.checker.delivery_history import journal_sizes, read_lines
-from labkit.consumer.consumer import consume
+from labkit.consumer.poll_loop import consume
 from labkit.core.errors import LabError
 from labkit.ledger.ledger import carbon_ledger
 from labkit.producer.delivery import partition_for

@@ -14,7 +14,7 @@ from labkit.core.errors import BadReading
 from labkit.readings.fleet import Fleet
 from labkit.readings.reading import Reading, grams
 from labkit.sink.csv_row import encode_cells, encode_row
-from labkit.sink.row_cache import MOST_PLANTS, KnownPlants
+from labkit.sink.row_cache import MOST_PLANTS, RowCache
 
 AT = datetime(2026, 11, 23, 22, 13, 4, 123_000, UTC)
 FLEET = Fleet(seed=7)
@@ -22,8 +22,8 @@ READINGS = [FLEET.reading(AT, 1.0) for _ in range(4 * 24)]
 NOW_MS = READINGS[0].timestamp_ms
 
 
-def met(*readings: Reading) -> KnownPlants:
-    plants = KnownPlants()
+def met(*readings: Reading) -> RowCache:
+    plants = RowCache()
     for reading in readings:
         plants.learn(reading.to_json(), reading)
     return plants
@@ -32,7 +32,7 @@ def met(*readings: Reading) -> KnownPlants:
 PLANTS = met(*READINGS)
 
 
-def agrees(plants: KnownPlants, value: bytes, timestamp_ms: int) -> bool:
+def agrees(plants: RowCache, value: bytes, timestamp_ms: int) -> bool:
     """Tell whether the short way was taken; it has to lead where the gate leads."""
     cells = plants.cells(value, timestamp_ms)
     if cells is None:
@@ -49,7 +49,7 @@ def test_the_fleets_readings_take_it() -> None:
 
 def test_a_plant_is_known_once_it_was_met() -> None:
     first, *_others = READINGS
-    plants = KnownPlants()
+    plants = RowCache()
     assert not agrees(plants, first.to_json(), NOW_MS)
     plants.learn(first.to_json(), first)
     assert agrees(plants, first.to_json(), NOW_MS)
@@ -133,7 +133,7 @@ def test_a_reading_from_the_future_is_left_to_the_gate(ahead_ms: int) -> None:
 
 
 def test_it_keeps_no_more_plants_than_it_may() -> None:
-    plants = KnownPlants()
+    plants = RowCache()
     for number in range(MOST_PLANTS + 1):
         reading = READINGS[0].model_copy(update={"facility": f"Plant {number}"})
         plants.learn(reading.to_json(), reading)
