@@ -1,1 +1,1 @@
-"""The lab beside what a user would write instead: same broker, same run, same work."""
+"""Compare the lab with what a user would write instead: same broker, same run, same work."""

@@ -81,7 +81,7 @@ def main() -> None:
     console = Console(stderr=True, force_terminal=sys.stderr.isatty())
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        # A lab of its own: the bench neither sees nor disturbs the one of this checkout.
+        # A separate lab: the bench neither sees nor disturbs the one of this checkout.
         os.environ["LABKIT_LAB_DIR"] = folder
         os.environ["LABKIT_STATE_DIR"] = str(Path(folder) / ".labkit")
         with start_broker():

@@ -1,8 +1,8 @@
 """A poll of the API for what is new, compared with reading the whole file each time.
 
 Ours is a GET of ``/api/readings?after=`` through Flask, after a few rows were appended; the peer is
-what most tutorials do for each call: ``read_csv``, ``to_json``. It is also
-compared with itself: a poll must cost the same after a million rows as after ten thousand.
+what most tutorials do for each call: ``read_csv``, ``to_json``. It is also compared with itself: a
+poll must cost the same after a million rows as after ten thousand.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Poller:
         return took_s * 1000
 
     def close(self) -> None:
-        """Let the CSV go."""
+        """Close the CSV."""
         self._writer.close()
 
 

@@ -1,7 +1,7 @@
 """The lines of a day, by sector, compared with the same sum in pandas from the file.
 
-Ours is a GET of ``/api/series`` through Flask, after a row was appended, so that nothing was worked
-out before. The peer reads the CSV and sums by sector and bucket; it counts each reading at one
+Ours is a GET of ``/api/series`` through Flask, after a row was appended, so that nothing is
+cached. The peer reads the CSV and sums by sector and bucket; it counts each reading at one
 moment, where ours spreads it over the seconds that it covers.
 """
 
@@ -43,7 +43,7 @@ def measure(scale: Scale) -> list[Figure]:
         def from_the_file() -> float:
             lines, took_s = timed(lambda: by_sector(rows))
             theirs = (lines * BUCKET_S / 3.6).sum()
-            for sector, kg in sums[-1].items():  # the same sums, but for what the edges cut
+            for sector, kg in sums[-1].items():  # the same sums, except at the edges
                 assert abs(theirs[sector] - kg) < 0.02 * kg, (sector, theirs[sector], kg)
             return took_s * 1000
 

@@ -1,8 +1,8 @@
 """The API's start on many rows, compared with ``pd.read_csv``: time and memory.
 
-Each is a process of its own. Time is from after the imports to the moment when every row can be
-asked for; memory is what the process then has for itself (USS). Then the same with most rows on
-the disk, beside a tenth of the rows: the setting that bounds the memory, seen at work.
+Each runs in its own process. Time is from after the imports until every row can be queried; memory
+is what the process then shares with no other (USS). Then the same with most rows on disk, compared
+with a tenth of the rows: the effect of the setting that limits the memory.
 """
 
 from __future__ import annotations
@@ -80,13 +80,13 @@ def measure(scale: Scale) -> list[Figure]:
             f"the same with {few:,} rows",
             [(ours.memory_mb, small.memory_mb) for ours, small in bounded],
             bar=Bar("≤", 1.2),
-            note=f"{IN_MEMORY}={few}: older rows lie in a file, and are served just the same",
+            note=f"{IN_MEMORY}={few}: older rows are in a file, and are served the same way",
         ),
     ]
 
 
 def lab(rows: int, in_memory: int | None = None) -> Start:
-    """Start the API, with so many of the newest rows in memory."""
+    """Start the API, with this many of the newest rows in memory."""
     settings = {} if in_memory is None else {IN_MEMORY: str(in_memory)}
     return run(OURS, rows, [big_csv(rows), TOPIC], settings)
 
@@ -102,7 +102,7 @@ def run(
     arguments: Sequence[Path | str],
     settings: Mapping[str, str] | None = None,
 ) -> Start:
-    """Run one of the programs in a process of its own."""
+    """Run one of the programs in a separate process."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
     environment = {**os.environ, **(settings or {})}
     said = subprocess.run(

@@ -18,7 +18,7 @@ PLANTS, DAY_S = 24, 86_400
 
 @cache
 def big_csv(rows: int) -> Path:
-    """Return a data folder with so many rows of one day; it is made when it is first asked for."""
+    """Return a data folder with this many rows of one day, created on first use."""
     data_dir = load_config().lab_dir / f"csv-{rows}"
     make_csv(data_dir, rows, TOPIC, interval_s=PLANTS * DAY_S / rows)
     return data_dir
@@ -44,5 +44,5 @@ class Writer:
         self._log.flush()
 
     def close(self) -> None:
-        """Give the partition back."""
+        """Release the partition."""
         self._log.close()

@@ -1,6 +1,6 @@
 """A broker's start, until the first topic is there, with Java's ahead-of-time cache and without.
 
-Every start is in a lab folder of its own: it formats the broker's data, starts the keeper and the
+Every start uses a new lab folder: it formats the broker's data, starts the keeper and the
 broker, and makes a topic. The jars, and our cache, are in a cache folder before it begins; the
 peer's cache folder has the same jars, and none of Java's caches yet.
 """
@@ -65,7 +65,7 @@ def start_s(cache: str, *, with_cache: bool) -> float:
 
 @contextmanager
 def new_lab(**settings: str) -> Iterator[Path]:
-    """Be in a lab of its own for a while, beside the one that the bench runs in."""
+    """Use a separate lab inside the block."""
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="bench-lab-") as folder:
         place = {"LABKIT_LAB_DIR": folder, "LABKIT_STATE_DIR": str(Path(folder) / ".labkit")}

@@ -1,4 +1,4 @@
-"""A headless Chromium to measure the page in, and what its DevTools protocol tells of it."""
+"""A headless Chromium to measure the page in, and its DevTools protocol."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def devtools(page: Page) -> CDPSession:
-    """Return a line to what the browser itself knows of a page."""
+    """Open a DevTools session on a page."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
     return session

@@ -1,6 +1,6 @@
 """The consumer's memory after a million rows, compared with a hundred thousand.
 
-One consumer, a process of its own, stores a topic from its first record to its last. Its memory
+One consumer process stores a topic from its first record to its last. Its memory
 (USS: what it shares with no other process) is watched all the time; it must not grow with the rows.
 """
 
@@ -43,16 +43,16 @@ def measure(scale: Scale) -> list[Figure]:
 
 
 def near(rows: int, samples: list[tuple[int, float]]) -> list[float]:
-    """Return the memory in those moments in which almost so many rows were stored.
+    """Return the memory at the moments when about this many rows were stored.
 
-    On a quick machine there may be no such moment; then it is the one that came nearest.
+    On a fast machine there may be no such moment; then the nearest one counts.
     """
     found = [memory_mb for stored, memory_mb in samples if (1 - NEAR) * rows <= stored <= rows]
     return found or [min(samples, key=lambda sample: abs(sample[0] - rows))[1]]
 
 
 def store(records: int) -> list[tuple[int, float]]:
-    """Store so many records; return rows and megabytes, moment by moment."""
+    """Store this many records; return rows and megabytes over time."""
     topic = f"bench-memory-{uuid.uuid4().hex[:8]}"
     lab.ensure_topic(topic, num_partitions=PARTITIONS)
     with tempfile.TemporaryDirectory() as folder:

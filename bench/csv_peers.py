@@ -1,8 +1,8 @@
 """Kafka to CSV, compared with Quix Streams' sink and with pandas for each record.
 
 All three read the same topic, and all are timed in the same way: from the first record that is
-handled to the last row written and committed, so that nobody's start or joining counts. Ours
-leaves the group as well in that time, and it alone validates, and stores each record exactly once.
+handled to the last row written and committed, so that starting and joining do not count. The
+lab's time includes leaving the group, and only the lab validates and stores exactly once.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def lab(topic: str, records: int) -> float:
 
 @contextmanager
 def first_row(folder: Path) -> Iterator[Callable[[], float]]:
-    """Note, while the block runs, the last moment without a row in a topic's CSV."""
+    """Record, while the block runs, the last moment without a row in a topic's CSV."""
     over = threading.Event()
     seen: list[float] = []
 

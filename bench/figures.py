@@ -99,7 +99,7 @@ def in_turn(
     """Measure several things one after the other, round by round.
 
     The first round, in which files are read and programs compiled for the first time, is not
-    counted, unless there is to be no ``warm_up``.
+    counted, unless ``warm_up`` is false.
     """
     first = 1 if warm_up else 0
     return [tuple(work() for work in works) for _ in range(first + rounds)][first:]
@@ -137,7 +137,7 @@ def compare(
     warm_up : bool
         Measure a pair first that is not counted.
     note : str
-        What a reader has to know of the figure: sizes, settings.
+        What a reader has to know about the figure: sizes, settings.
     """
     pairs = [(a, b) for a, b in in_turn(rounds, ours, theirs, warm_up=warm_up)]
     return from_pairs(name, unit, peer, pairs, quotient=quotient, bar=bar, note=note)

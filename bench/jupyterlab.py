@@ -1,4 +1,4 @@
-"""A real JupyterLab, and a notebook in it as a learner meets it in the browser."""
+"""A real JupyterLab with a notebook, in a real browser."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def jupyterlab(folder: Path, environment: Mapping[str, str] | None = None) -> It
 
 
 def write_notebook(folder: Path, *cells: str) -> str:
-    """Write a notebook as a learner would have it: no outputs, its kernel named."""
+    """Write a notebook without outputs, with its kernel named."""
     notebook = {
         "nbformat": 4,
         "nbformat_minor": 5,

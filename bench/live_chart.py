@@ -193,7 +193,7 @@ class Feed:
 
 
 def rest(notebooks: list[Notebook], window_s: float) -> float:
-    """Note what the kernels take while nothing moves; return what Chromium takes, by the second."""
+    """Record what the kernels use while nothing moves; return what Chromium uses per second."""
     for one in notebooks:
         wait_for(one, (one.folder / "pid").exists)
     time.sleep(WARM_UP_S)
@@ -205,7 +205,7 @@ def rest(notebooks: list[Notebook], window_s: float) -> float:
 
 
 def cost(one: Notebook, window_s: float, browser_idle: float) -> Cost:
-    """Let one chart move for a while, and return what an update took."""
+    """Let one chart move for a while, and return the cost of an update."""
     one.page.bring_to_front()
     (one.folder / "go").touch()
     before = one.updates
@@ -252,7 +252,7 @@ def browser_s() -> float:
 
 
 def wait_for(one: Notebook, holds: Callable[[], bool]) -> None:
-    """Wait, while the page goes on."""
+    """Wait, while the page keeps running."""
     deadline = time.monotonic() + SLOW_MS / 1000
     while not holds():
         assert time.monotonic() < deadline, f"nothing happens in {one.folder}"

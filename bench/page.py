@@ -113,7 +113,7 @@ class Feed:
 
 
 def first_chart(page: Page, api: Api) -> None:
-    """Tell how soon after navigation the chart of 24 hours is drawn, from a warm start."""
+    """Measure how soon after navigation the chart of 24 hours is drawn, from a warm start."""
     took_ms = []
     for _ in range(STARTS + 1):
         page.goto(f"{api.url}/?window_s={DAY_S}")
@@ -123,7 +123,7 @@ def first_chart(page: Page, api: Api) -> None:
 
 
 def polls(page: Page, session: CDPSession, profile: Path | None) -> None:
-    """Tell what the page computes for one poll, all in all, in the two seconds that it has."""
+    """Measure all that the page computes for one poll, in its two seconds."""
     page.wait_for_timeout(3_000)  # until what a start brings with it is over
     if profile is not None:
         session.send("Profiler.enable")
@@ -149,7 +149,7 @@ def polls(page: Page, session: CDPSession, profile: Path | None) -> None:
 
 
 def redraws(page: Page, api: Api) -> None:
-    """Tell what the chart's part is: lines, legend, sentence and table of 24 hours."""
+    """Measure the chart's part: lines, legend, sentence and table of 24 hours."""
     answers = []
     for _ in range(4):
         address = f"{api.url}/api/series?window_s={DAY_S}"
@@ -164,7 +164,7 @@ def redraws(page: Page, api: Api) -> None:
 
 
 def said(values: list[float]) -> str:
-    """Return the median, and how far the values lie apart."""
+    """Return the median and the range."""
     return f"median {statistics.median(values):.0f} ms ({min(values):.0f} … {max(values):.0f})"
 
 

@@ -4,8 +4,8 @@
     python -m bench.page_open --minutes 5
 
 A broker, a producer, a consumer and the API (a process of its own) run; a real Chromium shows the
-page. Measured are the gaps between the page's questions, by the page's own clock, and its memory
-after garbage collection, every quarter of the time. At the end the figures on the page are
+page. It measures the gaps between the page's requests, by its own clock, and its memory after
+garbage collection, every quarter of the time. At the end the figures on the page are
 compared with the API's and the ledger's, and the API is stopped and started again on its port.
 """
 
@@ -33,7 +33,7 @@ from labkit.core.run_files import read_run_files
 READINGS_PER_S = 20
 EVERY_MS, TOLERANCE_MS = 2_000, 300
 PATIENCE_S = 120
-# The page notes by its own clock when it asks; Python hears of it later.
+# The page records by its own clock when it asks; Python reads that later.
 NOTE_POLLS = """
     window.askedAt = [];
     const fetchFirst = window.fetch;
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     minutes = parser.parse_args().minutes
     with tempfile.TemporaryDirectory(prefix="bench-page-") as folder:
-        # A lab of its own: the bench neither sees nor disturbs the one of this checkout.
+        # A separate lab: the bench neither sees nor disturbs the one of this checkout.
         os.environ["LABKIT_LAB_DIR"] = folder
         os.environ["LABKIT_STATE_DIR"] = str(Path(folder) / ".labkit")
         with lab.start_broker():
@@ -90,7 +90,7 @@ class ApiProcess:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
-        """End it as Ctrl-C would."""
+        """Stop it as Ctrl-C would."""
         self._process.terminate()
         self._process.wait(PATIENCE_S)
 
@@ -105,7 +105,7 @@ class ApiProcess:
 
 
 def keep_open(page: Page, minutes: float) -> None:
-    """Look at the page's memory now and after each quarter; then tell its gaps."""
+    """Print the page's memory now and after each quarter, and its gaps."""
     session = devtools(page)
     page.wait_for_timeout(20_000)  # until the first window has begun to fill
     began = time.monotonic()
@@ -117,14 +117,14 @@ def keep_open(page: Page, minutes: float) -> None:
         say(f"after {quarter * minutes / 4:g} min: {memory(session)}, {len(gaps)} gaps")
     near = sum(abs(gap - EVERY_MS) <= TOLERANCE_MS for gap in gaps)
     say(
-        f"gaps between questions: median {statistics.median(gaps):.0f} ms, "
+        f"gaps between requests: median {statistics.median(gaps):.0f} ms, "
         f"least {min(gaps):.0f}, most {max(gaps):.0f}; "
         f"{near} of {len(gaps)} within {EVERY_MS} ± {TOLERANCE_MS} ms"
     )
 
 
 def gaps_ms(page: Page) -> list[float]:
-    """Return the gaps since the last look, and let the page forget them."""
+    """Return the gaps since the last call, and clear them on the page."""
     gaps: list[float] = page.evaluate(
         """() => {
             const gaps = askedAt.slice(1).map((at, place) => at - askedAt[place]);
@@ -136,7 +136,7 @@ def gaps_ms(page: Page) -> list[float]:
 
 
 def compare(page: Page, api: ApiProcess) -> None:
-    """Hold the page against the API and against Kafka's own ledger, to the gram."""
+    """Compare the page with the API and with Kafka's own ledger, to the gram."""
     ledger = lab.carbon_ledger("co2-emissions")
     assert ledger.agrees, ledger.sentence
     grams = str(ledger.topic.grams)
@@ -150,7 +150,7 @@ def compare(page: Page, api: ApiProcess) -> None:
 
 
 def stop_and_start(page: Page, api: ApiProcess) -> None:
-    """Stop the API's process and start it again; tell how soon the page says so, and recovers."""
+    """Stop the API's process and start it again; print how soon the page notices, and recovers."""
     notice, total = page.locator(".notice[data-kind=gone]"), page.locator(".figure data").last
     before = total.get_attribute("value")
     api.stop()

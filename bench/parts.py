@@ -4,7 +4,7 @@
 
 No broker is needed: each step is the lab's or the client's own code, run over the same few thousand
 records in one process; the median of several rounds is printed. The steps add up to less than a
-whole run needs: threads take turns, and Python cleans up.
+whole run needs, because of thread switches and garbage collection.
 """
 
 from __future__ import annotations

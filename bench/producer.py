@@ -2,7 +2,7 @@
 
 Ours simulates a plant, validates the reading, serialises it, sends it with acks=all and accounts
 for every answer. The peer is kafka-python's ``send`` with a key and bytes that are ready already:
-once as the client is by default (acks=all and idempotent, too), once with ours's batches.
+once with the client's defaults (acks=all and idempotent, too), once with the lab's batches.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def lab(topic: str, records: int) -> float:
 
 
 def filled_topic(records: int) -> str:
-    """Return a new topic of three partitions that holds so many readings."""
+    """Return a new topic of three partitions that holds this many readings."""
     topic = f"bench-{uuid.uuid4().hex[:8]}"
     ensure_topic(topic, num_partitions=3)
     lab(topic, records)

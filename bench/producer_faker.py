@@ -2,7 +2,7 @@
 
 Ours simulates a plant, validates the reading, serialises it, sends it with acks=all and accounts
 for every answer. The peer makes up every field of every record with Faker, turns it into JSON and
-sends it with kafka-python's defaults; it looks at no answer, and flushes at the end.
+sends it with kafka-python's defaults; it checks no answer, and flushes at the end.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def tutorial(records: int) -> None:
 
 
 def fake_reading(fake: Faker) -> dict[str, Any]:
-    """Return the fields of a reading, each of them made up."""
+    """Return the fields of a reading, each of them generated."""
     return {
         "reading_id": fake.uuid4(),
         "recorded_at": datetime.now(UTC).isoformat(),

@@ -44,7 +44,7 @@ Look = Callable[[], bytes]
 
 
 class Side(NamedTuple):
-    """The lab, or its peer: how to look at what it has stored, and at what it serves."""
+    """The lab or its peer: how to read what it has stored and what it serves."""
 
     stored: Look
     served: Look
@@ -107,13 +107,13 @@ def start_all(running: ExitStack, folder: Path, interval_s: float) -> tuple[Side
     theirs = Side(new_bytes(folder, "quix.csv"), whole_answers(port))
     wait_for(lambda: bool(ID.search(ours.served())), "the lab's API serves nothing")
     wait_for(lambda: bool(ID.search(theirs.served())), "the peer's API serves nothing")
-    time.sleep(1)  # what came in at the start has been taken up
+    time.sleep(1)  # until what came in at the start is stored
     return ours, theirs
 
 
 @contextmanager
 def ended(process: subprocess.Popen[str]) -> Iterator[None]:
-    """End a peer behind the block."""
+    """End a peer after the block."""
     with process:
         try:
             yield
@@ -129,7 +129,7 @@ def wait_for(holds: Callable[[], bool], otherwise: str) -> None:
 
 
 def new_bytes(folder: Path, pattern: str = "*.csv") -> Look:
-    """Look at what was appended to the files of a folder, whole lines of it."""
+    """Read what was appended to the files of a folder, in whole lines."""
     places: dict[Path, int] = {}
 
     def look() -> bytes:
@@ -161,7 +161,7 @@ def new_pages(port: int) -> Look:
 
 
 def whole_answers(port: int) -> Look:
-    """Ask the tutorial's API, which has but one answer: everything."""
+    """Ask the tutorial's API, which always returns everything."""
     known = 0
 
     def look() -> bytes:
@@ -175,7 +175,7 @@ def whole_answers(port: int) -> Look:
 
 
 def ask(port: int, path: str) -> bytes:
-    """Return an answer; none where the server is not up yet, or met half a row in the file."""
+    """Return an answer; nothing while the server starts, or after it read half a row."""
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         link.request("GET", path)
@@ -189,7 +189,7 @@ def ask(port: int, path: str) -> bytes:
 
 
 def watch(side: Side, window_s: float) -> dict[str, Latency]:
-    """Look at a side for a while, and return how late its readings are seen there."""
+    """Observe a side for a while, and return how late its readings appear there."""
     seen: dict[str, dict[bytes, float]] = {"stored": {}, "served": {}}
     for look in side:
         look()  # what came in while the other side was looked at
@@ -217,7 +217,7 @@ def watch(side: Side, window_s: float) -> dict[str, Latency]:
 
 
 def follow(look: Look, seen: dict[bytes, float], pause_s: float, until: float) -> None:
-    """Note when each reading is seen first."""
+    """Record when each reading is first seen."""
     while time.time() < until:
         answer = look()
         now = time.time()
