@@ -45,8 +45,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> schedule.Sch
     return schedule.Schedule(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest itself selects by marker
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the longest units of work first where several workers share them."""
+    """Mark the unit tests as quick, and order the units of work where workers share them."""
+    for item in items:
+        if item.nodeid.startswith("tests/unit/"):
+            item.add_marker("quick")
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: schedule.rank(item.nodeid))
 
