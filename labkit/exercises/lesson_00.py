@@ -8,7 +8,7 @@ from typing import Any
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
-from labkit.exercises.queries.broker_queries import topic_made
+from labkit.exercises.queries.broker_queries import existing_topic
 from labkit.ledger.ledger import carbon_ledger
 from labkit.producer.producer import Producer
 from labkit.table.table import read_table
@@ -29,7 +29,7 @@ GROWTH_TIMEOUT_S = 20.0
 )
 def q1(partitions: Any) -> str:
     """How many partitions does the topic `co2-emissions` have?"""
-    topic = topic_made(TOPIC)
+    topic = existing_topic(TOPIC)
     if partitions == topic.num_partitions:
         numbers = ", ".join(str(one.partition) for one in topic.partitions)
         return f"the broker says the same: partitions {numbers}."
@@ -151,4 +151,4 @@ def q4(heaviest: Any) -> str:
 
 
 def _records(topic: str) -> int:
-    return topic_made(topic).records or 0
+    return existing_topic(topic).records or 0

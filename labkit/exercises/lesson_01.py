@@ -13,7 +13,7 @@ from labkit.core.errors import BrokerUnavailable
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
-from labkit.exercises.queries.broker_queries import topic_made
+from labkit.exercises.queries.broker_queries import existing_topic
 from labkit.topics.topic_metadata import ask_cluster
 
 TOOLS_TOPIC = "lesson01-by-tool"
@@ -81,7 +81,7 @@ def q2(controller: Any) -> str:
 )
 def q3() -> str:
     """With Kafka's own tool, make a topic `lesson01-by-tool` with 2 partitions."""
-    topic = topic_made(TOOLS_TOPIC)
+    topic = existing_topic(TOOLS_TOPIC)
     if topic.num_partitions != 2:
         raise NotYet(
             f"`{TOOLS_TOPIC}` is there, with {topic.num_partitions} partition(s): `--partitions` "

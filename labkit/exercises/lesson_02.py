@@ -8,7 +8,7 @@ from typing import Any
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
-from labkit.exercises.queries.broker_queries import records_of, topic_made
+from labkit.exercises.queries.broker_queries import existing_topic, records_of
 from labkit.topics.topic_metadata import ask_cluster
 
 KEYS_TOPIC = "lesson02-keys"
@@ -64,7 +64,7 @@ def p2() -> Observed:
 )
 def q1() -> str:
     """Make a topic `lesson02-plants` with 4 partitions."""
-    topic = topic_made("lesson02-plants")
+    topic = existing_topic("lesson02-plants")
     if topic.num_partitions != 4:
         raise NotYet(
             f"the cluster says that `lesson02-plants` has {topic.num_partitions} partitions. "
@@ -91,7 +91,7 @@ def q2(partition_of: Callable[[bytes, int], Any]) -> str:
 
     It is compared with where the records of `lesson02-keys` really are.
     """
-    topic, found = topic_made(KEYS_TOPIC), records_of(KEYS_TOPIC)
+    topic, found = existing_topic(KEYS_TOPIC), records_of(KEYS_TOPIC)
     keyed = [record for record in found if record.key is not None]
     if not keyed:
         raise NotAttempted(f"`{KEYS_TOPIC}` has no records with a key: run the cells above.")
@@ -136,7 +136,7 @@ def q3(largest: int) -> str:
 )
 def q4() -> str:
     """Make a topic `lesson02-hour` that keeps each record for one hour."""
-    topic = topic_made("lesson02-hour")
+    topic = existing_topic("lesson02-hour")
     kept = topic.config.get("retention.ms")
     if kept is None:
         raise NotYet(

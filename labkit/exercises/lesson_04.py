@@ -14,9 +14,9 @@ from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.broker_queries import (
     committed_of,
+    existing_topic,
     records_of,
     shares_of,
-    topic_made,
     why_invalid,
 )
 from labkit.readings.reading import Reading
@@ -133,7 +133,7 @@ def q2() -> str:
     committed = committed_of(REWOUND_GROUP, READINGS_TOPIC)
     if not committed:
         raise NotAttempted(f"the group `{REWOUND_GROUP}` has committed nothing for the topic yet.")
-    for one in topic_made(READINGS_TOPIC).partitions:
+    for one in existing_topic(READINGS_TOPIC).partitions:
         offset = committed.get(one.partition)
         if offset is None:
             raise NotYet(f"nothing is committed for partition {one.partition}.")

@@ -15,10 +15,16 @@ from labkit.core.config import load_config
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
-from labkit.exercises.lesson_support.figure_tolerance import hold_plant, is_close, rate_slip
+from labkit.exercises.lesson_support.figure_tolerance import check_plant, explain_rate, is_close
 from labkit.exercises.lesson_support.long_csv import append_rows
 from labkit.exercises.lesson_support.torn_csv_samples import torn
-from labkit.exercises.queries.api_queries import RecordingProxy, api_url, ask, at_rest, serving
+from labkit.exercises.queries.api_queries import (
+    RecordingProxy,
+    api_url,
+    ask,
+    serving,
+    summary_and_table,
+)
 from labkit.readings.reading import grams
 from labkit.sink.csv_row import verify_row
 from labkit.sink.segment_files import segments, topic_dir
@@ -134,7 +140,7 @@ def q1(mine: Flask) -> str:
         raise NotAttempted("there is no CSV yet: run the cells above.")
     with serving(mine) as url:
         for plant in sorted(table["facility_id"].unique())[:3]:
-            hold_plant(url, plant, table[table["facility_id"] == plant])
+            check_plant(url, plant, table[table["facility_id"] == plant])
         answer = ask(f"{url}/plants/{UNKNOWN_PLANT}")
         if answer.status != 404:
             raise NotYet(
@@ -193,7 +199,7 @@ def q3(totals: Callable[[pd.DataFrame], Any]) -> str:
 
     They are compared with `/api/summary`, to the gram.
     """
-    summary, frame = at_rest(TOPIC, DATA_DIR)
+    summary, frame = summary_and_table(TOPIC, DATA_DIR)
     said = {str(key): float(value) for key, value in dict(totals(frame)).items()}
     served = {one["key"]: float(one["co2_kg"]) for one in summary["by_sector"]}
     if set(said) != set(served):
@@ -232,7 +238,7 @@ def q4(read_all: Callable[[str], Any]) -> str:
 
     None may be missing or appear twice.
     """
-    _, frame = at_rest(TOPIC, DATA_DIR)
+    _, frame = summary_and_table(TOPIC, DATA_DIR)
     proxy = RecordingProxy(api_url(TOPIC))
     with serving(proxy) as url:
         try:
@@ -286,7 +292,7 @@ def q5(t_per_h: Callable[[float, float], Any]) -> str:
             if not math.isclose(said, rate, rel_tol=1e-4, abs_tol=1e-3):
                 raise NotYet(
                     f"{line['label']}: {co2_kg:,.0f} kg in {bucket_s} s. You say {said:,.3f} t/h, "
-                    f"the API {rate:,.3f} t/h{rate_slip(said, rate, bucket_s)}."
+                    f"the API {rate:,.3f} t/h{explain_rate(said, rate, bucket_s)}."
                 )
             compared += 1
     if not compared:

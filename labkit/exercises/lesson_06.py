@@ -161,14 +161,14 @@ def q2(poll_once: Callable[[str, str], tuple[str, Any]]) -> str:
                 if error.code != 304:
                     raise
                 raise NotYet("urllib treats 304 as an error, and raises it: catch it.") from None
-            _hold_poll(proxy, etag, said, news)
+            _check_poll(proxy, etag, said, news)
             if proxy.requests[-1].status == 304:
                 return f"{tried} time(s) the API had news, then it said 304, and sent nothing."
             etag = said
     raise NotAttempted("readings come in faster than you ask: run this check once more.")
 
 
-def _hold_poll(proxy: RecordingProxy, etag: str, said: str, news: Any) -> None:
+def _check_poll(proxy: RecordingProxy, etag: str, said: str, news: Any) -> None:
     if not proxy.requests:
         raise NotYet("the API was not asked at all.")
     request = proxy.requests[-1]
@@ -200,7 +200,7 @@ def _hold_poll(proxy: RecordingProxy, etag: str, said: str, news: Any) -> None:
 def q3(above: Callable[[list[dict[str, Any]], float], Any]) -> str:
     """Write `above(facilities, t_per_year)`: the ids of the plants that pass a threshold.
 
-    `facilities` are as in `/api/facilities`, each with `facility_id` and `rate_t_per_h`; judge by
+    `facilities` are as in `/api/facilities`, each with `facility_id` and `rate_t_per_h`; go by
     that rate, for a year of 365 days.
     """
     plants = ask(f"{api_url(TOPIC)}/api/facilities").json()["facilities"]

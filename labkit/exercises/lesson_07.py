@@ -91,9 +91,9 @@ def p1() -> Observed:
 )
 def q2(kind: str) -> str:
     """Which kind of fault does the sink of seed 2 have, in the checker's word?"""
-    found = _hunted().violations
+    found = _verdict().violations
     if kind not in found:
-        seen = _hunted().sentence
+        seen = _verdict().sentence
         raise NotYet(f"you say {kind!r}. Look once more at the table: {seen}")
     return f"it is {kind}: {found[kind]} of them, as the seed chose ({bug_of_seed(SEED)})."
 
@@ -111,7 +111,7 @@ def q2(kind: str) -> str:
 )
 def q3(place: tuple[int, int]) -> str:
     """Which record did it happen to? Answer `(partition, offset)`."""
-    (example, *_) = _hunted().examples
+    (example, *_) = _verdict().examples
     truth = (example.partition, example.offset)
     if tuple(place) == truth:
         return f"partition {truth[0]}, offset {truth[1]}: {example.kind}, as the checker tells."
@@ -162,7 +162,7 @@ def _passes(test: Callable[[Sequence[Record]], Any], records: Sequence[Record]) 
     return True
 
 
-def _hunted() -> Any:
+def _verdict() -> Any:
     """Return the checker's verdict on the sink with the seeded bug."""
     if not _folder(HUNT_DIR).is_dir():
         raise NotAttempted("the sink has not run yet: run the cell that stores the topic.")

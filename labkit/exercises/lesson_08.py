@@ -9,7 +9,7 @@ from labkit.core.errors import BrokerUnavailable
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
-from labkit.exercises.queries.broker_queries import topic_made
+from labkit.exercises.queries.broker_queries import existing_topic
 from labkit.producer.producer import Producer
 from labkit.topics.topic_model import Partition, Topic
 
@@ -27,7 +27,7 @@ SYNC_TIMEOUT_S = 30.0
 )
 def q1(leader: int) -> str:
     """Which broker leads partition 0 of `lesson08-copied`?"""
-    first = topic_made(TOPIC).partitions[0]
+    first = existing_topic(TOPIC).partitions[0]
     if leader == first.leader:
         return f"broker {leader} leads partition 0; {_others(first)} copy it."
     if leader in first.replicas:
@@ -45,7 +45,7 @@ def q1(leader: int) -> str:
 )
 def q2() -> str:
     """Have `lesson08-copied` take a write with acks=all only if two replicas have it."""
-    topic = topic_made(TOPIC)
+    topic = existing_topic(TOPIC)
     wanted = topic.config.get("min.insync.replicas")
     if wanted is None:
         raise NotAttempted(
@@ -75,7 +75,7 @@ def q2() -> str:
 )
 def q3(spare: int) -> str:
     """How many brokers can be away, and `lesson08-copied` still takes writes with acks=all?"""
-    topic = topic_made(TOPIC)
+    topic = existing_topic(TOPIC)
     wanted = int(topic.config.get("min.insync.replicas", 1))
     true = topic.replication_factor - wanted
     how = f"{topic.replication_factor} replicas, of which {wanted} must be in sync"
@@ -94,7 +94,7 @@ def q3(spare: int) -> str:
 )
 def q4() -> str:
     """Restart the dead broker, and wait until every partition has three replicas in sync again."""
-    topic, states = topic_made(TOPIC), _node_states()
+    topic, states = existing_topic(TOPIC), _node_states()
     if frozen := [node for node, state in states.items() if state == "frozen"]:
         raise NotYet(f"broker {frozen[0]} is frozen, not dead: `broker.thaw({frozen[0]})`.")
     if dead := [node for node, state in states.items() if state == "dead"]:
@@ -104,7 +104,7 @@ def q4() -> str:
         if time.monotonic() > deadline:
             raise NotYet("all brokers run, but a replica is still behind; look again in a moment.")
         time.sleep(0.2)
-        topic = topic_made(TOPIC)
+        topic = existing_topic(TOPIC)
     leaders = ", ".join(f"{one.partition} by {one.leader}" for one in topic.partitions)
     return f"three in sync everywhere; the partitions are led: {leaders}."
 
@@ -118,14 +118,14 @@ def q4() -> str:
 def p1(killed: int) -> Observed:
     """The leader of partition 0 is killed. Which broker leads the partition afterwards?"""
     deadline = time.monotonic() + ELECTION_TIMEOUT_S
-    first = topic_made(TOPIC).partitions[0]
+    first = existing_topic(TOPIC).partitions[0]
     while first.leader in (killed, None):
         if _node_states().get(killed) == "running":
             raise NotAttempted(f"broker {killed} is running: run the cell that kills it.")
         if time.monotonic() > deadline:
             raise BrokerUnavailable("partition 0 has no new leader yet", "lab.cluster_map()")
         time.sleep(0.2)
-        first = topic_made(TOPIC).partitions[0]
+        first = existing_topic(TOPIC).partitions[0]
     return Observed(
         first.leader,
         f"The controller takes the first replica of the list {first.replicas} that is alive and in "

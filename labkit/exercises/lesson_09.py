@@ -17,7 +17,7 @@ from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.api_queries import api_url, ask
-from labkit.exercises.queries.broker_queries import topic_made
+from labkit.exercises.queries.broker_queries import existing_topic
 from labkit.exercises.queries.metrics_queries import (
     ACKED,
     LAG,
@@ -26,7 +26,7 @@ from labkit.exercises.queries.metrics_queries import (
     SERVED,
     STORED,
     Samples,
-    health_questions,
+    health_requests,
     parse,
     records_in,
     scrape,
@@ -35,7 +35,7 @@ from labkit.exercises.queries.metrics_queries import (
     state_once_silent,
     total,
 )
-from labkit.exercises.queries.secured_queries import pointed_at, secured_broker
+from labkit.exercises.queries.secured_queries import secured_broker, using_secured
 from labkit.topics.topics import describe_topic
 
 TOPIC, GROUP, DATA_DIR = "lesson09-readings", "lesson09", "data/lesson09"
@@ -160,7 +160,7 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
             for questions in rounds:
                 for _ in range(questions):
                     ask(f"{api.url}/api/health")
-                seen.append((health_questions(api.url), time.monotonic()))
+                seen.append((health_requests(api.url), time.monotonic()))
     for (before, earlier), (after, later) in pairwise(seen):
         seconds, grown = later - earlier, after - before if after >= before else after
         said = rate(before, after, seconds)
@@ -269,7 +269,7 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
 def q5() -> str:
     """Point the lab at the secured cluster, and make a topic `lesson09-locked` there."""
     secured = secured_broker()
-    with pointed_at(secured):
+    with using_secured(secured):
         try:
             topic = describe_topic(LOCKED_TOPIC)
         except TopicNotFound:
@@ -278,7 +278,7 @@ def q5() -> str:
         return f"cluster {topic.cluster_id}, which requires a password, has `{topic.name}`."
     if load_config().bootstrap_servers != secured.bootstrap_servers:
         try:
-            elsewhere = topic_made(LOCKED_TOPIC)
+            elsewhere = existing_topic(LOCKED_TOPIC)
         except NotAttempted:
             raise NotAttempted(
                 f"there is no topic `{LOCKED_TOPIC}` on the secured cluster, and the lab is not "

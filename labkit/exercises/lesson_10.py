@@ -11,7 +11,12 @@ from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.lesson_support.connect_count import count_lines
-from labkit.exercises.queries.broker_queries import committed_of, records_of, shares_of, topic_made
+from labkit.exercises.queries.broker_queries import (
+    committed_of,
+    existing_topic,
+    records_of,
+    shares_of,
+)
 
 TOPIC, KEYS_TOPIC, STORED_TOPIC = "lesson10-scale", "lesson10-keys", "lesson10-stored"
 GROUP, CONNECTOR = "lesson10-lab", "lesson10-file"
@@ -26,7 +31,7 @@ def p1() -> Observed:
 
     How many of the four have something to read?
     """
-    partitions = topic_made(TOPIC).num_partitions
+    partitions = existing_topic(TOPIC).num_partitions
     deadline = time.monotonic() + SHARED_TIMEOUT_S
     # Cooperative: a partition is given up by the one, and only then given to the other.
     while not _is_settled(shares := shares_of(GROUP), partitions):
@@ -52,7 +57,7 @@ def p1() -> Observed:
 )
 def q1() -> str:
     """Give `lesson10-scale` enough partitions for six busy members of a group, and no more."""
-    count = topic_made(TOPIC).num_partitions
+    count = existing_topic(TOPIC).num_partitions
     if count == 3:
         raise NotAttempted(f"`{TOPIC}` has its first 3 partitions: three members have work.")
     if count < MEMBERS:
@@ -148,7 +153,7 @@ def q4(group_id: str) -> str:
         raise NotYet(f"Kafka knows no group {group_id!r} with a member.")
     if group_id != f"connect-{CONNECTOR}":
         raise NotYet(f"{group_id!r} has members too, and they are not the connector's tasks.")
-    committed, ends = committed_of(group_id, STORED_TOPIC), topic_made(STORED_TOPIC).end_offsets
+    committed, ends = committed_of(group_id, STORED_TOPIC), existing_topic(STORED_TOPIC).end_offsets
     lag = sum((end or 0) - committed.get(number, 0) for number, end in ends.items())
     return (
         f"its members have {shares_of(group_id)} partitions, and its lag is {lag:,}: a commit "

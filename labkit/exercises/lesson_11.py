@@ -16,7 +16,7 @@ from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.api_queries import ask, serving
-from labkit.exercises.queries.broker_queries import topic_made
+from labkit.exercises.queries.broker_queries import existing_topic
 from labkit.readings.reading import grams
 
 __all__ = ["clear", "marks", "p1", "q1", "q2", "q3", "q4", "q5", "write_feed"]
@@ -40,7 +40,7 @@ def q1() -> str:
 
     The dead-letter queue is called `capstone-co2.dlq`, and has 1 partition.
     """
-    return capstone_checks.judge(capstone_checks.STAGES["topics"])
+    return capstone_checks.check_all(capstone_checks.STAGES["topics"])
 
 
 @exercise(
@@ -68,7 +68,7 @@ def q2() -> str:
     The key is `facility_id`, the value is the text of `value` unchanged, the timestamp is
     `timestamp_ms`, and a header `source` says `gateway-11`.
     """
-    return capstone_checks.judge(capstone_checks.STAGES["producer"])
+    return capstone_checks.check_all(capstone_checks.STAGES["producer"])
 
 
 @exercise(
@@ -140,7 +140,7 @@ def q3(consume: Callable[[], Any]) -> str:
     if not callable(consume):
         raise NotYet(f"`consume` is {consume!r}, and must be a function.")
     letters = capstone_checks.STAGES["dead letters"]
-    return capstone_checks.judge([*capstone_checks.STAGES["consumer"], *letters])
+    return capstone_checks.check_all([*capstone_checks.STAGES["consumer"], *letters])
 
 
 @exercise(
@@ -168,7 +168,7 @@ def q4(again: Callable[[], Any]) -> str:
         )
     if after != before:
         raise NotYet("the CSV is not what it was: rows are missing or changed.")
-    return f"{len(after)} rows before and after.\n" + capstone_checks.judge(
+    return f"{len(after)} rows before and after.\n" + capstone_checks.check_all(
         [capstone_checks.committed]
     )
 
@@ -244,7 +244,7 @@ def p1() -> Observed:
 
 def _forget_commits() -> None:
     """Set the group's offsets to 0, as a lost commit or a careless operator would."""
-    topic = topic_made(capstone_feed.TOPIC)
+    topic = existing_topic(capstone_feed.TOPIC)
     places = [TopicPartition(topic.name, one.partition) for one in topic.partitions]
     with kafka_clients.consumer(group_id=capstone_feed.GROUP, enable_auto_commit=False) as client:
         client.assign(places)

@@ -26,13 +26,13 @@ from labkit.exercises.capstone.capstone_feed import (
     stored,
 )
 from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result
-from labkit.exercises.queries.broker_queries import committed_of, records_of, topic_made
+from labkit.exercises.queries.broker_queries import committed_of, existing_topic, records_of
 from labkit.readings.reading import grams
 
 
 def partitions() -> str:
     """The topic has 4 partitions."""
-    count = topic_made(TOPIC).num_partitions
+    count = existing_topic(TOPIC).num_partitions
     if count != PARTITIONS:
         raise NotYet(f"`{TOPIC}` has {count} partition(s), not {PARTITIONS}.")
     return f"{count} partitions"
@@ -40,7 +40,7 @@ def partitions() -> str:
 
 def retention() -> str:
     """It keeps records for 30 days."""
-    kept = topic_made(TOPIC).config.get("retention.ms")
+    kept = existing_topic(TOPIC).config.get("retention.ms")
     if kept is None:
         raise NotYet("no `retention.ms` is set on it, so the broker's 7 days apply.")
     if int(kept) != RETENTION_MS:
@@ -50,7 +50,7 @@ def retention() -> str:
 
 def dead_letter_queue() -> str:
     """Its dead-letter queue has 1 partition."""
-    count = topic_made(DLQ).num_partitions
+    count = existing_topic(DLQ).num_partitions
     if count != 1:
         raise NotYet(f"`{DLQ}` has {count} partitions, not 1.")
     return "1 partition"
@@ -124,7 +124,7 @@ def committed() -> str:
     offsets = committed_of(GROUP, TOPIC)
     if not offsets:
         raise NotAttempted(f"the group `{GROUP}` has committed nothing for `{TOPIC}`.")
-    ends = topic_made(TOPIC).end_offsets
+    ends = existing_topic(TOPIC).end_offsets
     lag = sum((end or 0) - offsets.get(number, 0) for number, end in ends.items())
     if lag:
         raise NotYet(f"the group `{GROUP}` is {lag} record(s) behind the end.")
@@ -180,7 +180,7 @@ def letters() -> str:
     return f"{len(found)} dead letters"
 
 
-def letters_headers() -> str:
+def dead_letter_headers() -> str:
     """Each dead letter names the topic, partition and offset it comes from, and why."""
     found = records_of(DLQ)
     if not found:
@@ -203,11 +203,11 @@ STAGES: dict[str, tuple[Criterion, ...]] = {
     "topics": (partitions, retention, dead_letter_queue),
     "producer": (all_sent, keys, order, timestamps, headers),
     "consumer": (committed, all_stored, stored_once, no_bad_stored, to_the_gram),
-    "dead letters": (letters, letters_headers),
+    "dead letters": (letters, dead_letter_headers),
 }
 
 
-def judge(criteria: Iterable[Criterion]) -> str:
+def check_all(criteria: Iterable[Criterion]) -> str:
     """Check all criteria; return the evidence, or raise with every one that is not met."""
     met, unmet, untried = [], [], []
     for criterion in criteria:

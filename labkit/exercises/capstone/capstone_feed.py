@@ -93,7 +93,7 @@ def feed() -> list[Line]:
 
 
 @cache
-def _judged(value: bytes, timestamp_ms: int) -> Reading | None:
+def _decoded(value: bytes, timestamp_ms: int) -> Reading | None:
     try:
         return Reading.from_json(value, timestamp_ms)
     except BadReading:
@@ -110,7 +110,7 @@ def sent() -> list[Any]:
 
 def good_rows() -> dict[tuple[int, int], Reading]:
     """Return the readings that belong in the CSV, by partition and offset."""
-    judged = ((record, _judged(record.value or b"", record.timestamp)) for record in sent())
+    judged = ((record, _decoded(record.value or b"", record.timestamp)) for record in sent())
     return {(one.partition, one.offset): reading for one, reading in judged if reading is not None}
 
 

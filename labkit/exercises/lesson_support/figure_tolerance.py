@@ -16,7 +16,7 @@ def is_close(said: Any, seen: float) -> bool:
     return isinstance(said, int | float) and math.isclose(said, seen, rel_tol=1e-9, abs_tol=5e-4)
 
 
-def rate_slip(said: float, rate_t_per_h: float, bucket_s: float) -> str:
+def explain_rate(said: float, rate_t_per_h: float, bucket_s: float) -> str:
     """Return which mistake explains a wrong rate, as the end of a sentence, or an empty string."""
     slips = {
         1 / 3.6: ": those are kilograms per second",
@@ -32,7 +32,7 @@ def rate_slip(said: float, rate_t_per_h: float, bucket_s: float) -> str:
     return found[0] if found else ""
 
 
-def hold_plant(url: str, plant: str, rows: pd.DataFrame) -> None:
+def check_plant(url: str, plant: str, rows: pd.DataFrame) -> None:
     """Ask a learner's app for a plant's sum, and compare it with the plant's rows."""
     answer = ask(f"{url}/plants/{plant}")
     if answer.status != 200:

@@ -86,7 +86,7 @@ def store(
     Returns
     -------
     Path
-        The topic's folder, for `labkit.check_pipeline` to judge.
+        The topic's folder, for `labkit.check_pipeline`.
     """
     folder = topic_dir(load_config().data_path(data_dir), topic)
     shutil.rmtree(folder, ignore_errors=True)

@@ -78,7 +78,7 @@ def _answer(found: HTTPResponse) -> Answer:
     return Answer(found.status, kind, tag, found.read().decode())
 
 
-def at_rest(topic: str, data_dir: str) -> tuple[dict[str, Any], pd.DataFrame]:
+def summary_and_table(topic: str, data_dir: str) -> tuple[dict[str, Any], pd.DataFrame]:
     """Return the API's summary and the table, both of the same rows."""
     url = api_url(topic)
     for _ in range(20):

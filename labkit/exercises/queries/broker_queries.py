@@ -23,7 +23,7 @@ from labkit.topics.topics import describe_topic
 READ_TIMEOUT_S = 15.0
 
 
-def topic_made(name: str) -> Topic:
+def existing_topic(name: str) -> Topic:
     """Return a topic as the cluster has it; a missing topic was not attempted."""
     try:
         return describe_topic(name)
@@ -47,7 +47,7 @@ def records_of(name: str, limit: int = 20_000) -> list[Any]:
     list of kafka.consumer.fetcher.ConsumerRecord
         With ``partition``, ``offset``, ``key``, ``value``, ``headers`` and ``timestamp``.
     """
-    topic = topic_made(name)
+    topic = existing_topic(name)
     ends = {
         TopicPartition(name, one.partition): one.end_offset or 0
         for one in topic.partitions
@@ -80,7 +80,7 @@ def why_invalid(record: Any) -> str:
 
 def log_bytes_of(name: str) -> int:
     """Return how many bytes a topic's records take in the log of one replica, batches as sent."""
-    topic_made(name)
+    existing_topic(name)
     dirs = ask_cluster(lambda client: client.describe_log_dirs())
     logs = [one for broker in dirs for one in broker["log_dirs"]]
     kept = [topic for one in logs for topic in one["topics"] if topic["name"] == name]

@@ -14,7 +14,7 @@ from prometheus_client.samples import Sample
 from labkit.core.run_files import read_run_files
 from labkit.exercises.engine.outcome import NotAttempted
 from labkit.exercises.queries.api_queries import api_url, ask
-from labkit.exercises.queries.broker_queries import topic_made
+from labkit.exercises.queries.broker_queries import existing_topic
 
 ACKED = "labkit_producer_acked_readings_total"
 STORED = "labkit_csv_readings_total"
@@ -43,7 +43,7 @@ def total(samples: Samples, name: str) -> float:
     return math.fsum(sample.value for sample in samples if sample.name == name)
 
 
-def health_questions(url: str) -> float:
+def health_requests(url: str) -> float:
     """Return how often an API says that it was asked for `/api/health`."""
     route = "/api/health"
     return total([one for one in scrape(url) if one.labels.get("route") == route], REQUESTS)
@@ -83,4 +83,4 @@ def state_once_silent(url: str) -> str:
 
 def records_in(topic: str) -> int:
     """Return how many records Kafka has taken for a topic: the sum of its end offsets."""
-    return sum(end or 0 for end in topic_made(topic).end_offsets.values())
+    return sum(end or 0 for end in existing_topic(topic).end_offsets.values())

@@ -22,7 +22,7 @@ def secured_broker() -> SecuredBroker:
 
 
 @contextmanager
-def pointed_at(secured: SecuredBroker) -> Iterator[None]:
+def using_secured(secured: SecuredBroker) -> Iterator[None]:
     """Point the lab at the secured cluster for some questions, then back to where it was."""
     before = {name: os.environ.get(name) for name in secured.variables}
     os.environ.update(secured.variables)
