@@ -62,7 +62,7 @@ def consume(servers: str, path: Path) -> None:
         rows = csv.writer(file, lineterminator="\n")
         if file.tell() == 0:
             rows.writerow(COLUMNS)
-        while any(consumer.position(one) < ends[one] for one in partitions):
+        while True:
             for records in consumer.poll(timeout_ms=500).values():
                 for record in records:
                     try:
@@ -73,6 +73,8 @@ def consume(servers: str, path: Path) -> None:
                         rows.writerow(row(record, reading))
             file.flush()  # first the rows, then the commit: a crash in between loses nothing
             consumer.commit()
+            if all(consumer.position(one) >= ends[one] for one in partitions):
+                return
 
 
 def positions(path: Path) -> dict[int, int]:
