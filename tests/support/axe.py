@@ -1,4 +1,4 @@
-"""What axe finds wrong on a page (WCAG 2.2 A and AA, and axe's own best practice)."""
+"""Accessibility checks with axe: WCAG 2.2 A and AA, and axe's best practices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def violations(page: Page) -> list[str]:
-    """Return what axe finds wrong in the page as it is, and where."""
+    """Return what axe finds wrong on the page now, and where."""
     if not AXE.is_file():
         pytest.fail("axe-core is not installed; next: python scripts/front_end.py run check")
     page.evaluate(AXE.read_text("utf-8"))
@@ -28,7 +28,7 @@ def violations(page: Page) -> list[str]:
 
 
 def check_both_themes(page: Page, state: str) -> None:
-    """Let axe find nothing in a state of the page, light and dark."""
+    """Assert that axe finds nothing wrong in a state of the page, in both themes."""
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         expect(page.locator("html")).to_have_attribute("data-theme", theme)

@@ -1,4 +1,4 @@
-"""Real CSV logs for tests that need readings and no broker: fleet -> sink, as the consumer does."""
+"""Real CSV logs without a broker: the fleet's readings, written by the real sink."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOPIC = "co2-emissions"
 class CsvFeed:
     """Writes the fleet's readings to the three partitions of a topic's CSV.
 
-    Each facility keeps to one partition, as its key would keep it in Kafka.
+    Each facility has one partition, as its key would have in Kafka.
     """
 
     def __init__(self, data_dir: Path, topic: str = TOPIC, seed: int = 7) -> None:
@@ -32,7 +32,7 @@ class CsvFeed:
         self.facilities = len(self._fleet.facilities)
 
     def write(self, rounds: int, interval_s: float = 1.0, until: datetime | None = None) -> int:
-        """Store ``rounds`` readings of every facility, ending now; return how many there were."""
+        """Store ``rounds`` readings of every facility, the last one now; return how many."""
         until = until or datetime.now(UTC)
         for before in range(rounds - 1, -1, -1):
             at = until - timedelta(seconds=before * interval_s)

@@ -1,7 +1,7 @@
-"""Run a notebook in place, in a process of its own: ``python execute.py NOTEBOOK CELL_TIMEOUT_S``.
+"""Run a notebook in place, in a separate process: ``python execute.py NOTEBOOK CELL_TIMEOUT_S``.
 
-Several notebook clients in one process lose each other's messages now and then, when one closes its
-sockets and another is given their numbers; a lesson then stands still though its kernel is idle.
+Several notebook clients in one process sometimes lose each other's messages: one closes its
+sockets, another gets the same descriptors, and a lesson hangs although its kernel is idle.
 """
 
 from __future__ import annotations

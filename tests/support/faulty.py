@@ -1,7 +1,7 @@
-"""What the tests of the fault matrix share: a stream that flows, and consumers to do harm to.
+"""Helpers for the fault tests: a running producer, consumers to break, and the final comparison.
 
-The matrix is in docs/reliability.md; each of its rows is a test ``test_row_NN_...``. The short
-forms belong to the suite; ``make test-long`` runs the long ones. ``LABKIT_TEST_SEED`` repeats one.
+docs/reliability.md lists the faults; each is a test ``test_row_NN_...``. ``make test`` runs the short
+forms, ``make test-long`` the long ones. ``LABKIT_TEST_SEED`` repeats the random choices of a run.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ SEED = int(os.environ["LABKIT_TEST_SEED"])  # conftest.py chooses one
 
 
 def times(variable: str, short: int) -> int:
-    """Return how often to do it: in the suite, or as the variable of the long form says."""
+    """Return how often to do something: ``short``, unless a variable sets another number."""
     return int(os.environ.get(f"LABKIT_TEST_{variable}", short))
 
 
 def dice(what: str) -> random.Random:
-    """Return dice whose seed is printed."""
-    print(f"seed {SEED}: LABKIT_TEST_SEED={SEED} rolls the same {what} again")
+    """Return a random generator, and print its seed."""
+    print(f"seed {SEED}: LABKIT_TEST_SEED={SEED} repeats the same {what}")
     return random.Random(f"{SEED}-{what}")
 
 
@@ -51,7 +51,7 @@ def readings(count: int, seed: int = 7) -> list[Reading]:
 def send(
     bootstrap_servers: str, topic: str, values: list[Any], partition: int | None = None
 ) -> Any:
-    """Send with a producer that is not the lab's; return what the broker acknowledged."""
+    """Send with a plain kafka-python producer; return what the broker acknowledged."""
     producer = KafkaProducer(bootstrap_servers=bootstrap_servers, max_request_size=2_000_000)
     futures = []
     for number, value in enumerate(values):
@@ -79,14 +79,14 @@ def status_of(data_dir: Path, topic: str, partition: int) -> PartitionStatus | N
 
 
 def flows(data_dir: Path, topic: str) -> None:
-    """Wait until more is stored than now."""
+    """Wait until more rows are stored than now."""
     before = bytes_on_disk(data_dir / topic)
     wait_until(lambda: bytes_on_disk(data_dir / topic) > before, "more rows")
 
 
 @contextmanager
 def a_consumer(name: str, topic: str, group_id: str, data_dir: Path) -> Iterator[Consumer]:
-    """Run a consumer; whatever it has been through, it is gone at the end."""
+    """Run a consumer, and kill it at the end if it still runs."""
     consumer = Consumer(name, topic, group_id, data_dir)
     try:
         yield consumer
@@ -95,7 +95,7 @@ def a_consumer(name: str, topic: str, group_id: str, data_dir: Path) -> Iterator
 
 
 def kill(consumer: Consumer) -> None:
-    """Kill -9, frozen or not."""
+    """Send SIGKILL, which also ends a frozen process."""
     if consumer.is_running:
         consumer.process.kill()
         consumer.wait()
@@ -104,14 +104,14 @@ def kill(consumer: Consumer) -> None:
 
 @contextmanager
 def a_stream(topic: str, readings_per_s: float = 300, faults: float = 0.01) -> Iterator[Producer]:
-    """Have readings sent until the end, a few bad ones among them."""
+    """Send readings until the end, a few of them malformed."""
     producer = lab.start_producer(
         topic, readings_per_s, seed=SEED, faults=faults, name=f"stream-{topic}"
     )
     try:
         yield producer
     finally:
-        with contextlib.suppress(lab.LabError):  # who wants to know stops it, and hears of it
+        with contextlib.suppress(lab.LabError):  # a test that must know stops it itself
             producer.stop(60.0)
 
 
@@ -122,7 +122,7 @@ def drain(topic: str, data_dir: Path, group_id: str = "drain") -> Any:
 def assert_exactly_once(
     bootstrap_servers: str, topic: str, data_dir: Path, producer: Producer
 ) -> int:
-    """Compare producer, topic and CSV, once all is stored; return how many records there are."""
+    """Compare producer, topic and CSV after everything is stored; return the number of records."""
     counts = producer.counts
     bad = 0
     for status in read_progress(data_dir, topic):

@@ -1,4 +1,4 @@
-"""The official ``apache/kafka`` image for the tests, with a listener that wants a login."""
+"""The official ``apache/kafka`` image in a container, with a listener that requires a login."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class KafkaContainer(PlainContainer):
 
 
 def login_of_the_only_user() -> str:
-    """Write the broker's side of the login: who may come in."""
+    """Return the broker's login settings: one user and a password."""
     password = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
     login = (
         "org.apache.kafka.common.security.plain.PlainLoginModule required "
@@ -44,7 +44,7 @@ def login_of_the_only_user() -> str:
 
 @pytest.fixture(scope="session")
 def docker_broker() -> Iterator[KafkaContainer]:
-    """One broker in a container for the whole run; removed at its end."""
+    """Run one broker in a container for the whole session."""
     require("docker", why_no_docker())
     with KafkaContainer() as container:
         yield container
@@ -52,9 +52,9 @@ def docker_broker() -> Iterator[KafkaContainer]:
 
 @pytest.fixture(params=["embedded", pytest.param("docker", marks=pytest.mark.docker)])
 def any_bootstrap_servers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Run the test twice: on the lab's own broker, and on the official image.
+    """Run the test twice: on the embedded broker, and on the official image.
 
-    Both are reached as a user's own cluster is, by ``LABKIT_BOOTSTRAP_SERVERS``.
+    Clients find both as they find a user's own cluster, by ``LABKIT_BOOTSTRAP_SERVERS``.
     """
     broker = request.getfixturevalue("broker" if request.param == "embedded" else "docker_broker")
     address: str = broker.bootstrap_servers

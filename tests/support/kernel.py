@@ -1,4 +1,4 @@
-"""A real IPython kernel: cells as JupyterLab runs them, and what a learner then sees."""
+"""A real IPython kernel that runs cells as JupyterLab does, and what the learner sees."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Cell:
 
     @property
     def note(self) -> str:
-        """The lens's answer, as text; it must be the last thing, and the only one."""
+        """The error card as text. It must be the only one, and the last output."""
         notes = [one for one in self.shown if 'role="note"' in one.get("text/html", "")]
         assert len(notes) == 1, f"{len(notes)} notes below {self.error or 'no error'}"
         assert self.order[-2:] == ["error", "display_data"], self.order
@@ -35,7 +35,7 @@ class Cell:
 
     @property
     def next_line(self) -> str:
-        """The line to type that the lens, or the doctor's first note, names."""
+        """The next line to type, from the error card or the doctor's first note."""
         text = self.note if self.error else self.text
         found = re.search(r"Next: (.*)", text)
         assert found, text
@@ -43,7 +43,7 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """All that it has shown, as text."""
+        """Everything the cell has shown, as text."""
         return self.stream + "\n".join(one.get("text/plain", "") for one in self.shown)
 
 
@@ -63,7 +63,7 @@ class Kernel:
     ) -> Cell:
         """Run a cell to its end; with `interrupt_at`, interrupt it once it has printed that.
 
-        `when` is one more condition for the interrupt, asked again and again.
+        `when` is one more condition for the interrupt.
         """
         cell, sent, deadline = Cell(), False, time.monotonic() + PATIENCE_S
         asked = self._client.execute(code)
@@ -103,7 +103,7 @@ class Kernel:
         return cell
 
     def stop(self) -> None:
-        """End it, and give its sockets back."""
+        """End the kernel, and close its sockets."""
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
         self._manager.cleanup_resources()

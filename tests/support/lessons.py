@@ -1,4 +1,4 @@
-"""A lesson as a test sees it: its cells, with blanks or with solutions, and a run of them."""
+"""A lesson in a test: its cells, with blanks or with solutions, and a run of them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def solved(lesson: str) -> nbformat.NotebookNode:
 
 
 def is_meant_to_raise(cell: nbformat.NotebookNode) -> bool:
-    """Tell whether a lesson shows an error with this cell."""
+    """Tell whether a cell of a lesson raises an error on purpose."""
     return "raises-exception" in cell.metadata.get("tags", [])
 
 
@@ -66,18 +66,18 @@ class Run:
     error: str = ""
     took_s: float = 0.0
     left: tuple[list[str], ...] = ()
-    """The commands of what lived on afterwards: workers and brokers."""
+    """The commands of workers and brokers that still ran afterwards."""
 
 
 def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run:
-    """Execute a lesson from a fresh kernel, in a lab of its own or one where others have been."""
+    """Execute a lesson in a new kernel, in a new lab or one where other lessons have run."""
     (folder / "notebooks").mkdir(parents=True, exist_ok=True)
     (folder / ".labkit").mkdir(exist_ok=True)
     environment = {
         **{key: value for key, value in os.environ.items() if key != "LABKIT_BOOTSTRAP_SERVERS"},
         "LABKIT_LAB_DIR": str(folder),
         "LABKIT_STATE_DIR": str(folder / ".labkit"),
-        # As `labkit lab` has it: `!labkit` in a cell is the one of this Python.
+        # As in `labkit lab`: `!labkit` in a cell runs this Python's labkit.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
     }
     path = folder / "notebooks" / f"{lesson}.ipynb"
@@ -106,7 +106,7 @@ def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run:
 
 
 def left_running(folder: Path) -> list[list[str]]:
-    """Return the commands of a lab's processes that live: workers and brokers."""
+    """Return the commands of a lab's running workers and brokers."""
     state = folder / ".labkit"
     pids = [json.loads(path.read_text())["pid"] for path in state.rglob("run/*.json")]
     for keeper in state.rglob("keeper.json"):

@@ -1,4 +1,4 @@
-"""How the tests of the exercises read a verdict."""
+"""Assertions about the verdicts of exercises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labkit.exercises.engine.prediction import Prediction
 
 
 def expect(task: Exercise, outcome: Outcome, *answers: Any, says: str) -> Result:
-    """Mark an answer, and hold the verdict and a part of its message."""
+    """Check an answer; assert the verdict and a part of its message."""
     result = task.check(*answers)
     assert result.outcome is outcome, result
     assert says in result.message, result
@@ -20,7 +20,7 @@ def expect(task: Exercise, outcome: Outcome, *answers: Any, says: str) -> Result
 
 
 def expect_revealed(task: Prediction, said: Any, outcome: Outcome, *seen: Any, says: str) -> None:
-    """Commit a prediction, reveal it, and hold the verdict and a part of its message."""
+    """Predict and reveal; assert the verdict and a part of its message."""
     task.predict(said)
     result = task.reveal(*seen)
     assert result.outcome is outcome, result
@@ -28,7 +28,7 @@ def expect_revealed(task: Prediction, said: Any, outcome: Outcome, *seen: Any, s
 
 
 def solve(task: Exercise, **names: Any) -> dict[str, Any]:
-    """Run an exercise's solution as the learner's cell would; return the names it leaves."""
+    """Run an exercise's solution as the learner's cell would; return the names it defines."""
     import labkit as lab
 
     space: dict[str, Any] = {"lab": lab, **names}

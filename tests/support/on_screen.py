@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 
 def painted_colours(page: Page, canvas: str = "canvas") -> int:
-    """Return how many different colours a canvas shows; an empty one shows none."""
+    """Return the number of different colours on a canvas; an empty canvas has none."""
     script = """canvas => {
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
       const pixels = new Uint32Array(data.buffer);
@@ -26,7 +26,7 @@ def number_in(text: str) -> float:
 
 
 def figure(page: Page, title: str) -> float:
-    """Return a headline figure, as exact as the API gave it."""
+    """Return a headline figure with all the digits that the API returned."""
     panel = page.locator(".figure", has_text=title)
     return float(panel.locator("data").get_attribute("value") or "nan")
 

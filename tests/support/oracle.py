@@ -1,6 +1,6 @@
-"""The judge of the pipeline: an independent reader of the topic, and one of the CSV.
+"""An independent reader of the topic and of the CSV, to check the pipeline.
 
-Neither uses the lab: kafka-python as it comes, and Python's own ``csv`` and ``json``.
+It uses plain kafka-python, ``csv`` and ``json``, and nothing of the lab.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NUMBERS = {"interval_s", "latitude", "longitude", "load_mw", "co2_kg"}
 
 
 def read_topic(bootstrap_servers: str, topic: str) -> dict[int, list[Any]]:
-    """Return all records of a topic, by partition, up to its end at this moment."""
+    """Return all records of a topic, by partition, up to its present end."""
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap_servers, enable_auto_commit=False, max_poll_records=2000
     )
@@ -37,7 +37,7 @@ def read_topic(bootstrap_servers: str, topic: str) -> dict[int, list[Any]]:
 
 
 def read_csv(folder: Path, partition: int) -> list[dict[str, str]]:
-    """Return the rows of a partition's CSV (one that was never rolled), markers too."""
+    """Return the rows of a partition's CSV, with markers; it must have one segment."""
     path = folder / f"{partition}.csv"
     if not path.exists():
         return []

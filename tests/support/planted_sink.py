@@ -1,9 +1,9 @@
-"""A sink with a bug in it, as a process of its own: what the checker has to catch.
+"""A sink with a deliberate bug, in a separate process, for the checker to find.
 
     python planted_sink.py BUG SERVERS TOPIC FOLDER
 
-It is what one would write in an afternoon: no lock, no sidecar, no checksum looked at. Each of
-these three has been somebody's production.
+A sink as one writes it in an afternoon: no lock, no sidecar, no checksum. All three bugs have been
+seen in production.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEWLINES_ONLY = "newlines-only"  # the last whole line counts, and half a line s
 
 
 def run(bug: str, servers: str, topic: str, folder: Path) -> None:
-    """Store a topic from where the bug takes its position, up to its present end."""
+    """Store a topic up to its present end, starting where the bug puts the position."""
     consumer = KafkaConsumer(
         bootstrap_servers=servers,
         group_id=f"planted-{topic}",
@@ -63,10 +63,10 @@ def run(bug: str, servers: str, topic: str, folder: Path) -> None:
 
 
 def wait_for_another(folder: Path, patience_s: float = 5.0) -> None:
-    """Go on once another process has taken its place, too, or when none comes.
+    """Wait until another process is here too, or until the time is over.
 
-    Two that are started at once are seldom ready at once: without this, the first may be done
-    before the second one looks where the file ends.
+    Two processes that start together are rarely ready together. Without this wait, the first may be
+    done before the second looks for the end of the file.
     """
     mark = folder / f".{os.getpid()}"
     mark.touch()
@@ -77,7 +77,7 @@ def wait_for_another(folder: Path, patience_s: float = 5.0) -> None:
 
 
 def behind_last_whole_line(path: Path) -> int:
-    """Return the offset to go on from, believing every line that has an end."""
+    """Return the next offset, trusting every line that ends in a newline."""
     whole = path.read_bytes().split(b"\n")[:-1]
     return int(whole[-1].split(b",")[1]) + 1 if len(whole) > 1 else 0
 

@@ -1,7 +1,6 @@
-"""HTTP by hand: bytes to a port and bytes back, also where they are not HTTP.
+"""Raw HTTP: send bytes to a port and read the answer, even if the bytes are not valid HTTP.
 
-Every client of a library would mend what these tests mean to send: it encodes a path, drops a
-``..``, refuses a NUL.
+An HTTP library would correct what these tests send: it encodes a path, drops ``..``, refuses a NUL.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ PATIENCE_S = 30.0
 
 
 class Answer(NamedTuple):
-    """One answer: its status, its headers by their names in small letters, its body."""
+    """One answer: its status, its headers by lower-case name, its body."""
 
     status: int
     headers: dict[str, str]
@@ -36,6 +35,6 @@ def ask(port: int, request: bytes) -> Answer:
 
 
 def get(port: int, target: bytes, host: bytes = b"localhost", method: bytes = b"GET") -> Answer:
-    """Ask for a target exactly as it is written."""
+    """Request a target exactly as it is written."""
     line = b"%b %b HTTP/1.1\r\n" % (method, target)
     return ask(port, line + b"Host: %b\r\nConnection: close\r\n\r\n" % host)

@@ -1,7 +1,7 @@
-"""What a machine may lack: skip with the reason, or fail where it must not be lacking.
+"""Skip a test where the machine lacks something, or fail where it must not.
 
-``LABKIT_TEST_REQUIRE=docker,chromium`` is for machines that are known to have both: there a skip
-would hide that nothing was tested.
+``LABKIT_TEST_REQUIRE=docker,chromium`` is for machines that have both: there a skip would hide that
+nothing was tested.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 
 def require(what: str, reason_it_is_missing: str | None) -> None:
-    """Skip the test where ``what`` is missing; fail it where it was said to be there."""
+    """Skip the test if ``what`` is missing; fail it if LABKIT_TEST_REQUIRE names it."""
     if reason_it_is_missing is None:
         return
     required = os.environ.get("LABKIT_TEST_REQUIRE", "").replace(" ", "").split(",")

@@ -1,4 +1,4 @@
-"""A real ``labkit lab`` for a test, with a lab and a home of its own, and its kernels."""
+"""A real ``labkit lab`` for a test, with a separate lab folder and home, and its kernels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from labkit.core.run_files import read_run_files
 
 @dataclass
 class RunningLab:
-    """A JupyterLab that runs, and how to speak with it."""
+    """A running JupyterLab, and requests to it."""
 
     process: subprocess.Popen[str]
     folder: Path
@@ -68,13 +68,13 @@ def answer_of(request: urllib.request.Request) -> tuple[int, str]:
 def running(
     lab_dir: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RunningLab]:
-    """Return a JupyterLab of an empty lab with one lesson, run by a user with an empty home."""
+    """Return a JupyterLab of an empty lab with one lesson, of a user with an empty home."""
     home = tmp_path_factory.mktemp("home")
     (lab_dir / "notebooks").mkdir()
     lesson = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (lab_dir / "notebooks" / "00_start_here.ipynb").write_text(json.dumps(lesson))
     monkeypatch.chdir(lab_dir)
-    # The jars stay where they are for this machine; all else of the home is fresh.
+    # The jars stay in this machine's cache; everything else of the home is new.
     environment = {**os.environ, "LABKIT_CACHE_DIR": str(cache_dir()), "HOME": str(home)}
     process = subprocess.Popen(
         [sys.executable, "-m", "labkit", "lab", "--no-browser"],

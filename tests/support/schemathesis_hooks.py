@@ -1,7 +1,7 @@
-"""What schemathesis would get wrong about any API that takes texts in its query.
+"""Filter out invalid queries of schemathesis that are valid on the wire.
 
-It makes wrong values by putting a list or an object in a text's place. A list of one is written as
-that one, and an empty object as the empty text: on the wire both are right.
+Schemathesis makes invalid values by replacing a string with a list or an object. In a query, a list
+of one is written as its element, and an empty object as the empty string: both are valid.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from labkit.api.response_models import Selection
 
 @schemathesis.hook
 def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> bool:
-    """Leave out a question that is meant to be wrong, and is right as it is written."""
+    """Leave out a query that is meant to be invalid but is valid as written."""
     return not any(is_right_when_written(*pair) for pair in (case.query or {}).items())
 
 
