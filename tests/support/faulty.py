@@ -1,7 +1,7 @@
 """Helpers for the fault tests: a running producer, consumers to break, and the final comparison.
 
-docs/reliability.md lists the faults; each is a test ``test_row_NN_...``. ``make test`` runs the short
-forms, ``make test-long`` the long ones. ``LABKIT_TEST_SEED`` repeats the random choices of a run.
+docs/reliability.md lists the faults; each is a test ``test_row_NN_...``. ``make test`` runs the
+short forms, ``make test-long`` the long ones. ``LABKIT_TEST_SEED`` repeats a run's random choices.
 """
 
 from __future__ import annotations
