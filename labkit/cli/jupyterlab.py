@@ -7,6 +7,7 @@ as a dark theme, count here too.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
@@ -83,13 +84,17 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
     server = LabApp.initialize_server([f"--{name}={value}" for name, value in traits.items()])
     _stop_without_asking(server)
     url = f"http://127.0.0.1:{server.port}{_start_page(shown)}?token={token}"
-    run_file = RunFile("lab", "jupyterlab", url=url, folder=str(shown))
-    print(f"\n  JupyterLab: {url}", flush=True)
-    print("  Ctrl-C stops it, its kernels and the broker they started.\n", flush=True)
-    try:
+    with contextlib.ExitStack() as at_the_end:
+
+        def announce() -> None:
+            run_file = RunFile("lab", "jupyterlab", url=url, folder=str(shown))
+            at_the_end.callback(run_file.remove)
+            print(f"\n  JupyterLab: {url}", flush=True)
+            print("  Ctrl-C stops it, its kernels and the broker they started.\n", flush=True)
+
+        # The server binds its port in the loop's first callback; before that, nobody answers.
+        server.io_loop.add_callback(announce)
         server.start()
-    finally:
-        run_file.remove()
     return 0
 
 
