@@ -1,6 +1,6 @@
 """A broker's start, until the first topic is there, with Java's ahead-of-time cache and without.
 
-Every start uses a new lab folder: it formats the broker's data, starts the keeper and the
+Every start uses a new lab folder: it formats the broker's data, starts the supervisor and the
 broker, and makes a topic. The jars, and our cache, are in a cache folder before it begins; the
 peer's cache folder has the same jars, and none of Java's caches yet.
 """
@@ -53,7 +53,7 @@ def start_s(cache: str, *, with_cache: bool) -> float:
         topic = ensure_topic("co2-emissions", num_partitions=3)
         assert topic.num_partitions == 3, topic
 
-    # The keeper of a lab without a cache would soon begin to make one: not in the middle of this.
+    # The supervisor of a lab without a cache would soon begin to make one: not in the middle of this.
     with new_lab(LABKIT_CACHE_DIR=cache, LABKIT_AOT_CACHE="false"):
         assert bool(aot_cache.options(kafka_jars())) == with_cache
         try:

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from jgo.maven import MavenContext
 
-from labkit.broker.install.kafka_jars import KAFKA_VERSION, LOCK_FILE, java_executable
+from labkit.broker.install.java import java_executable
+from labkit.broker.install.kafka_jars import KAFKA_VERSION, LOCK_FILE
 
 MAVEN = ("org.apache.maven", "apache-maven", "3.9.11")
 LIST = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:list"

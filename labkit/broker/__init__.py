@@ -1,10 +1,16 @@
-"""The broker: run, find and break a real Apache Kafka, and connect to one.
+"""Stage 1, the broker: run, find and break a real Apache Kafka, and connect to one.
 
-`broker` has `start_broker`; `cluster_start` plans and starts the lab's cluster, and
-`broker_process` is the small parent process that starts each broker's Java. `kafka_clients` makes
-kafka-python clients that fail fast. ``install/`` has Kafka's jars and finds Java, ``special/`` has
-the clusters of single lessons, and `testing` gives a test its broker. It imports `core` alone.
-Start with `broker`.
+It imports `core` only. Start with `broker`.
+
+- `broker`: `start_broker` and `Broker`, for the facade.
+- `cluster_state`: what is recorded about a cluster, on disk and as models.
+- `cluster_processes`: start and stop a whole cluster; `node_setup`: what a node needs for that.
+- `node_control`: kill, freeze, thaw, stop and restart one node.
+- `supervisor`: the small parent process of the brokers; `aot_cache`: makes their start faster.
+- `kafka_clients`: kafka-python clients that fail fast; `security_properties`: logins for Java.
+- `advertised_listeners`: the addresses that brokers advertise; `kafka_tools`: Kafka's own tools.
+- ``install/``: Kafka's jars, and Java; ``special/``: further clusters for single lessons.
+- `testing`: test support, which no stage imports.
 """
 
 import lazy_loader as lazy

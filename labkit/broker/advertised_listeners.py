@@ -1,8 +1,8 @@
-"""Two addresses of one broker: where it was asked, and where it sends its clients.
+"""The two addresses of a broker: the bootstrap address, and the one it advertises to clients.
 
-A client knows the first one from its settings (``bootstrap_servers``). It asks there who belongs
-to the cluster, and connects to the addresses in the answer from then on. Where these lead nowhere,
-the broker looks alive and is of no use: the most common trouble with Kafka behind Docker.
+A client knows the first from its settings (``bootstrap_servers``). It asks there for the brokers of
+the cluster, and from then on connects to the addresses in the answer. If nothing answers at these,
+the broker looks alive but cannot be used: the most common problem with Kafka behind Docker.
 """
 
 from __future__ import annotations
@@ -11,30 +11,25 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kafka.errors import KafkaError
-from kafka.net.compat import KafkaNetClient
-
-from labkit.broker.kafka_clients import BOOTSTRAP_TIMEOUT_MS, bootstrap_servers, probe
-from labkit.core.config import load_config
-from labkit.core.errors import BrokerUnavailable
+from labkit.broker.kafka_clients import advertised_addresses, bootstrap_servers
 
 PROBE_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
 class Advertised:
-    """What a broker tells its clients, and whether anything answers there."""
+    """The addresses that brokers advertise, and whether anything answers there."""
 
     bootstrap: str
     """The address that was asked."""
     brokers: dict[int, str]
     """``host:port`` of each broker in the answer, by its node id."""
     unreachable: dict[str, str]
-    """Which of these addresses do not accept a connection, and why."""
+    """The addresses that do not accept a connection, with the reason."""
 
     @property
     def leads_somewhere(self) -> bool:
-        """Whether a client that goes on to these addresses finds somebody at each."""
+        """Whether something accepts connections at each advertised address."""
         return not self.unreachable
 
     def __repr__(self) -> str:
@@ -47,7 +42,7 @@ class Advertised:
 
 
 def advertised(servers: str | None = None) -> Advertised:
-    """Ask a cluster where its brokers are, as each client does first, and try these addresses.
+    """Ask a cluster for its brokers' addresses, as each client does first, and try them.
 
     Parameters
     ----------
@@ -57,8 +52,8 @@ def advertised(servers: str | None = None) -> Advertised:
     Returns
     -------
     Advertised
-        Both addresses side by side. Each is tried from this machine: for a client elsewhere the
-        same address may lead elsewhere.
+        Both addresses side by side. Each is tried from this machine; for a client on another
+        machine, the same address may lead elsewhere.
 
     Raises
     ------
@@ -68,20 +63,7 @@ def advertised(servers: str | None = None) -> Advertised:
     See: Kafka documentation, "Broker Configs", ``advertised.listeners``.
     """
     asked = servers or bootstrap_servers()
-    probe(asked)
-    client = KafkaNetClient(
-        bootstrap_servers=asked.split(","),
-        client_id="labkit",
-        **load_config().client_settings(),
-    )
-    try:
-        client.check_version(timeout_ms=BOOTSTRAP_TIMEOUT_MS)  # asks for the brokers, too
-        found = {one.node_id: f"{one.host}:{one.port}" for one in client.cluster.brokers()}
-    except KafkaError as error:
-        msg = f"{asked} accepts connections, but does not answer as Kafka does: {error}"
-        raise BrokerUnavailable(msg, "labkit doctor") from error
-    finally:
-        client.close()
+    found = advertised_addresses(asked)
     return Advertised(asked, found, _unreachable(found.values()))
 
 

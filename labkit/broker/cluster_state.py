@@ -1,8 +1,8 @@
-"""What every process of a lab knows of the lab's own Kafka cluster.
+"""The recorded state of a cluster: its nodes, ports, owners and processes, on disk and as models.
 
-One broker serves all notebooks and terminals of a lab. Who starts it writes ``cluster.json``;
-whoever comes later reads it and finds the same cluster. Ports are kept, so that clients find a
-restarted node where it was. Which processes run is written beside it, by the cluster's keeper.
+One cluster serves all notebooks and terminals of a lab. The process that starts it writes
+``cluster.json``; others read it and find the same cluster. Ports are kept, so that clients find a
+restarted node at the same address. The supervisor writes the running processes to ``keeper.json``.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from pydantic import BaseModel, Field
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.json_files import read_json, write_json
-from labkit.core.processes import is_alive, is_suspended
+from labkit.core.processes import is_alive, is_suspended, mark_of
 
 OWNER_PID = "LABKIT_OWNER_PID"
 _LOCK_WAIT_S = 300.0  # a first start downloads Kafka while it holds the lock
 
 
 class ProcessMark(BaseModel):
-    """A process, known by its pid and by when it started: pids are used again."""
+    """A process, identified by its pid and start time, because pids are reused."""
 
     pid: int
     process_started: float
 
     @property
     def is_alive(self) -> bool:
-        """Whether this very process is at work."""
+        """Whether this very process runs."""
         return is_alive(self.pid, self.process_started)
 
 
@@ -56,14 +56,14 @@ class NodeState(BaseModel):
 
     @property
     def state(self) -> Literal["running", "frozen", "dead"]:
-        """How it is now; a frozen node accepts connections, and answers none."""
+        """Its state now; a frozen node accepts connections but does not answer."""
         if self.process is None or not self.process.is_alive:
             return "dead"
         return "frozen" if is_suspended(self.process.pid) else "running"
 
     @property
     def in_words(self) -> str:
-        """How it is, for a repr: its pid where it runs, and what is amiss where it does not."""
+        """Its pid for a repr, and its state where it is dead or frozen."""
         if self.process is None or self.state == "dead":
             return f"none (node {self.node_id} is dead)"
         frozen = f" (node {self.node_id} is frozen)" if self.state == "frozen" else ""
@@ -71,22 +71,22 @@ class NodeState(BaseModel):
 
     @property
     def address(self) -> str:
-        """Where clients find it."""
+        """The address for clients."""
         return f"127.0.0.1:{self.port}"
 
 
 class ClusterState(BaseModel):
-    """The cluster: what its starter decided, and (not written back) which processes run.
+    """A cluster: what its starter decided, and (not written back) which processes run.
 
-    ``owners`` are the processes that it lives for; when the last one is gone, the keeper stops
-    it. ``keep`` is set by ``labkit broker start``: then it runs until it is stopped.
+    ``owners`` are the processes it runs for; when the last one is gone, the supervisor stops it.
+    ``keep`` is set by ``labkit broker start``: then the cluster runs until it is stopped.
     """
 
     cluster_id: str
     nodes: list[NodeState]
     owners: list[ProcessMark] = []
     keep: bool = False
-    keeper: ProcessMark | None = Field(None, exclude=True)
+    supervisor: ProcessMark | None = Field(None, exclude=True)
 
     @property
     def bootstrap_servers(self) -> str:
@@ -99,14 +99,14 @@ class ClusterState(BaseModel):
         return all(node.is_running for node in self.nodes)
 
     @property
-    def is_kept(self) -> bool:
-        """Whether some of its nodes are alive, and the keeper that looks after them."""
-        has_keeper = self.keeper is not None and self.keeper.is_alive
-        return has_keeper and any(node.is_running for node in self.nodes)
+    def is_supervised(self) -> bool:
+        """Whether the supervisor and at least one node run."""
+        has_supervisor = self.supervisor is not None and self.supervisor.is_alive
+        return has_supervisor and any(node.is_running for node in self.nodes)
 
     @property
     def majority(self) -> int:
-        """How many controllers have to agree on anything: the cluster stands still with fewer."""
+        """How many controllers form a majority; with fewer the cluster stops working."""
         return len(self.nodes) // 2 + 1
 
     def node(self, node_id: int) -> NodeState:
@@ -131,24 +131,24 @@ def cluster_dir() -> Path:
 
 
 def cluster_lock(folder: Path) -> FileLock:
-    """Return the lock that a start and a stop of the cluster are done under."""
+    """Return the lock that must be held to start or stop the cluster."""
     folder.mkdir(parents=True, exist_ok=True)
     return FileLock(folder / ".lock", timeout=_LOCK_WAIT_S)
 
 
 def read_cluster(folder: Path | None = None) -> ClusterState | None:
-    """Return what is known of the lab's cluster, whether it runs or not."""
+    """Return the recorded cluster, running or not; None if there is none."""
     folder = folder or cluster_dir()
     content = read_json(folder / "cluster.json")
     if content is None:
         return None
     cluster = ClusterState.model_validate(content)
-    kept = read_json(folder / "keeper.json")
-    if kept is not None:
-        cluster.keeper = ProcessMark.model_validate(kept["keeper"])
+    running = read_json(folder / "keeper.json")
+    if running is not None:
+        cluster.supervisor = ProcessMark.model_validate(running["keeper"])
         for node in cluster.nodes:
-            if node.name in kept["nodes"]:
-                node.process = ProcessMark.model_validate(kept["nodes"][node.name])
+            if node.name in running["nodes"]:
+                node.process = ProcessMark.model_validate(running["nodes"][node.name])
     return cluster
 
 
@@ -159,14 +159,14 @@ def write_cluster(cluster: ClusterState, folder: Path) -> None:
 
 def mark(pid: int) -> ProcessMark:
     """Return a process's mark."""
-    return ProcessMark(pid=pid, process_started=psutil.Process(pid).create_time())
+    return ProcessMark(**mark_of(pid))
 
 
 def owner() -> ProcessMark:
-    """Return the process that a broker started here should live as long as.
+    """Return the process whose end also ends a broker that is started here.
 
-    That is the lab itself (``labkit lab``, ``labkit up``), else the Jupyter server that this
-    kernel belongs to, so that a restarted kernel finds its broker again, else this process.
+    That is the lab itself (``labkit lab``, ``labkit up``), else the Jupyter server of this kernel,
+    so that a restarted kernel finds its broker again, else this process.
     """
     for variable in (OWNER_PID, "JPY_PARENT_PID"):
         pid = os.environ.get(variable, "")
@@ -175,8 +175,8 @@ def owner() -> ProcessMark:
     return mark(os.getpid())
 
 
-def take_part(cluster: ClusterState, folder: Path, *, keep: bool) -> None:
-    """Write down that the cluster runs for us, too; only under `cluster_lock`."""
+def add_owner(cluster: ClusterState, folder: Path, *, keep: bool) -> None:
+    """Record that the cluster runs for us, too; only under `cluster_lock`."""
     me = owner()
     if keep:
         cluster.keep = True

@@ -1,7 +1,16 @@
 """kafka-python clients for the lab's cluster, which fail fast and with a reason.
 
-A client that cannot reach its broker waits half a minute, and leaves a thread behind each time.
-So the address is tried with a plain TCP connection first, and the client is made once.
+A client that cannot reach its broker waits half a minute and leaks a thread. So the address is
+tried with a plain TCP connection first, and the client is created once. `admin`, `consumer` and
+`producer` return a new client; `ReusedClients` keeps clients for many requests.
+
+This file has all access of `broker` and `topics` to kafka-python's private parts:
+
+- ``kafka.net.compat.KafkaNetClient`` for the connection timeout and for `advertised_addresses`:
+  version 3.0 does not pass ``socket_connection_setup_timeout_ms`` on from the public clients
+  (https://github.com/dpkp/kafka-python/pull/3129 does), and none of them returns the addresses
+  that a broker advertises without connecting to these addresses.
+- The names of the loggers that write a login to the log (`WIRE_LOGS`).
 """
 
 from __future__ import annotations
@@ -9,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from typing import Any
@@ -24,15 +34,17 @@ from labkit.core.errors import BrokerUnavailable
 PROBE_TIMEOUT_S = 3.0
 BOOTSTRAP_TIMEOUT_MS = 5_000
 HANDSHAKE_TIMEOUT_MS = 3_000
-"""How long a broker that accepts a connection may take to say a word; the client's own is 10 s."""
+"""Until the first answer on a new connection; the client's default is 10 s."""
+REQUEST_TIMEOUT_MS = 6_000
+"""Of `ReusedClients`: a frozen broker never answers; the clients' default is 30 s."""
 START = "lab.start_broker()   or, in a terminal: labkit broker start"
 
 WIRE_LOGS = ("kafka.protocol.parser", "kafka.net.connection", "kafka.net.transport")
-"""Where the client writes each request, byte for byte, at level DEBUG: a login too."""
+"""These log each request byte by byte at level DEBUG, including a login."""
 
-# The client writes four lines for each failed attempt; what matters reaches the user as an error.
+# The client logs four lines for each failed attempt; the user gets an error anyway.
 _log = logging.getLogger("kafka")
-if _log.level == logging.NOTSET:  # somebody who wants to read them has set a level before
+if _log.level == logging.NOTSET:  # otherwise the user has chosen a level
     _log.setLevel(logging.CRITICAL)
 
 
@@ -42,7 +54,7 @@ def bootstrap_servers() -> str:
     Returns
     -------
     str
-        ``LABKIT_BOOTSTRAP_SERVERS`` where it is set, else the lab's own brokers that can answer.
+        ``LABKIT_BOOTSTRAP_SERVERS`` if it is set, else the lab's own brokers that can answer.
 
     Raises
     ------
@@ -56,7 +68,7 @@ def bootstrap_servers() -> str:
     alive = [node for node in (cluster.nodes if cluster else ()) if node.is_running]
     if not alive:
         raise BrokerUnavailable("No broker of this lab is running", START)
-    # A frozen broker accepts the connection and never answers: a client would wait for it.
+    # A frozen broker accepts connections and never answers: a client would wait for it.
     addresses = [node.address for node in alive if node.state == "running"]
     if not addresses:
         frozen = alive[0].node_id
@@ -66,7 +78,7 @@ def bootstrap_servers() -> str:
 
 
 def admin(**settings: Any) -> KafkaAdminClient:
-    """Return an admin client: it asks and changes what the cluster has.
+    """Return an admin client, for requests about topics, groups and the cluster.
 
     Parameters
     ----------
@@ -80,8 +92,8 @@ def admin(**settings: Any) -> KafkaAdminClient:
     """
     client = _connect(KafkaAdminClient, settings)
     for _ in range(5 if silent_nodes() else 0):
-        # The client asks whom it likes, at first also a broker that is dead or frozen and that the
-        # others have not given up yet. Once it is connected with one that answers, it stays there.
+        # The client may pick a dead or frozen broker that is still in the metadata. Once it is
+        # connected to one that answers, it keeps using that one.
         with contextlib.suppress(KafkaError):
             client.describe_cluster()
             break
@@ -89,17 +101,17 @@ def admin(**settings: Any) -> KafkaAdminClient:
 
 
 def consumer(**settings: Any) -> KafkaConsumer:
-    """Return a consumer that is subscribed to nothing yet; settings and errors as in `admin`."""
+    """Return a consumer without a subscription; settings and errors as in `admin`."""
     return _connect(KafkaConsumer, settings)
 
 
 def producer(client: type[KafkaProducer] = KafkaProducer, /, **settings: Any) -> KafkaProducer:
-    """Return a producer, of another class than the client's own if need be; else as `admin`."""
+    """Return a producer, of a given class if need be; settings and errors as in `admin`."""
     return _connect(client, settings)
 
 
 def silent_nodes() -> set[int]:
-    """Return which of the lab's own nodes are dead or frozen; none where the cluster is another."""
+    """Return which of the lab's own nodes are dead or frozen; empty for another cluster."""
     cluster = None if load_config().bootstrap_servers else read_cluster()
     return {one.node_id for one in (cluster.nodes if cluster else ()) if one.state != "running"}
 
@@ -127,10 +139,10 @@ def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
         )
     except KafkaError as error:
         msg = f"{servers} accepts connections, but does not answer as Kafka does: {error}"
-        # A refused login looks like silence: kafka-python tries again until its time is up.
+        # A refused login looks like no answer: kafka-python retries until its timeout.
         if config.sasl_mechanism is not None:
             msg += ". It may refuse the login in LABKIT_SASL_* and LABKIT_SSL_*"
-            next_line = "set LABKIT_SASL_PLAIN_USERNAME and LABKIT_SASL_PLAIN_PASSWORD anew"
+            next_line = "set LABKIT_SASL_PLAIN_USERNAME and LABKIT_SASL_PLAIN_PASSWORD again"
         elif config.bootstrap_servers == servers:
             msg += ". It may want a login, or encryption"
             next_line = "labkit doctor   (or set LABKIT_SECURITY_PROTOCOL and LABKIT_SASL_*)"
@@ -140,7 +152,7 @@ def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
 
 
 def probe(servers: str, timeout_s: float = PROBE_TIMEOUT_S) -> None:
-    """Try the addresses, all at once, until one accepts a TCP connection.
+    """Try all addresses at once, until one accepts a TCP connection.
 
     Parameters
     ----------
@@ -152,12 +164,12 @@ def probe(servers: str, timeout_s: float = PROBE_TIMEOUT_S) -> None:
     Raises
     ------
     BrokerUnavailable
-        None does; each one's reason is named.
+        None does; the message has the reason for each.
     """
     addresses = [address.strip() for address in servers.split(",")]
     pool = ThreadPoolExecutor(len(addresses), thread_name_prefix="labkit-probe")
     attempts = {pool.submit(_touch, one, timeout_s): one for one in addresses}
-    pool.shutdown(wait=False)  # one good address is enough; the others end by themselves
+    pool.shutdown(wait=False)  # one is enough; the other attempts end by themselves
     if any(attempt.exception() is None for attempt in as_completed(attempts)):
         return
     reasons = (f"{address} ({attempt.exception()})" for attempt, address in attempts.items())
@@ -172,3 +184,105 @@ def _touch(address: str, timeout_s: float) -> None:
         msg = "not an address of the form host:port"
         raise ValueError(msg)
     socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
+
+
+def advertised_addresses(servers: str) -> dict[int, str]:
+    """Return the ``host:port`` that each broker advertises, by node id, without connecting to it.
+
+    Raises
+    ------
+    BrokerUnavailable
+        The cluster at ``servers`` does not answer.
+    """
+    probe(servers)
+    client = KafkaNetClient(
+        bootstrap_servers=servers.split(","),
+        client_id="labkit",
+        **load_config().client_settings(),
+    )
+    try:
+        client.check_version(timeout_ms=BOOTSTRAP_TIMEOUT_MS)  # fetches the brokers, too
+        return {one.node_id: f"{one.host}:{one.port}" for one in client.cluster.brokers()}
+    except KafkaError as error:
+        msg = f"{servers} accepts connections, but does not answer as Kafka does: {error}"
+        raise BrokerUnavailable(msg, "labkit doctor") from error
+    finally:
+        client.close()
+
+
+class ReusedClients:
+    """An admin client and a consumer that are kept for many requests, from one thread.
+
+    Creating a client takes several requests and some tenths of a second. After any error both are
+    created again: a broker may have another address, and a client that got a corrupt batch is
+    unusable.
+
+    Parameters
+    ----------
+    request_timeout_ms : int
+        How long one request may take.
+    """
+
+    def __init__(self, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> None:
+        self._request_timeout_ms = request_timeout_ms
+        self._servers = ""
+        self._admin: KafkaAdminClient | None = None
+        self._consumer: KafkaConsumer | None = None
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[ReusedClients]:
+        """Use the clients for some requests; their errors become the lab's own.
+
+        Raises
+        ------
+        BrokerUnavailable
+            No broker answers as it should; the next use creates new clients.
+        """
+        try:
+            servers = bootstrap_servers()
+            if servers != self._servers:
+                self.close()
+                self._servers = servers
+            yield self
+        except BrokerUnavailable:
+            self.close()
+            raise
+        except KafkaError as error:
+            self.close()
+            msg = f"the brokers did not answer as they should ({type(error).__name__})"
+            raise BrokerUnavailable(msg, "labkit broker status") from error
+
+    @property
+    def admin(self) -> KafkaAdminClient:
+        """The admin client, created on first use."""
+        if self._admin is None:
+            self._admin = admin(request_timeout_ms=self._request_timeout_ms)
+        return self._admin
+
+    @property
+    def consumer(self) -> KafkaConsumer:
+        """The consumer, created on first use. It joins no group, so it cannot commit."""
+        if self._consumer is None:
+            self._consumer = consumer(
+                request_timeout_ms=self._request_timeout_ms,
+                enable_auto_commit=False,
+                auto_offset_reset="none",  # the caller seeks, and handles an invalid offset
+                fetch_max_wait_ms=100,
+                max_partition_fetch_bytes=64 * 1024,  # a larger batch still comes whole
+            )
+        return self._consumer
+
+    def close_consumer(self) -> None:
+        """Close the consumer; the next use creates another."""
+        client, self._consumer = self._consumer, None
+        if client is not None:
+            with contextlib.suppress(KafkaError):
+                client.close()
+
+    def close(self) -> None:
+        """Close both clients."""
+        self.close_consumer()
+        client, self._admin = self._admin, None
+        if client is not None:
+            with contextlib.suppress(KafkaError):
+                client.close()

@@ -1,8 +1,8 @@
 """Kafka's own command-line tools, from the same verified jars as the broker.
 
-In Kafka's download each tool is a two-line script of ``bin/`` that starts Java with one main
-class. The table below is that folder: the name of each script and its class. Java is started
-directly, so the tools work the same on Windows, where the scripts' long class path does not.
+In Kafka's download each tool is a short script in ``bin/`` that starts Java with a main class. The
+table below has the name of each script and its class. Java is started directly, so the tools also
+work on Windows, where the class path is too long for the scripts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from labkit.broker.install.kafka_jars import Group, class_path, java_executable, kafka_jars
+from labkit.broker.install.java import class_path, java_executable
+from labkit.broker.install.kafka_jars import Group, kafka_jars
 from labkit.broker.kafka_clients import bootstrap_servers, probe
 from labkit.broker.security_properties import properties_file
 from labkit.core.config import load_config
@@ -31,11 +32,11 @@ Place = Literal["first", "last", "nowhere"]
 
 @dataclass(frozen=True)
 class Tool:
-    """What stands behind a tool's name.
+    """How to start one tool.
 
     `bootstrap` says where the cluster's address goes: before the user's arguments, after them
-    (where it belongs to a subcommand), or nowhere. A tool that `serves` runs on, and says at
-    level INFO what it does; the others only warn.
+    (where it belongs to a subcommand), or nowhere. A tool that `serves` runs until it is stopped,
+    and logs at level INFO; the others log warnings only.
     """
 
     main_class: str
@@ -101,20 +102,19 @@ TOOLS: dict[str, Tool] = {
     "trogdor client": _connect("trogdor.coordinator.CoordinatorClient", serves=False),
     "trogdor coordinator": _connect("trogdor.coordinator.Coordinator"),
 }
-"""Name of the script in ``bin/`` (for trogdor: with its action) and what it starts."""
+"""The name of each script in ``bin/`` (for trogdor: with its action), and how to start it."""
 
 
 def tool_names() -> list[str]:
-    """Return the names of Kafka's tools, as its ``bin/`` has them."""
+    """Return the names of Kafka's tools, as in its ``bin/``."""
     return sorted({name.split()[0] for name in TOOLS} | {"kafka-run-class"})
 
 
 def run_tool(name: str, arguments: Sequence[str]) -> int:
     """Run one of Kafka's own command-line tools, in this terminal.
 
-    The address of the lab's cluster, and what it needs to log in there, are added where the tool
-    wants an address and you gave none. What it reads, writes and answers is the tool's own
-    business; Ctrl-C reaches it as it would in Kafka's ``bin/``.
+    If the tool needs a cluster and you gave no address, the lab's address and login settings are
+    added. Input, output and exit status are the tool's own; Ctrl-C reaches it as usual.
 
     Parameters
     ----------
@@ -131,8 +131,8 @@ def run_tool(name: str, arguments: Sequence[str]) -> int:
     Raises
     ------
     LabError
-        Kafka has no tool of that name; the nearest are named. Or a Connect worker would take
-        orders from the whole network.
+        Kafka has no tool of that name; similar names are in the message. Or a Connect worker would
+        accept requests from the whole network.
     BrokerUnavailable
         The tool needs a cluster and none answers.
 
@@ -144,7 +144,7 @@ def run_tool(name: str, arguments: Sequence[str]) -> int:
     if not wants_bootstrap(tool, rest):
         return _run([*java_command(tool), *rest])
     servers = bootstrap_servers()
-    probe(servers)  # a tool tries a dead address for a minute before it says so
+    probe(servers)  # a tool retries a dead address for a minute
     with properties_file(load_config()) as security:
         options = [tool.bootstrap_option, servers]
         if security is not None and "--command-config" not in rest:
@@ -154,14 +154,14 @@ def run_tool(name: str, arguments: Sequence[str]) -> int:
 
 
 def _refuse_open_worker(arguments: Sequence[str]) -> None:
-    """Refuse to start a Connect worker that would take orders from the whole network.
+    """Refuse to start a Connect worker that would accept requests from the whole network.
 
-    Its REST API has no password, and who may make a connector may run code. Without ``listeners``
-    it answers on every address of this machine. See: Kafka documentation, "Connect: REST API".
+    Its REST API has no password, and anyone who creates a connector can run code. Without
+    ``listeners`` it is on every address. See: Kafka documentation, "Connect: REST API".
     """
     worker = Path(next((word for word in arguments if not word.startswith("-")), ""))
     if not worker.is_file():
-        return  # Connect says itself that it needs its file
+        return  # Connect itself reports that it needs a file
     text = worker.read_text(encoding="utf-8", errors="replace")
     if re.search(r"^\s*listeners\s*[=:]\s*\S", text, re.MULTILINE) is None:
         msg = f"{worker} does not say where Connect listens, and then it is on every address"
@@ -175,16 +175,16 @@ def _run(command: list[str]) -> int:
         try:
             status = process.wait()
         except KeyboardInterrupt:
-            continue  # the terminal sent it to the tool as well, which ends in its own way
+            continue  # the tool got it from the terminal as well, and ends by itself
         return status if status >= 0 else 128 - status
 
 
 def wants_bootstrap(tool: Tool, arguments: Sequence[str]) -> bool:
-    """Tell whether a tool needs the cluster's address and the arguments do not have it."""
+    """Tell whether a tool needs the cluster's address and has none in its arguments."""
     if tool.bootstrap == "nowhere" or {"-h", "--help", "--version"} & set(arguments):
         return False
     if tool.bootstrap == "last" and not arguments:
-        return False  # no subcommand yet: the tool answers with its usage
+        return False  # without a subcommand the tool prints its usage
     given = ("--bootstrap-", tool.bootstrap_option)
     short = ("-b", "-C") if tool.bootstrap == "last" else ()
     return not any(word.startswith(given) or word in short for word in arguments)
@@ -193,7 +193,7 @@ def wants_bootstrap(tool: Tool, arguments: Sequence[str]) -> bool:
 def java_command(tool: Tool) -> list[str]:
     """Return the command line that starts a tool, up to its own arguments.
 
-    ``KAFKA_HEAP_OPTS`` and ``KAFKA_OPTS`` count as they do for Kafka's scripts.
+    ``KAFKA_HEAP_OPTS`` and ``KAFKA_OPTS`` work as for Kafka's scripts.
     """
     level = "INFO" if tool.serves else "WARN"
     return [
@@ -210,7 +210,7 @@ def java_command(tool: Tool) -> list[str]:
 
 
 def find_tool(name: str, arguments: Sequence[str]) -> tuple[Tool, list[str]]:
-    """Look a tool up by its name in ``bin/``; return it and the arguments that remain for it."""
+    """Look up a tool by its name in ``bin/``; return it and its remaining arguments."""
     rest = list(arguments)
     known = re.sub(r"\.(sh|bat)$", "", name)
     if known == "kafka-run-class" and rest:

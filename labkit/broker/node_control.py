@@ -1,8 +1,8 @@
-"""What a learner can do to one node of the lab's cluster: kill, freeze, thaw and restart it.
+"""Act on one node of a running cluster: kill, freeze, thaw, stop and restart it.
 
-A killed broker is gone without a word; a frozen one is still there, its connections are open, and
-nothing comes back. To its neighbours both look alike: heartbeats stop, and after four seconds
-(``broker.session.timeout.ms``) another replica leads in its place.
+A killed broker closes its connections; a frozen one keeps them open and never answers. The other
+brokers see the same in both cases: its heartbeats stop, and after four seconds
+(``broker.session.timeout.ms``) other replicas become leaders.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from labkit.broker import cluster_start
+from labkit.broker import cluster_processes
 from labkit.broker.cluster_state import (
     ClusterState,
     NodeState,
@@ -23,58 +23,58 @@ from labkit.broker.cluster_state import (
 from labkit.broker.kafka_clients import admin
 from labkit.core.errors import BrokerUnavailable, LabError
 from labkit.core.progress_bar import waiting
+from labkit.core.waiting import wait_until
 
 EFFECT_TIMEOUT_S = 10.0
 JOIN_TIMEOUT_S = 60.0
 
 
 def kill(folder: Path, node_id: int) -> None:
-    """End a node's process at once (SIGKILL): no goodbye, no closed files."""
-    _process(_living(folder, node_id)).kill()
-    _wait_until(folder, node_id, "dead")
+    """Kill a node's process (SIGKILL): it closes no files and hands over nothing."""
+    _process(_alive(folder, node_id)).kill()
+    _wait_for_state(folder, node_id, "dead")
 
 
 def freeze(folder: Path, node_id: int) -> None:
-    """Take the processor from a node's process (SIGSTOP; the same by other means on Windows)."""
-    one = _living(folder, node_id)
+    """Suspend a node's process (SIGSTOP, or the Windows equivalent)."""
+    one = _alive(folder, node_id)
     if one.state == "frozen":
         raise LabError(f"broker {node_id} is frozen already", f"labkit broker thaw {node_id}")
     _process(one).suspend()
-    _wait_until(folder, node_id, "frozen")
+    _wait_for_state(folder, node_id, "frozen")
 
 
 def thaw(folder: Path, node_id: int) -> None:
-    """Let a frozen node go on; it has missed its heartbeats, and joins the cluster anew."""
-    one = _living(folder, node_id)
+    """Resume a frozen node; it has missed its heartbeats, and joins the cluster again."""
+    one = _alive(folder, node_id)
     if one.state != "frozen":
         msg = f"broker {node_id} is not frozen, so there is nothing to thaw"
         raise LabError(msg, f"labkit broker freeze {node_id}")
     _process(one).resume()
-    _wait_until(folder, node_id, "running")
+    _wait_for_state(folder, node_id, "running")
 
 
 def stop(folder: Path, node_id: int) -> None:
-    """Stop a node in good order: it hands over its leaderships, and closes its logs."""
+    """Stop a node cleanly: it hands over its leaderships and closes its logs."""
     with cluster_lock(folder):
         cluster = _known(folder)
-        cluster_start.stop_nodes(cluster, [_living(folder, node_id)])
+        cluster_processes.stop_nodes(cluster, [_alive(folder, node_id)])
 
 
 def restart(folder: Path, node_id: int) -> None:
-    """Stop a node as one does, if it lives, and start it again on its port.
+    """Stop a node cleanly, if it runs, and start it again on its port.
 
-    Returns when the cluster lists it; where so few nodes run that there is no majority to join,
-    when its process runs.
+    Returns when the cluster lists it; without a majority of controllers, when its process runs.
     """
     with waiting(f"Restarting broker {node_id}"), cluster_lock(folder):
         cluster = _known(folder)
         one = cluster.node(node_id)
-        cluster_start.stop_nodes(cluster, [one])
+        cluster_processes.stop_nodes(cluster, [one])
         start_nodes(cluster, folder, [one])
 
 
 def complete(cluster: ClusterState, folder: Path) -> ClusterState:
-    """Start the nodes that are dead; those that are frozen are somebody's experiment.
+    """Start the dead nodes of a cluster; frozen ones are left alone, because somebody froze them.
 
     Called under the cluster's lock.
 
@@ -100,15 +100,15 @@ def complete(cluster: ClusterState, folder: Path) -> ClusterState:
 
 def start_nodes(cluster: ClusterState, folder: Path, nodes: list[NodeState]) -> ClusterState:
     """Start dead nodes of a cluster on their ports; called under its lock."""
-    deadline = time.monotonic() + cluster_start.PORT_WAIT_S
+    deadline = time.monotonic() + cluster_processes.PORT_WAIT_S
     for one in nodes:
         for port in (one.port, one.controller_port):
-            if not cluster_start.becomes_free(port, deadline):
-                # Its neighbours know it by this port: only a start of all can choose another.
+            if not cluster_processes.becomes_free(port, deadline):
+                # The other nodes know it by this port: only a start of all nodes can change it.
                 msg = f"port {port}, where broker {one.node_id} was, is taken by another program"
                 raise LabError(msg, "labkit broker stop, then labkit broker start")
     write_cluster(cluster, folder)
-    cluster = cluster_start.start(cluster, folder, nodes)
+    cluster = cluster_processes.start(cluster, folder, nodes)
     wait_until_joined(cluster, {one.node_id for one in nodes})
     return cluster
 
@@ -116,22 +116,23 @@ def start_nodes(cluster: ClusterState, folder: Path, nodes: list[NodeState]) -> 
 def wait_until_joined(cluster: ClusterState, node_ids: set[int]) -> None:
     """Wait until the cluster itself lists these nodes among its brokers.
 
-    Nothing is waited for while the nodes that run are no majority: such a cluster lists nothing.
+    Without a majority of running controllers there is nothing to wait for.
     """
     able = [one for one in cluster.nodes if one.state == "running"]
     if len(able) < cluster.majority:
         return
-    deadline = time.monotonic() + JOIN_TIMEOUT_S
-    # Those that have just started know themselves as they are now, not as they were when they died.
+    # Nodes that have just started know their own current state; others may know an older one.
     asked = [one.address for one in able if one.node_id in node_ids]
     with admin(
         bootstrap_servers=",".join(asked), bootstrap_timeout_ms=JOIN_TIMEOUT_S * 1000
     ) as client:
-        while not node_ids <= {one["broker_id"] for one in client.describe_cluster()["brokers"]}:
-            if time.monotonic() > deadline:
-                msg = f"not all of {len(cluster.nodes)} brokers joined the cluster"
-                raise BrokerUnavailable(msg, "read their logs, in .labkit/logs")
-            time.sleep(0.1)
+        msg = f"not all of {len(cluster.nodes)} brokers joined the cluster"
+        wait_until(
+            lambda: node_ids <= {one["broker_id"] for one in client.describe_cluster()["brokers"]},
+            JOIN_TIMEOUT_S,
+            lambda: BrokerUnavailable(msg, "read their logs, in .labkit/logs"),
+            every_s=0.1,
+        )
 
 
 def _known(folder: Path) -> ClusterState:
@@ -141,8 +142,8 @@ def _known(folder: Path) -> ClusterState:
     return cluster
 
 
-def _living(folder: Path, node_id: int) -> NodeState:
-    """Return a node that lives, or say how to make it live."""
+def _alive(folder: Path, node_id: int) -> NodeState:
+    """Return a node that is not dead, or raise the line that starts it."""
     one = _known(folder).node(node_id)
     if one.state == "dead":
         raise LabError(f"broker {node_id} is dead already", f"labkit broker restart {node_id}")
@@ -154,11 +155,17 @@ def _process(one: NodeState) -> psutil.Process:
     return psutil.Process(one.process.pid)
 
 
-def _wait_until(folder: Path, node_id: int, state: str) -> None:
-    """Wait for the system: a signal is sent in no time, and takes effect a moment later."""
-    deadline = time.monotonic() + EFFECT_TIMEOUT_S
-    while (found := _known(folder).node(node_id).state) not in (state, "dead"):
-        if time.monotonic() > deadline:
-            msg = f"broker {node_id} is still {found} after {EFFECT_TIMEOUT_S:g} s, and not {state}"
-            raise LabError(msg, "labkit broker status")
-        time.sleep(0.01)
+def _wait_for_state(folder: Path, node_id: int, state: str) -> None:
+    """Wait for a signal to take effect."""
+
+    def error() -> LabError:
+        found = _known(folder).node(node_id).state
+        msg = f"broker {node_id} is still {found} after {EFFECT_TIMEOUT_S:g} s, and not {state}"
+        return LabError(msg, "labkit broker status")
+
+    wait_until(
+        lambda: _known(folder).node(node_id).state in (state, "dead"),
+        EFFECT_TIMEOUT_S,
+        error,
+        every_s=0.01,
+    )

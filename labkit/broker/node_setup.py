@@ -1,8 +1,8 @@
-"""One node of a Kafka cluster: its ports, its settings, its data folder, its command.
+"""What a node needs before it starts: free ports, settings, a formatted data folder, its command.
 
-Kafka 4 has no ZooKeeper. Some nodes are *controllers*: they keep the cluster's metadata in a log
-of their own (KRaft, KIP-500). The lab's nodes are broker and controller at once, which is fine
-for learning; large clusters keep the two apart.
+Kafka 4 has no ZooKeeper. Some nodes are *controllers*, which keep the cluster's metadata in a
+separate log (KRaft, KIP-500). The lab's nodes are broker and controller at once, which is fine
+for learning; large clusters separate the two roles.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labkit.broker.cluster_state import NodeState
-from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir, class_path, java_executable
+from labkit.broker.install.java import class_path, java_executable
+from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir
 from labkit.core.errors import BrokerUnavailable
 
 LOG_CONFIG = Path(__file__).with_name("broker-log4j2.properties")
-# What formatting leaves in a data folder: whose it is, and with which features a cluster begins.
+# What formatting writes into a data folder: cluster and node id, and the initial features.
 META, FEATURES = "meta.properties", "bootstrap.checkpoint"
 PORTS = range(20_000, 32_000)
 
@@ -32,17 +33,17 @@ def new_cluster_id() -> str:
     """Return a new cluster id: 16 random bytes in URL-safe base64, as Kafka's own `Uuid` is."""
     while True:
         cluster_id = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
-        if not cluster_id.startswith("-"):  # it would look like an option on a command line
+        if not cluster_id.startswith("-"):  # it would look like a command-line option
             return cluster_id
 
 
 def free_ports(count: int) -> list[int]:
     """Return loopback ports that nothing listens on.
 
-    They lie below those that systems give to outgoing connections (from 32768 on Linux, from
-    49152 elsewhere). So nobody is given a broker's port while the broker is down for a moment.
+    They are below those used for outgoing connections (from 32768 on Linux, from 49152 on other
+    systems), so that no program gets a broker's port while the broker restarts.
     """
-    candidates = random.sample(PORTS, len(PORTS))  # two labs at once should not want the same
+    candidates = random.sample(PORTS, len(PORTS))  # so that two labs choose different ones
     found = list(itertools.islice(filter(is_free, candidates), count))
     if len(found) < count:
         msg = f"no {count} ports between {PORTS.start} and {PORTS.stop} are free"
@@ -53,7 +54,7 @@ def free_ports(count: int) -> list[int]:
 def is_free(port: int) -> bool:
     """Tell whether nothing listens on a loopback port."""
     with socket.socket() as one:
-        if os.name != "nt":  # a port that a broker left a moment ago is free as well
+        if os.name != "nt":  # so that a port just closed by a broker counts as free
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             one.bind(("127.0.0.1", port))
@@ -65,9 +66,9 @@ def is_free(port: int) -> bool:
 def properties(node: NodeState, nodes: Sequence[NodeState], data_dir: Path) -> dict[str, str]:
     """Return a node's ``server.properties``.
 
-    The defaults of a cluster that loses nothing: three copies where there are three brokers, and
-    a write counts when two of them have it. A topic exists because somebody made it, never
-    because somebody mistyped its name.
+    The defaults lose no acknowledged record: three replicas where there are three brokers, and a
+    write is acknowledged when two of them have it. Topics are not created automatically, because
+    a mistyped name would create one.
 
     See: Kafka documentation, "Broker Configs" and "KRaft".
     """
@@ -79,9 +80,9 @@ def properties(node: NodeState, nodes: Sequence[NodeState], data_dir: Path) -> d
         "node.id": str(node.node_id),
         "controller.quorum.voters": ",".join(voters),
         "controller.listener.names": "CONTROLLER",
-        # Loopback only: nothing outside this machine reaches the lab's broker.
+        # Loopback only: nothing outside this machine can reach the lab's broker.
         "listeners": f"PLAINTEXT://{node.address},CONTROLLER://127.0.0.1:{node.controller_port}",
-        # What the broker answers to "where are you?"; a client uses this address from then on.
+        # The address that the broker gives its clients, which they use from then on.
         "advertised.listeners": f"PLAINTEXT://{node.address}",
         "log.dirs": str(data_dir),
         "auto.create.topics.enable": "false",
@@ -92,15 +93,15 @@ def properties(node: NodeState, nodes: Sequence[NodeState], data_dir: Path) -> d
         "transaction.state.log.min.isr": str(in_sync),
         "share.coordinator.state.topic.replication.factor": str(copies),
         "share.coordinator.state.topic.min.isr": str(in_sync),
-        # How soon a broker that hangs or has died is given up, and others lead in its place:
-        # with Kafka's own nine seconds, a learner would only sit and wait.
+        # How soon a silent broker is considered dead and other replicas become leaders; Kafka's
+        # default is nine seconds.
         "broker.session.timeout.ms": "4000",
         "broker.heartbeat.interval.ms": "1000",
-        # Fewer than 50 partitions for the groups' offsets: one group or two start faster.
+        # Kafka's default is 50 partitions, which slows the first group down.
         "offsets.topic.num.partitions": "3",
         "transaction.state.log.num.partitions": "3",
-        # What compaction remembers keys in. Kafka's own 128 MB, half of the lab's heap, are written
-        # through at each start; this is enough for 150,000 keys at a time.
+        # Memory for the keys during compaction. Kafka's default of 128 MB is half of the lab's heap
+        # and is initialized at each start; this is enough for 150,000 keys at a time.
         "log.cleaner.dedupe.buffer.size": str(4 * 1024**2),
         # A new group starts at once instead of waiting three seconds for more members.
         "group.initial.rebalance.delay.ms": "0",
@@ -114,13 +115,12 @@ def write_properties(node: NodeState, nodes: Sequence[NodeState], folder: Path) 
 
 
 def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id: str) -> None:
-    """Format a node's data folder, unless that was done before.
+    """Format a node's data folder, unless it is formatted already.
 
-    Formatting writes the cluster's id and the node's into the folder, once and for all, and with
-    which features a cluster of this Kafka begins. The features are the same each time: Kafka's own
-    tool writes them once on a machine, and later folders get a copy, without a second of Java. It
-    is done under another name first: a folder that was only half formatted when the power went out
-    is begun anew, and one with records in it is never touched.
+    Formatting writes the cluster's id, the node's id and the cluster's initial features into the
+    folder. The features are the same each time, so Kafka's own tool writes them once per machine
+    and later folders get a copy, which saves a start of Java. A draft folder is formatted first
+    and then renamed: a half-formatted one is discarded, and one with records is never touched.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id:
         draft.mkdir(parents=True)
         shutil.copyfile(kept, draft / FEATURES)
         own = {"version": "1", "cluster.id": cluster_id, "node.id": str(node.node_id)}
-        # Kafka knows a disk by an id of the same form.
+        # Kafka identifies a disk by an id of the same form.
         _write(draft / META, {**own, "directory.id": new_cluster_id()})
     else:
         _let_kafka_format(node, draft, jars, cluster_id)
@@ -162,17 +162,17 @@ def _let_kafka_format(node: NodeState, draft: Path, jars: Sequence[Path], cluste
     )
     if done.returncode != 0:
         msg = f"Kafka would not format {draft}: {done.stdout[-500:]}{done.stderr[-500:]}"
-        raise BrokerUnavailable(msg, "labkit reset   (begins with an empty cluster)")
+        raise BrokerUnavailable(msg, "labkit reset   (starts with an empty cluster)")
     config.unlink()
 
 
 def formatted_cluster_id(folder: Path) -> str | None:
-    """Return the id of the cluster that a node's data folder was formatted for, if it was."""
+    """Return the cluster id in a node's data folder; None if it is not formatted."""
     return formatted_as(folder).get("cluster.id")
 
 
 def formatted_as(folder: Path) -> dict[str, str]:
-    """Return whom a node's data folder was formatted for (its ``meta.properties``), if it was."""
+    """Return the ``meta.properties`` of a node's data folder; empty if it is not formatted."""
     try:
         lines = (folder / "data" / META).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -182,7 +182,7 @@ def formatted_as(folder: Path) -> dict[str, str]:
 
 
 def _write(path: Path, settings: dict[str, str]) -> Path:
-    # Java reads "\\" as an escape, and Windows writes its paths with it.
+    # Java reads a backslash as an escape, and Windows paths contain it.
     lines = [f"{key}={value.replace(os.sep, '/')}" for key, value in settings.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -190,13 +190,13 @@ def _write(path: Path, settings: dict[str, str]) -> Path:
 
 
 def java(jars: Sequence[Path], heap_mb: int, *options: str) -> list[str]:
-    """Return the start of a command that runs a class of Kafka's."""
+    """Return a command that runs a class of Kafka's, up to the class."""
     return [
         str(java_executable()),
         f"-Xmx{heap_mb}m",
-        "-XX:+UseSerialGC",  # the smallest and soonest ready; a lab's heap is small
-        # The first compiler alone: the second takes almost half of a start's processor time, and
-        # had not paid that back after 450,000 records.
+        "-XX:+UseSerialGC",  # the smallest, and the fastest to start
+        # Only the first compiler: the second one uses almost half of a start's processor time, and
+        # has not made up for it after 450,000 records.
         "-XX:TieredStopAtLevel=1",
         "-XX:+ExitOnOutOfMemoryError",
         "-Djava.awt.headless=true",
@@ -207,7 +207,7 @@ def java(jars: Sequence[Path], heap_mb: int, *options: str) -> list[str]:
 
 
 def logging_to(log: Path) -> tuple[str, str]:
-    """Return the options that make a server of Kafka's log to a file, and nowhere else."""
+    """Return the options that make a Kafka server log to a file only."""
     return f"-Dlog4j2.configurationFile={LOG_CONFIG.as_uri()}", f"-Dlabkit.log={log}"
 
 
@@ -228,14 +228,14 @@ def is_listening(port: int) -> bool:
 
 
 def last_error(log: Path) -> str:
-    """Return the last complaint of a node's log, or what its Java said before there was one."""
+    """Return the last error in a node's log, or what its Java printed before there was a log."""
     for path in (log, log.with_suffix(".out")):
         if path.exists():
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             found = [n for n, line in enumerate(lines) if " ERROR " in line or " FATAL " in line]
             if found:
                 said, *rest = lines[found[-1] : found[-1] + 2]
-                # Why it ended is often told on the next line, by the exception that Java prints.
+                # The reason is often on the next line, in the exception that Java prints.
                 return " ".join(
                     [said, *(line for line in rest if not line.startswith(("[", "\t")))]
                 )

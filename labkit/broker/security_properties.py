@@ -1,7 +1,7 @@
 """The lab's security settings as Kafka's Java programs read them: a properties file.
 
-kafka-python takes the same settings as keywords (`LabConfig.client_settings`). A password stands
-in the file only while the program runs, in a folder that nobody else may enter.
+kafka-python takes the same settings as keywords (`LabConfig.client_settings`). The file with a
+password exists only while the program runs, in a folder that no other user can enter.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LOGIN_MODULES = {
 
 
 def client_properties(config: LabConfig) -> dict[str, str]:
-    """Return the security settings by the names that Kafka's Java clients give them.
+    """Return the security settings by the names of Kafka's Java clients.
 
     See: Kafka documentation, section "Authentication using SASL"; KIP-651 (PEM files).
     """
@@ -42,7 +42,7 @@ def client_properties(config: LabConfig) -> dict[str, str]:
 
 @contextmanager
 def properties_file(config: LabConfig) -> Iterator[Path | None]:
-    """Write the properties to a file for the time of a ``with``; None where none are needed."""
+    """Write the properties to a file that exists during a ``with``; None if none are needed."""
     if config.security_protocol == "PLAINTEXT":
         yield None
         return
@@ -51,16 +51,16 @@ def properties_file(config: LabConfig) -> Iterator[Path | None]:
 
 
 def write_private(path: Path, properties: Mapping[str, str]) -> Path:
-    """Write a properties file that its owner alone may read, and return its path."""
+    """Write a properties file that only its owner can read, and return its path."""
     lines = [f"{key}={_escaped(value)}" for key, value in properties.items()]
-    path.unlink(missing_ok=True)  # an old one may be open to others
+    path.unlink(missing_ok=True)  # an old one may be readable by others
     path.touch(mode=0o600)
     path.write_text("\n".join(lines) + "\n", encoding="ascii")
     return path
 
 
 def login(mechanism: str, **options: str) -> str:
-    """Return a line of Java's login configuration (JAAS), as ``sasl.jaas.config`` takes it.
+    """Return a line of Java's login configuration (JAAS) for ``sasl.jaas.config``.
 
     See: Kafka documentation, "Authentication using SASL".
     """
@@ -69,12 +69,12 @@ def login(mechanism: str, **options: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quote a value as Java's login configuration wants it."""
+    """Quote a value for Java's login configuration."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _escaped(value: str) -> str:
-    """Escape a value for a Java properties file, where a sign may be its number behind a ``u``."""
+    """Escape a value for a Java properties file, as ASCII with Unicode escapes."""
     units = value.encode("utf-16-be")
     codes = [int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2)]
     return "".join(

@@ -1,8 +1,8 @@
-"""A real broker for a test: the official image in a container, or the lab's own.
+"""Test support: a real broker for a test, in a container or the lab's own.
 
-A test that talks to a made-up broker tests the made-up broker. Where a Docker engine answers and
-has the image, `broker_for_tests` runs it with *testcontainers*, a fresh one that is thrown away;
-everywhere else it starts the lab's broker. Either way the test gets an address.
+Nothing in the lab's stages imports this module. If a Docker engine has the official image,
+`broker_for_tests` runs it with *testcontainers* and removes it afterwards; otherwise it starts the
+lab's broker. Either way the test gets an address.
 
 Needs ``testcontainers`` for the first way: ``pip install "labkit[test]"``.
 """
@@ -43,17 +43,16 @@ LABEL = "labkit.test-pid"
 
 
 class KafkaContainer(DockerContainer):
-    """One Kafka node, broker and controller, reachable on 127.0.0.1 alone.
+    """A Kafka node, broker and controller, reachable on 127.0.0.1 only.
 
     A broker must advertise the address that its clients use, and the port on this machine is known
-    only once the container runs. So the container starts by waiting; when the port is known, a
-    script that exports the address and starts the broker is copied in, and after it a marker that
-    says the script is complete.
+    only once the container runs. So the container first waits; then a script that exports the
+    address and starts the broker is copied in, and after it a marker that the script is complete.
 
     Parameters
     ----------
     image : str
-        The image, which lays its configuration out as ``apache/kafka`` does.
+        The image, with the same configuration layout as ``apache/kafka``.
     more_listeners : mapping, optional
         Further listeners for clients: name and port in the container.
 
@@ -64,7 +63,7 @@ class KafkaContainer(DockerContainer):
         super().__init__(image, labels={LABEL: str(os.getpid())})
         self._client_ports = {"PLAINTEXT": CLIENT_PORT, **(more_listeners or {})}
         for port in self._client_ports.values():
-            # Any free port, on loopback; testcontainers hands this to docker as it is.
+            # Any free port, on loopback; testcontainers passes this on to docker.
             self.ports[f"{port}/tcp"] = ("127.0.0.1", None)  # type: ignore[assignment]
         self.with_command(["sh", "-c", f"while [ ! -f {MARKER} ]; do sleep 0.1; done; sh {SCRIPT}"])
         listeners = LISTENERS | self._client_ports
@@ -94,15 +93,15 @@ class KafkaContainer(DockerContainer):
         return self.address("PLAINTEXT")
 
     def address(self, listener: str) -> str:
-        """Return where clients on this machine reach a listener."""
+        """Return the address of a listener for clients on this machine."""
         return f"127.0.0.1:{self.get_exposed_port(self._client_ports[listener])}"
 
     def start(self) -> Self:
-        """Start the container, tell the broker its address, and wait until it takes requests."""
-        # testcontainers' cleaner is an image of its own, which is often not there; `LABEL` tells
-        # our containers, and the next run removes those of a run that was killed.
+        """Start the container, give the broker its address, and wait until it is ready."""
+        # testcontainers' cleaner needs another image, which is often missing. Our containers have
+        # a label instead, and the next run removes those of a run that was killed.
         testcontainers_config.ryuk_disabled = True
-        # The port is published on this machine's loopback, also where this is a container itself.
+        # The port is on this machine's loopback, even if this machine is itself a container.
         testcontainers_config.connection_mode_override = ConnectionMode.docker_host
         remove_leftovers()
         super().start()
@@ -119,13 +118,13 @@ class KafkaContainer(DockerContainer):
 
 @contextmanager
 def broker_for_tests() -> Iterator[str]:
-    """Give a test the address of a real broker, and take down what was started for it.
+    """Give a test the address of a real broker, and stop the container afterwards.
 
     Yields
     ------
     str
-        ``host:port``: of a container where a Docker engine has the image, else of the lab's own
-        broker, which goes on running if it ran before.
+        ``host:port``: of a container if a Docker engine has the image, else of the lab's own
+        broker, which is not stopped afterwards.
     """
     why_not = why_no_docker()
     if why_not is None:
@@ -140,9 +139,9 @@ def broker_for_tests() -> Iterator[str]:
 
 @cache
 def why_no_docker() -> str | None:
-    """Return why no container can be run here; None: it can."""
+    """Return why no container can run here; None if one can."""
     with warnings.catch_warnings():
-        # docker leaves the socket of an engine that does not answer to the garbage collector.
+        # docker leaves the socket of a silent engine to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
         reason = _ask_docker()
         gc.collect()
@@ -164,7 +163,7 @@ def _ask_docker() -> str | None:
 
 
 def remove_leftovers() -> None:
-    """Remove the containers of test runs that were killed before they could."""
+    """Remove the containers of test runs that were killed."""
     client = docker.from_env()
     for container in client.containers.list(all=True, filters={"label": LABEL}):
         if not psutil.pid_exists(int(container.labels[LABEL])):

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from labkit.broker.cluster_state import NodeState, cluster_lock, read_cluster, take_part
+from labkit.broker.cluster_state import NodeState, add_owner, cluster_lock, read_cluster
 from labkit.broker.kafka_clients import admin, bootstrap_servers
 from labkit.broker.special.side_cluster import SideCluster
 from labkit.connect import connect_workers
@@ -224,7 +224,7 @@ def start_connect(
         cluster = connect_workers.plan(
             read_cluster(folder), workers, group_id, str(kafka["cluster_id"]), folder
         )
-        take_part(cluster, folder, keep=keep)
+        add_owner(cluster, folder, keep=keep)
         dead = [one for one in cluster.nodes if not one.is_running]
         if dead:
             cluster = connect_workers.start(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from labkit.broker import cluster_start, node_setup
+from labkit.broker import cluster_processes, node_setup
 from labkit.broker.cluster_state import ClusterState, NodeState, read_cluster
 from labkit.broker.install.kafka_jars import kafka_jars
 from labkit.connect.connect_rest import LOOK_EVERY_S, ConnectorStatus, Rest, send
@@ -36,9 +36,9 @@ def plan(
     """Return the group that runs, if it is the one that is wanted; else end it, and plan one."""
     if known is not None:
         is_wanted = (known.cluster_id, len(known.nodes)) == (group_id, workers)
-        if is_wanted and known.is_kept and _is_at(known, kafka_id):
+        if is_wanted and known.is_supervised and _is_at(known, kafka_id):
             return known
-        cluster_start.stop(known, folder)
+        cluster_processes.stop(known, folder)
     ports = enumerate(node_setup.free_ports(workers), 1)
     nodes = [NodeState(node_id=number, port=port, controller_port=0) for number, port in ports]
     return ClusterState(cluster_id=group_id, nodes=nodes)
@@ -66,7 +66,7 @@ def start(
         return worker_command(jars, folder / one.name, log, {**own, **secrets})
 
     try:
-        return cluster_start.start_processes(cluster, folder, nodes, command, kind=KIND)
+        return cluster_processes.start_processes(cluster, folder, nodes, command, kind=KIND)
     finally:
         for one in nodes if secrets else ():  # they have read it, and it has a password
             (folder / one.name / "worker.properties").unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def wait_until_joined(cluster: ClusterState, folder: Path) -> None:
                 break
             except OSError as error:
                 now = read_cluster(folder) or cluster
-                log = cluster_start.log_path(logs, one, KIND)
+                log = cluster_processes.log_path(logs, one, KIND)
                 if not now.node(one.node_id).is_running:
                     msg = f"{KIND} {one.node_id} ended as it started: {node_setup.last_error(log)}"
                     raise WorkerFailed(msg, f"read its log: {log}") from error
@@ -124,7 +124,7 @@ def wait_until_runs(
         if waited_s > timeout_s:
             seen = status.tasks if status else ()
             how = ", ".join(f"task {one.task} {one.state}" for one in seen) or "it has no task"
-            log = cluster_start.log_path(load_config().state_dir / "logs", workers()[0], KIND)
+            log = cluster_processes.log_path(load_config().state_dir / "logs", workers()[0], KIND)
             raise LabError(f"{name} does not run after {timeout_s:g} s: {how}", f"read {log}")
         time.sleep(LOOK_EVERY_S)
 

@@ -7,17 +7,11 @@ import socket
 import subprocess
 from pathlib import Path
 
-from labkit.broker.install.kafka_jars import (
-    KAFKA_VERSION,
-    jar_dir,
-    java_executable,
-    kafka_jars,
-    locked_jars,
-)
+from labkit.broker.install.java import JAVA_NEEDED, java_executable
+from labkit.broker.install.kafka_jars import KAFKA_VERSION, jar_dir, kafka_jars, locked_jars
 from labkit.core.errors import JarRefused, LabError
 from labkit.diagnostics.doctor_check import Check
 
-JAVA_NEEDED = 17
 JAVA_TIMEOUT_S = 20.0
 DOCKER_TIMEOUT_S = 2.0
 DOCKER_HELLO = b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"

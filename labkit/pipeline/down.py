@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from labkit.broker.broker import find_broker
-from labkit.broker.cluster_start import stop_cluster
+from labkit.broker.cluster_processes import stop_cluster
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
 from labkit.core.json_files import read_json
@@ -24,7 +24,7 @@ from labkit.sink.csv_tail import partitions
 STOP_ORDER = ("up", "producer", "consumer", "api", "proxy")
 """What fills the topic ends first, so that what empties it can finish. `up` stops its own."""
 BESIDE_THE_BROKER = ("connect", "secured")
-"""What else a keeper keeps, by its folder in the state folder: it ends before the broker does."""
+"""Other supervised clusters, by folder in the state folder; they stop before the broker."""
 PATIENCE_S = {"up": 90.0, "lab": 0.0}
 DEFAULT_PATIENCE_S = 20.0
 INSIST_S = 5.0

@@ -13,7 +13,7 @@ from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
 
 from labkit.broker.cluster_state import ClusterState, cluster_dir, read_cluster
-from labkit.broker.kept_clients import KeptClients
+from labkit.broker.kafka_clients import ReusedClients
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.json_files import read_json
@@ -37,7 +37,7 @@ class ClusterWatch:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         # Short: the map should go on while one broker is silent.
-        self._clients = KeptClients(REQUEST_TIMEOUT_MS)
+        self._clients = ReusedClients(REQUEST_TIMEOUT_MS)
 
     def read(self) -> ClusterView:
         """Return the cluster as it is now; ``trouble`` says what is unknown."""
@@ -56,7 +56,7 @@ class ClusterWatch:
         trouble = ""
         for _ in range(ATTEMPTS):
             try:
-                with self._clients.looking() as clients:
+                with self._clients.use() as clients:
                     return self._ask(clients.admin, own, brokers)
             except BrokerUnavailable as error:
                 trouble = f"{error.what}."

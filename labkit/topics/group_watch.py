@@ -12,7 +12,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from labkit.broker.kept_clients import KeptClients
+from labkit.broker.kafka_clients import ReusedClients
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class GroupWatch:
     def __init__(self, group_id: str, topic: str | None, fallback: str) -> None:
         self._group_id, self._topic = group_id, topic
         self._topics: tuple[str, ...] = (topic or fallback,)
-        self._clients = KeptClients()
+        self._clients = ReusedClients()
 
     def read(self) -> GroupDescription:
         """Read the group once.
@@ -74,7 +74,7 @@ class GroupWatch:
         BrokerUnavailable
             No broker answers.
         """
-        with self._clients.looking() as clients:
+        with self._clients.use() as clients:
             found, problem = _ask_coordinator(clients.admin, self._group_id)
             members = tuple(sorted(map(_member, found["members"]), key=lambda one: one.member_id))
             told = {name for one in members for name in (*one.topics, *one.assigned)}

@@ -15,8 +15,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
-from labkit.broker.kafka_clients import silent_nodes
-from labkit.broker.kept_clients import KeptClients
+from labkit.broker.kafka_clients import ReusedClients, silent_nodes
 from labkit.core.errors import TopicNotFound
 from labkit.topics.topic_metadata import no_such_topic, read_metadata
 
@@ -56,7 +55,7 @@ class OffsetsWatch:
 
     def __init__(self, topic: str, group_id: str) -> None:
         self.topic, self.group_id = topic, group_id
-        self._clients = KeptClients(REQUEST_TIMEOUT_MS)
+        self._clients = ReusedClients(REQUEST_TIMEOUT_MS)
 
     def read(self) -> Offsets:
         """Return the current offsets.
@@ -65,7 +64,7 @@ class OffsetsWatch:
         ------
         BrokerUnavailable, TopicNotFound
         """
-        with self._clients.looking() as clients:
+        with self._clients.use() as clients:
             return self._ask(clients.admin)
 
     def _ask(self, client: KafkaAdminClient) -> Offsets:

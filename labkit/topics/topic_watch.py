@@ -14,8 +14,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import CorruptRecordError, KafkaError, OffsetOutOfRangeError
 
-from labkit.broker.kafka_clients import silent_nodes
-from labkit.broker.kept_clients import KeptClients
+from labkit.broker.kafka_clients import ReusedClients, silent_nodes
 from labkit.topics.topic_metadata import describe
 from labkit.topics.topic_model import (
     HEADER_BYTES,
@@ -50,7 +49,7 @@ class TopicWatch:
 
     def __init__(self, topic: str, groups: Sequence[str] | None = None, last: int = 12) -> None:
         self._name, self._groups, self._last = topic, groups, last
-        self._clients = KeptClients()
+        self._clients = ReusedClients()
         self._positions: dict[str, dict[int, int]] = {}
         self._topic_id = ""
         self._forget()
@@ -69,7 +68,7 @@ class TopicWatch:
         BrokerUnavailable, TopicNotFound
             No broker answers; the topic does not exist at this moment.
         """
-        with self._clients.looking() as clients:
+        with self._clients.use() as clients:
             topic = describe(clients.admin, self._name)
             if topic.topic_id != self._topic_id:
                 self._forget()

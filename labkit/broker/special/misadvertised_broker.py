@@ -1,20 +1,20 @@
-"""A second broker, beside the lab's own: to get ``advertised.listeners`` wrong with, and right.
+"""A second broker whose ``advertised.listeners`` a lesson sets wrong, and right again.
 
-It is a cluster of one node in a folder of its own. The lab's broker and its topics are out of
-reach of such an experiment, and other notebooks go on.
+It is a cluster of one node in a separate folder, so the experiment cannot affect the lab's broker,
+its topics or other notebooks.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from labkit.broker import aot_cache, cluster_start, node_setup
+from labkit.broker import aot_cache, cluster_processes, node_setup
 from labkit.broker.cluster_state import (
     ClusterState,
     NodeState,
+    add_owner,
     cluster_lock,
     read_cluster,
-    take_part,
 )
 from labkit.broker.install.kafka_jars import kafka_jars
 from labkit.broker.security_properties import write_private
@@ -36,12 +36,12 @@ class SecondBroker(SideCluster):
 
     @property
     def bootstrap_servers(self) -> str:
-        """Where it listens. What it tells its clients may be another address."""
+        """The address where it listens; the one it advertises may differ."""
         return _known(self._folder).bootstrap_servers
 
     @property
     def settings_file(self) -> Path:
-        """Its ``server.properties``: what it was last started with."""
+        """Its ``server.properties``, as of the last start."""
         return self._folder / "node-1" / "server.properties"
 
     def restart(self, advertised_listeners: str | None = None) -> None:
@@ -50,15 +50,15 @@ class SecondBroker(SideCluster):
         Parameters
         ----------
         advertised_listeners : str, optional
-            As for `start_second_broker`; it counts for this start alone.
+            As for `start_second_broker`; for this start only.
 
         Raises
         ------
         BrokerUnavailable
-            It does not start with that; Kafka's own words are in the message.
+            It does not start; the message has Kafka's own words.
         """
         with waiting("Restarting the second broker"), cluster_lock(self._folder):
-            cluster_start.stop(_known(self._folder), self._folder)
+            cluster_processes.stop(_known(self._folder), self._folder)
             _start(self._folder, advertised_listeners)
 
     def __repr__(self) -> str:
@@ -67,17 +67,17 @@ class SecondBroker(SideCluster):
 
 
 def start_second_broker(advertised_listeners: str | None = None) -> SecondBroker:
-    """Start another real broker beside the lab's own, and let it say where its clients find it.
+    """Start a second real broker beside the lab's own, with a given advertised address.
 
-    A broker *listens* at one address (``listeners``) and tells its clients one
-    (``advertised.listeners``). They may differ, as behind Docker or a gateway they must, and Kafka
-    does not check that the second leads anywhere.
+    A broker *listens* at one address (``listeners``) and tells its clients another or the same one
+    (``advertised.listeners``). Behind Docker or a gateway they must differ, and Kafka does not
+    check whether the second leads anywhere.
 
     Parameters
     ----------
     advertised_listeners : str, optional
-        What stands in its ``server.properties`` under that name, such as
-        ``"PLAINTEXT://127.0.0.1:9"``; by default, where it listens.
+        The setting of that name in its ``server.properties``, such as
+        ``"PLAINTEXT://127.0.0.1:9"``; by default the address where it listens.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def start_second_broker(advertised_listeners: str | None = None) -> SecondBroker
     Raises
     ------
     BrokerUnavailable
-        It did not start; Kafka's own words are in the message.
+        It did not start; the message has Kafka's own words.
 
     See: Kafka documentation, "Broker Configs", ``advertised.listeners``.
     """
@@ -117,8 +117,8 @@ def find_second_broker() -> SecondBroker:
 
 def _start(folder: Path, advertised_listeners: str | None) -> None:
     """Start it; called under the lock of its folder."""
-    cluster = cluster_start.plan(read_cluster(folder), 1, 0, folder)
-    take_part(cluster, folder, keep=False)
+    cluster = cluster_processes.plan(read_cluster(folder), 1, 0, folder)
+    add_owner(cluster, folder, keep=False)
     jars = kafka_jars()
 
     def command(one: NodeState, log: Path) -> list[str]:
@@ -130,7 +130,7 @@ def _start(folder: Path, advertised_listeners: str | None) -> None:
         path = write_private(own / "server.properties", settings)
         return node_setup.command(jars, HEAP_MB, path, log, *aot_cache.options(jars))
 
-    cluster_start.start_processes(cluster, folder, cluster.nodes, command, kind=KIND)
+    cluster_processes.start_processes(cluster, folder, cluster.nodes, command, kind=KIND)
 
 
 def _known(folder: Path) -> ClusterState:

@@ -1,8 +1,8 @@
-"""A broker that wants a name and a password: a cluster as it is met at work, on this machine.
+"""A broker that requires a login: a cluster as in most companies, on this machine.
 
-The lab's own broker lets everybody in who is on this machine. This one lets in who logs in (SASL,
-mechanism PLAIN), and refuses the others. It is a second cluster, beside the lab's own, with one
-node and a folder of its own; the lab is pointed at it by settings, as at any other.
+The lab's own broker accepts every client on this machine. This one accepts clients that log in
+(SASL, mechanism PLAIN), and refuses others. It is a second cluster with one node in a separate
+folder; settings point the lab at it, as at any other cluster.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from labkit.broker import cluster_start, node_setup
+from labkit.broker import cluster_processes, node_setup
 from labkit.broker.cluster_state import (
     ClusterState,
     NodeState,
+    add_owner,
     cluster_lock,
     read_cluster,
-    take_part,
 )
 from labkit.broker.install.kafka_jars import kafka_jars
 from labkit.broker.security_properties import login, write_private
@@ -34,9 +34,9 @@ MECHANISM = "PLAIN"
 
 
 class SecuredBroker(SideCluster):
-    """A broker with a lock on its door; see `start_secured_broker`.
+    """A broker that requires a login; see `start_secured_broker`.
 
-    Its password is made anew at each start, and shows in no repr and no log.
+    Its password is new at each start, and is in no repr and no log.
     """
 
     what = "the secured broker"
@@ -55,7 +55,7 @@ class SecuredBroker(SideCluster):
     def variables(self) -> Mapping[str, str]:
         """The settings that point the lab at it: ``os.environ.update(secured.variables)``.
 
-        The password prints as stars, and is itself where it is used.
+        The password prints as stars.
         """
         return {
             "LABKIT_BOOTSTRAP_SERVERS": self.bootstrap_servers,
@@ -66,7 +66,7 @@ class SecuredBroker(SideCluster):
         }
 
     def stop(self, timeout_s: float = 60.0) -> None:
-        """End it. Its records stay on disk, and the lab is no longer pointed at it."""
+        """Stop it. Its records stay on disk, and the settings no longer point to it."""
         for variable, value in self.variables.items():
             if os.environ.get(variable) == value:
                 del os.environ[variable]
@@ -78,24 +78,24 @@ class SecuredBroker(SideCluster):
 
 
 def start_secured_broker(username: str = "ada", *, name: str = "secured-broker") -> SecuredBroker:
-    """Start a real broker that wants a login, in a folder of its own, on this machine alone.
+    """Start a real broker that requires a login, on this machine only.
 
-    Clients, and the broker's own listeners for itself, log in by SASL with the mechanism PLAIN: a
-    name and a password, as they are. On a network that goes only inside of TLS (``SASL_SSL``);
-    here the password never leaves the machine.
+    Clients, and the broker's own connections, log in by SASL with the mechanism PLAIN, which sends
+    name and password as they are. On a network that needs TLS (``SASL_SSL``); here the password
+    never leaves the machine.
 
     Parameters
     ----------
     username : str
-        Who may log in. The password is made here: ``secured.password``.
+        The user. A password is generated: ``secured.password``.
     name : str
-        Its name in the lab. What ran under that name is stopped first.
+        Its name in the lab. A running one of that name is stopped first.
 
     Returns
     -------
     SecuredBroker
         It listens when this returns. With ``bootstrap_servers``, ``username``, ``password``,
-        ``variables`` (what points the lab at it) and ``stop()``.
+        ``variables`` (the settings that point the lab at it) and ``stop()``.
 
     Raises
     ------
@@ -108,8 +108,8 @@ def start_secured_broker(username: str = "ada", *, name: str = "secured-broker")
     background_workers.replace(name)
     password = SecretStr(secrets.token_urlsafe(18))
     with waiting("Starting a broker that wants a password"), cluster_lock(folder):
-        cluster = cluster_start.plan(read_cluster(folder), 1, 0, folder)
-        take_part(cluster, folder, keep=False)
+        cluster = cluster_processes.plan(read_cluster(folder), 1, 0, folder)
+        add_owner(cluster, folder, keep=False)
         jars = kafka_jars()
         (one,) = cluster.nodes
         settings = folder / one.name / "server.properties"
@@ -121,9 +121,9 @@ def start_secured_broker(username: str = "ada", *, name: str = "secured-broker")
             return node_setup.command(jars, load_config().broker_heap_mb, settings, log)
 
         try:
-            cluster = cluster_start.start_processes(cluster, folder, [one], command, kind=KIND)
+            cluster = cluster_processes.start_processes(cluster, folder, [one], command, kind=KIND)
         finally:
-            settings.unlink(missing_ok=True)  # it has been read, and the password is in it
+            settings.unlink(missing_ok=True)  # it has been read, and contains the password
     secured = SecuredBroker(folder, cluster, username, password, name)
     background_workers.register(secured)
     return secured
@@ -132,15 +132,15 @@ def start_secured_broker(username: str = "ada", *, name: str = "secured-broker")
 def secured_properties(
     one: NodeState, data_dir: Path, username: str, password: SecretStr
 ) -> dict[str, str]:
-    """Return the ``server.properties`` of a node on which every listener wants a login.
+    """Return the ``server.properties`` of a node whose listeners all require a login.
 
-    The node is its own client, too: as a broker of its controller, and of its transactions. So it
-    has a name and a password of its own.
+    The node is also a client of itself: of its controller, and for transactions. So it has a user
+    name and a password, too.
     """
     own = secrets.token_urlsafe(18)
     users = {f"user_{username}": password.get_secret_value(), "user_broker": own}
     jaas = login(MECHANISM, username="broker", password=own, **users)
-    of_each_listener = {
+    per_listener = {
         f"listener.name.{listener}.{key}": value
         for listener in ("clients", "controller")
         for key, value in {
@@ -156,5 +156,5 @@ def secured_properties(
         "inter.broker.listener.name": "CLIENTS",
         "sasl.mechanism.inter.broker.protocol": MECHANISM,
         "sasl.mechanism.controller.protocol": MECHANISM,
-        **of_each_listener,
+        **per_listener,
     }

@@ -19,7 +19,8 @@ import labkit as lab
 from labkit.broker import aot_cache, node_setup
 from labkit.broker.broker import Broker, stop_cluster
 from labkit.broker.cluster_state import NodeState, cluster_dir, read_cluster
-from labkit.broker.install.kafka_jars import java_executable, kafka_jars
+from labkit.broker.install.java import java_executable
+from labkit.broker.install.kafka_jars import kafka_jars
 from labkit.core.errors import BrokerUnavailable, LabError
 
 STARTER = """
@@ -99,7 +100,7 @@ def test_it_survives_its_starter_and_a_kill_and_keeps_its_records(lab_dir: Path)
     with another_program() as (address, pid):
         broker = lab.start_broker()  # now it has two owners
         lab.ensure_topic("kept", num_partitions=2)
-    time.sleep(3.0)  # the keeper looks every second
+    time.sleep(3.0)  # the supervisor looks every second
     assert psutil.pid_exists(pid)
 
     psutil.Process(pid).kill()
@@ -119,14 +120,14 @@ def test_a_start_that_is_killed_leaves_nothing_running(lab_dir: Path) -> None:
         assert broker.is_running
 
 
-def test_a_killed_keeper_takes_its_brokers_along(lab_dir: Path) -> None:
+def test_a_killed_supervisor_takes_its_brokers_along(lab_dir: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("only Linux tells a process that its parent has died")
     broker = lab.start_broker()
     cluster = read_cluster()
     assert cluster is not None
-    assert cluster.keeper is not None
-    psutil.Process(cluster.keeper.pid).kill()
+    assert cluster.supervisor is not None
+    psutil.Process(cluster.supervisor.pid).kill()
     wait_until(lambda: not broker.is_running, "the broker's end")
     assert lab.start_broker().cluster_id == broker.cluster_id
 

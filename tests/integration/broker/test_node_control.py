@@ -120,8 +120,8 @@ def test_a_killed_broker_is_replaced_and_comes_back_where_it_was(three: Broker) 
     assert states(three)[victim - 1] == "dead"
     wait_until(lambda: leaders()[0] not in (victim, -1, None), "another leader")
     write(0, b"written while one is dead")
-    (keeper,) = {one.keeper.pid for one in [read_cluster()] if one and one.keeper}
-    assert psutil.pid_exists(keeper)
+    (supervisor,) = {one.supervisor.pid for one in [read_cluster()] if one and one.supervisor}
+    assert psutil.pid_exists(supervisor)
 
     again = lab.start_broker()  # finds the cluster, and starts the dead node alone
     after = marks(again)

@@ -122,7 +122,7 @@ def test_from_a_terminal_it_starts_runs_on_and_stops(lab_dir: Path, bootstrap_se
 
 
 def test_it_ends_when_its_program_ends(lab_dir: Path, bootstrap_servers: str) -> None:
-    """Even one that is killed: the keeper sees that nobody is left to run it for."""
+    """Even one that is killed: the supervisor sees that nobody is left to run it for."""
     program = "import labkit as lab; c = lab.start_connect(1, 'short-lived'); print(c.workers[0]."
     program += "process.pid, flush=True); import time; time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as owner:

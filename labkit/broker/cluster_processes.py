@@ -1,8 +1,10 @@
-"""Start the lab's own cluster, and stop it: the steps behind `start_broker`."""
+"""Start and stop the processes of a whole cluster: plan its ports, start its nodes, wait for them.
+
+`start_broker` does the lab's cluster with it; `special` and Kafka Connect do their own.
+"""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -13,7 +15,6 @@ from pathlib import Path
 import psutil
 
 from labkit.broker import aot_cache, node_setup
-from labkit.broker.broker_process import stop_processes
 from labkit.broker.cluster_state import (
     ClusterState,
     NodeState,
@@ -22,19 +23,22 @@ from labkit.broker.cluster_state import (
     write_cluster,
 )
 from labkit.broker.install.kafka_jars import kafka_jars
+from labkit.broker.supervisor import stop_processes
+from labkit.core.background_workers import start_process
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable, LabError
 from labkit.core.json_files import write_json
+from labkit.core.waiting import wait_until
 
 START_TIMEOUT_S = 180.0  # a busy machine of two cores; most take four seconds
-KEEPER_END_S = 10.0
+SUPERVISOR_STOP_S = 10.0
 PORT_WAIT_S = 3.0
-_keepers: list[subprocess.Popen[bytes]] = []  # kept, so that a child's end is noticed
+_supervisors: list[subprocess.Popen[bytes]] = []  # kept, so that an ended child is reaped
 
 
 def plan(known: ClusterState | None, brokers: int | None, port: int, folder: Path) -> ClusterState:
-    """Return the cluster to start: the one of last time on its old ports, or a new one."""
-    known = known or _recall(folder)
+    """Return the cluster to start: the existing one on its old ports, or a new one."""
+    known = known or _from_data_folders(folder)
     if known is None:
         ports = node_setup.free_ports(2 * (brokers or 1))
         nodes = [
@@ -45,7 +49,7 @@ def plan(known: ClusterState | None, brokers: int | None, port: int, folder: Pat
     elif brokers not in (None, len(known.nodes)):
         msg = f"this lab's cluster was made with {len(known.nodes)} broker(s), not {brokers}"
         raise LabError(msg, "labkit reset   (deletes its topics), then start it again")
-    stop_nodes(known)  # what is left of a cluster that did not end as a whole
+    stop_nodes(known)  # what is left of a cluster that did not stop completely
     if port:
         known.nodes[0].port = port
     deadline = time.monotonic() + PORT_WAIT_S
@@ -54,7 +58,7 @@ def plan(known: ClusterState | None, brokers: int | None, port: int, folder: Pat
             if one.port == port:
                 msg = f"port {port} of this machine is taken by another program"
                 raise LabError(msg, "lab.start_broker()   (takes a free port)")
-            one.port = node_setup.free_ports(1)[0]  # another program has taken it meanwhile
+            one.port = node_setup.free_ports(1)[0]  # another program has taken the old one
         if not becomes_free(one.controller_port, deadline):
             one.controller_port = node_setup.free_ports(1)[0]
     known.owners, known.keep = [], False
@@ -62,7 +66,7 @@ def plan(known: ClusterState | None, brokers: int | None, port: int, folder: Pat
 
 
 def becomes_free(port: int, deadline: float) -> bool:
-    """Wait for a port: a killed process keeps its ports until its last thread has ended."""
+    """Wait for a port, which a killed process keeps until its last thread has ended."""
     while not node_setup.is_free(port):
         if time.monotonic() > deadline:
             return False
@@ -70,8 +74,8 @@ def becomes_free(port: int, deadline: float) -> bool:
     return True
 
 
-def _recall(folder: Path) -> ClusterState | None:
-    """Return the cluster whose records are here though its ``cluster.json`` is not."""
+def _from_data_folders(folder: Path) -> ClusterState | None:
+    """Return the cluster whose records are in the folder although ``cluster.json`` is missing."""
     ids = {
         int(one.name.removeprefix("node-")): node_setup.formatted_cluster_id(one)
         for one in folder.glob("node-*")
@@ -89,11 +93,11 @@ def _recall(folder: Path) -> ClusterState | None:
 def start(
     cluster: ClusterState, folder: Path, nodes: Sequence[NodeState] | None = None
 ) -> ClusterState:
-    """Have nodes (by default all) started by the keeper, and wait until each accepts connections.
+    """Start nodes (by default all), and wait until each accepts connections.
 
-    Called under the cluster's lock, with ``cluster.json`` written: whatever happens to us from
-    here on, the keeper knows whom the cluster is for, and ends it when they are gone. Where a
-    start fails, what it started is stopped; nodes that ran before run on.
+    Called under the cluster's lock, with ``cluster.json`` written: even if we are killed now, the
+    supervisor knows the cluster's owners and stops it when they are gone. If the start fails, what
+    it started is stopped; nodes that ran before go on.
     """
     jars = kafka_jars()
 
@@ -117,9 +121,9 @@ def start_processes(
     kind: str = "broker",
     train: bool = False,
 ) -> ClusterState:
-    """Have a process started for each node; ``command`` gets the node and the log it writes to.
+    """Start a process for each node; ``command`` gets the node and the path of its log.
 
-    What `start` does for brokers, for whatever else Kafka's jars hold: the keeper does not mind.
+    The process need not be a broker: Kafka Connect's workers are started in the same way.
     """
     logs = load_config().state_dir / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -131,14 +135,14 @@ def start_processes(
         write_json(own / "start.json", request)
 
     try:
-        for one in nodes:  # an old request, of a start that was killed, is none of ours
+        for one in nodes:  # an old request, of a start that was killed
             (folder / one.name / "start.json").unlink(missing_ok=True)
-        # It gets ready while data folders are formatted; under our lock, it does not end meanwhile.
-        keeper = ensure_keeper(cluster, folder, logs, train=train)
+        # It starts while data folders are formatted, and cannot end while we hold the lock.
+        supervisor = ensure_supervisor(cluster, folder, logs, train=train)
         with ThreadPoolExecutor(len(nodes)) as pool:
             list(pool.map(ask_for, nodes))
-        return _wait_for_nodes(cluster, folder, nodes, keeper, kind)
-    except BaseException:  # Ctrl-C too: a half-started cluster is of no use
+        return _wait_for_nodes(cluster, folder, nodes, supervisor, kind)
+    except BaseException:  # Ctrl-C too: a half-started cluster is useless
         for one in nodes:
             (folder / one.name / "start.json").unlink(missing_ok=True)
         if len(nodes) == len(cluster.nodes):
@@ -149,95 +153,80 @@ def start_processes(
 
 
 def log_path(logs: Path, one: NodeState, kind: str = "broker") -> Path:
-    """Return where a node logs."""
+    """Return the path of a node's log."""
     return logs / f"{kind.replace(' ', '-')}-{one.node_id}.log"
 
 
-def ensure_keeper(
+def ensure_supervisor(
     cluster: ClusterState, folder: Path, logs: Path, *, train: bool
 ) -> subprocess.Popen[bytes] | None:
-    """Start the cluster's keeper, unless it has one."""
-    if cluster.keeper is not None and cluster.keeper.is_alive:
+    """Start the cluster's supervisor, unless it has one."""
+    if cluster.supervisor is not None and cluster.supervisor.is_alive:
         return None
-    config = load_config()
-    with (logs / "keeper.log").open("ab") as log:
-        keeper = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "labkit.broker.broker_process",
-                str(folder),
-                *(["--train"] * train),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={
-                **os.environ,
-                "LABKIT_LAB_DIR": str(config.lab_dir),
-                "LABKIT_STATE_DIR": str(config.state_dir),
-            },
-            # A session of its own, so that neither Ctrl-C nor a closed terminal reaches it.
-            start_new_session=os.name != "nt",
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-            | getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-    _keepers[:] = [one for one in _keepers if one.poll() is None]
-    _keepers.append(keeper)
-    return keeper
+    command = [sys.executable, "-m", "labkit.broker.supervisor", str(folder)]
+    supervisor = start_process(command + ["--train"] * train, logs / "supervisor.log")
+    _supervisors[:] = [one for one in _supervisors if one.poll() is None]
+    _supervisors.append(supervisor)
+    return supervisor
 
 
 def _wait_for_nodes(
     planned: ClusterState,
     folder: Path,
     nodes: Sequence[NodeState],
-    keeper: subprocess.Popen[bytes] | None,
+    supervisor: subprocess.Popen[bytes] | None,
     kind: str,
 ) -> ClusterState:
     """Wait until each node accepts connections, and return the cluster with its processes.
 
-    A node opens its port once it has joined the cluster, which takes a majority of controllers.
-    Where fewer run, there is only its process to wait for.
+    A node opens its port once it has joined the cluster, which needs a majority of controllers.
+    Where fewer run, only the node's process is waited for.
     """
     logs = load_config().state_dir / "logs"
     wanted = {one.node_id for one in nodes}
-    deadline = time.monotonic() + START_TIMEOUT_S
     started: set[int] = set()
-    while time.monotonic() < deadline:
+
+    def started_cluster() -> ClusterState | None:
         cluster = read_cluster(folder) or planned
         waited_for = [one for one in cluster.nodes if one.node_id in wanted]
         for one in waited_for:
             if one.is_running:
                 started.add(one.node_id)
-            elif one.node_id in started or (keeper is not None and keeper.poll() is not None):
+            elif one.node_id in started or (supervisor and supervisor.poll() is not None):
                 log = log_path(logs, one, kind)
                 msg = f"{kind} {one.node_id} ended as it started: {node_setup.last_error(log)}"
                 raise BrokerUnavailable(msg, f"read its log: {log}")
-        if all(one.is_running for one in waited_for):
-            able = sum(one.state == "running" for one in cluster.nodes) >= cluster.majority
-            if not able or all(node_setup.is_listening(one.port) for one in waited_for):
-                return cluster
-        time.sleep(0.05)
-    msg = f"no {kind} answered within {START_TIMEOUT_S:g} s"
-    raise BrokerUnavailable(msg, f"read the logs in {logs}")
+        if not all(one.is_running for one in waited_for):
+            return None
+        able = sum(one.state == "running" for one in cluster.nodes) >= cluster.majority
+        is_ready = not able or all(node_setup.is_listening(one.port) for one in waited_for)
+        return cluster if is_ready else None
+
+    def error() -> BrokerUnavailable:
+        msg = f"no {kind} answered within {START_TIMEOUT_S:g} s"
+        return BrokerUnavailable(msg, f"read the logs in {logs}")
+
+    cluster = wait_until(started_cluster, START_TIMEOUT_S, error)
+    assert cluster is not None
+    return cluster
 
 
 def stop(cluster: ClusterState, folder: Path) -> None:
-    """Stop every node and the keeper; called under the cluster's lock."""
+    """Stop every node and the supervisor; called under the cluster's lock."""
     known = read_cluster(folder) or cluster
     known.owners, known.keep = [], False
     write_cluster(known, folder)
-    if known.keeper is not None and known.keeper.is_alive:
-        stop_processes(_processes([known.keeper.pid]), timeout_s=KEEPER_END_S + 20.0)
-    for keeper in _keepers:  # one of ours that has not even said who it is
-        if keeper.poll() is None and keeper.args[3] == str(folder):  # type: ignore[index]
-            stop_processes(_processes([keeper.pid]), timeout_s=KEEPER_END_S)
-            keeper.wait()
+    if known.supervisor is not None and known.supervisor.is_alive:
+        stop_processes(_processes([known.supervisor.pid]), timeout_s=SUPERVISOR_STOP_S + 20.0)
+    for child in _supervisors:  # one of ours that has not written its state yet
+        if child.poll() is None and child.args[3] == str(folder):  # type: ignore[index]
+            stop_processes(_processes([child.pid]), timeout_s=SUPERVISOR_STOP_S)
+            child.wait()
     stop_nodes(read_cluster(folder) or known)
 
 
 def stop_nodes(cluster: ClusterState, nodes: Sequence[NodeState] | None = None) -> None:
-    """Stop the nodes that run (by default all of them), with or without a keeper."""
+    """Stop the nodes that run (by default all of them), with or without a supervisor."""
     wanted = {one.node_id for one in (cluster.nodes if nodes is None else nodes)}
     found = [one for one in cluster.nodes if one.node_id in wanted and one.is_running]
     stop_processes(_processes([one.process.pid for one in found if one.process]))
@@ -248,7 +237,7 @@ def _processes(pids: Sequence[int]) -> list[psutil.Process]:
 
 
 def stop_cluster(folder: Path) -> bool:
-    """Stop the lab's own cluster; return whether one ran. Its records stay on disk."""
+    """Stop the cluster in a folder; return whether it ran. Its records stay on disk."""
     with cluster_lock(folder):
         cluster = read_cluster(folder)
         if cluster is None:
