@@ -83,14 +83,15 @@ def doctor(
     Example: `labkit doctor`, or `labkit doctor --topic co2-emissions --group csv-writer`
     """
     if pains:
-        return _list_pains(as_json)
+        return _list_known_problems(as_json)
     if topic or group or sent is not None:
         return _examine_topic(topic, group, sent, as_json)
-    from labkit.diagnostics.doctor import examine, report
+    from labkit.diagnostics.doctor import examine
+    from labkit.diagnostics.machine_report import report
 
     checks = examine()
     if as_json:
-        terminal.print_json([check.model_dump(mode="json") for check in checks])
+        terminal.print_json([asdict(check) for check in checks])
     else:
         terminal.console().print(report(checks))
     if any(check.verdict == "broken" for check in checks):
@@ -98,15 +99,15 @@ def doctor(
     return None
 
 
-def _list_pains(as_json: bool) -> None:
+def _list_known_problems(as_json: bool) -> None:
     from labkit.core.advice import Advice
-    from labkit.diagnostics.known_problems import PAINS
+    from labkit.diagnostics.known_problems import KNOWN_PROBLEMS
 
     if as_json:
-        return terminal.print_json([asdict(pain) for pain in PAINS])
-    for pain in PAINS:
-        heading = f"{pain.number}. {pain.symptom.replace('`', '')}"
-        print(f"{Advice(heading, pain.sentence, pain.next_line)!r}\n")
+        return terminal.print_json([asdict(one) for one in KNOWN_PROBLEMS])
+    for one in KNOWN_PROBLEMS:
+        heading = f"{one.number}. {one.symptom.replace('`', '')}"
+        print(f"{Advice(heading, one.sentence, one.next_line)!r}\n")
     return None
 
 

@@ -1,7 +1,11 @@
-"""Kafka Connect's own workers, from the same jars as the broker.
+"""Kafka Connect: its own workers, from the same jars as the broker.
 
-`connect` has `start_connect`; `connect_rest` speaks the workers' REST API. It imports `topics`,
-`broker` and `core`. Start with `connect`.
+It imports `broker` and `core`. Start with `connect`.
+
+- `connect`: `start_connect` and `Connect`, for the facade.
+- `connect_workers`: start the worker processes and wait for them; `connect_settings`: their
+  ``worker.properties``.
+- `connect_rest`: the client of the workers' REST API.
 """
 
 import lazy_loader as lazy

@@ -1,9 +1,9 @@
-"""Kafka Connect on this machine: real distributed workers, from the same jars, on the same Java.
+"""Kafka Connect on this machine: real distributed workers, on the same jars and Java as the broker.
 
-What a sink of one's own does in Python, Connect does in Java for many systems: read a topic, write
-it elsewhere, commit the offsets. Its workers share the tasks out; where a worker dies, the others
-take its tasks over. What it promises is *at least once*: the offsets are committed now and then,
-and after a crash what came since is written again.
+Connect does in Java, for many systems, what the lab's consumer does in Python: read a topic, write
+the records elsewhere, commit the offsets. The workers share the tasks; if a worker dies, the others
+take over its tasks. Delivery is *at least once*: offsets are committed periodically, and records
+after the last commit are written again after a crash.
 
 See: Kafka documentation, "Kafka Connect".
 """
@@ -43,14 +43,15 @@ class Connect(SideCluster):
 
     @property
     def workers(self) -> list[NodeState]:
-        """The workers as they are now: number (``node_id``), port, process, state."""
+        """The workers now: number (``node_id``), port, process, state."""
         cluster = read_cluster(self._folder)
-        is_ours = cluster is not None and cluster.cluster_id == self.group_id
-        return cluster.nodes if cluster is not None and is_ours else []
+        if cluster is None or cluster.cluster_id != self.group_id:
+            return []
+        return cluster.nodes
 
     @property
     def urls(self) -> list[str]:
-        """Where the living workers take orders: their REST API, on this machine alone."""
+        """The addresses of the running workers' REST API, on this machine only."""
         return self._rest.urls
 
     @property
@@ -60,29 +61,29 @@ class Connect(SideCluster):
 
     @property
     def tasks(self) -> list[Task]:
-        """The tasks of all connectors: which worker has which, and how each is."""
+        """The tasks of all connectors, each with its worker and state."""
         return [task for status in self._rest.statuses() for task in status.tasks]
 
     def create(
         self, name: str, config: Mapping[str, Any], timeout_s: float = 60.0
     ) -> ConnectorStatus:
-        """Give the group a connector, and wait until it runs; one of that name is replaced.
+        """Create a connector and wait until it runs; one of that name is replaced.
 
-        One that runs with these very settings is left as it is.
+        A connector that runs with exactly these settings is left as it is.
 
         Parameters
         ----------
         name : str
             Its name. The consumers of a sink form the group ``connect-NAME``.
         config : mapping
-            Its settings, in Connect's words: ``connector.class``, ``tasks.max``, ``topics``, ...
+            Its settings, by Connect's names: ``connector.class``, ``tasks.max``, ``topics``, ...
         timeout_s : float
             How long to wait for its tasks, in seconds.
 
         Returns
         -------
         ConnectorStatus
-            With the connector and its tasks running.
+            The connector and its tasks run.
 
         Raises
         ------
@@ -96,16 +97,16 @@ class Connect(SideCluster):
         settings = {key: _text(value) for key, value in config.items()}
         known = self._rest.ask("GET", f"{place(name)}/config", may_miss=True)
         if known is not None and (known != settings | {"name": name} or self.status(name).failure):
-            # Given other settings, it would look for a while as if it ran with them already.
+            # With new settings only, it would seem for a while to run with them already.
             self.delete(name)
         self._rest.ask("PUT", f"{place(name)}/config", settings)
         return self._wait(name, timeout_s, int(settings.get("tasks.max", "1")))
 
     def wait(self, name: str, timeout_s: float = 60.0) -> ConnectorStatus:
-        """Wait until a connector and all of its tasks run on workers that live.
+        """Wait until a connector and all its tasks run on running workers.
 
-        After a worker was killed, that takes some ten seconds: six until it is given up, three
-        in which it might come back.
+        After a worker was killed that takes about ten seconds: six until the group notices, and
+        three in which the worker may come back.
         """
         return self._wait(name, timeout_s, len(self.status(name).tasks))
 
@@ -115,7 +116,7 @@ class Connect(SideCluster):
         )
 
     def status(self, name: str) -> ConnectorStatus:
-        """Return how a connector and its tasks are, as the group last heard.
+        """Return the status of a connector and its tasks, as the group last heard.
 
         Raises
         ------
@@ -130,7 +131,7 @@ class Connect(SideCluster):
         return found
 
     def delete(self, name: str) -> None:
-        """Take a connector away. Its group's offsets stay: one of the same name goes on there.
+        """Delete a connector. Its group's offsets stay: one of the same name continues from there.
 
         Raises
         ------
@@ -154,7 +155,7 @@ class Connect(SideCluster):
         Raises
         ------
         LabError
-            There is no such worker, or it is dead already.
+            There is no such worker, or it is already dead.
         """
         one = next((one for one in self.workers if one.node_id == worker), None)
         if one is None or one.process is None or not one.is_running:
@@ -177,26 +178,26 @@ class Connect(SideCluster):
 
 
 def _text(value: Any) -> str:
-    """Return a setting as Connect takes it: all are text."""
+    """Return a setting as text, as Connect takes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def start_connect(
     workers: int = 2, group_id: str = "lab-connect", *, keep: bool = False, name: str = "connect"
 ) -> Connect:
-    """Start Kafka Connect: workers that share the tasks of connectors out, or find the lab's.
+    """Start Kafka Connect's workers, which share the tasks of connectors, or find the lab's.
 
-    Each is a Java process of its own (`ConnectDistributed`, some 200 MB). The first time its jars
-    are fetched, 11 MB. Where workers of this group run, they are found, and the dead ones started
-    again; another group, or another number of workers, takes their place.
+    Each worker is a Java process (`ConnectDistributed`, about 200 MB). The first time, its jars are
+    fetched (11 MB). Running workers of this group are found, and dead ones started again; another
+    group or number of workers replaces them.
 
     Parameters
     ----------
     workers : int
         How many.
     group_id : str
-        Their group. It keeps its connectors in the topics ``<group_id>-configs``, ``-offsets`` and
-        ``-status``, so a group that is started again goes on with them.
+        Their group. Its connectors are in the topics ``<group_id>-configs``, ``-offsets`` and
+        ``-status``, so a group that is started again continues with them.
     keep : bool
         Run until it is stopped. Otherwise until this lab, this Jupyter server or this program ends.
     name : str
@@ -205,7 +206,7 @@ def start_connect(
     Returns
     -------
     Connect
-        Each worker answers when this returns.
+        Its workers all answer.
 
     Raises
     ------
@@ -235,13 +236,13 @@ def start_connect(
     if isinstance(found, Connect) and found.group_id == group_id:
         return found
     connect = Connect(folder, group_id, name)
-    if not keep:  # what is registered ends with this program
+    if not keep:  # a registered one ends with this program
         background_workers.register(connect)
     return connect
 
 
 def find_connect() -> Connect | None:
-    """Return the lab's Connect if a worker of it runs, otherwise None; nothing is started."""
+    """Return the lab's Connect if one of its workers runs, otherwise None; start nothing."""
     cluster = read_cluster(connect_dir())
     if cluster is None or not any(one.is_running for one in cluster.nodes):
         return None

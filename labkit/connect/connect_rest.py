@@ -1,14 +1,12 @@
-"""Kafka Connect's REST API, as far as the lab speaks it: connectors, their tasks, their states.
+"""A client of Kafka Connect's REST API: connectors, their tasks and states.
 
-Any worker of the group takes an order, and passes it on to the one that leads. While the group
-shares out its work anew, it answers 409, or a worker cannot reach a leader that has just died:
-then one asks again.
+Any worker of the group accepts a request and forwards it to the leader. During a rebalance the
+answer is 409, and after the leader's death another error, so requests are retried.
 """
 
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -18,10 +16,11 @@ from urllib.parse import quote
 
 from labkit.broker.cluster_state import NodeState
 from labkit.core.errors import LabError
+from labkit.core.waiting import wait_until
 
 ASK_TIMEOUT_S = 10.0
-PATIENCE_S = 60.0
-LOOK_EVERY_S = 0.1
+RETRY_S = 60.0
+RETRY_EVERY_S = 0.1
 CONFLICT, NOT_FOUND, SERVER_ERROR = 409, 404, 500
 
 # No proxy: the workers listen on this machine, whatever HTTP_PROXY says.
@@ -37,14 +36,14 @@ class Task:
     state: str
     """RUNNING, PAUSED, FAILED, UNASSIGNED (its worker is lost), RESTARTING."""
     worker: int | None
-    """The number of its worker; None where that is none of this group's present ones."""
+    """The number of its worker; None if that is not one of the group's current workers."""
     trace: str = field(default="", repr=False)
     """Why it failed: Java's stack trace."""
 
 
 @dataclass(frozen=True)
 class ConnectorStatus:
-    """A connector and its tasks, as the group last heard of them."""
+    """A connector and its tasks, as the group last heard."""
 
     name: str
     state: str
@@ -53,12 +52,12 @@ class ConnectorStatus:
 
     @property
     def is_running(self) -> bool:
-        """Whether the connector and each of its tasks runs; one without a task does nothing."""
+        """Whether the connector and all its tasks run; without a task it is not running."""
         return bool(self.tasks) and {self.state, *(one.state for one in self.tasks)} == {"RUNNING"}
 
     @property
     def failure(self) -> str:
-        """What failed and why, in a line; empty where nothing did."""
+        """What failed and why, in one line; empty if nothing did."""
         failed = [(f"connector {self.name}", self.trace)] if self.state == "FAILED" else []
         failed += [
             (f"task {one.task} of {self.name}", one.trace)
@@ -69,19 +68,19 @@ class ConnectorStatus:
 
 
 def _reason(trace: str) -> str:
-    """Return the line of a stack trace that says most: the last cause."""
+    """Return the most informative line of a stack trace: the last cause."""
     lines = trace.splitlines() or ["it gave no reason"]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     return (causes or lines)[-1 if causes else 0]
 
 
 class Rest:
-    """Asks whichever worker answers.
+    """The REST API of a group: requests go to any worker that answers.
 
     Parameters
     ----------
     workers : callable
-        Returns the workers as they are now.
+        Returns the current workers.
     """
 
     def __init__(self, workers: Callable[[], Sequence[NodeState]]) -> None:
@@ -89,50 +88,56 @@ class Rest:
 
     @property
     def urls(self) -> list[str]:
-        """The addresses of the workers that live."""
+        """The addresses of the running workers."""
         return [f"http://{one.address}" for one in self._workers() if one.state == "running"]
 
     def ask(self, method: str, path: str, body: Any = None, *, may_miss: bool = False) -> Any:
-        """Return a worker's answer; None for what is not there, if that may be.
+        """Return a worker's answer; None for 404 if ``may_miss``.
 
         Raises
         ------
         LabError
-            The order is refused, with Connect's own words; or no worker could do it in time.
+            The request is refused, in Connect's own words; or no worker could do it in time.
         """
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
+        said = ""
+
+        def error() -> LabError:
+            return LabError(f"Kafka Connect did not do it: {said}", "lab.start_connect()")
+
+        def answer() -> list[Any]:  # in a list, because an answer may be empty
+            nonlocal said
             said = "no worker of Kafka Connect is alive"
             for url in self.urls:
                 try:
-                    return send(method, f"{url}/{path}", body)
-                except urllib.error.HTTPError as error:
-                    with error:
-                        said = _message(error)
-                    if error.code == NOT_FOUND and may_miss:
-                        return None
-                    if error.code != CONFLICT and error.code < SERVER_ERROR:
-                        raise LabError(
-                            f"Kafka Connect refuses: {said}", _next(error.code)
-                        ) from None
-                except OSError as error:  # it has just died, or is busy with its first breath
-                    said = f"{url} does not answer: {error}"
-            if time.monotonic() > deadline or not self.urls:
-                raise LabError(f"Kafka Connect did not do it: {said}", "lab.start_connect()")
-            time.sleep(LOOK_EVERY_S)
+                    return [send(method, f"{url}/{path}", body)]
+                except urllib.error.HTTPError as refusal:
+                    with refusal:
+                        said = _message(refusal)
+                    if refusal.code == NOT_FOUND and may_miss:
+                        return [None]
+                    if refusal.code != CONFLICT and refusal.code < SERVER_ERROR:
+                        msg = f"Kafka Connect refuses: {said}"
+                        raise LabError(msg, _next(refusal.code)) from None
+                except OSError as silence:  # the worker has just died, or is still starting
+                    said = f"{url} does not answer: {silence}"
+            if not self.urls:
+                raise error()
+            return []
+
+        return wait_until(answer, RETRY_S, error, every_s=RETRY_EVERY_S)[0]
 
     def status(self, name: str) -> ConnectorStatus | None:
-        """Return how a connector and its tasks are; None where there is none of that name."""
+        """Return the status of a connector; None if there is none of that name."""
         answer = self.ask("GET", f"{place(name)}/status", may_miss=True)
         return None if answer is None else self._read(answer)
 
     def statuses(self) -> list[ConnectorStatus]:
-        """Return how all connectors are."""
+        """Return the status of all connectors."""
         found = self.ask("GET", "connectors?expand=status")
         return [self._read(one["status"]) for _, one in sorted(found.items())]
 
     def _read(self, answer: dict[str, Any]) -> ConnectorStatus:
-        """Read a status as Connect writes it, where a worker is an address."""
+        """Read a status in Connect's format, where a worker is an address."""
         name, own = answer["name"], answer["connector"]
         numbers = {one.address: one.node_id for one in self._workers()}
         tasks = (
@@ -149,7 +154,7 @@ def place(name: str) -> str:
 
 
 def send(method: str, url: str, body: Any = None) -> Any:
-    """Send one request, and return what is in the answer; None where it is empty."""
+    """Send one request, and return the content of the answer; None if it is empty."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310

@@ -1,8 +1,8 @@
-"""What a worker of Kafka Connect is told in its ``worker.properties``.
+"""The settings of a Kafka Connect worker: its ``worker.properties`` and its command.
 
-Kafka Connect is Kafka's own way to run what carries records in and out. Its *workers* are Java
-processes that form a group, as consumers do; a *connector* is a job given to the group, cut into
-*tasks*, which the group shares out among its workers.
+Kafka Connect is Kafka's own system for moving records in and out. Its *workers* are Java processes
+that form a group, as consumers do. A *connector* is a job for the group, divided into *tasks*,
+which the group assigns to its workers.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ STRING = "org.apache.kafka.connect.storage.StringConverter"
 def worker_properties(
     group_id: str, bootstrap_servers: str, port: int, copies: int
 ) -> dict[str, str]:
-    """Return a worker's settings; all workers of a group have the same, but for the port.
+    """Return a worker's settings, which differ within a group only by the port.
 
     Parameters
     ----------
     group_id : str
-        The workers' group; its three topics are named after it.
+        The workers' group; the names of its three topics begin with it.
     bootstrap_servers : str
-        The cluster that the workers meet at, and keep everything in.
+        The cluster that stores the group and its topics.
     port : int
-        Where the worker takes orders (REST), on 127.0.0.1 alone.
+        The port of the worker's REST API, on 127.0.0.1 only.
     copies : int
         The replication factor of its topics.
 
     See: Kafka documentation, "Kafka Connect: Running Kafka Connect" and "Connect Configs".
     """
-    # All that a worker knows is in three topics: the connectors it was given, how far each source
-    # has come, and how the tasks are. So any worker can die, and another one can take over.
+    # The whole state of the group is in three topics: the connectors' settings, the source
+    # connectors' offsets and the tasks' status. So any worker can die and another can take over.
     topics = {
         f"{kind}.storage.{key}": value
         for kind in ("config", "offset", "status")
@@ -51,31 +51,31 @@ def worker_properties(
         "bootstrap.servers": bootstrap_servers,
         "group.id": group_id,
         **topics,
-        "offset.storage.partitions": "3",  # 25 by default, for many connectors
+        "offset.storage.partitions": "3",  # 25 by default
         "status.storage.partitions": "3",
-        # Loopback only: who may make a connector may write files, and there is no password.
+        # Loopback only: there is no password, and anyone who creates a connector can write files.
         "listeners": f"http://127.0.0.1:{port}",
         "rest.advertised.host.name": "127.0.0.1",
         "rest.advertised.port": str(port),
-        # Records as the text they are; a connector's own settings may say otherwise.
+        # Records are passed on as text, unless a connector's own settings differ.
         "key.converter": STRING,
         "value.converter": STRING,
-        # Connectors say in a file of their jar what they offer: no search through all classes,
-        # which made a start take four times as long.
+        # Plugins are listed in a file of their jar. The default, a search through all classes,
+        # makes a start take four times as long.
         "plugin.discovery": "service_load",
-        # How soon a silent worker is given up; for its tasks' consumers Kafka's own is 45 s.
+        # How soon a silent worker counts as dead; the default for its consumers is 45 s.
         "session.timeout.ms": "6000",
         "heartbeat.interval.ms": "2000",
         "consumer.session.timeout.ms": "6000",
-        # How long the tasks of a lost worker wait for it to come back: five minutes by default.
+        # How long a lost worker's tasks wait for it to come back; by default five minutes.
         "scheduled.rebalance.max.delay.ms": "3000",
-        # How often a sink's offsets are committed: once a minute by default.
+        # How often a sink's offsets are committed; by default once a minute.
         "offset.flush.interval.ms": "5000",
     }
 
 
 def security_properties(config: LabConfig) -> dict[str, str]:
-    """Return how the worker, and the clients of its tasks, log in; empty where nobody has to."""
+    """Return the login settings of the worker and its tasks' clients; empty if not needed."""
     if config.security_protocol == "PLAINTEXT":
         return {}
     own = client_properties(config)

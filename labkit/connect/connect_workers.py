@@ -1,7 +1,7 @@
-"""A group of Kafka Connect's workers: which one to start, its processes, and until it answers.
+"""Start Kafka Connect's worker processes, and wait until they answer.
 
-It is written down, kept and ended as a cluster of brokers is (`cluster`, `keeper`), in a folder of
-its own: there a node is a worker, its port that of its REST API, and the cluster's id the group's.
+The group is recorded, supervised and stopped like a cluster of brokers, in a separate folder: a
+node is a worker, its port is that of the REST API, and the cluster's id is the group's.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from pathlib import Path
 from labkit.broker import cluster_processes, node_setup
 from labkit.broker.cluster_state import ClusterState, NodeState, read_cluster
 from labkit.broker.install.kafka_jars import kafka_jars
-from labkit.connect.connect_rest import LOOK_EVERY_S, ConnectorStatus, Rest, send
+from labkit.connect.connect_rest import RETRY_EVERY_S, ConnectorStatus, Rest, send
 from labkit.connect.connect_settings import security_properties, worker_command, worker_properties
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
+from labkit.core.waiting import wait_until
 
 KIND = "connect worker"
 JOIN_TIMEOUT_S = 120.0
 GONE_TIMEOUT_S = 60.0
 FEWER_TASKS_S = 10.0
-"""A connector may make fewer tasks than it is allowed; this long more of them are waited for."""
+"""How long to wait for more tasks; a connector may create fewer than ``tasks.max``."""
 
 
 def connect_dir() -> Path:
@@ -33,7 +34,7 @@ def connect_dir() -> Path:
 def plan(
     known: ClusterState | None, workers: int, group_id: str, kafka_id: str, folder: Path
 ) -> ClusterState:
-    """Return the group that runs, if it is the one that is wanted; else end it, and plan one."""
+    """Return the running group if it is the wanted one; else stop it, and plan a new one."""
     if known is not None:
         is_wanted = (known.cluster_id, len(known.nodes)) == (group_id, workers)
         if is_wanted and known.is_supervised and _is_at(known, kafka_id):
@@ -45,7 +46,7 @@ def plan(
 
 
 def _is_at(known: ClusterState, kafka_id: str) -> bool:
-    """Tell whether its workers are at this Kafka cluster, and not at one of before."""
+    """Tell whether the workers use this Kafka cluster, and not an earlier one."""
     for one in known.nodes:
         try:
             return bool(send("GET", f"http://{one.address}/")["kafka_cluster_id"] == kafka_id)
@@ -68,29 +69,35 @@ def start(
     try:
         return cluster_processes.start_processes(cluster, folder, nodes, command, kind=KIND)
     finally:
-        for one in nodes if secrets else ():  # they have read it, and it has a password
+        for one in nodes if secrets else ():  # they have read it, and it contains a password
             (folder / one.name / "worker.properties").unlink(missing_ok=True)
 
 
 def wait_until_joined(cluster: ClusterState, folder: Path) -> None:
-    """Wait until each worker answers for the group: before it has joined, it knows nothing."""
-    deadline = time.monotonic() + JOIN_TIMEOUT_S
-    logs = load_config().state_dir / "logs"
+    """Wait until each worker answers for the group, which it does once it has joined."""
     for one in cluster.nodes:
-        while True:
-            try:
-                send("GET", f"http://{one.address}/connectors")
-                break
-            except OSError as error:
-                now = read_cluster(folder) or cluster
-                log = cluster_processes.log_path(logs, one, KIND)
-                if not now.node(one.node_id).is_running:
-                    msg = f"{KIND} {one.node_id} ended as it started: {node_setup.last_error(log)}"
-                    raise WorkerFailed(msg, f"read its log: {log}") from error
-                if time.monotonic() > deadline:
-                    msg = f"{KIND} {one.node_id} did not join within {JOIN_TIMEOUT_S:g} s: {error}"
-                    raise WorkerFailed(msg, f"read its log: {log}") from error
-            time.sleep(LOOK_EVERY_S)
+        _wait_until_answers(one, cluster, folder)
+
+
+def _wait_until_answers(one: NodeState, cluster: ClusterState, folder: Path) -> None:
+    log = cluster_processes.log_path(load_config().state_dir / "logs", one, KIND)
+
+    def failed(how: str) -> WorkerFailed:
+        return WorkerFailed(f"{KIND} {one.node_id} {how}", f"read its log: {log}")
+
+    def answers() -> bool:
+        try:
+            send("GET", f"http://{one.address}/connectors")
+        except OSError as error:
+            if not (read_cluster(folder) or cluster).node(one.node_id).is_running:
+                raise failed(f"ended as it started: {node_setup.last_error(log)}") from error
+            raise
+        return True
+
+    def too_late() -> WorkerFailed:
+        return failed(f"did not join within {JOIN_TIMEOUT_S:g} s")
+
+    wait_until(answers, JOIN_TIMEOUT_S, too_late, every_s=RETRY_EVERY_S, retry_on=(OSError,))
 
 
 def wait_until_runs(
@@ -100,7 +107,7 @@ def wait_until_runs(
     rest: Rest,
     workers: Callable[[], Sequence[NodeState]],
 ) -> ConnectorStatus:
-    """Wait until a connector runs, and so many tasks of it, on workers that live.
+    """Wait until a connector and this many of its tasks run, on running workers.
 
     Raises
     ------
@@ -110,30 +117,37 @@ def wait_until_runs(
         It does not run in time.
     """
     began = time.monotonic()
-    while True:
+
+    def running() -> ConnectorStatus | None:
         status = rest.status(name)
-        waited_s = time.monotonic() - began
-        if status is not None:
-            if status.failure:
-                raise WorkerFailed(status.failure, f"connect.delete({name!r}), and mend its cause")
-            # Of a dead worker the group hears late: until then its tasks look as if they ran.
-            alive = {one.node_id for one in workers() if one.is_running}
-            is_whole = len(status.tasks) == tasks or waited_s > FEWER_TASKS_S
-            if is_whole and status.is_running and {one.worker for one in status.tasks} <= alive:
-                return status
-        if waited_s > timeout_s:
-            seen = status.tasks if status else ()
-            how = ", ".join(f"task {one.task} {one.state}" for one in seen) or "it has no task"
-            log = cluster_processes.log_path(load_config().state_dir / "logs", workers()[0], KIND)
-            raise LabError(f"{name} does not run after {timeout_s:g} s: {how}", f"read {log}")
-        time.sleep(LOOK_EVERY_S)
+        if status is None:
+            return None
+        if status.failure:
+            raise WorkerFailed(status.failure, f"connect.delete({name!r}), and mend its cause")
+        # The group learns late of a dead worker: until then its tasks seem to run.
+        alive = {one.node_id for one in workers() if one.is_running}
+        is_whole = len(status.tasks) == tasks or time.monotonic() > began + FEWER_TASKS_S
+        is_running = status.is_running and {one.worker for one in status.tasks} <= alive
+        return status if is_whole and is_running else None
+
+    def error() -> LabError:
+        status = rest.status(name)
+        seen = status.tasks if status else ()
+        how = ", ".join(f"task {one.task} {one.state}" for one in seen) or "it has no task"
+        log = cluster_processes.log_path(load_config().state_dir / "logs", workers()[0], KIND)
+        return LabError(f"{name} does not run after {timeout_s:g} s: {how}", f"read {log}")
+
+    status = wait_until(running, timeout_s, error, every_s=RETRY_EVERY_S)
+    assert status is not None
+    return status
 
 
 def wait_until_gone(name: str, rest: Rest) -> None:
-    """Wait until the group has taken a deleted connector's tasks off its workers."""
-    deadline = time.monotonic() + GONE_TIMEOUT_S
-    while rest.status(name) is not None:
-        if time.monotonic() > deadline:
-            msg = f"{name} is deleted, and its tasks still run after {GONE_TIMEOUT_S:g} s"
-            raise LabError(msg, "connect.stop(), and lab.start_connect()")
-        time.sleep(LOOK_EVERY_S)
+    """Wait until a deleted connector's tasks no longer run."""
+    msg = f"{name} is deleted, and its tasks still run after {GONE_TIMEOUT_S:g} s"
+    wait_until(
+        lambda: rest.status(name) is None,
+        GONE_TIMEOUT_S,
+        lambda: LabError(msg, "connect.stop(), and lab.start_connect()"),
+        every_s=RETRY_EVERY_S,
+    )

@@ -1,8 +1,11 @@
-"""What is wrong, and what to type: the doctor, known problems, and the error card.
+"""Diagnostics: what is wrong, and what to type; the doctor and the error card.
 
-`doctor` runs the checks, one module each (`check_java`, `check_topic`, ...); `known_problems` is
-the one source of the answers, and ``error_card/`` shows them below a notebook's traceback. It
-imports `topics`, `broker` and `core`. Start with `doctor`.
+It imports `topics`, `broker` and `core`. Start with `doctor`.
+
+- `doctor`: the facade's function, which runs all checks; `machine_report`: shows their results.
+- `check_machine`, `check_java`, `check_lab_folder`, `check_broker`: the checks of a machine.
+- `check_topic`: why a consumer gets no records, or gets some twice.
+- `known_problems`: fifteen problems with their answers; ``error_card/`` shows them in a notebook.
 """
 
 import lazy_loader as lazy

@@ -1,4 +1,4 @@
-"""The doctor's look at the broker, with the client that all of the lab uses."""
+"""Checks of the broker, with the same Kafka client as the rest of the lab."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from labkit.broker.install.kafka_jars import KAFKA_VERSION
 from labkit.broker.kafka_clients import bootstrap_servers, consumer
 from labkit.core.config import LabConfig
 from labkit.core.errors import BrokerUnavailable, LabError
-from labkit.diagnostics.doctor_check import Check
+from labkit.diagnostics.machine_report import Check
 from labkit.topics.topics import list_topics
 
 
 def broker(config: LabConfig) -> Check:
-    """Look whether a broker answers: first its port, then Kafka's protocol."""
+    """Check whether a broker answers: first its port, then Kafka's protocol."""
     try:
         servers = bootstrap_servers()
     except BrokerUnavailable as error:
@@ -74,7 +74,7 @@ def broker(config: LabConfig) -> Check:
 
 
 def versions() -> Check:
-    """Look whether broker and client speak the protocol of the Kafka that the lessons are about."""
+    """Check whether the broker's protocol version is that of the lessons' Kafka."""
     name = "versions"
     try:
         with consumer() as client:

@@ -1,4 +1,4 @@
-"""The doctor's look at what runs a broker: Java, Kafka's jars; and whether Docker is there."""
+"""Checks of what runs a broker: Java and Kafka's jars; and whether Docker answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from labkit.broker.install.java import JAVA_NEEDED, java_executable
 from labkit.broker.install.kafka_jars import KAFKA_VERSION, jar_dir, kafka_jars, locked_jars
 from labkit.core.errors import JarRefused, LabError
-from labkit.diagnostics.doctor_check import Check
+from labkit.diagnostics.machine_report import Check
 
 JAVA_TIMEOUT_S = 20.0
 DOCKER_TIMEOUT_S = 2.0
@@ -18,7 +18,7 @@ DOCKER_HELLO = b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\
 
 
 def java() -> Check:
-    """Look whether there is a Java that can run a Kafka broker."""
+    """Check whether there is a Java that can run a Kafka broker."""
     try:
         executable = java_executable()
     except LabError as error:
@@ -42,7 +42,7 @@ def java() -> Check:
 
 
 def jars() -> Check:
-    """Look whether Kafka's jars are in the cache, each byte as it should be."""
+    """Check whether Kafka's jars are in the cache, each byte as it should be."""
     wanted = [jar for jar in locked_jars() if jar.group == "broker"]
     missing = [jar for jar in wanted if not (jar_dir() / jar.file_name).exists()]
     if missing:
@@ -73,7 +73,7 @@ def jars() -> Check:
 
 
 def docker() -> Check:
-    """Look whether a Docker engine answers; the lab does not need one."""
+    """Check whether a Docker engine answers; the lab does not need one."""
     path = Path(
         os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
     )

@@ -1,4 +1,4 @@
-"""The doctor's look at what the lab keeps on this machine: ports, storage, start-up caches."""
+"""Checks of what the lab keeps on this machine: ports, storage, start-up caches."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from labkit.broker.cluster_state import ClusterState, NodeState, cluster_dir, re
 from labkit.broker.install.kafka_jars import cache_dir, kafka_jars
 from labkit.core.config import LabConfig
 from labkit.core.run_files import read_run_files
-from labkit.diagnostics.doctor_check import Check
 from labkit.diagnostics.known_problems import STALE_STORAGE
+from labkit.diagnostics.machine_report import Check
 
 
 def ports(config: LabConfig) -> Check:
-    """Look whether the ports that the lab wants are free, or its own."""
+    """Check whether the lab's ports are free, or used by the lab itself."""
     name, wanted = "ports", config.api_port
     ours = {run.get("port") for run in read_run_files("api")}
     if wanted and wanted not in ours and not node_setup.is_free(wanted):
@@ -50,7 +50,7 @@ def ports(config: LabConfig) -> Check:
 
 
 def storage() -> Check:
-    """Look whether each node's data folder belongs to this node of this cluster."""
+    """Check whether each node's data folder belongs to this node of this cluster."""
     cluster = read_cluster()
     if cluster is None:
         return Check(name="storage", verdict="ok", sentence="This lab has no cluster yet.")
@@ -70,10 +70,10 @@ def storage() -> Check:
 
 
 def _stale(cluster: ClusterState, one: NodeState) -> str:
-    """Say what is wrong with a node's data folder; empty where nothing is."""
+    """Return what is wrong with a node's data folder; empty if nothing is."""
     told = node_setup.formatted_as(cluster_dir() / one.name)
     if not told:
-        return ""  # not formatted yet: its first start does it
+        return ""  # not formatted before its first start
     number, cluster_id = told.get("node.id"), told.get("cluster.id")
     if number != str(one.node_id):
         return f"The data of node {one.node_id} is of node {number}."
@@ -87,7 +87,7 @@ def _stale(cluster: ClusterState, one: NodeState) -> str:
 
 
 def start_up_caches() -> Check:
-    """Look for start-up caches of Java that no start here will use."""
+    """Check for start-up caches of Java that no start here will use."""
     name = "start-up cache"
     found = sorted(cache_dir().glob("kafka-*.aot"))
     try:

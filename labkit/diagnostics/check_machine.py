@@ -1,4 +1,4 @@
-"""The doctor's look at the machine: Python, its packages, the settings, disk, memory, clock."""
+"""Checks of the machine: Python, its packages, the settings, disk, memory, clock."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from pathlib import Path
 import psutil
 
 from labkit.core.config import LabConfig
-from labkit.diagnostics.client_package import removals, version_of
-from labkit.diagnostics.doctor_check import Check, Verdict
-from labkit.diagnostics.known_problems import INSTALL_CLIENT
+from labkit.diagnostics.known_problems import INSTALL_CLIENT, other_clients, version_of
+from labkit.diagnostics.machine_report import Check, Verdict
 
 MIB, GIB = 1024**2, 1024**3
 PYTHON_NEEDED = (3, 11)
@@ -32,20 +31,20 @@ INTERNAL_VARIABLES = {
 
 
 def python() -> Check:
-    """Look whether this Python is new enough."""
+    """Check whether this Python is new enough."""
     version = sys.version.split()[0]
     if sys.version_info < PYTHON_NEEDED:
         return Check(
             name="python",
             verdict="broken",
             sentence=f"This is Python {version}; the lab needs 3.11 or newer.",
-            next_line="install Python 3.11 or newer, and make the environment anew",
+            next_line="install Python 3.11 or newer, and make the environment again",
         )
     return Check(name="python", verdict="ok", sentence=f"Python {version} at {sys.executable}.")
 
 
 def package() -> Check:
-    """Look whether labkit is installed, and from where it is imported."""
+    """Check whether labkit is installed, and from where it is imported."""
     here = Path(__file__).resolve().parents[1]
     try:
         version = metadata.version("labkit")
@@ -60,12 +59,12 @@ def package() -> Check:
 
 
 def kafka_client() -> Check:
-    """Look whether `kafka` is kafka-python 3, and not a package that shadows it."""
-    shadows = removals()
+    """Check whether `kafka` is kafka-python 3, and not another package."""
+    others = other_clients()
     version = version_of("kafka-python")
-    if shadows or version is None or not version.startswith("3.0."):
-        found = f"{shadows[0]} {version_of(shadows[0])}" if shadows else f"kafka-python {version}"
-        remove = f"{sys.executable} -m pip uninstall -y {' '.join(shadows)} && " if shadows else ""
+    if others or version is None or not version.startswith("3.0."):
+        found = f"{others[0]} {version_of(others[0])}" if others else f"kafka-python {version}"
+        remove = f"{sys.executable} -m pip uninstall -y {' '.join(others)} && " if others else ""
         return Check(
             name="kafka client",
             verdict="broken",
@@ -76,7 +75,7 @@ def kafka_client() -> Check:
 
 
 def notebook_kernel() -> Check:
-    """Look whether notebooks run with this Python, and `pip` installs into it."""
+    """Check whether notebooks run with this Python, and `pip` installs into it."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     name = "notebook kernel"
@@ -110,7 +109,7 @@ def notebook_kernel() -> Check:
 
 
 def settings(config: LabConfig) -> Check:
-    """Show which LABKIT_* settings are set; a secret is never shown."""
+    """List the LABKIT_* settings that are set; secrets are never shown."""
     known = {f"LABKIT_{field.upper()}" for field in LabConfig.model_fields} | INTERNAL_VARIABLES
     unknown = [name for name in os.environ if name.startswith("LABKIT_") and name not in known]
     changed = {
@@ -129,7 +128,7 @@ def settings(config: LabConfig) -> Check:
 
 
 def front_end() -> Check:
-    """Look whether the web page and the widgets are built."""
+    """Check whether the web page and the widgets are built."""
     package = resources.files("labkit")
     if all((package / part / "static").is_dir() for part in ("api", "widgets")):
         return Check(name="front end", verdict="ok", sentence="The web page and widgets are built.")
@@ -142,7 +141,7 @@ def front_end() -> Check:
 
 
 def disk(config: LabConfig) -> Check:
-    """Look whether there is room for the topics and the CSV."""
+    """Check whether there is disk space for the topics and the CSV."""
     folder = next(path for path in (config.state_dir, *config.state_dir.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     sentence = f"{free / GIB:,.1f} GiB free at {folder}."
@@ -153,7 +152,7 @@ def disk(config: LabConfig) -> Check:
 
 
 def memory() -> Check:
-    """Look whether there is memory for a broker, a consumer and a notebook."""
+    """Check whether there is memory for a broker, a consumer and a notebook."""
     free = psutil.virtual_memory().available
     sentence = f"{free / GIB:,.1f} GiB of memory available."
     if free < MEMORY_WANTED:
@@ -163,7 +162,7 @@ def memory() -> Check:
 
 
 def clock() -> Check:
-    """Look whether the clock is plausible: readings of the future are refused."""
+    """Check whether the clock is plausible, because readings from the future are refused."""
     installed = Path(__file__).stat().st_mtime
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     if time.time() < installed - 86_400:
@@ -177,7 +176,7 @@ def clock() -> Check:
 
 
 def loopback() -> Check:
-    """Look whether programs of this machine can reach each other on 127.0.0.1."""
+    """Check whether programs on this machine can reach each other on 127.0.0.1."""
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
             socket.create_connection(server.getsockname(), timeout=3).close()

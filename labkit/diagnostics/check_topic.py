@@ -1,7 +1,7 @@
-"""The doctor's look at one topic and one group: why a consumer sees nothing, or sees things twice.
+"""Check a topic and a group: why a consumer gets no records, or gets some twice.
 
-It asks the cluster what a consumer's start depends on, before any consumer polls: where each log
-starts and ends, how far the group has committed, and who has which partition.
+The cluster knows what a consumer's start depends on: where each log starts and ends, how far the
+group has committed, and which member is assigned which partition.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ COLUMNS = ("partition", "log start", "committed", "end", "a restart begins at", 
 
 @dataclass(frozen=True)
 class PartitionReport:
-    """One partition, as a consumer that starts now would find it.
+    """One partition, for a consumer that starts now.
 
-    `committed` is None where the group has committed nothing, `member` empty where nobody of the
-    group reads it. Offsets of a leader that does not answer are None.
+    `committed` is None if the group has committed nothing, `member` empty if no member reads it.
+    Offsets of a leader that does not answer are None.
     """
 
     partition: int
@@ -40,14 +40,14 @@ class PartitionReport:
 
     @property
     def begins_at(self) -> int | None:
-        """Where a consumer starts that says nothing of ``auto_offset_reset``."""
+        """Where a consumer with the default ``auto_offset_reset`` starts."""
         if self.committed is None or self.start is None or self.end is None:
             return self.end  # auto_offset_reset="latest", the default
         return self.committed if self.start <= self.committed <= self.end else self.end
 
     @property
     def to_come(self) -> int | None:
-        """How many of the records that are there now it would get."""
+        """How many of the present records it would get."""
         if self.end is None or self.begins_at is None:
             return None
         return self.end - self.begins_at
@@ -55,7 +55,7 @@ class PartitionReport:
 
 @dataclass(frozen=True)
 class TopicReport:
-    """A topic as a consumer of a group would find it now, and what to do about it."""
+    """A topic for a consumer of a group that starts now, and what to do."""
 
     topic: str
     group_id: str | None
@@ -71,20 +71,24 @@ class TopicReport:
         return f"Topic {self.topic!r}{group}: {records:,} records in its log."
 
     def as_json(self) -> dict[str, Any]:
-        """Return all of it for a program."""
+        """Return all of it for ``--json``."""
         partitions = [
             {**asdict(one), "begins_at": one.begins_at, "to_come": one.to_come}
             for one in self.partitions
         ]
         answers = [
-            {"pain": one.pain and one.pain.number, "says": one.sentence, "next": one.next_line}
+            {
+                "pain": one.problem and one.problem.number,
+                "says": one.sentence,
+                "next": one.next_line,
+            }
             for one in self.answers
         ]
         return {**asdict(self), "partitions": partitions, "answers": answers}
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
-        """The table, a row for each partition, in words."""
+        """The table as text, a row for each partition."""
         return [
             (
                 str(one.partition),
@@ -100,7 +104,7 @@ class TopicReport:
 
     @property
     def notes(self) -> list[Advice]:
-        """What it means, each with a line to type."""
+        """The answers, each with a line to type."""
         return [Advice(one.heading, one.sentence, one.next_line) for one in self.answers]
 
     def __repr__(self) -> str:
@@ -122,7 +126,7 @@ class TopicReport:
 
 
 def examine_topic(topic: str, group_id: str | None, sent: int | None = None) -> TopicReport:
-    """Look at a topic as a consumer of this group would find it, and say what hurts.
+    """Examine a topic for a consumer of this group, and answer what is wrong.
 
     Raises
     ------
@@ -130,36 +134,36 @@ def examine_topic(topic: str, group_id: str | None, sent: int | None = None) -> 
     """
     found = describe_topic(topic)
     committed: dict[int, int | None] = {}
-    sight = None
+    group_now = None
     if group_id:
         with contextlib.closing(OffsetsWatch(topic, group_id)) as offsets:
             committed = dict(offsets.read().committed)
         with contextlib.closing(GroupWatch(group_id, topic, topic)) as watch:
-            sight = watch.read()
+            group_now = watch.read()
     partitions = tuple(
         PartitionReport(
             one.partition,
             one.start_offset,
             one.end_offset,
             committed.get(one.partition),
-            _member(sight, topic, one),
+            _member(group_now, topic, one),
         )
         for one in found.partitions
     )
-    answers = [*_sent(found, sent), *_starts(found, group_id, partitions), *_idle(found, sight)]
-    state = sight.state if sight else ""
+    answers = [*_sent(found, sent), *_starts(found, group_id, partitions), *_idle(found, group_now)]
+    state = group_now.state if group_now else ""
     return TopicReport(topic, group_id, state, partitions, tuple(answers))
 
 
-def _member(sight: GroupDescription | None, topic: str, one: Partition) -> str:
-    for member in sight.members if sight else ():
+def _member(group_now: GroupDescription | None, topic: str, one: Partition) -> str:
+    for member in group_now.members if group_now else ():
         if one.partition in member.assigned.get(topic, ()):
             return member.client_id
     return ""
 
 
 def _sent(topic: Topic, sent: int | None) -> list[Answer]:
-    """Compare what a producer says it sent with what the topic holds."""
+    """Compare what a producer sent with what the topic holds."""
     written = sum(one.end_offset or 0 for one in topic.partitions)
     if sent is None or written >= sent:
         return []
@@ -170,7 +174,7 @@ def _sent(topic: Topic, sent: int | None) -> list[Answer]:
 def _starts(
     topic: Topic, group_id: str | None, partitions: tuple[PartitionReport, ...]
 ) -> list[Answer]:
-    """Say what a consumer that starts now gets, and why."""
+    """Return what a consumer that starts now gets, and why."""
     records = topic.records
     if records == 0:
         said = f"Topic {topic.name!r} holds no record: nothing was sent, or not flushed yet."
@@ -205,11 +209,11 @@ def _consumer(topic: str, settings: str) -> str:
     return f"KafkaConsumer({topic!r}, bootstrap_servers={bootstrap_servers()!r}{settings})"
 
 
-def _idle(topic: Topic, sight: GroupDescription | None) -> list[Answer]:
-    """Name the members that have nothing to do."""
-    if sight is None or sight.state != "Stable":
+def _idle(topic: Topic, group_now: GroupDescription | None) -> list[Answer]:
+    """Return an answer if members have no partition."""
+    if group_now is None or group_now.state != "Stable":
         return []
-    ours = [one for one in sight.members if not one.topics or topic.name in one.topics]
+    ours = [one for one in group_now.members if not one.topics or topic.name in one.topics]
     idle = [one.client_id for one in ours if not one.assigned.get(topic.name)]
     if not idle:
         return []

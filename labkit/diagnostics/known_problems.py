@@ -1,28 +1,43 @@
-"""Fifteen pains of everybody who learns Kafka, and what to type: the one source of these answers.
+"""Fifteen known problems of Kafka beginners, with what to type: the only source of these answers.
 
 The error card shows them below a traceback, ``labkit doctor`` where there is none, and
-``docs/troubleshooting.md`` lists them; a test holds that page to this module.
+``docs/troubleshooting.md`` lists them; a test keeps that page equal to this module.
 
 See: kafka-python 3.0.12, ``kafka/errors.py``; Kafka 4.3 documentation, "Broker Configs",
-"Consumer Configs". Each was reproduced on both;
-``tests/integration/diagnostics/test_known_problems.py`` does it again.
+"Consumer Configs". ``tests/integration/diagnostics/test_known_problems.py`` reproduces each.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib import metadata
 
 CLIENT = "kafka-python>=3.0.12,<3.1"
 INSTALL_CLIENT = f'pip install --force-reinstall "{CLIENT}"'
-"""What brings the client that the lab is made for; in a notebook with a % before it."""
+"""Installs the client that the lab is made for; in a notebook with a % before it."""
+OTHER_CLIENTS = ("kafka-python-ng", "kafka")
+"""Packages that also install a module ``kafka``: an archived fork, and one from 2017."""
+
+
+def version_of(distribution: str) -> str | None:
+    """Return the version of an installed package, or None."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def other_clients() -> list[str]:
+    """Return which packages here install another module ``kafka``."""
+    return [name for name in OTHER_CLIENTS if version_of(name)]
 
 
 @dataclass(frozen=True)
-class Pain:
-    """What hurts, why, and what to type.
+class KnownProblem:
+    """A problem: its symptom, its cause, and what to type.
 
-    `symptom` is what a learner sees, `sentence` what is behind it, and `next_line` one line for a
-    notebook's cell, with example names; whoever knows more says it with the learner's own names.
+    `symptom` is what a learner sees, `sentence` the cause, and `next_line` one line for a notebook
+    cell, with example names; `answer` may replace it by one with the learner's own names.
     """
 
     number: int
@@ -32,7 +47,7 @@ class Pain:
     next_line: str
 
     def answer(self, sentence: str = "", next_line: str = "") -> Answer:
-        """Return what to say of this pain here and now; by default what is always true of it."""
+        """Return an answer, by default with the general sentence and line."""
         return Answer(self, sentence or self.sentence, next_line or self.next_line)
 
 
@@ -40,19 +55,19 @@ class Pain:
 class Answer:
     """One sentence and one line to type.
 
-    `error` is the name of the error that it answers, and `pain` is None where an error of the lab
-    brought its own line.
+    `error` is the name of the error that it answers. `problem` is None if an error of the lab has
+    its own line.
     """
 
-    pain: Pain | None
+    problem: KnownProblem | None
     sentence: str
     next_line: str
     error: str = ""
 
     @property
     def heading(self) -> str:
-        """What it is about: the error, and the pain's name."""
-        parts = (self.error, self.pain.name if self.pain else "")
+        """The error, and the name of the problem."""
+        parts = (self.error, self.problem.name if self.problem else "")
         return " · ".join(part for part in parts if part)
 
     def to(self, error: BaseException) -> Answer:
@@ -60,14 +75,14 @@ class Answer:
         return replace(self, error=type(error).__name__)
 
 
-UNREACHABLE = Pain(
+UNREACHABLE = KnownProblem(
     1,
     "broker unreachable",
     "`KafkaTimeoutError: Unable to bootstrap from …`",
     "Nothing listens at the bootstrap address: no broker runs there, or it has another port.",
     "KafkaProducer(bootstrap_servers=lab.start_broker().bootstrap_servers)",
 )
-ADVERTISED = Pain(
+ADVERTISED = KnownProblem(
     2,
     "wrong advertised.listeners",
     "The client connects; then `KafkaConnectionError: … ECONNREFUSED`, `Failed to update "
@@ -76,7 +91,7 @@ ADVERTISED = Pain(
     "`advertised.listeners`, where nothing answers.",
     "advertised.listeners=PLAINTEXT://127.0.0.1:9092   (in server.properties; then restart it)",
 )
-WRONG_CLIENT = Pain(
+WRONG_CLIENT = KnownProblem(
     3,
     "wrong client or environment",
     "`ModuleNotFoundError: No module named 'kafka'` or `'kafka.vendor.six.moves'`; `cannot import "
@@ -85,15 +100,15 @@ WRONG_CLIENT = Pain(
     "is not this kernel's.",
     f"%{INSTALL_CLIENT}   (then restart the kernel)",
 )
-SEES_NOTHING = Pain(
+SEES_NOTHING = KnownProblem(
     4,
     "consumer sees nothing",
-    "`poll()` returns `{}` for ever, or `NoOffsetForPartitionError`",
+    "`poll()` returns `{}` forever, or `NoOffsetForPartitionError`",
     "A group goes on where it last committed; one that never did starts at the end of the log, "
     "because `auto_offset_reset` is `latest` unless you say otherwise.",
     'lab.doctor(topic="co2-emissions", group_id="my-group")',
 )
-NO_FLUSH = Pain(
+NO_FLUSH = KnownProblem(
     5,
     "records vanish without flush",
     "`send()` raised no error, and the topic holds fewer records than were sent",
@@ -101,7 +116,7 @@ NO_FLUSH = Pain(
     "what was not sent yet.",
     "producer.flush()",
 )
-POISON_PILL = Pain(
+POISON_PILL = KnownProblem(
     6,
     "poison pill",
     "`poll()` raises `JSONDecodeError`, and the next `poll()` never returns",
@@ -109,7 +124,7 @@ POISON_PILL = Pain(
     "`poll()` spins on that record, so decode in your own loop.",
     "consumer = KafkaConsumer(topic)   (no value_deserializer; decode record.value in a try)",
 )
-TOPIC = Pain(
+TOPIC = KnownProblem(
     7,
     "topic exists, or does not",
     "`TopicAlreadyExistsError`; `send()` raises `Failed to update metadata`",
@@ -117,7 +132,7 @@ TOPIC = Pain(
     "client mentions it.",
     'lab.ensure_topic("co2-emissions", num_partitions=3)',
 )
-GROUP = Pain(
+GROUP = KnownProblem(
     8,
     "group confusion",
     "One consumer of a group gets nothing; or all get every record; or `You must choose only one "
@@ -126,7 +141,7 @@ GROUP = Pain(
     "part in no group's sharing, and two consumers that assign both read everything.",
     'lab.alter_topic("co2-emissions", num_partitions=3)',
 )
-COMMIT_FAILED = Pain(
+COMMIT_FAILED = KnownProblem(
     9,
     "commit failed",
     "`CommitFailedError`, and the same records again and again",
@@ -134,7 +149,7 @@ COMMIT_FAILED = Pain(
     "its partitions went to others.",
     'consumer = KafkaConsumer("co2-emissions", group_id="my-group", max_poll_records=10)',
 )
-DUPLICATES = Pain(
+DUPLICATES = KnownProblem(
     10,
     "duplicates after a restart",
     "After a crash the consumer gets records that it has handled already",
@@ -142,7 +157,7 @@ DUPLICATES = Pain(
     "was handled since comes again.",
     "consumer.commit()",
 )
-TOO_FEW_BROKERS = Pain(
+TOO_FEW_BROKERS = KnownProblem(
     11,
     "more replicas than brokers",
     "`InvalidReplicationFactorError`, `NotEnoughReplicasError`",
@@ -150,7 +165,7 @@ TOO_FEW_BROKERS = Pain(
     "than brokers.",
     'lab.ensure_topic("co2-emissions", replication_factor=1)',
 )
-STALE_STORAGE = Pain(
+STALE_STORAGE = KnownProblem(
     12,
     "stale storage",
     "The broker ends at once: `Stored node id … doesn't match`, or a node never joins its cluster",
@@ -158,7 +173,7 @@ STALE_STORAGE = Pain(
     "is of another.",
     "labkit reset",
 )
-DOCKER = Pain(
+DOCKER = KnownProblem(
     13,
     "Docker",
     "`DockerException: Error while fetching server API version`; an image that is gone, or not "
@@ -166,14 +181,14 @@ DOCKER = Pain(
     "No Docker engine answers, and the lab needs none: its broker is Java alone, on this machine.",
     "broker = lab.start_broker()",
 )
-PORT_TAKEN = Pain(
+PORT_TAKEN = KnownProblem(
     14,
     "port in use",
     "`OSError: [Errno 98] Address already in use` (macOS: 48; Windows: 10048), `SystemExit: 1`",
     "Another program listens on that port; port 0 means any free one.",
     "api = lab.start_api(port=0)",
 )
-HANGS = Pain(
+HANGS = KnownProblem(
     15,
     "notebook hangs",
     "The cell shows `[*]` and never ends",
@@ -181,7 +196,7 @@ HANGS = Pain(
     'consumer = KafkaConsumer("co2-emissions", consumer_timeout_ms=5_000)',
 )
 
-PAINS = (
+KNOWN_PROBLEMS = (
     *(UNREACHABLE, ADVERTISED, WRONG_CLIENT, SEES_NOTHING, NO_FLUSH, POISON_PILL, TOPIC, GROUP),
     *(COMMIT_FAILED, DUPLICATES, TOO_FEW_BROKERS, STALE_STORAGE, DOCKER, PORT_TAKEN, HANGS),
 )

@@ -59,7 +59,7 @@ def test_it_has_every_part_of_a_lesson(lesson: str, notebook: nbformat.NotebookN
     assert "## Three questions" in words
     assert "**Where next:**" in words
     assert any("lab.stop_all()" in source for source in code), "it tidies up"
-    assert any(source.startswith("%load_ext labkit") for source in code), "the error lens"
+    assert any(source.startswith("%load_ext labkit") for source in code), "the error card"
 
 
 def test_it_has_exercises_and_something_to_predict(lesson: str) -> None:

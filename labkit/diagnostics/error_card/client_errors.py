@@ -1,4 +1,4 @@
-"""Pains with the client: the wrong one, bytes that are no reading, a lost group, a long wait."""
+"""Problems with the client: the wrong package, a poison pill, a lost group, a long wait."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from types import ModuleType
 from typing import Any
 
 from labkit.diagnostics import known_problems
-from labkit.diagnostics.client_package import removals, version_of
 from labkit.diagnostics.error_card.traceback_reader import Trace, call
-from labkit.diagnostics.known_problems import Answer
+from labkit.diagnostics.known_problems import Answer, other_clients, version_of
 
 DEFAULT_POLL_INTERVAL_MS = 300_000
 SPIN_MS = 2_000
-"""A poll that is so much late does not wait: it spins."""
+"""A poll that overruns its timeout by this much does not wait: it spins."""
 GONE = {"NoBrokersAvailable": "KafkaTimeoutError"}
-"""Names of kafka-python 2 that web pages still have, and what version 3 has in their place."""
+"""Names of kafka-python 2 that web pages still use, and those of version 3."""
 
 
 def wrong_client(trace: Trace) -> Answer | None:
-    """Answer an import that finds no kafka, another kafka, or a name that is no more."""
+    """Answer an import that finds no kafka, another kafka, or lacks a name."""
     error = trace.error
     if isinstance(error, SyntaxError):
         is_theirs = "kafka" in Path(error.filename or "").parts[-4:-1]
@@ -40,7 +39,7 @@ def wrong_client(trace: Trace) -> Answer | None:
             f"This kernel's Python, {sys.executable}, has no kafka-python: it was installed into "
             "another one.",
         )
-    # Python has the name in `name_from` since 3.12; before, it stands in the message alone.
+    # Python has the name in `name_from` since 3.12; in 3.11 only in the message.
     said = re.search(r"cannot import name '(\w+)'", str(error))
     return _shadow() or _gone(said[1] if said else "", str(error.name))
 
@@ -50,7 +49,7 @@ def _is_kafka(module: str) -> bool:
 
 
 def _shadow() -> Answer | None:
-    """Say what stands where kafka-python should; None where it is kafka-python 3 itself."""
+    """Answer what hides kafka-python; None if `kafka` is kafka-python 3."""
     found = find_spec("kafka")
     place = Path(found.origin) if found and found.origin else None
     if place is not None and place.name == "kafka.py":
@@ -60,14 +59,14 @@ def _shadow() -> Answer | None:
             "(then restart the kernel)",
         )
     version = version_of("kafka-python")
-    return _reinstall() if removals() or not (version or "").startswith("3.") else None
+    return _reinstall() if other_clients() or not (version or "").startswith("3.") else None
 
 
 def _reinstall() -> Answer:
-    found = [f"{name} {version_of(name)}" for name in removals()]
+    found = [f"{name} {version_of(name)}" for name in other_clients()]
     older = version_of("kafka-python")
     what = " and ".join(found) or (f"kafka-python {older}" if older else "another package")
-    remove = f"%pip uninstall -y {' '.join(removals())}\n" if removals() else ""
+    remove = f"%pip uninstall -y {' '.join(other_clients())}\n" if other_clients() else ""
     return known_problems.WRONG_CLIENT.answer(
         f"`import kafka` is {what} here; this needs kafka-python 3.0.12 or newer.",
         f"{remove}{known_problems.WRONG_CLIENT.next_line}",
@@ -115,7 +114,7 @@ def unknown_setting(trace: Trace) -> Answer | None:
 
 
 def poison_pill(trace: Trace) -> Answer | None:
-    """Answer bytes that cannot be read, in the client's deserializer or in the learner's loop."""
+    """Answer bytes that cannot be decoded, by a deserializer or in the learner's loop."""
     error = trace.error
     if trace.passed("kafka.consumer.fetcher", "_deserialize") and not trace.is_kafka_error:
         return _rebuild(trace, f"A record of {trace.local('topic', 'kafka.consumer.fetcher')!r} is")
@@ -144,7 +143,7 @@ def poison_pill(trace: Trace) -> Answer | None:
 
 
 def _record(trace: Trace) -> Any:
-    """Return the record that the learner's own code had in hand when it failed."""
+    """Return the record that the learner's own code was handling when it failed."""
     for frame in reversed(trace.frames):
         for name in frame.f_code.co_names + frame.f_code.co_varnames:
             value = frame.f_locals.get(name)
@@ -189,7 +188,7 @@ def _not_bytes(trace: Trace) -> Answer | None:
 
 
 def commit_failed(trace: Trace) -> Answer | None:
-    """Answer a commit that came when the consumer was out of its group."""
+    """Answer a commit after the consumer had left its group."""
     if not trace.is_a("CommitFailedError", "IllegalGenerationError", "UnknownMemberIdError"):
         return None
     consumer = trace.client
@@ -209,7 +208,7 @@ def commit_failed(trace: Trace) -> Answer | None:
 
 
 def interrupted(trace: Trace) -> Answer | None:
-    """Answer a learner who interrupted a consumer that waited."""
+    """Answer the interruption of a waiting consumer."""
     consumer = trace.client
     if type(consumer).__name__ != "KafkaConsumer" or not trace.is_interrupted_client:
         return None

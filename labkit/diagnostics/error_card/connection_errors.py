@@ -1,4 +1,4 @@
-"""Pains of getting there: no broker, a wrong address, a port that is taken, no Docker."""
+"""Problems with connections: no broker, a wrong address, a taken port, no Docker."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _WAITED = "KafkaTimeoutError", "KafkaConnectionError", "NodeNotReadyError", "Req
 
 
 def unreachable(trace: Trace) -> Answer | None:
-    """Answer an error of waiting: nobody is there, or the broker sends its clients elsewhere."""
-    # A producer that asks for its id says it in a plain KafkaError, with the reason in its words.
+    """Answer a timeout: no broker is there, or it advertises an address without one."""
+    # A producer's request for its id raises a plain KafkaError, with the reason in its text.
     waited = trace.is_a(*_WAITED) or (trace.is_kafka_error and _WAITED[-1] in str(trace.error))
     if not (waited or trace.is_interrupted_client):
         return None
@@ -40,11 +40,11 @@ def unreachable(trace: Trace) -> Answer | None:
             "port.",
             f"{kind}({', '.join(given)})",
         )
-    return _silent(trace, servers) or _misled(trace, client, servers)
+    return _dead_or_frozen(trace, servers) or _misadvertised(trace, client, servers)
 
 
-def _silent(trace: Trace, servers: list[str]) -> Answer | None:
-    """Name the brokers of this lab that are dead or frozen, where they are what was waited for."""
+def _dead_or_frozen(trace: Trace, servers: list[str]) -> Answer | None:
+    """Answer which of the lab's brokers are dead or frozen, if they caused the timeout."""
     from labkit.broker.cluster_state import read_cluster
 
     cluster = read_cluster()
@@ -53,7 +53,7 @@ def _silent(trace: Trace, servers: list[str]) -> Answer | None:
     by_state: dict[str, list[int]] = {"running": [], "frozen": [], "dead": []}
     for one in cluster.nodes:
         by_state[one.state].append(one.node_id)
-    asks_only = "Failed to update metadata" in str(trace.error)  # which a majority answers
+    asks_only = "Failed to update metadata" in str(trace.error)  # for which a majority is enough
     if asks_only and len(by_state["running"]) >= cluster.majority:
         return None
     for state, mend in (("frozen", "labkit broker thaw {}"), ("dead", "lab.start_broker()")):
@@ -68,8 +68,8 @@ def _silent(trace: Trace, servers: list[str]) -> Answer | None:
     return None
 
 
-def _misled(trace: Trace, client: Any, servers: list[str]) -> Answer | None:
-    """Ask the broker where it sends its clients; None where that is as it should be."""
+def _misadvertised(trace: Trace, client: Any, servers: list[str]) -> Answer | None:
+    """Answer advertised addresses where nothing listens; None if all are fine."""
     if client is not None and client.config.get("security_protocol") != "PLAINTEXT":
         return known_problems.UNREACHABLE.answer(
             f"{', '.join(servers)} accepts connections, and the client did not get on with it: it "
@@ -94,11 +94,11 @@ def _misled(trace: Trace, client: Any, servers: list[str]) -> Answer | None:
     return known_problems.ADVERTISED.answer(
         f"The broker answers at {asked} and sends its clients on to {elsewhere} "
         "(`advertised.listeners`), where nothing answers.",
-        _mend_listeners(trace, asked.partition(",")[0]),
+        _listeners_line(trace, asked.partition(",")[0]),
     )
 
 
-def _mend_listeners(trace: Trace, address: str) -> str:
+def _listeners_line(trace: Trace, address: str) -> str:
     for thing in list(trace.variables.values()):
         if type(thing).__name__ == "SecondBroker" and thing.bootstrap_servers == address:
             return f"{trace.name_of(thing)}.restart()   (with advertised.listeners as it was)"
@@ -107,14 +107,14 @@ def _mend_listeners(trace: Trace, address: str) -> str:
 
 
 def _one_client(trace: Trace) -> Any:
-    """Return a Kafka client of the notebook; None where they use several clusters."""
+    """Return a Kafka client of the notebook; None if its clients use several clusters."""
     found = [one for one in list(trace.variables.values()) if type(one).__name__ in CLIENTS]
     clusters = {tuple(_addresses(one.config["bootstrap_servers"])) for one in found}
     return found[-1] if len(clusters) == 1 else None
 
 
 def _bootstrap(trace: Trace, client: Any) -> list[str]:
-    """Return the addresses that the client was given, also where its error alone names them."""
+    """Return the bootstrap addresses, from the client or from the error's text."""
     if client is not None:
         return _addresses(client.config["bootstrap_servers"])
     said = re.search(r"Unable to bootstrap from \[?([^]]+)", str(trace.error))
@@ -122,7 +122,7 @@ def _bootstrap(trace: Trace, client: Any) -> list[str]:
 
 
 def _addresses(servers: str | Iterable[str]) -> list[str]:
-    """Read addresses as the client does: text or a list; port 9092 where none is named."""
+    """Read addresses as the client does: a string or a list, with port 9092 as default."""
     parts = servers.split(",") if isinstance(servers, str) else list(map(str, servers))
     return [
         one.strip() if one.strip().rpartition(":")[2].isdigit() else f"{one.strip()}:{DEFAULT_PORT}"
@@ -169,19 +169,19 @@ def _port(trace: Trace) -> int | None:
 
 
 def _by_whom(port: int | None) -> str:
-    """Name the program that listens on a port, where this user may know."""
+    """Return which program listens on a port; empty if this user may not know."""
     try:
         found = psutil.net_connections("tcp") if port else []
         for one in found:
             if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port:
                 return f" by {psutil.Process(one.pid).name()} (pid {one.pid})" if one.pid else ""
-    except (psutil.Error, OSError):  # macOS shows other programs' sockets to root alone
+    except (psutil.Error, OSError):  # macOS shows other programs' sockets to root only
         pass
     return ""
 
 
 def no_docker(trace: Trace) -> Answer | None:
-    """Answer a Docker engine that does not answer, and an image that is not there."""
+    """Answer a Docker engine that does not run, and an image that does not exist."""
     error = trace.error
     kinds = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
     said = str(error).lower()

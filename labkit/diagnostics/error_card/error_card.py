@@ -1,10 +1,9 @@
-"""The error lens: below a traceback, what is behind it and what to type.
+"""The error card: an IPython extension that shows the cause of an error and what to type.
 
     %load_ext labkit
 
-Python's own traceback stays as it is. Where the error is one of the lab's, or one of the fifteen
-in `labkit.diagnostics.known_problems`, one sentence and one line follow; below any other error
-nothing is shown.
+Python's own traceback stays as it is. Below an error of the lab, or one of the fifteen in
+`labkit.diagnostics.known_problems`, it shows one sentence and one line; below others, nothing.
 
 See: IPython documentation, "IPython Events", ``post_run_cell``.
 """
@@ -22,7 +21,7 @@ from labkit.diagnostics.error_card import client_errors, connection_errors, topi
 from labkit.diagnostics.error_card.traceback_reader import Trace, chain
 from labkit.diagnostics.known_problems import Answer
 
-SIGNS: tuple[Callable[[Trace], Answer | None], ...] = (
+RECOGNIZERS: tuple[Callable[[Trace], Answer | None], ...] = (
     client_errors.wrong_client,
     client_errors.unknown_setting,
     client_errors.poison_pill,
@@ -33,41 +32,41 @@ SIGNS: tuple[Callable[[Trace], Answer | None], ...] = (
     topic_errors.group_confusion,
     connection_errors.no_docker,
     connection_errors.port_taken,
-    # What waited may have waited for a broker, or for something that the broker does not have.
+    # A timeout may be about the broker, or about something that the broker does not have.
     connection_errors.unreachable,
     topic_errors.topic_missing,
     client_errors.interrupted,
 )
-"""How pains are recognised; the first that knows an error answers it."""
+"""The first one that recognizes an error answers it."""
 
 
 def answer_to(
     error: BaseException, variables: Mapping[str, Any] | None = None, took_s: float = 0.0
 ) -> Answer | None:
-    """Recognise an error, or one that it was raised from.
+    """Return the answer to an error, or to one that it was raised from.
 
     Parameters
     ----------
     error : BaseException
         With its traceback.
     variables : mapping, optional
-        The notebook's variables, in which the clients are looked for.
+        The notebook's variables; a client in them gives the answer its name.
     took_s : float
         How long the cell ran, in seconds.
 
     Returns
     -------
     Answer or None
-        None where it is none of the lab's business.
+        None if the error is not known.
     """
     for one in chain(error):
         if isinstance(one, LabError):
             return Answer(None, _sentence(one.what), one.next_line).to(one)
         trace = Trace(one, variables or {}, took_s)
-        for sign in SIGNS:
-            # One that trips over a stranger's object knows nothing of it; the next one may.
+        for recognize in RECOGNIZERS:
+            # A recognizer may fail at an unusual object; the next one is tried.
             with contextlib.suppress(Exception):
-                found = sign(trace)
+                found = recognize(trace)
                 if found is not None:
                     return found.to(one)
     return None
@@ -77,21 +76,21 @@ def _sentence(what: str) -> str:
     return f"{what[:1].upper()}{what[1:].rstrip('.')}."
 
 
-class Lens:
-    """What IPython calls before and after each cell."""
+class ErrorCards:
+    """The callbacks that IPython calls before and after each cell."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._began = time.monotonic()
 
-    def begin(self, _info: Any) -> None:
+    def before_cell(self, _info: Any) -> None:
         """Remember when the cell began."""
         self._began = time.monotonic()
 
-    def look(self, result: Any) -> None:
-        """Answer the cell's error, if it ended with one that the lab knows."""
+    def after_cell(self, result: Any) -> None:
+        """Show a card if the cell ended with a known error."""
         error = getattr(result, "error_in_exec", None)
-        # Whatever fails in here, the learner has an error already and needs no second one.
+        # The learner has an error already: one in here must not add another.
         with contextlib.suppress(Exception):
             took_s = time.monotonic() - self._began
             found = answer_to(error, self._shell.user_ns, took_s) if error is not None else None
@@ -101,22 +100,22 @@ class Lens:
                 display(Advice(found.heading, found.sentence, found.next_line))  # type: ignore[no-untyped-call]
 
 
-_lenses: dict[int, Lens] = {}
+_loaded: dict[int, ErrorCards] = {}
 
 
 def load(shell: Any) -> None:
-    """Put the lens into an IPython shell; a second time changes nothing."""
-    if id(shell) in _lenses:
+    """Show error cards in an IPython shell; a second call changes nothing."""
+    if id(shell) in _loaded:
         return
-    lens = Lens(shell)
-    shell.events.register("pre_run_cell", lens.begin)
-    shell.events.register("post_run_cell", lens.look)
-    _lenses[id(shell)] = lens
+    cards = ErrorCards(shell)
+    shell.events.register("pre_run_cell", cards.before_cell)
+    shell.events.register("post_run_cell", cards.after_cell)
+    _loaded[id(shell)] = cards
 
 
 def unload(shell: Any) -> None:
-    """Take the lens out of an IPython shell."""
-    lens = _lenses.pop(id(shell), None)
-    if lens is not None:
-        shell.events.unregister("pre_run_cell", lens.begin)
-        shell.events.unregister("post_run_cell", lens.look)
+    """Show no more error cards in an IPython shell."""
+    cards = _loaded.pop(id(shell), None)
+    if cards is not None:
+        shell.events.unregister("pre_run_cell", cards.before_cell)
+        shell.events.unregister("post_run_cell", cards.after_cell)

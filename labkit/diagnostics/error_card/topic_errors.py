@@ -1,4 +1,4 @@
-"""Pains with topics, offsets and groups."""
+"""Problems with topics, offsets and groups."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def topic_exists(trace: Trace) -> Answer | None:
 
 
 def topic_missing(trace: Trace) -> Answer | None:
-    """Answer a topic that nobody has created; the broker itself is there, or `reach` answered."""
+    """Answer a topic that does not exist; `unreachable` has answered a missing broker."""
     is_waiting = trace.is_a("KafkaTimeoutError") and "Failed to update metadata" in str(trace.error)
     if not (is_waiting or trace.is_a("UnknownTopicOrPartitionError")):
         return None
@@ -41,7 +41,7 @@ def topic_missing(trace: Trace) -> Answer | None:
 
 
 def too_few_brokers(trace: Trace) -> Answer | None:
-    """Answer more replicas than there are brokers, and a write that too few of them take."""
+    """Answer more replicas than brokers, and a write with too few in-sync replicas."""
     if trace.is_a("NotEnoughReplicasError", "NotEnoughReplicasAfterAppendError"):
         return known_problems.TOO_FEW_BROKERS.answer(
             "Fewer replicas are in sync than min.insync.replicas asks for, so the leader refuses "
@@ -63,7 +63,7 @@ def too_few_brokers(trace: Trace) -> Answer | None:
 
 
 def _asked_topic(trace: Trace) -> tuple[str, int, int] | None:
-    """Read which topic the request asked for: name, partitions, replicas; -1 means the default."""
+    """Return what the request asked for: name, partitions, replicas; -1 means the default."""
     found = re.search(
         r"CreatableTopic\(name='([^']+)', num_partitions=(-?\d+), replication_factor=(-?\d+)",
         str(trace.error),
@@ -72,7 +72,7 @@ def _asked_topic(trace: Trace) -> tuple[str, int, int] | None:
 
 
 def no_offset(trace: Trace) -> Answer | None:
-    """Answer a consumer that has no place to start at."""
+    """Answer a consumer without an offset to start at."""
     consumer = trace.client
     if not trace.is_a("NoOffsetForPartitionError", "OffsetOutOfRangeError") or consumer is None:
         return None
@@ -108,7 +108,7 @@ def group_confusion(trace: Trace) -> Answer | None:
 
 
 def _again(name: str, trace: Trace) -> str:
-    """Write the call that was refused, with what it was given."""
+    """Return the refused call, with its arguments."""
     given: Any = trace.local("partitions", "kafka.consumer.group")
     if given is not None:
         return f"{name}.assign({list(given)!r})"

@@ -1,7 +1,7 @@
-"""What stands in a traceback: the error, the calls that led to it, and the clients in them.
+"""Read a traceback: the error, the calls that led to it, and the Kafka clients in them.
 
-kafka is not imported here, nor anywhere else in the lens: errors are known by their names, so that
-the lens answers also where ``import kafka`` itself is what fails.
+kafka is not imported here, nor anywhere else in the package: errors are recognized by name, so
+that an error card also answers a failing ``import kafka``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Trace:
 
     @cached_property
     def frames(self) -> tuple[FrameType, ...]:
-        """The calls in progress, the learner's first and the one that raised last."""
+        """The frames of the calls: the learner's first, the one that raised last."""
         found: list[FrameType] = []
         step = self.error.__traceback__
         while step is not None:
@@ -53,11 +53,11 @@ class Trace:
         )
 
     def is_a(self, *names: str) -> bool:
-        """Tell whether it is one of these errors of kafka-python, or a kind of one of them."""
+        """Tell whether it is one of these errors of kafka-python, or of a subclass."""
         return self.is_kafka_error and any(kind.__name__ in names for kind in _kinds(self.error))
 
     def passed(self, package: str, function: str = "") -> bool:
-        """Tell whether a call went through a package, or one of its functions."""
+        """Tell whether a call went through a package, or through a function of it."""
         return any(
             (module_of(frame) + ".").startswith(package + ".")
             and function in ("", frame.f_code.co_name)
@@ -65,7 +65,7 @@ class Trace:
         )
 
     def local(self, name: str, package: str = "kafka") -> Any:
-        """Return the argument or variable of this name from the first call into a package."""
+        """Return the local variable of this name in the first call into a package that has one."""
         for frame in self.frames:
             if (module_of(frame) + ".").startswith(package + ".") and name in frame.f_locals:
                 return frame.f_locals[name]
@@ -82,7 +82,7 @@ class Trace:
 
     @property
     def is_interrupted_client(self) -> bool:
-        """Whether the learner interrupted a client of their own, and not one inside of the lab."""
+        """Whether the learner interrupted their own client, rather than one inside the lab."""
         return (
             isinstance(self.error, KeyboardInterrupt)
             and self.client is not None
@@ -90,7 +90,7 @@ class Trace:
         )
 
     def name_of(self, thing: Any) -> str | None:
-        """Return the name of the notebook's variable that holds a thing."""
+        """Return the name of the notebook's variable with this value."""
         for name, value in list(self.variables.items()):
             if value is thing and not name.startswith("_"):
                 return name
@@ -98,12 +98,12 @@ class Trace:
 
 
 def module_of(frame: FrameType) -> str:
-    """Return the full name of the module that a call runs in."""
+    """Return the full name of a frame's module."""
     return str(frame.f_globals.get("__name__", ""))
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """Return an error and those behind it, each once, as a traceback shows them: the last first."""
+    """Yield an error and its causes and contexts, each once; the last raised comes first."""
     todo: list[BaseException] = [error]
     seen: set[int] = set()
     while todo and len(seen) < MOST_ERRORS:
@@ -125,9 +125,9 @@ def _kinds(error: BaseException) -> tuple[type, ...]:
 
 
 def call(client: Any, **changes: Any) -> str:
-    """Write the line that makes a client like this one anew, with some settings changed.
+    """Return the line that creates a client like this one again, with some settings changed.
 
-    Only what differs from the client's defaults is written, and nothing that may be a secret.
+    It has only settings that differ from the client's defaults, and none that may be secret.
     """
     kind = type(client)
     settings = {

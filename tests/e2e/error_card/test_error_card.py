@@ -1,4 +1,4 @@
-"""The error lens in a real JupyterLab: a box below the traceback, in a light and a dark theme."""
+"""The error card in a real JupyterLab: a box below the traceback, in a light and a dark theme."""
 
 from __future__ import annotations
 
@@ -63,4 +63,4 @@ def test_the_answer_stands_below_the_traceback(
         note.scroll_into_view_if_needed()
         assert contrast(note.locator("strong")) >= 4.5
         assert contrast(line) >= 4.5
-        page.screenshot(path=artifacts / f"lens-{theme.lower()}.png")
+        page.screenshot(path=artifacts / f"error-card-{theme.lower()}.png")

@@ -1,4 +1,4 @@
-"""Fifteen pains: each caused for real, answered, and gone once the next line was typed."""
+"""Fifteen known problems: each caused for real, answered, and gone once the next line was typed."""
 
 from __future__ import annotations
 
@@ -416,7 +416,7 @@ def test_11_too_few_brokers_left(lab_dir: Path) -> None:
 
 
 def waited_for(producer: KafkaProducer) -> Answer:
-    """Send until that fails, and return what the lens says of the failure."""
+    """Send until that fails, and return what the error card says of the failure."""
     for _ in range(10):  # a leader may still have taken one for the others
         try:
             producer.send("three", b"x").get(15)

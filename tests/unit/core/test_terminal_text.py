@@ -15,8 +15,7 @@ from rich.console import Console
 from labkit.cli import terminal
 from labkit.core.errors import LabError
 from labkit.core.terminal_text import visible, visible_json
-from labkit.diagnostics.doctor import report
-from labkit.diagnostics.doctor_check import Check
+from labkit.diagnostics.machine_report import Check, report
 from labkit.pipeline.lab_status import status_view
 
 NASTY = [

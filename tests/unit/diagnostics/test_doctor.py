@@ -17,9 +17,9 @@ from labkit.cli import main
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.diagnostics import check_broker, check_java, check_lab_folder, check_machine
-from labkit.diagnostics.doctor import MachineReport, doctor, examine, report
-from labkit.diagnostics.doctor_check import Check
-from labkit.diagnostics.known_problems import PAINS
+from labkit.diagnostics.doctor import doctor, examine
+from labkit.diagnostics.known_problems import KNOWN_PROBLEMS
+from labkit.diagnostics.machine_report import Check, MachineReport, report
 
 
 def test_a_sound_machine(lab_dir: Path) -> None:
@@ -221,9 +221,9 @@ def test_the_report_for_a_notebook(lab_dir: Path) -> None:
     assert "✔ ok" in shown
 
 
-def test_the_doctor_lists_the_pains(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_doctor_lists_the_known_problems(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["doctor", "--pains"])
     said = capsys.readouterr().out
-    for pain in PAINS:
-        assert pain.next_line in said
+    for one in KNOWN_PROBLEMS:
+        assert one.next_line in said

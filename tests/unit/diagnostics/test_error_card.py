@@ -1,4 +1,4 @@
-"""The error lens: what it answers, what it leaves alone, and that it never makes things worse."""
+"""The error card: what it answers, what it leaves alone, and that it never makes things worse."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from labkit.core.errors import TopicNotFound
 from labkit.diagnostics.error_card import error_card
 from labkit.diagnostics.error_card.error_card import answer_to
 from labkit.diagnostics.error_card.traceback_reader import chain
-from labkit.diagnostics.known_problems import PAINS, Answer
+from labkit.diagnostics.known_problems import KNOWN_PROBLEMS, Answer
 
 
 def caught(action: Callable[[], Any]) -> BaseException:
@@ -152,7 +152,7 @@ def test_a_circle_of_errors_ends() -> None:
 def test_a_taken_port_on_any_system(number: int) -> None:
     found = answer_to(raising(OSError(number, "in use")))
     assert found
-    assert found.pain is PAINS[13]
+    assert found.problem is KNOWN_PROBLEMS[13]
 
 
 def test_a_file_of_the_learners_called_kafka(tmp_path: Path) -> None:
@@ -266,20 +266,20 @@ def test_the_box_says_what_it_is_and_runs_nothing() -> None:
 # The knowledge
 
 
-def test_fifteen_pains() -> None:
-    assert [pain.number for pain in PAINS] == list(range(1, 16))
-    assert len({pain.name for pain in PAINS}) == 15
-    for pain in PAINS:
-        assert pain.sentence.endswith("."), pain.name
-        assert pain.symptom
-        assert pain.next_line
+def test_fifteen_known_problems() -> None:
+    assert [one.number for one in KNOWN_PROBLEMS] == list(range(1, 16))
+    assert len({one.name for one in KNOWN_PROBLEMS}) == 15
+    for one in KNOWN_PROBLEMS:
+        assert one.sentence.endswith("."), one.name
+        assert one.symptom
+        assert one.next_line
 
 
 def test_the_troubleshooting_page_says_the_same() -> None:
     page = Path(labkit.__file__).parents[1] / "docs" / "troubleshooting.md"
     rows = [
-        f"| {pain.number} | {pain.symptom} | {pain.sentence} | `{pain.next_line}` |"
-        for pain in PAINS
+        f"| {one.number} | {one.symptom} | {one.sentence} | `{one.next_line}` |"
+        for one in KNOWN_PROBLEMS
     ]
     there = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:3] != "| p"]
     assert [line for line in there if line.startswith("| ") and line[2].isdigit()] == rows
