@@ -1,8 +1,15 @@
 """The command line: ``labkit up``, ``labkit topics list``, ``labkit kafka ...``.
 
-Every command is a few lines around a function of the package: what a terminal can do, a notebook
-can do too. The imports stand inside the commands, so that ``labkit --help`` answers at once
-instead of loading pandas and a Kafka client first.
+Every command is a few lines around a function of the package, so a notebook can do the same. The
+imports are inside the commands, so that ``labkit --help`` does not load pandas and a Kafka client.
+
+- `lab_commands`: ``up``, ``lab``, ``down``, ``reset``; `jupyterlab` runs the server of ``lab``.
+- `inspect_commands`: ``status``, ``ledger``, ``doctor``; `verify_commands`: ``check``, ``soak``.
+- `stage_commands`: ``produce``, ``consume``, ``api``, ``export``.
+- `fault_commands`: ``break``, ``mend``, ``proxy``; `tool_commands`: ``kafka``, ``bench``.
+- `broker_commands`, `connect_commands`, `topic_commands`: ``labkit broker start`` and so on.
+- `terminal`: output, errors and exit statuses; `shared_options`: options of several commands;
+  `help_text`: a command's help from its docstring.
 """
 
 from __future__ import annotations
@@ -80,8 +87,8 @@ help_text.from_docstrings(app)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit status.
 
-    0 means that what was asked for was done. A `LabError` is 1, with one sentence and the next
-    line to type; a mistake on the command line is 2; Ctrl-C is 130, after cleaning up.
+    0 means success. A `LabError` is 1, with one sentence and the next line to type; an invalid
+    command line is 2; Ctrl-C is 130, after cleaning up.
     """
     terminal.use_utf8()
     with terminal.errors_as_text():

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from labkit.broker.broker import Broker
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Start, stop, break and look at the lab's own brokers."
+    no_args_is_help=True, help="Start, stop, break and inspect the lab's own brokers."
 )
 
 
@@ -33,9 +33,9 @@ def start(
 ) -> None:
     """Start a real Apache Kafka on this machine, or find the one that this lab runs.
 
-    One node is broker and controller at once (KRaft; Kafka 4 has no ZooKeeper). It listens on
-    127.0.0.1 only, and runs until `labkit broker stop` or `labkit down`. Nodes that have died are
-    started again.
+    Each node is broker and controller at once (KRaft; Kafka 4 has no ZooKeeper). It listens on
+    127.0.0.1 only, and runs until `labkit broker stop` or `labkit down`. Dead nodes are started
+    again.
 
     Example: `labkit broker start --port 9092`, or `labkit broker start --brokers 3`
     """
@@ -76,7 +76,7 @@ def kill(node: Node) -> None:
 
 @commands.command()
 def freeze(node: Node) -> None:
-    """Freeze one node: it keeps its connections and answers nothing, as a machine that hangs.
+    """Freeze one node: it keeps its connections and answers nothing, like a machine that hangs.
 
     Example: `labkit broker freeze 2`
     """
@@ -86,7 +86,7 @@ def freeze(node: Node) -> None:
 
 @commands.command()
 def thaw(node: Node) -> None:
-    """Let a frozen node go on; it catches up with what it has missed.
+    """Resume a frozen node; it catches up with what it has missed.
 
     Example: `labkit broker thaw 2`
     """
@@ -96,7 +96,7 @@ def thaw(node: Node) -> None:
 
 @commands.command()
 def restart(node: Node) -> None:
-    """Stop one node in good order and start it again on its port; start it if it was dead.
+    """Stop one node cleanly and start it again on its port; start it if it was dead.
 
     Example: `labkit broker restart 2`
     """
@@ -106,7 +106,7 @@ def restart(node: Node) -> None:
 
 
 def _own_broker() -> Broker:
-    """Return the lab's own cluster, also where all its nodes are dead."""
+    """Return the lab's own cluster, even if all its nodes are dead."""
     from labkit.broker.broker import Broker
     from labkit.broker.cluster_state import cluster_dir, read_cluster
     from labkit.core.config import load_config
@@ -114,7 +114,7 @@ def _own_broker() -> Broker:
 
     servers = load_config().bootstrap_servers
     if servers:
-        return Broker(servers, "")  # and it says that it is not the lab's own
+        return Broker(servers, "")  # its methods raise that it is not the lab's own
     cluster = read_cluster()
     if cluster is None:
         raise BrokerUnavailable("This lab has no cluster yet.", "labkit broker start --brokers 3")
@@ -123,9 +123,9 @@ def _own_broker() -> Broker:
 
 @commands.command()
 def status() -> None:
-    """Show where the brokers answer, their version and processes, and which is dead or frozen.
+    """Show the brokers' address, version and processes, and which are dead or frozen.
 
-    The exit status is 0 where one answers, and 1 where none does.
+    The exit status is 0 if a broker runs, and 1 if none does.
 
     Example: `labkit broker status`
     """

@@ -25,10 +25,10 @@ def start(
         str, typer.Option("--group", metavar="G", help="The workers' group.")
     ] = "lab-connect",
 ) -> None:
-    """Start Kafka Connect's workers, or find those that this lab runs; dead ones start again.
+    """Start Kafka Connect's workers, or find those of this lab; dead ones are started again.
 
-    Each takes orders by HTTP on 127.0.0.1 only, and runs until `labkit connect stop` or
-    `labkit down`. Connectors and offsets are in topics of the group, and outlive the workers.
+    Each has a REST API on 127.0.0.1 only, and runs until `labkit connect stop` or `labkit down`.
+    Connectors and offsets are in topics of the group, and outlive the workers.
 
     Example: `labkit connect start --workers 2`, then `labkit connect status`
     """
@@ -40,9 +40,9 @@ def start(
 
 @commands.command()
 def status(as_json: shared_options.Json = False) -> None:
-    """Show the workers, and which task of which connector runs on which.
+    """Show the workers, and the tasks that run on each.
 
-    The exit status is 0 where a worker is alive, and 1 where none is.
+    The exit status is 0 if a worker runs, and 1 if none does.
 
     Example: `labkit connect status`
     """

@@ -1,4 +1,4 @@
-"""Break and mend: ``labkit break NAME``, ``labkit mend``, ``labkit proxy``."""
+"""Faults: ``labkit break NAME``, ``labkit mend``, ``labkit proxy``."""
 
 from __future__ import annotations
 
@@ -30,18 +30,20 @@ def break_(
         typer.Option("--for", metavar="20s", parser=seconds, help="Mended after: 30s, 2m; 20s."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Same seed, same moment and same victim.")
+        int | None, typer.Option(help="The same seed chooses the same moment and victim.")
     ] = None,
     topic: shared_options.Topic = None,
     group: shared_options.Group = None,
     data: shared_options.Data = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it destroys.")] = False,
-    listed: Annotated[bool, typer.Option("--list", help="Tell of every fault there is.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before a fault destroys data.")
+    ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Describe every fault.")] = False,
 ) -> None:
     """Break something on purpose: a broker, a consumer, a topic, the network.
 
-    It is mended by itself when the time is over, at once on Ctrl-C or by `labkit mend`, and the
-    seed draws the same fault again. Without a name, or with `--list`, it tells of every fault.
+    The fault ends after the given time, on Ctrl-C or with `labkit mend`. The same seed repeats the
+    same fault. Without a name, or with `--list`, the command describes every fault.
 
     Example: `labkit break broker-kill --for 20s --seed 7`
     """
@@ -77,7 +79,7 @@ def break_(
 
 
 def _told(kind: FaultKind) -> str:
-    """Return what a learner should know of a fault before it happens."""
+    """Return the description of a fault."""
     parts = [f"{kind.name}\n  {kind.summary}", f"  Watch: {kind.watch}"]
     parts += [f"  Promise: {kind.promise}"]
     if kind.destroys:
@@ -86,9 +88,9 @@ def _told(kind: FaultKind) -> str:
 
 
 def mend() -> None:
-    """Mend everything that is broken on purpose in this lab, whoever broke it.
+    """End every fault in this lab, in any terminal or notebook.
 
-    Also what was broken by a notebook or a terminal that is gone. Twice is no error.
+    This includes faults of a notebook or terminal that has ended. It is safe to repeat.
 
     Example: `labkit mend`
     """
@@ -101,10 +103,10 @@ def mend() -> None:
 def proxy(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 0,
 ) -> None:
-    """Stand between clients and brokers, so that their connections can be slowed down or cut.
+    """Run a proxy between clients and brokers, whose connections can be slowed down or cut.
 
-    It listens on 127.0.0.1 only, and leads to this lab's brokers and nowhere else. A client goes
-    through it if it is started with the variable that this prints.
+    It listens on 127.0.0.1 only, and connects only to this lab's brokers. A client uses it if it is
+    started with the variable that this command prints.
 
     Example: `labkit proxy`, then `labkit break latency` in another terminal
     """

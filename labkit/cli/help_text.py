@@ -1,4 +1,4 @@
-"""A command's help is its docstring: one text for those who type it and those who read it."""
+"""Help of the commands, from their docstrings: the same text in the terminal and in the source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 
 def from_docstrings(app: typer.Typer) -> None:
-    """Give every command its docstring as help, fitted to the width of any terminal."""
+    """Set the help of every command to its docstring, reflowed for any terminal width."""
     if app.registered_callback is not None:
         app.registered_callback.help = as_markup(app.registered_callback.callback)
     for command in app.registered_commands:
@@ -20,10 +20,9 @@ def from_docstrings(app: typer.Typer) -> None:
 
 
 def as_markup(command: object) -> str:
-    """Join the lines of each paragraph, and colour what stands between backticks.
+    """Join the lines of each paragraph, and colour the text between backticks.
 
-    A terminal breaks lines where it ends, not where the source did. Each ``Example:`` is a
-    paragraph of its own.
+    The terminal then breaks lines at its own width. Each ``Example:`` is a separate paragraph.
     """
     text = inspect.getdoc(command) or ""
     paragraphs = re.split(r"\n\s*\n|\n(?=Example: )", text.replace("[", "\\["))

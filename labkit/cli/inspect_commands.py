@@ -1,4 +1,4 @@
-"""What is so: ``status``, ``ledger``, ``doctor``. None of them changes anything."""
+"""Inspect the lab: ``status``, ``ledger``, ``doctor``. They change nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 def status(as_json: shared_options.Json = False) -> None:
     """Show what runs in this lab, in any terminal or notebook: broker, topics, stages, page.
 
-    Every process is asked whether it is alive, and the broker whether it answers.
+    It checks whether each process is alive, and whether the broker answers.
 
     Example: `labkit status --json`
     """
@@ -39,10 +39,10 @@ def ledger(
     data: shared_options.Data = None,
     as_json: shared_options.Json = False,
 ) -> None:
-    """Weigh the CO₂ at every stage: emitted, acknowledged, in the topic, in the CSV, served.
+    """Add up the CO₂ at every stage: emitted, acknowledged, in the topic, in the CSV, served.
 
-    All five must agree to the gram. Less is unreported: lost, or still on its way. More is
-    phantom: a record that was stored twice. The exit status is 1 where they differ.
+    All five must agree to the gram. Less is unreported: records are lost, or still on their way.
+    More is phantom: a record was stored twice. The exit status is 1 if they differ.
 
     Example: `labkit ledger`
     """
@@ -59,25 +59,27 @@ def ledger(
 
 def doctor(
     topic: Annotated[
-        str | None, typer.Option("--topic", metavar="T", help="Look at this topic instead.")
+        str | None, typer.Option("--topic", metavar="T", help="Examine this topic instead.")
     ] = None,
     group: Annotated[
-        str | None, typer.Option("--group", metavar="G", help="As this group would find it.")
+        str | None,
+        typer.Option("--group", metavar="G", help="Examine it as a consumer of this group."),
     ] = None,
     sent: Annotated[
         int | None, typer.Option("--sent", min=0, help="How many records were sent to it.")
     ] = None,
     pains: Annotated[
-        bool, typer.Option("--pains", help="List fifteen pains, and what to type for each.")
+        bool,
+        typer.Option("--pains", help="List fifteen known problems, and what to type for each."),
     ] = False,
     as_json: shared_options.Json = False,
 ) -> None:
     """Check this machine: Python, Java, Kafka's jars, ports, disk, and what runs.
 
-    Each check is one sentence, with the next line to type where something is amiss. The exit
-    status is 1 only where something keeps the lab from working.
+    Each check is one sentence, with the next line to type if something is wrong. The exit status
+    is 1 only if something keeps the lab from working.
 
-    With a topic it answers "my consumer sees nothing": where each log starts and ends, how far
+    With a topic it answers "my consumer gets no records": where each log starts and ends, how far
     the group has committed, and where a consumer would start.
 
     Example: `labkit doctor`, or `labkit doctor --topic co2-emissions --group csv-writer`

@@ -1,8 +1,8 @@
 """``labkit lab``: JupyterLab on the lessons, on this machine only.
 
-The user's own Jupyter server stays as it is: configuration, workspaces, connection files and
-data of this one lie in the lab's state folder. Only the user's settings of the page itself, such
-as a dark theme, count here too.
+The user's own Jupyter configuration is not changed: configuration, workspaces, connection files
+and data of this server are in the lab's state folder. Only the user's settings of the page itself,
+such as a dark theme, apply here too.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ KERNEL_SHUTDOWN_S = 15.0  # a kernel stops its producers and consumers before it
 def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int = 0) -> int:
     """Run JupyterLab until Ctrl-C or SIGTERM, and return the exit status.
 
-    Its kernels share this lab's folder. The broker that one of them starts ends with JupyterLab,
+    Its kernels share this lab's folder. A broker that one of them starts stops with JupyterLab,
     not with the kernel, so that a restarted kernel finds it again.
 
     Parameters
     ----------
     folder : Path, optional
-        What to show; by default ``notebooks/`` in the lab's folder, or else that folder itself.
+        The folder to show; by default ``notebooks/`` in the lab's folder, otherwise that folder.
     open_browser : bool
-        Whether to open it in a browser; the address is printed in any case.
+        Whether to open a browser; the address is always printed.
     port : int
-        On 127.0.0.1; 0 takes any free one.
+        The port on 127.0.0.1; 0: any free one.
 
     Raises
     ------
     LabError
-        If the folder does not exist, or the port is taken.
+        The folder does not exist, or the port is taken.
     """
     config = load_config()
     shown = _folder_to_show(folder, config)
     _refuse_taken_port(port)
     user_settings_dir = _prepare_environment(config)
 
-    # jsonschema would load it, and Jupyter never asks for what it checks (IRIs, in events): it
-    # compiles a grammar for two seconds on every start.
+    # jsonschema would import it for a check that Jupyter never uses (IRIs in events); it compiles a
+    # grammar for two seconds at every start.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
-    # Only now: Jupyter reads its folders from the environment when it is imported.
+    # Only now, because Jupyter reads its folders from the environment at import.
     from jupyterlab.labapp import LabApp
 
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
@@ -63,17 +63,17 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
         "Application.log_level": "ERROR",
         "IdentityProvider.token": token,
         "KernelManager.shutdown_wait_time": KERNEL_SHUTDOWN_S,
-        "KernelManager.transport_encryption": "auto",  # else each kernel warns that it has none
-        # One kernel, that of the Python which runs labkit, so that a notebook never asks for one.
+        "KernelManager.transport_encryption": "auto",  # without it each kernel warns
+        # Only the kernel of this Python, so that a notebook never asks for one.
         "KernelSpecManager.allowed_kernelspecs": "python3",
-        # The page asks no other server for news, newer versions or extensions.
+        # The page does not fetch news, newer versions or extensions from other servers.
         "LabApp.app_settings_dir": _write_overrides(config),
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.default_url": _start_page(shown),
         "LabApp.extension_manager": "readonly",
         "LabApp.user_settings_dir": user_settings_dir,
-        "LanguageServerManager.autodetect": False,  # it runs npm at every start, to look for some
-        "ServerApp.allow_unauthenticated_access": False,  # an address of an extension as well
+        "LanguageServerManager.autodetect": False,  # it would run npm at every start
+        "ServerApp.allow_unauthenticated_access": False,  # also for the addresses of extensions
         "ServerApp.allow_root": _is_root(),  # in a container there may be no other user
         "ServerApp.ip": "127.0.0.1",
         "ServerApp.open_browser": open_browser,
@@ -119,9 +119,9 @@ def _refuse_taken_port(port: int) -> None:
 
 
 def _prepare_environment(config: LabConfig) -> Path:
-    """Set what Jupyter, its kernels and its terminals inherit; return the user's settings folder.
+    """Set the environment of Jupyter and its kernels; return the user's settings folder.
 
-    ``LABKIT_OWNER_PID`` tells a broker that it ends when this process does.
+    ``LABKIT_OWNER_PID`` makes a broker stop when this process ends.
     """
     from jupyter_core.paths import jupyter_config_dir
 
@@ -143,7 +143,7 @@ def _prepare_environment(config: LabConfig) -> Path:
 
 
 def _write_overrides(config: LabConfig) -> Path:
-    """Answer JupyterLab's first question, whether to fetch news, with no; return the folder."""
+    """Turn JupyterLab's question about fetching news off; return the settings' folder."""
     folder = config.state_dir / "jupyter" / "settings"
     folder.mkdir(parents=True, exist_ok=True)
     overrides = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
@@ -160,9 +160,9 @@ def _is_root() -> bool:
 
 
 def _stop_without_asking(server: Any) -> None:
-    """End the server and its kernels on the first Ctrl-C; Jupyter's own way is to ask y or n.
+    """Stop the server and its kernels on the first Ctrl-C, where Jupyter itself asks y or n.
 
-    A closed terminal (SIGHUP) counts as well: without this, its kernels would be left behind.
+    A closed terminal (SIGHUP) does the same; otherwise the kernels would go on.
     """
     is_stopping = False
 

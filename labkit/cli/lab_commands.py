@@ -32,7 +32,9 @@ def seconds(text: str) -> float:
 def up(
     run_for: Annotated[
         float | None,
-        typer.Option("--for", metavar="30s", parser=seconds, help="End by itself: 30s, 2m, 1h."),
+        typer.Option(
+            "--for", metavar="30s", parser=seconds, help="Stop after this time: 30s, 2m, 1h."
+        ),
     ] = None,
     rate: Annotated[float, typer.Option(min=0.1, help="Readings per second.")] = 20.0,
     seed: shared_options.Seed = 7,
@@ -48,10 +50,10 @@ def up(
         bool, typer.Option("--json", help="At the end, one JSON document; progress on stderr.")
     ] = False,
 ) -> None:
-    """Run the whole journey in this terminal: broker, producer, consumer, API and web page.
+    """Run the whole pipeline in this terminal: broker, producer, consumer, API and web page.
 
-    It shows each stage live. Ctrl-C stops them in the order that loses nothing: first the
-    producer, then the consumer once it has caught up, then the page and the broker.
+    It shows each stage live. Ctrl-C stops them in an order that loses nothing: first the producer,
+    then the consumer once it has caught up, then the page and the broker.
 
     Example: `labkit up --rate 50`, or `labkit up --for 30s --no-browser --json`
     """
@@ -75,10 +77,11 @@ def up(
 
 def lab(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="The folder to open; else notebooks/.")
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="The folder to open; by default notebooks/."),
     ] = None,
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Print the address, open nothing.")
+        bool, typer.Option("--no-browser", help="Print the address only.")
     ] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 0,
 ) -> None:
@@ -94,8 +97,8 @@ def lab(
 def down() -> None:
     """Stop everything that this lab runs, in any terminal or notebook; nothing is deleted.
 
-    Producers end first, so that the consumers can store what is still on its way. Doing it twice
-    is no error.
+    Producers stop first, so that the consumers can store what is still on its way. It is safe to
+    repeat.
 
     Example: `labkit down`
     """

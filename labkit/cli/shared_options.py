@@ -1,4 +1,4 @@
-"""Options that several commands share, so that one name means one thing everywhere."""
+"""Options of several commands, so that a name has the same meaning everywhere."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Workers = Annotated[
     int,
     typer.Option(min=1, max=64, help="Members of the group, each a process; they share the work."),
 ]
-Seed = Annotated[int, typer.Option(help="Same seed, same fleet and same readings.")]
+Seed = Annotated[int, typer.Option(help="The same seed makes the same fleet and readings.")]
 Faults = Annotated[
     float,
     typer.Option(
-        min=0.0, max=1.0, help="Share of records made bad on purpose; 0.006 is a real chimney's."
+        min=0.0, max=1.0, help="Share of deliberately malformed records; 0.006 is realistic."
     ),
 ]
 Port = Annotated[

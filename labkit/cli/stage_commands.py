@@ -1,4 +1,4 @@
-"""One stage of the journey at a time: ``produce``, ``consume``, ``api``, ``export``."""
+"""One stage of the pipeline at a time: ``produce``, ``consume``, ``api``, ``export``."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def add_to(app: typer.Typer) -> None:
 def produce(
     topic: shared_options.Topic = None,
     count: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many readings; else on Ctrl-C.")
+        int | None, typer.Option(min=1, help="Stop after this many readings; by default on Ctrl-C.")
     ] = None,
     rate: Annotated[
-        float, typer.Option(min=0.0, help="Readings per second; 0: as fast as it goes.")
+        float, typer.Option(min=0.0, help="Readings per second; 0: as fast as possible.")
     ] = 20.0,
     seed: shared_options.Seed = 7,
     faults: shared_options.Faults = 0.0,
@@ -32,7 +32,7 @@ def produce(
         Path | None, typer.Option(metavar="FILE", help="Send the rows of your own CSV instead.")
     ] = None,
     speed: Annotated[
-        float, typer.Option(min=0.0, help="Replay so many times faster than recorded.")
+        float, typer.Option(min=0.0, help="Replay this many times faster than recorded.")
     ] = 1.0,
     key: Annotated[
         str, typer.Option(help="The record's key: facility_id, sector, country, or none.")
@@ -41,20 +41,21 @@ def produce(
         str, typer.Option(help="Who acknowledges: all (replicas in sync), 1 (leader), 0 (nobody).")
     ] = "all",
     linger_ms: Annotated[
-        int | None, typer.Option(help="How long a record may wait for others to share a request.")
+        int | None,
+        typer.Option(help="How long a record may wait for others in its batch, in milliseconds."),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Bytes of one partition that send a batch at once.")
+        int | None, typer.Option(help="Bytes per partition after which a batch is sent at once.")
     ] = None,
     compression_type: Annotated[
-        str | None, typer.Option(help="gzip; snappy, lz4 or zstd where their package is there.")
+        str | None, typer.Option(help="gzip; snappy, lz4 or zstd if their package is installed.")
     ] = None,
 ) -> None:
     """Send readings to a topic, each as one record.
 
-    The key is the facility's id, so all readings of one facility land in one partition, in order.
-    Each record counts only when every replica in sync has it (--acks all). Options that are named
-    as kafka-python names its settings are these settings.
+    The key is the facility's id, so all readings of one facility are in one partition, in order.
+    A record is acknowledged when every in-sync replica has it (--acks all). Options with the name
+    of a kafka-python setting are that setting.
 
     Example: `labkit produce --count 1000 --rate 100 --seed 7`
     Example: `labkit produce --acks 1 --linger-ms 200 --compression-type gzip`
@@ -103,7 +104,7 @@ def producer_options(
     batch_size: int | None,
     compression_type: str | None,
 ) -> dict[str, Any]:
-    """Return the options of a producer as `labkit.start_producer` takes them."""
+    """Return the options of a producer for `labkit.start_producer`."""
     return {
         "key": None if key == "none" else key,
         "acks": int(acks) if acks.isdigit() else acks,
@@ -124,9 +125,9 @@ def consume(
 ) -> None:
     """Read a topic as a member of a consumer group, and store each record in CSV exactly once.
 
-    The broker gives this member some of the topic's partitions; start a second one and they are
-    shared out anew. Each partition has its own CSV, DIR/TOPIC/PARTITION.csv. A record that is no
-    reading goes to the dead-letter queue, TOPIC.dlq.
+    The group's coordinator assigns this member some of the partitions; when a second member starts,
+    they are assigned again. Each partition has its own CSV, DIR/TOPIC/PARTITION.csv. A record that
+    is not a valid reading goes to the dead-letter queue, TOPIC.dlq.
 
     Example: `labkit consume --topic co2-emissions --group csv-writer --data data`
     Example: `labkit consume --workers 3`
@@ -145,7 +146,9 @@ def consume(
     folder = terminal.data_folder(data)
     terminal.say(f"Consuming {topic} as a member of the group {group} into {folder}. Ctrl-C stops.")
     if workers > 1:
-        describe_topic(topic)  # says once, and not by each worker, if there is none, or no broker
+        describe_topic(
+            topic
+        )  # so that a missing topic or broker is reported once, not by each worker
         with WorkerGroup(topic, group, folder, workers, terminal.say, until_end) as members:
             members.run(stop)
         terminal.exit_as_asked(stop)
@@ -166,7 +169,7 @@ def api(
 ) -> None:
     """Serve the stored readings as JSON, and the web page that shows them.
 
-    It reads the CSV and never asks Kafka: the CSV is where the stream ends and the web begins.
+    It reads the CSV and never uses Kafka: the CSV separates the stream from the web.
 
     Example: `labkit api --data data --port 8050`, then open the address it prints.
     """
@@ -192,8 +195,8 @@ def export(
 ) -> None:
     """Write all stored readings of a topic into one file, oldest first in each partition.
 
-    CSV is for spreadsheets: text that a spreadsheet would run as a formula stays behind a quote
-    mark. JSON and Parquet are for programs, and hold every text as it was recorded.
+    CSV is for spreadsheets: text that a spreadsheet would run as a formula keeps a quote mark in
+    front. JSON and Parquet are for programs, and contain every text as it was recorded.
 
     Example: `labkit export --data data --out readings.parquet`
     """

@@ -1,4 +1,4 @@
-"""What all commands share: where text goes, how errors are told, and the exit status."""
+"""What all commands share: output streams, error messages and exit statuses."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ CTRL_C_STATUS = 128 + signal.SIGINT
 
 
 def use_utf8() -> None:
-    """Write UTF-8 whatever the console's code page is.
+    """Write UTF-8 regardless of the console's code page.
 
-    An old Windows code page has no ``₂``, no box lines and no arrows; printing one would end the
-    command with a `UnicodeEncodeError`.
+    Old Windows code pages lack ``₂``, box lines and arrows; printing one would raise a
+    `UnicodeEncodeError`.
     """
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
@@ -53,7 +53,7 @@ def console(stderr: bool = False) -> Console:
 
 
 def say(text: str) -> None:
-    """Tell a person what happens, on standard error: standard output is for results."""
+    """Print a message to standard error, because standard output is for results."""
     print(visible(text), file=sys.stderr, flush=True)
 
 
@@ -64,21 +64,21 @@ def print_json(content: Any) -> None:
 
 
 def data_folder(data: Path | None) -> Path:
-    """Return the data folder: what was typed means what the shell means, else the lab's own."""
+    """Return the data folder, relative to the working directory; by default the lab's own."""
     from labkit.core.config import load_config
 
     return data.expanduser().resolve() if data is not None else load_config().data_path()
 
 
 def topic_name(topic: str | None) -> str:
-    """Return the topic that was typed, else the lab's own."""
+    """Return the given topic, by default the lab's own."""
     from labkit.core.config import load_config
 
     return topic or load_config().topic
 
 
 def exit_as_asked(stop: StopEvent) -> None:
-    """End with 130 after Ctrl-C; a stop that somebody else asked for is a success."""
+    """Exit with 130 after Ctrl-C; any other requested stop is a success."""
     if stop.signal_number == signal.SIGINT:
         raise typer.Exit(CTRL_C_STATUS)
 
@@ -94,8 +94,8 @@ def errors_as_text() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(CTRL_C_STATUS)
     except BrokenPipeError:
-        # The reader of our output (`labkit status | head -1`) has gone. Python would complain
-        # once more when it flushes standard output at exit.
+        # The reader of our output (`labkit status | head -1`) has ended. Python would raise again
+        # when it flushes standard output at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
@@ -107,7 +107,7 @@ def errors_as_text() -> Iterator[None]:
 
 
 def tell(error: LabError) -> None:
-    """Write an error as one sentence and the next line to type."""
+    """Print an error as one sentence and the next line to type."""
     _show_traceback_if_asked()
     _tell(error.what, error.next_line)
 

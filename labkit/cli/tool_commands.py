@@ -27,8 +27,8 @@ def add_to(app: typer.Typer) -> None:
 def kafka(context: typer.Context) -> None:
     """Run one of Kafka's own command-line tools, from the same jars as the broker.
 
-    What follows the tool's name goes to the tool as it is, also `--help`. The lab adds
-    `--bootstrap-server` where the tool takes one and you named none.
+    Everything after the tool's name is passed to the tool, including `--help`. The lab adds
+    `--bootstrap-server` if the tool takes one and you gave none.
 
     Example: `labkit kafka kafka-topics --list`
     Example: `labkit kafka kafka-consumer-groups --describe --group csv-writer`
@@ -44,14 +44,14 @@ def kafka(context: typer.Context) -> None:
 
 
 def bench(context: typer.Context) -> None:
-    """Measure each stage beside its peer, on this machine, in the same run.
+    """Measure each stage beside a comparable tool, on this machine, in the same run.
 
     It needs a checkout of the project. Example: `labkit bench --json figures.json`
     """
     checkout = Path(__file__).resolve().parents[2]
     if not (checkout / "bench" / "__main__.py").is_file():
         raise LabError(
-            "The bench is not part of the installed package; it lies in the project's checkout.",
+            "The bench is not part of the installed package; it is in the project's checkout.",
             "clone the project and run `make bench` there",
         )
     finished = subprocess.run([sys.executable, "-m", "bench", *context.args], cwd=checkout)

@@ -6,16 +6,19 @@ from typing import Annotated
 
 import typer
 
-commands = typer.Typer(no_args_is_help=True, help="Create, look at and change topics.")
+commands = typer.Typer(no_args_is_help=True, help="Create, describe and change topics.")
 
 Name = Annotated[str, typer.Argument(help="The topic.")]
 Partitions = Annotated[
-    int | None, typer.Option("--partitions", min=1, help="Logs the topic is split into, by key.")
+    int | None,
+    typer.Option("--partitions", min=1, help="Logs that the topic is split into, by key."),
 ]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--config", metavar="KEY=VALUE", help="A setting of this topic, as retention.ms=3600000."
+        "--config",
+        metavar="KEY=VALUE",
+        help="A setting of this topic, such as retention.ms=3600000.",
     ),
 ]
 
@@ -28,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
 @commands.command("list")
 def list_all(
     internal: Annotated[
-        bool, typer.Option("--internal", help="Kafka's own too, as __consumer_offsets.")
+        bool, typer.Option("--internal", help="Include Kafka's own, such as __consumer_offsets.")
     ] = False,
 ) -> None:
     """List the topics, with their partitions and how many records each retains.
@@ -58,7 +61,7 @@ def list_all(
 
 @commands.command()
 def describe(name: Name = "co2-emissions") -> None:
-    """Show a topic's partitions: who leads, which replicas are in sync, and the offsets.
+    """Show a topic's partitions: leaders, in-sync replicas and offsets.
 
     Example: `labkit topics describe co2-emissions`
     """
@@ -73,11 +76,14 @@ def create(
     name: Name = "co2-emissions",
     partitions: Partitions = None,
     replication_factor: Annotated[
-        int | None, typer.Option(min=1, help="Brokers that hold each partition; at most all.")
+        int | None,
+        typer.Option(
+            min=1, help="Brokers that hold each partition; by default 3, or all if fewer."
+        ),
     ] = None,
     config: Settings = None,
 ) -> None:
-    """Create a topic; where it exists already as asked for, that is a success too.
+    """Create a topic; it is also a success if it exists as asked for.
 
     Example: `labkit topics create sensors --partitions 6 --config retention.ms=3600000`
     """
@@ -88,9 +94,9 @@ def create(
 
 @commands.command()
 def alter(name: Name, partitions: Partitions = None, config: Settings = None) -> None:
-    """Add partitions, or change a topic's settings; KEY= puts one back to the broker's default.
+    """Add partitions, or change a topic's settings; KEY= resets one to the broker's default.
 
-    Kafka never takes a partition away. After adding, a key may land in another one than before.
+    Kafka never removes a partition. After an increase, a key may map to another one than before.
 
     Example: `labkit topics alter sensors --partitions 12`
     """

@@ -1,4 +1,4 @@
-"""What the lab's promise is worth: ``check`` and ``soak``."""
+"""Verify the lab's promise of exactly-once: ``check`` and ``soak``."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ def check(
     topic: shared_options.Topic = None,
     data: shared_options.Data = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of the faults that went before: it is named at the end.")
+        int | None, typer.Option(help="The seed of earlier faults, to print in the result.")
     ] = None,
     as_json: shared_options.Json = False,
 ) -> None:
-    """Compare topic, CSV, dead letters and the producers' journals, record by record.
+    """Compare topic, CSV, dead letters and the producers' delivery logs, record by record.
 
-    Nothing lost, nothing doubled, nothing out of order, and each row what its record is. Where
-    that is not so, one record of each kind is shown to follow. The exit status is 0 only where
-    the promise holds.
+    No record may be lost, stored twice or out of order, and each row must equal its record. For
+    each violation one example record is shown. The exit status is 0 only if all of this holds.
 
     Example: `labkit check`
     """
@@ -51,20 +50,22 @@ def soak(
     run_for: Annotated[
         float, typer.Option("--for", metavar="10m", parser=seconds, help="How long: 30s, 10m, 1h.")
     ] = 600.0,
-    seed: Annotated[int, typer.Option(help="Same seed, same faults in the same order.")] = 7,
+    seed: Annotated[
+        int, typer.Option(help="The same seed makes the same faults in the same order.")
+    ] = 7,
     workers: Annotated[int, typer.Option(min=1, help="How many consumers.")] = 3,
     rate: Annotated[float, typer.Option(min=0.1, help="Readings per second.")] = 100.0,
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Where the report goes, as JSON.")
     ] = Path("artifacts/soak.json"),
 ) -> None:
-    """Break the whole pipeline again and again for minutes, and prove that nothing was lost.
+    """Break the whole pipeline repeatedly for minutes, and verify that no record was lost.
 
-    Three brokers, a producer, consumers and the API in a lab of their own, which touches nothing
-    of yours. Fault upon fault from `labkit break --list` (without those that destroy records by
-    definition), each mended and timed until records flow again. Ctrl-C ends it early, with the
-    verdict. The exit status is 0 only where nothing was lost or doubled and every fault was got
-    over.
+    It runs three brokers, a producer, consumers and the API in a separate lab, which does not
+    affect yours. It injects the faults of `labkit break --list` (except those that destroy records
+    by definition), and measures the time until records flow again. Ctrl-C ends it early, with the
+    result. The exit status is 0 only if no record was lost or stored twice and the pipeline
+    recovered from every fault.
 
     Example: `labkit soak --for 10m --seed 7`
     """
