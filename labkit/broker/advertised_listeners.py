@@ -7,11 +7,10 @@ the broker looks alive but cannot be used: the most common problem with Kafka be
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from labkit.broker.kafka_clients import advertised_addresses, bootstrap_servers
+from labkit.core.tcp import connection_error
 
 PROBE_TIMEOUT_S = 2.0
 
@@ -64,15 +63,6 @@ def advertised(servers: str | None = None) -> Advertised:
     """
     asked = servers or bootstrap_servers()
     found = advertised_addresses(asked)
-    return Advertised(asked, found, _unreachable(found.values()))
-
-
-def _unreachable(addresses: Iterable[str]) -> dict[str, str]:
-    found = {}
-    for address in addresses:
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), PROBE_TIMEOUT_S).close()
-        except OSError as error:
-            found[address] = error.strerror or str(error)
-    return found
+    errors = {one: connection_error(one, PROBE_TIMEOUT_S) for one in found.values()}
+    unreachable = {one: error.strerror or str(error) for one, error in errors.items() if error}
+    return Advertised(asked, found, unreachable)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
@@ -30,6 +29,7 @@ from kafka.net.compat import KafkaNetClient
 from labkit.broker.cluster_state import read_cluster
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
+from labkit.core.tcp import connection_error
 
 PROBE_TIMEOUT_S = 3.0
 BOOTSTRAP_TIMEOUT_MS = 5_000
@@ -168,22 +168,14 @@ def probe(servers: str, timeout_s: float = PROBE_TIMEOUT_S) -> None:
     """
     addresses = [address.strip() for address in servers.split(",")]
     pool = ThreadPoolExecutor(len(addresses), thread_name_prefix="labkit-probe")
-    attempts = {pool.submit(_touch, one, timeout_s): one for one in addresses}
+    attempts = {pool.submit(connection_error, one, timeout_s): one for one in addresses}
     pool.shutdown(wait=False)  # one is enough; the other attempts end by themselves
-    if any(attempt.exception() is None for attempt in as_completed(attempts)):
+    if any(attempt.result() is None for attempt in as_completed(attempts)):
         return
-    reasons = (f"{address} ({attempt.exception()})" for attempt, address in attempts.items())
+    reasons = (f"{address} ({attempt.result()})" for attempt, address in attempts.items())
     configured = load_config().bootstrap_servers == servers
     next_line = "echo $LABKIT_BOOTSTRAP_SERVERS   (is it host:port?)" if configured else START
     raise BrokerUnavailable(f"No broker answers at {', '.join(reasons)}", next_line)
-
-
-def _touch(address: str, timeout_s: float) -> None:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        msg = "not an address of the form host:port"
-        raise ValueError(msg)
-    socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
 
 
 def advertised_addresses(servers: str) -> dict[int, str]:

@@ -22,6 +22,7 @@ from labkit.broker.cluster_state import NodeState
 from labkit.broker.install.java import class_path, java_executable
 from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir
 from labkit.core.errors import BrokerUnavailable
+from labkit.core.tcp import connection_error
 
 LOG_CONFIG = Path(__file__).with_name("broker-log4j2.properties")
 # What formatting writes into a data folder: cluster and node id, and the initial features.
@@ -220,11 +221,7 @@ def command(
 
 def is_listening(port: int) -> bool:
     """Tell whether something accepts connections at a loopback port."""
-    try:
-        socket.create_connection(("127.0.0.1", port), 1.0).close()
-    except OSError:
-        return False
-    return True
+    return connection_error(f"127.0.0.1:{port}", 1.0) is None
 
 
 def last_error(log: Path) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import socket
-
 from labkit.broker.advertised_listeners import advertised
 from labkit.broker.cluster_state import read_cluster
 from labkit.broker.install.kafka_jars import KAFKA_VERSION
 from labkit.broker.kafka_clients import bootstrap_servers, consumer
 from labkit.core.config import LabConfig
 from labkit.core.errors import BrokerUnavailable, LabError
+from labkit.core.tcp import connection_error
 from labkit.diagnostics.machine_report import Check
 from labkit.topics.topics import list_topics
+
+CONNECT_TIMEOUT_S = 3.0
 
 
 def broker(config: LabConfig) -> Check:
@@ -22,20 +23,19 @@ def broker(config: LabConfig) -> Check:
         cluster = read_cluster()
         if cluster is not None and any(one.is_running for one in cluster.nodes):  # but frozen
             said = f"{error.what[:1].upper()}{error.what[1:]}."
-            return Check(name="broker", verdict="broken", sentence=said, next_line=error.next_line)
+            return Check("broker", "broken", said, error.next_line)
         return Check(
-            name="broker",
-            verdict="ok",
-            sentence="None runs in this lab now; `labkit up` and `labkit broker start` start one.",
+            "broker",
+            "ok",
+            "None runs in this lab now; `labkit up` and `labkit broker start` start one.",
         )
-    closed = [address for address in servers.split(",") if not _answers(address.strip())]
-    if len(closed) == len(servers.split(",")):
+    if all(connection_error(address, CONNECT_TIMEOUT_S) for address in servers.split(",")):
         named = " (LABKIT_BOOTSTRAP_SERVERS)" if config.bootstrap_servers else ""
         return Check(
-            name="broker",
-            verdict="broken",
-            sentence=f"Nothing listens at {servers}{named}.",
-            next_line="start that cluster, or unset LABKIT_BOOTSTRAP_SERVERS"
+            "broker",
+            "broken",
+            f"Nothing listens at {servers}{named}.",
+            "start that cluster, or unset LABKIT_BOOTSTRAP_SERVERS"
             if config.bootstrap_servers
             else "labkit broker start",
         )
@@ -43,34 +43,30 @@ def broker(config: LabConfig) -> Check:
         topics = list_topics()
     except LabError as error:
         return Check(
-            name="broker",
-            verdict="broken",
-            sentence=f"{servers} is open and does not speak Kafka with us: {error.what}",
-            next_line=error.next_line,
+            "broker",
+            "broken",
+            f"{servers} is open and does not speak Kafka with us: {error.what}",
+            error.next_line,
         )
     told = advertised(servers)
     if told.unreachable and len(told.unreachable) < len(told.brokers):
         return Check(
-            name="broker",
-            verdict="note",
-            sentence=f"{servers} answers, and of its {len(told.brokers)} brokers nothing answers "
+            "broker",
+            "note",
+            f"{servers} answers, and of its {len(told.brokers)} brokers nothing answers "
             f"at {', '.join(told.unreachable)}: dead, or out of reach from here.",
-            next_line="labkit broker status",
+            "labkit broker status",
         )
     if not told.leads_somewhere:
         return Check(
-            name="broker",
-            verdict="broken",
-            sentence=f"{servers} answers, and sends its clients on to "
+            "broker",
+            "broken",
+            f"{servers} answers, and sends its clients on to "
             f"{', '.join(told.unreachable)}, where nothing does (advertised.listeners).",
-            next_line=f"advertised.listeners=PLAINTEXT://{servers.partition(',')[0]}   (in the "
+            f"advertised.listeners=PLAINTEXT://{servers.partition(',')[0]}   (in the "
             "broker's server.properties; then restart it)",
         )
-    return Check(
-        name="broker",
-        verdict="ok",
-        sentence=f"Apache Kafka answers at {servers}, with {len(topics)} topics.",
-    )
+    return Check("broker", "ok", f"Apache Kafka answers at {servers}, with {len(topics)} topics.")
 
 
 def versions() -> Check:
@@ -81,23 +77,14 @@ def versions() -> Check:
             spoken = ".".join(map(str, client.config["api_version"]))
     except BrokerUnavailable:
         said = f"No broker is there to ask; the lab's own is Kafka {KAFKA_VERSION}."
-        return Check(name=name, verdict="ok", sentence=said)
+        return Check(name, "ok", said)
     if not KAFKA_VERSION.startswith(f"{spoken}."):
         return Check(
-            name=name,
-            verdict="note",
-            sentence=f"The broker speaks the protocol of Kafka {spoken}, and the lessons are true "
+            name,
+            "note",
+            f"The broker speaks the protocol of Kafka {spoken}, and the lessons are true "
             f"of Kafka {KAFKA_VERSION}: some cells may behave otherwise.",
-            next_line="unset LABKIT_BOOTSTRAP_SERVERS   (the lab then starts its own broker)",
+            "unset LABKIT_BOOTSTRAP_SERVERS   (the lab then starts its own broker)",
         )
     said = f"The broker speaks the protocol of Kafka {spoken}, and kafka-python knows it."
-    return Check(name=name, verdict="ok", sentence=said)
-
-
-def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
-    except (OSError, ValueError):
-        return False
-    return True
+    return Check(name, "ok", said)

@@ -22,9 +22,7 @@ def java() -> Check:
     try:
         executable = java_executable()
     except LabError as error:
-        return Check(
-            name="java", verdict="broken", sentence=f"{error.what}.", next_line=error.next_line
-        )
+        return Check("java", "broken", f"{error.what}.", error.next_line)
     answer = subprocess.run(
         [executable, "-version"], capture_output=True, text=True, timeout=JAVA_TIMEOUT_S
     )
@@ -33,12 +31,12 @@ def java() -> Check:
     major = version.partition(".")[0].partition("-")[0]
     if answer.returncode != 0 or not major.isdecimal() or int(major) < JAVA_NEEDED:
         return Check(
-            name="java",
-            verdict="broken",
-            sentence=f"{executable} says {said!r}; Kafka 4 needs Java {JAVA_NEEDED} or newer.",
-            next_line=f"set JAVA_HOME to a Java of {JAVA_NEEDED} or newer",
+            "java",
+            "broken",
+            f"{executable} says {said!r}; Kafka 4 needs Java {JAVA_NEEDED} or newer.",
+            f"set JAVA_HOME to a Java of {JAVA_NEEDED} or newer",
         )
-    return Check(name="java", verdict="ok", sentence=f"Java {version} at {executable}.")
+    return Check("java", "ok", f"Java {version} at {executable}.")
 
 
 def jars() -> Check:
@@ -48,26 +46,21 @@ def jars() -> Check:
     if missing:
         size_mb = sum(jar.size for jar in missing) / 1e6
         return Check(
-            name="kafka's jars",
-            verdict="note",
-            sentence=f"{len(missing)} of {len(wanted)} jars of Kafka {KAFKA_VERSION} are not here "
+            "kafka's jars",
+            "note",
+            f"{len(missing)} of {len(wanted)} jars of Kafka {KAFKA_VERSION} are not here "
             f"yet; the first start fetches them ({size_mb:.0f} MB).",
-            next_line="labkit broker start",
+            "labkit broker start",
         )
     try:
         kafka_jars()
     except JarRefused as error:
-        return Check(
-            name="kafka's jars",
-            verdict="broken",
-            sentence=f"{error.what}.",
-            next_line=error.next_line,
-        )
+        return Check("kafka's jars", "broken", f"{error.what}.", error.next_line)
     size_mb = sum(jar.size for jar in wanted) / 1e6
     return Check(
-        name="kafka's jars",
-        verdict="ok",
-        sentence=f"{len(wanted)} jars of Kafka {KAFKA_VERSION}, {size_mb:.0f} MB, all verified, "
+        "kafka's jars",
+        "ok",
+        f"{len(wanted)} jars of Kafka {KAFKA_VERSION}, {size_mb:.0f} MB, all verified, "
         f"in {jar_dir()}.",
     )
 
@@ -77,11 +70,7 @@ def docker() -> Check:
     path = Path(
         os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
     )
-    none = Check(
-        name="docker",
-        verdict="ok",
-        sentence="No Docker engine answers here, and the lab does not need one.",
-    )
+    none = Check("docker", "ok", "No Docker engine answers here, and the lab does not need one.")
     if not hasattr(socket, "AF_UNIX") or not path.exists():
         return none
     with socket.socket(socket.AF_UNIX) as client:
@@ -95,4 +84,4 @@ def docker() -> Check:
     if not answers:
         return none
     sentence = "A Docker engine answers: `docker compose up -d` is another way to a broker."
-    return Check(name="docker", verdict="ok", sentence=sentence)
+    return Check("docker", "ok", sentence)

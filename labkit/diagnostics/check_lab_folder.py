@@ -19,11 +19,11 @@ def ports(config: LabConfig) -> Check:
     ours = {run.get("port") for run in read_run_files("api")}
     if wanted and wanted not in ours and not node_setup.is_free(wanted):
         return Check(
-            name=name,
-            verdict="broken",
-            sentence=f"LABKIT_API_PORT={wanted} is taken by another program, so the page cannot "
+            name,
+            "broken",
+            f"LABKIT_API_PORT={wanted} is taken by another program, so the page cannot "
             "be served there.",
-            next_line="labkit api --port 0   (any free port)",
+            "labkit api --port 0   (any free port)",
         )
     cluster = read_cluster()
     nodes = cluster.nodes if cluster else []
@@ -35,38 +35,30 @@ def ports(config: LabConfig) -> Check:
     ]
     if taken:
         return Check(
-            name=name,
-            verdict="note",
-            sentence=f"Another program has taken port {', '.join(taken)} of this lab; the next "
+            name,
+            "note",
+            f"Another program has taken port {', '.join(taken)} of this lab; the next "
             "start takes a free one, and clients need the new address.",
-            next_line="labkit broker start",
+            "labkit broker start",
         )
     shown = ", ".join(f"{one.port} (broker {one.node_id})" for one in nodes)
-    return Check(
-        name=name,
-        verdict="ok",
-        sentence=f"The lab's own: {shown}." if shown else "The lab takes free ports.",
-    )
+    return Check(name, "ok", f"The lab's own: {shown}." if shown else "The lab takes free ports.")
 
 
 def storage() -> Check:
     """Check whether each node's data folder belongs to this node of this cluster."""
     cluster = read_cluster()
     if cluster is None:
-        return Check(name="storage", verdict="ok", sentence="This lab has no cluster yet.")
+        return Check("storage", "ok", "This lab has no cluster yet.")
     odd = [problem for one in cluster.nodes if (problem := _stale(cluster, one))]
     if odd:
         return Check(
-            name="storage",
-            verdict="broken",
-            sentence=f"{' '.join(odd)} {STALE_STORAGE.sentence}",
-            next_line=f"{STALE_STORAGE.next_line}   (deletes its topics; it asks first)",
+            "storage",
+            "broken",
+            f"{' '.join(odd)} {STALE_STORAGE.sentence}",
+            f"{STALE_STORAGE.next_line}   (deletes its topics; it asks first)",
         )
-    return Check(
-        name="storage",
-        verdict="ok",
-        sentence=f"The data in {cluster_dir()} is of this lab's cluster.",
-    )
+    return Check("storage", "ok", f"The data in {cluster_dir()} is of this lab's cluster.")
 
 
 def _stale(cluster: ClusterState, one: NodeState) -> str:
@@ -97,13 +89,13 @@ def start_up_caches() -> Check:
     stale = [path for path in found if path != current]
     if not stale:
         said = "The cache that halves a broker's start is there." if found else "None is made yet."
-        return Check(name=name, verdict="ok", sentence=said)
+        return Check(name, "ok", said)
     size_mb = sum(path.stat().st_size for path in stale) / 1e6
     remove = "del" if os.name == "nt" else "rm"
     return Check(
-        name=name,
-        verdict="ok",
-        sentence=f"{len(stale)} in {cache_dir()} ({size_mb:.0f} MB) fit another Java or other jars "
+        name,
+        "ok",
+        f"{len(stale)} in {cache_dir()} ({size_mb:.0f} MB) fit another Java or other jars "
         "than here; a broker starts without them.",
-        next_line=f"{remove} {' '.join(str(path) for path in stale)}   (if no other lab uses them)",
+        f"{remove} {' '.join(str(path) for path in stale)}   (if no other lab uses them)",
     )

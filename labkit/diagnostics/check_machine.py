@@ -35,12 +35,12 @@ def python() -> Check:
     version = sys.version.split()[0]
     if sys.version_info < PYTHON_NEEDED:
         return Check(
-            name="python",
-            verdict="broken",
-            sentence=f"This is Python {version}; the lab needs 3.11 or newer.",
-            next_line="install Python 3.11 or newer, and make the environment again",
+            "python",
+            "broken",
+            f"This is Python {version}; the lab needs 3.11 or newer.",
+            "install Python 3.11 or newer, and make the environment again",
         )
-    return Check(name="python", verdict="ok", sentence=f"Python {version} at {sys.executable}.")
+    return Check("python", "ok", f"Python {version} at {sys.executable}.")
 
 
 def package() -> Check:
@@ -50,12 +50,12 @@ def package() -> Check:
         version = metadata.version("labkit")
     except metadata.PackageNotFoundError:
         return Check(
-            name="package",
-            verdict="note",
-            sentence=f"labkit runs from {here}, and is not installed in this Python.",
-            next_line=f"{sys.executable} -m pip install -e {here.parent}",
+            "package",
+            "note",
+            f"labkit runs from {here}, and is not installed in this Python.",
+            f"{sys.executable} -m pip install -e {here.parent}",
         )
-    return Check(name="package", verdict="ok", sentence=f"labkit {version} from {here}.")
+    return Check("package", "ok", f"labkit {version} from {here}.")
 
 
 def kafka_client() -> Check:
@@ -66,12 +66,12 @@ def kafka_client() -> Check:
         found = f"{others[0]} {version_of(others[0])}" if others else f"kafka-python {version}"
         remove = f"{sys.executable} -m pip uninstall -y {' '.join(others)} && " if others else ""
         return Check(
-            name="kafka client",
-            verdict="broken",
-            sentence=f"`import kafka` is {found}; the lab needs kafka-python 3.0.12 or newer.",
-            next_line=f"{remove}{sys.executable} -m {INSTALL_CLIENT}",
+            "kafka client",
+            "broken",
+            f"`import kafka` is {found}; the lab needs kafka-python 3.0.12 or newer.",
+            f"{remove}{sys.executable} -m {INSTALL_CLIENT}",
         )
-    return Check(name="kafka client", verdict="ok", sentence=f"kafka-python {version}.")
+    return Check("kafka client", "ok", f"kafka-python {version}.")
 
 
 def notebook_kernel() -> Check:
@@ -84,28 +84,28 @@ def notebook_kernel() -> Check:
         kernel = Path(KernelSpecManager().get_kernel_spec("python3").argv[0])
     except NoSuchKernel:
         return Check(
-            name=name,
-            verdict="broken",
-            sentence="Jupyter has no Python kernel, so no notebook can run.",
-            next_line=f"{here} -m pip install ipykernel",
+            name,
+            "broken",
+            "Jupyter has no Python kernel, so no notebook can run.",
+            f"{here} -m pip install ipykernel",
         )
     if kernel.is_absolute() and kernel.parent.resolve() != here.parent.resolve():
         return Check(
-            name=name,
-            verdict="note",
-            sentence=f"Notebooks run with {kernel}, and this is {here}: what pip installs here is "
+            name,
+            "note",
+            f"Notebooks run with {kernel}, and this is {here}: what pip installs here is "
             "not there.",
-            next_line=f"{here} -m ipykernel install --sys-prefix",
+            f"{here} -m ipykernel install --sys-prefix",
         )
     pip = shutil.which("pip")
     if pip and Path(pip).parent.resolve() != Path(sysconfig.get_path("scripts")).resolve():
         return Check(
-            name=name,
-            verdict="note",
-            sentence=f"Typing `pip` runs {pip}, which installs into another Python.",
-            next_line=f"{here} -m pip install ..., or %pip in a notebook",
+            name,
+            "note",
+            f"Typing `pip` runs {pip}, which installs into another Python.",
+            f"{here} -m pip install ..., or %pip in a notebook",
         )
-    return Check(name=name, verdict="ok", sentence="Notebooks run with this same Python.")
+    return Check(name, "ok", "Notebooks run with this same Python.")
 
 
 def settings(config: LabConfig) -> Check:
@@ -119,24 +119,21 @@ def settings(config: LabConfig) -> Check:
     shown = ", ".join(f"{name}={value}" for name, value in changed.items())
     if unknown:
         return Check(
-            name="settings",
-            verdict="note",
-            sentence=f"The lab knows no setting {', '.join(sorted(unknown))}; set are {shown}.",
-            next_line="compare with the names in labkit/core/config.py",
+            "settings",
+            "note",
+            f"The lab knows no setting {', '.join(sorted(unknown))}; set are {shown}.",
+            "compare with the names in labkit/core/config.py",
         )
-    return Check(name="settings", verdict="ok", sentence=f"{shown}.")
+    return Check("settings", "ok", f"{shown}.")
 
 
 def front_end() -> Check:
     """Check whether the web page and the widgets are built."""
     package = resources.files("labkit")
     if all((package / part / "static").is_dir() for part in ("api", "widgets")):
-        return Check(name="front end", verdict="ok", sentence="The web page and widgets are built.")
+        return Check("front end", "ok", "The web page and widgets are built.")
     return Check(
-        name="front end",
-        verdict="broken",
-        sentence="The web page and the widgets have not been built.",
-        next_line="make setup",
+        "front end", "broken", "The web page and the widgets have not been built.", "make setup"
     )
 
 
@@ -147,8 +144,8 @@ def disk(config: LabConfig) -> Check:
     sentence = f"{free / GIB:,.1f} GiB free at {folder}."
     if free < DISK_WANTED:
         verdict: Verdict = "broken" if free < DISK_NEEDED else "note"
-        return Check(name="disk", verdict=verdict, sentence=sentence, next_line="make room there")
-    return Check(name="disk", verdict="ok", sentence=sentence)
+        return Check("disk", verdict, sentence, "make room there")
+    return Check("disk", "ok", sentence)
 
 
 def memory() -> Check:
@@ -157,8 +154,8 @@ def memory() -> Check:
     sentence = f"{free / GIB:,.1f} GiB of memory available."
     if free < MEMORY_WANTED:
         advice = "close other programs, or set LABKIT_BROKER_HEAP_MB=192"
-        return Check(name="memory", verdict="note", sentence=sentence, next_line=advice)
-    return Check(name="memory", verdict="ok", sentence=sentence)
+        return Check("memory", "note", sentence, advice)
+    return Check("memory", "ok", sentence)
 
 
 def clock() -> Check:
@@ -167,12 +164,12 @@ def clock() -> Check:
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     if time.time() < installed - 86_400:
         return Check(
-            name="clock",
-            verdict="note",
-            sentence=f"The clock says {now}, a time before labkit was installed.",
-            next_line="set the machine's clock",
+            "clock",
+            "note",
+            f"The clock says {now}, a time before labkit was installed.",
+            "set the machine's clock",
         )
-    return Check(name="clock", verdict="ok", sentence=f"The clock says {now}.")
+    return Check("clock", "ok", f"The clock says {now}.")
 
 
 def loopback() -> Check:
@@ -182,9 +179,9 @@ def loopback() -> Check:
             socket.create_connection(server.getsockname(), timeout=3).close()
     except OSError as error:
         return Check(
-            name="loopback",
-            verdict="broken",
-            sentence=f"Programs here cannot reach each other on 127.0.0.1: {error}.",
-            next_line="allow connections to 127.0.0.1 in the firewall",
+            "loopback",
+            "broken",
+            f"Programs here cannot reach each other on 127.0.0.1: {error}.",
+            "allow connections to 127.0.0.1 in the firewall",
         )
-    return Check(name="loopback", verdict="ok", sentence="127.0.0.1 can be listened on.")
+    return Check("loopback", "ok", "127.0.0.1 can be listened on.")

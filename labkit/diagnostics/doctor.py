@@ -59,12 +59,7 @@ def examine() -> list[Check]:
     try:
         config = load_config()
     except SettingInvalid as error:
-        wrong = Check(
-            name="settings",
-            verdict="broken",
-            sentence=f"{error.what}.",
-            next_line=error.next_line,
-        )
+        wrong = Check("settings", "broken", f"{error.what}.", error.next_line)
         return [*_run_all((check_machine.python, check_machine.package)), wrong]
     checks: tuple[Callable[[], Check], ...] = (
         check_machine.python,
@@ -107,4 +102,4 @@ def _run(check: Callable[[], Check]) -> Check:
     except Exception as error:  # one failing check must not stop the others
         name = getattr(check, "__name__", "check").strip("<>")
         sentence = f"This check itself failed: {type(error).__name__}: {error}"
-        return Check(name=name, verdict="note", sentence=sentence)
+        return Check(name, "note", sentence)

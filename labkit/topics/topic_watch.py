@@ -109,7 +109,7 @@ class TopicWatch:
             for number, offset in self._damaged.items()
         ]
         if last < self._last:
-            notes.append(f"the last {last} records of each, for there are many partitions")
+            notes.append(f"the last {last} records of each, because there are many partitions")
         return notes
 
     def _set_position(self, one: Partition, last: int) -> None:

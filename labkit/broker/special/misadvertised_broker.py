@@ -8,24 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labkit.broker import aot_cache, cluster_processes, node_setup
-from labkit.broker.cluster_state import (
-    ClusterState,
-    NodeState,
-    add_owner,
-    cluster_lock,
-    read_cluster,
-)
-from labkit.broker.install.kafka_jars import kafka_jars
-from labkit.broker.security_properties import write_private
-from labkit.broker.special.side_cluster import SideCluster
+from labkit.broker import cluster_processes, node_setup
+from labkit.broker.cluster_state import ClusterState, NodeState, cluster_lock, read_cluster
+from labkit.broker.special.side_cluster import SideCluster, start_one_node
 from labkit.core import background_workers
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.progress_bar import waiting
-
-KIND = "second broker"
-HEAP_MB = 256  # it holds a topic or two
 
 
 class SecondBroker(SideCluster):
@@ -116,21 +105,13 @@ def find_second_broker() -> SecondBroker:
 
 
 def _start(folder: Path, advertised_listeners: str | None) -> None:
-    """Start it; called under the lock of its folder."""
-    cluster = cluster_processes.plan(read_cluster(folder), 1, 0, folder)
-    add_owner(cluster, folder, keep=False)
-    jars = kafka_jars()
-
-    def command(one: NodeState, log: Path) -> list[str]:
-        own = folder / one.name
-        node_setup.format_data(one, own, jars, cluster.cluster_id)
-        settings = node_setup.properties(one, [one], own / "data")
+    def properties(one: NodeState, data_dir: Path) -> dict[str, str]:
+        settings = node_setup.properties(one, [one], data_dir)
         if advertised_listeners is not None:
             settings["advertised.listeners"] = advertised_listeners
-        path = write_private(own / "server.properties", settings)
-        return node_setup.command(jars, HEAP_MB, path, log, *aot_cache.options(jars))
+        return settings
 
-    cluster_processes.start_processes(cluster, folder, cluster.nodes, command, kind=KIND)
+    start_one_node(folder, "second broker", properties)
 
 
 def _known(folder: Path) -> ClusterState:

@@ -14,22 +14,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from labkit.broker import cluster_processes, node_setup
-from labkit.broker.cluster_state import (
-    ClusterState,
-    NodeState,
-    add_owner,
-    cluster_lock,
-    read_cluster,
-)
-from labkit.broker.install.kafka_jars import kafka_jars
-from labkit.broker.security_properties import login, write_private
-from labkit.broker.special.side_cluster import SideCluster
+from labkit.broker import node_setup
+from labkit.broker.cluster_state import ClusterState, NodeState, cluster_lock
+from labkit.broker.security_properties import login
+from labkit.broker.special.side_cluster import SideCluster, start_one_node
 from labkit.core import background_workers
 from labkit.core.config import Unprinted, load_config
 from labkit.core.progress_bar import waiting
 
-KIND = "secured broker"
 MECHANISM = "PLAIN"
 
 
@@ -108,22 +100,14 @@ def start_secured_broker(username: str = "ada", *, name: str = "secured-broker")
     background_workers.replace(name)
     password = SecretStr(secrets.token_urlsafe(18))
     with waiting("Starting a broker that wants a password"), cluster_lock(folder):
-        cluster = cluster_processes.plan(read_cluster(folder), 1, 0, folder)
-        add_owner(cluster, folder, keep=False)
-        jars = kafka_jars()
-        (one,) = cluster.nodes
-        settings = folder / one.name / "server.properties"
-
-        def command(one: NodeState, log: Path) -> list[str]:
-            own = folder / one.name
-            node_setup.format_data(one, own, jars, cluster.cluster_id)
-            write_private(settings, secured_properties(one, own / "data", username, password))
-            return node_setup.command(jars, load_config().broker_heap_mb, settings, log)
-
         try:
-            cluster = cluster_processes.start_processes(cluster, folder, [one], command, kind=KIND)
-        finally:
-            settings.unlink(missing_ok=True)  # it has been read, and contains the password
+            cluster = start_one_node(
+                folder,
+                "secured broker",
+                lambda one, data_dir: secured_properties(one, data_dir, username, password),
+            )
+        finally:  # it has been read, and contains the password
+            (folder / "node-1" / "server.properties").unlink(missing_ok=True)
     secured = SecuredBroker(folder, cluster, username, password, name)
     background_workers.register(secured)
     return secured

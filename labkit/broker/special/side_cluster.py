@@ -1,13 +1,18 @@
-"""`SideCluster`: the base class of clusters beside the lab's own."""
+"""What clusters beside the lab's own have in common: `SideCluster`, and the start of one broker."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
-from labkit.broker import cluster_processes
-from labkit.broker.cluster_state import read_cluster
+from labkit.broker import aot_cache, cluster_processes, node_setup
+from labkit.broker.cluster_state import ClusterState, NodeState, add_owner, read_cluster
+from labkit.broker.install.kafka_jars import kafka_jars
+from labkit.broker.security_properties import write_private
 from labkit.core.progress_bar import waiting
+
+HEAP_MB = 256  # it holds a topic or two
 
 
 class SideCluster:
@@ -36,3 +41,23 @@ class SideCluster:
 
     def __exit__(self, *_exc: object) -> None:
         self.stop()
+
+
+def start_one_node(
+    folder: Path, kind: str, properties: Callable[[NodeState, Path], Mapping[str, str]]
+) -> ClusterState:
+    """Start a cluster of one broker in a folder; called under the folder's lock.
+
+    ``properties`` gets the node and its data folder, and returns its ``server.properties``.
+    """
+    cluster = cluster_processes.plan(read_cluster(folder), 1, 0, folder)
+    add_owner(cluster, folder, keep=False)
+    jars = kafka_jars()
+
+    def command(one: NodeState, log: Path) -> list[str]:
+        own = folder / one.name
+        node_setup.format_data(one, own, jars, cluster.cluster_id)
+        path = write_private(own / "server.properties", properties(one, own / "data"))
+        return node_setup.command(jars, HEAP_MB, path, log, *aot_cache.options(jars))
+
+    return cluster_processes.start_processes(cluster, folder, cluster.nodes, command, kind=kind)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import errno
 import re
-import socket
 from collections.abc import Iterable
 from typing import Any
 
 import psutil
 
 from labkit.core.errors import LabError
+from labkit.core.tcp import connection_error
 from labkit.diagnostics import known_problems
 from labkit.diagnostics.error_card.traceback_reader import CLIENTS, Trace
 from labkit.diagnostics.known_problems import Answer
 
 DEFAULT_PORT = 9092
-TOUCH_TIMEOUT_S = 1.0
+CONNECT_TIMEOUT_S = 1.0
 WSAEADDRINUSE = 10048
 _WAITED = "KafkaTimeoutError", "KafkaConnectionError", "NodeNotReadyError", "RequestTimedOutError"
 
@@ -31,7 +31,7 @@ def unreachable(trace: Trace) -> Answer | None:
     servers = _bootstrap(trace, client)
     if not servers:
         return None
-    if not any(map(_accepts, servers)):
+    if all(connection_error(one, CONNECT_TIMEOUT_S) for one in servers):
         kind = type(client).__name__ if client is not None else "KafkaProducer"
         topics = trace.local("topics", "kafka.consumer.group") or ()
         given = [*map(repr, topics), "bootstrap_servers=lab.start_broker().bootstrap_servers"]
@@ -129,15 +129,6 @@ def _addresses(servers: str | Iterable[str]) -> list[str]:
         for one in parts
         if one.strip()
     ]
-
-
-def _accepts(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), TOUCH_TIMEOUT_S).close()
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def port_taken(trace: Trace) -> Answer | None:
