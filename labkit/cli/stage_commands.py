@@ -83,7 +83,7 @@ def produce(
         pass
     producer.stop()
     counts = producer.counts
-    bad = f", and {counts.bad:,} records bad on purpose" if counts.bad else ""
+    bad = f", and {counts.bad:,} deliberately malformed records" if counts.bad else ""
     said = f"{counts.acked:,} acknowledged by the broker"
     if counts.unasked:
         said = f"{counts.unasked:,} handed to the network: with acks=0 no broker answers"

@@ -213,7 +213,7 @@ def test_fifty_partitions_show_fewer_records_of_each(
     for watch in watching(topic_name):
         sight = read_until(watch, lambda seen: all(9 in offsets(seen, p) for p in range(50)))
         assert {len(held) for held in sight.records.values()} == {MOST_RECORDS // 50}
-        assert sight.notes == ("the last 4 records of each, for there are many partitions",)
+        assert sight.notes == ("the last 4 records of each, because there are many partitions",)
 
 
 def test_a_broker_that_dies_and_comes_back_is_lived_through(lab_dir: Path) -> None:
