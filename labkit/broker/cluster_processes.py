@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -52,26 +52,32 @@ def plan(known: ClusterState | None, brokers: int | None, port: int, folder: Pat
     stop_nodes(known)  # what is left of a cluster that did not stop completely
     if port:
         known.nodes[0].port = port
-    deadline = time.monotonic() + PORT_WAIT_S
+    in_use = ports_in_use(known.nodes)
     for one in known.nodes:
-        if not becomes_free(one.port, deadline):
+        if one.port in in_use:
             if one.port == port:
                 msg = f"port {port} of this machine is taken by another program"
                 raise LabError(msg, "lab.start_broker()   (takes a free port)")
             one.port = node_setup.free_ports(1)[0]  # another program has taken the old one
-        if not becomes_free(one.controller_port, deadline):
+        if one.controller_port in in_use:
             one.controller_port = node_setup.free_ports(1)[0]
     known.owners, known.keep = [], False
     return known
 
 
-def becomes_free(port: int, deadline: float) -> bool:
-    """Wait for a port, which a killed process keeps until its last thread has ended."""
-    while not node_setup.is_free(port):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+def ports_in_use(nodes: Sequence[NodeState]) -> set[int]:
+    """Return the nodes' ports that other programs use.
+
+    A killed process keeps its ports until its last thread has ended, so they are waited for.
+    """
+
+    def in_use() -> set[int]:
+        ports = (port for one in nodes for port in (one.port, one.controller_port))
+        return {port for port in ports if not node_setup.is_free(port)}
+
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: not in_use(), PORT_WAIT_S)
+    return in_use()
 
 
 def _from_data_folders(folder: Path) -> ClusterState | None:

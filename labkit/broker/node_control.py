@@ -7,7 +7,6 @@ brokers see the same in both cases: its heartbeats stop, and after four seconds
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import psutil
@@ -100,13 +99,11 @@ def complete(cluster: ClusterState, folder: Path) -> ClusterState:
 
 def start_nodes(cluster: ClusterState, folder: Path, nodes: list[NodeState]) -> ClusterState:
     """Start dead nodes of a cluster on their ports; called under its lock."""
-    deadline = time.monotonic() + cluster_processes.PORT_WAIT_S
     for one in nodes:
-        for port in (one.port, one.controller_port):
-            if not cluster_processes.becomes_free(port, deadline):
-                # The other nodes know it by this port: only a start of all nodes can change it.
-                msg = f"port {port}, where broker {one.node_id} was, is taken by another program"
-                raise LabError(msg, "labkit broker stop, then labkit broker start")
+        for port in cluster_processes.ports_in_use([one]):
+            # The other nodes know it by this port: only a start of all nodes can change it.
+            msg = f"port {port}, where broker {one.node_id} was, is taken by another program"
+            raise LabError(msg, "labkit broker stop, then labkit broker start")
     write_cluster(cluster, folder)
     cluster = cluster_processes.start(cluster, folder, nodes)
     wait_until_joined(cluster, {one.node_id for one in nodes})

@@ -21,6 +21,7 @@ from pathlib import Path
 from labkit.broker.cluster_state import NodeState
 from labkit.broker.install.java import class_path, java_executable
 from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir
+from labkit.broker.security_properties import write_private
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.tcp import connection_error
 
@@ -112,7 +113,7 @@ def properties(node: NodeState, nodes: Sequence[NodeState], data_dir: Path) -> d
 def write_properties(node: NodeState, nodes: Sequence[NodeState], folder: Path) -> Path:
     """Write a node's ``server.properties``, and return its path."""
     settings = properties(node, nodes, folder / "data")
-    return _write(folder / "server.properties", settings)
+    return write_private(folder / "server.properties", settings)
 
 
 def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id: str) -> None:
@@ -138,7 +139,7 @@ def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id:
         shutil.copyfile(kept, draft / FEATURES)
         own = {"version": "1", "cluster.id": cluster_id, "node.id": str(node.node_id)}
         # Kafka identifies a disk by an id of the same form.
-        _write(draft / META, {**own, "directory.id": new_cluster_id()})
+        write_private(draft / META, {**own, "directory.id": new_cluster_id()})
     else:
         _let_kafka_format(node, draft, jars, cluster_id)
         partial = kept.with_name(f".{kept.name}-{os.getpid()}-{node.node_id}")
@@ -149,7 +150,7 @@ def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id:
 
 
 def _let_kafka_format(node: NodeState, draft: Path, jars: Sequence[Path], cluster_id: str) -> None:
-    config = _write(draft.with_suffix(".properties"), properties(node, [node], draft))
+    config = write_private(draft.with_suffix(".properties"), properties(node, [node], draft))
     done = subprocess.run(
         [
             *java(jars, 128, "-Dlog4j2.level=error"),
@@ -180,14 +181,6 @@ def formatted_as(folder: Path) -> dict[str, str]:
         return {}
     pairs = (line.partition("=") for line in lines if not line.startswith("#"))
     return {key.strip(): value.strip() for key, _, value in pairs if key.strip()}
-
-
-def _write(path: Path, settings: dict[str, str]) -> Path:
-    # Java reads a backslash as an escape, and Windows paths contain it.
-    lines = [f"{key}={value.replace(os.sep, '/')}" for key, value in settings.items()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
 
 
 def java(jars: Sequence[Path], heap_mb: int, *options: str) -> list[str]:

@@ -53,6 +53,7 @@ def properties_file(config: LabConfig) -> Iterator[Path | None]:
 def write_private(path: Path, properties: Mapping[str, str]) -> Path:
     """Write a properties file that only its owner can read, and return its path."""
     lines = [f"{key}={_escaped(value)}" for key, value in properties.items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # an old one may be readable by others
     path.touch(mode=0o600)
     path.write_text("\n".join(lines) + "\n", encoding="ascii")
