@@ -6,18 +6,17 @@ the one that the group reads next. The difference is the lag, in records.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
-from labkit.broker.kafka_clients import ReusedClients, silent_nodes
+from labkit.broker.kafka_clients import ReusedClients
 from labkit.core.errors import TopicNotFound
-from labkit.topics.topic_metadata import no_such_topic, read_metadata
+from labkit.topics.topic_metadata import logs_by_leader, no_such_topic, read_metadata
 
 REQUEST_TIMEOUT_MS = 3_000
 
@@ -94,14 +93,9 @@ class OffsetsWatch:
 
 def _ends(client: KafkaAdminClient, topic: str, metadata: dict[str, Any]) -> dict[int, int | None]:
     """Ask each leader for its end offsets; a silent one does not delay the others."""
-    ends: dict[int, int | None] = {}
-    by_leader: dict[int, list[TopicPartition]] = defaultdict(list)
-    for one in sorted(metadata["partitions"], key=lambda one: one["partition_index"]):
-        ends[one["partition_index"]] = None
-        by_leader[one["leader_id"]].append(TopicPartition(topic, one["partition_index"]))
-    for silent in (-1, *silent_nodes()):  # -1: partitions without a leader
-        by_leader.pop(silent, None)
-    for logs in by_leader.values():
+    numbers = sorted(one["partition_index"] for one in metadata["partitions"])
+    ends: dict[int, int | None] = dict.fromkeys(numbers)
+    for logs in logs_by_leader([metadata]):
         try:
             found = client.list_partition_offsets(
                 dict.fromkeys(logs, OffsetSpec.LATEST), timeout_ms=REQUEST_TIMEOUT_MS

@@ -154,15 +154,8 @@ def _read_offsets(
     client: KafkaAdminClient, found: list[dict[str, Any]]
 ) -> dict[TopicPartition, tuple[int, int]]:
     """Ask each leader for its start and end offsets; a silent one is left out."""
-    by_leader: dict[int, list[TopicPartition]] = defaultdict(list)
-    for metadata in found:
-        for partition in metadata["partitions"]:
-            log = TopicPartition(metadata["name"], partition["partition_index"])
-            by_leader[partition["leader_id"]].append(log)
-    for silent in (-1, *silent_nodes()):  # -1: partitions without a leader
-        by_leader.pop(silent, None)
     offsets: dict[TopicPartition, tuple[int, int]] = {}
-    for logs in by_leader.values():
+    for logs in logs_by_leader(found):
         try:
             start, end = (
                 client.list_partition_offsets(
@@ -174,6 +167,18 @@ def _read_offsets(
             continue  # the leader is gone or frozen: its offsets are shown as unknown
         offsets.update({log: (start[log].offset, end[log].offset) for log in logs})
     return offsets
+
+
+def logs_by_leader(found: list[dict[str, Any]]) -> list[list[TopicPartition]]:
+    """Group the partitions of topics by leader; those of a dead or frozen leader are left out."""
+    by_leader: dict[int, list[TopicPartition]] = defaultdict(list)
+    for metadata in found:
+        for partition in metadata["partitions"]:
+            log = TopicPartition(metadata["name"], partition["partition_index"])
+            by_leader[partition["leader_id"]].append(log)
+    for silent in (-1, *silent_nodes()):  # -1: partitions without a leader
+        by_leader.pop(silent, None)
+    return list(by_leader.values())
 
 
 def _kafka_uuid(topic_id: str) -> str:
