@@ -53,7 +53,7 @@ def start_s(cache: str, *, with_cache: bool) -> float:
         topic = ensure_topic("co2-emissions", num_partitions=3)
         assert topic.num_partitions == 3, topic
 
-    # The supervisor of a lab without a cache would soon begin to make one: not in the middle of this.
+    # The supervisor of a lab without a cache would begin to make one in the middle of this.
     with new_lab(LABKIT_CACHE_DIR=cache, LABKIT_AOT_CACHE="false"):
         assert bool(aot_cache.options(kafka_jars())) == with_cache
         try:
