@@ -39,7 +39,7 @@ def measure(scale: Scale) -> list[Figure]:
                 rounds=scale.rounds,
                 bar=Bar("≤", 0.55),
                 warm_up=not scale.quick,
-                note="a new lab each time: data folder, keeper, broker, topic of 3 partitions",
+                note="a new lab each time: data folder, supervisor, broker, topic of 3 partitions",
             )
         ]
 
