@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from labkit.consumer.fast_decode import PartitionRecords
-from labkit.producer.delivery_log import Journal
+from labkit.producer.delivery_log import DeliveryLog
 from labkit.readings.fleet import Fleet
 from labkit.readings.reading import Reading
 from labkit.sink.csv_row import encode_cells, encode_row
@@ -53,7 +53,7 @@ def producer_steps(fleet: Fleet, readings: list[Reading]) -> list[Step]:
         (number, one.timestamp_ms, one.facility_id.encode(), one.to_json(), one.reading_id)
         for number, one in enumerate(readings)
     ]
-    journal = Journal("bench", "parts")
+    journal = DeliveryLog("bench", "parts")
 
     def note() -> None:
         for number, _timestamp_ms, _key, value, reading_id in ready:

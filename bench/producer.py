@@ -14,7 +14,8 @@ from typing import Any
 
 from bench.figures import Bar, Figure, Scale, from_pairs, in_turn, seconds, timed
 from labkit.broker import kafka_clients
-from labkit.producer.send_loop import RELIABLE, fleet_source, produce
+from labkit.producer.producer_client import RELIABLE
+from labkit.producer.send_loop import fleet_source, produce
 from labkit.readings.fleet import Fleet
 from labkit.readings.pacing import Pace
 from labkit.topics.topics import ensure_topic

@@ -16,7 +16,7 @@ from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.run_files import read_run_files
 from labkit.ledger.flow_verdict import SETTLED_S, Flow, judge_flow
 from labkit.ledger.ledger_model import MEANING, Stage, acked_stage
-from labkit.producer.sent_counts import Counts, TallyReader, newest_topic_id
+from labkit.producer.sent_counts import SentCounts, SentCountsReader, newest_topic_id
 from labkit.sink.checkpoint import csv_topic_id
 from labkit.sink.partition_status import PartitionStatus
 from labkit.table.snapshot import Snapshot
@@ -42,8 +42,8 @@ class LedgerFromFiles:
 
     def _forget(self) -> None:
         """Begin anew: what was known is of another topic."""
-        self._tallies = TallyReader()
-        self._sent: Recent[Counts] = Recent()
+        self._tallies = SentCountsReader()
+        self._sent: Recent[SentCounts] = Recent()
         self._stored: Recent[Stage] = Recent()
         self._served: Recent[Stage] = Recent()
         self._topic_id: str | None = None
@@ -101,17 +101,17 @@ class LedgerFromFiles:
             self._read_tallies()
         return rate_per_s(self._acked, over_s)
 
-    def _read_tallies(self) -> Counts:
+    def _read_tallies(self) -> SentCounts:
         topic_id = csv_topic_id(self._data_dir, self._topic) or newest_topic_id(self._topic)
         if topic_id != self._topic_id:
             self._forget()
             self._topic_id = topic_id
-        sent = self._tallies.read(topic_id) if topic_id else Counts()
+        sent = self._tallies.read(topic_id) if topic_id else SentCounts()
         self._sent.add(self._tallies.written_at, sent)
         self._acked.add(self._tallies.written_at, sent.acked + sent.bad_acked)
         return sent
 
-    def _flow(self, sent: Counts, statuses: list[PartitionStatus], at_work: set[int]) -> Flow:
+    def _flow(self, sent: SentCounts, statuses: list[PartitionStatus], at_work: set[int]) -> Flow:
         """Return what explains differences; ``at_work`` are the producers' processes."""
         hindrances = [trouble for status in statuses for trouble in status.troubles]
         if not hindrances and not any(status.is_fresh for status in statuses):
@@ -144,7 +144,7 @@ def _noted(history: Recent[Stage], at: float, stage: Stage) -> Recent[Stage]:
     return history
 
 
-def _sent(counts: Counts) -> dict[str, Stage]:
+def _sent(counts: SentCounts) -> dict[str, Stage]:
     if not counts.records:
         nobody = Stage(note="no producer of this lab has sent to it")
         return {"emitted": nobody, "acked": nobody}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from labkit.producer.delivery_log import journal_dir
+from labkit.producer.delivery_log import delivery_log_dir
 
 CRC_MASK = 0xFFFF_FFFF
 BAD = 1 << 32
@@ -47,7 +47,7 @@ class Line(NamedTuple):
 
 def journal_sizes(topic_id: str) -> dict[Path, int]:
     """Return how long each journal of a topic is now: what stands there has happened by now."""
-    return {path: path.stat().st_size for path in sorted(journal_dir(topic_id).glob("*.csv"))}
+    return {path: path.stat().st_size for path in sorted(delivery_log_dir(topic_id).glob("*.csv"))}
 
 
 def read_lines(path: Path, size_now: int) -> Iterator[Line]:

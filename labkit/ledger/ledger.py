@@ -20,7 +20,7 @@ from labkit.core.run_files import read_run_files
 from labkit.ledger.ledger_model import Ledger, Stage, acked_stage
 from labkit.ledger.ledger_verdict import Circumstances, judge
 from labkit.ledger.weigh_stages import CsvScale, TopicScale, weigh_served
-from labkit.producer.sent_counts import Counts, read_tally, wait_for_tallies
+from labkit.producer.sent_counts import SentCounts, read_sent_counts, wait_for_sent_counts
 from labkit.sink.checkpoint import csv_topic_id
 from labkit.sink.partition_status import read_progress
 
@@ -81,8 +81,8 @@ class LedgerReader:
         topic_id = scale.topic_id if scale else csv_topic_id(self.data_dir, self.topic)
         producers = _running("producer", self.topic)
         if topic_id and producers:
-            wait_for_tallies(topic_id, producers, time.time(), TALLY_PATIENCE_S)
-        tally = read_tally(topic_id) if topic_id else Counts()
+            wait_for_sent_counts(topic_id, producers, time.time(), TALLY_PATIENCE_S)
+        tally = read_sent_counts(topic_id) if topic_id else SentCounts()
         places = self._csv.places(scale.start_offsets, scale.end_offsets) if scale else ()
         around = Circumstances(
             lag=sum(place.lag for place in places) if scale else None,
@@ -137,7 +137,7 @@ class LedgerReader:
         self.close()
 
 
-def _sent(tally: Counts) -> dict[str, Stage]:
+def _sent(tally: SentCounts) -> dict[str, Stage]:
     if not tally.records:
         nobody = Stage(note="no producer of this lab has sent to it")
         return {"emitted": nobody, "acked": nobody}

@@ -22,7 +22,7 @@ from labkit.core.errors import LabError, WorkerFailed
 from labkit.core.run_files import RunFile, read_run_files
 from labkit.ledger.ledger import LedgerReader
 from labkit.ledger.ledger_model import Ledger
-from labkit.producer.sent_counts import read_tally
+from labkit.producer.sent_counts import read_sent_counts
 from labkit.topics.topics import ensure_topic
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Pipeline:
         ]
 
     def _producer_ready(self) -> str | None:
-        sent = read_tally(self.topic_id).acked
+        sent = read_sent_counts(self.topic_id).acked
         runs = any(run["pid"] == self.stages["producer"].pid for run in read_run_files("producer"))
         return f"sending {self.options.readings_per_s:g} readings/s" if runs and sent else None
 

@@ -1,9 +1,16 @@
-"""Stage 2, from readings to records: sent at a rate, and every one accounted for.
+"""Stage 2, from readings to records: sent at a rate, and each one accounted for.
 
-`producer` has `start_producer`; `send_loop` takes what is due and sends it; `delivery` follows
-each record until the broker has acknowledged it. It imports `topics`, `broker`, `readings` and
-`core`. Start with `send_loop`. The delivery log and the counts are described in
-``docs/formats.md``.
+It imports `topics`, `broker`, `readings` and `core`. Start with `send_loop`. The delivery log and
+the counts are described in ``docs/formats.md``.
+
+- `send_loop`: `produce`, the loop itself
+- `delivery`: follows each record until it is acknowledged, failed or unknown
+- `delivery_log`: the same, written down for the checker
+- `sent_counts`: how many were sent and what became of them, for the ledger
+- `producer_options`: key, ``acks``, batching and compression
+- `producer_client`: kafka-python's producer: settings, metrics, close, private parts
+- `producer`: `start_producer`, the loop in a thread
+- `fast_append`: optional, sends ordinary records faster
 """
 
 import lazy_loader as lazy

@@ -1,37 +1,41 @@
-"""Records on their way to Kafka, each accounted for: acknowledged, failed, or unknown.
+"""Records on their way to Kafka: each one ends as acknowledged, failed or unknown.
 
-`KafkaProducer.send` returns at once, with a future; the record leaves from a thread of the
-client's own. kafka-python 3 has no limit on how many may be waiting, so here is one. Waiting for
-each record's answer before sending the next would be safe and slow; not looking at the answers at
-all would be fast and would lose records unnoticed.
+`KafkaProducer.send` returns at once, with a future; the client's own thread sends the record
+later. kafka-python 3 does not limit how many records may wait, so this file does. To wait for
+each answer before sending the next record would be safe and slow; to ignore the answers would be
+fast and would lose records unnoticed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections import defaultdict, deque
-from itertools import chain
-from typing import Any
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
 from labkit.core.errors import TopicNotFound
-from labkit.producer.delivery_log import Journal
-from labkit.producer.fast_append import ClientMetrics, DirectProducer, Ready, read_metrics
+from labkit.core.waiting import wait_until
+from labkit.producer.delivery_log import DeliveryLog
+from labkit.producer.producer_client import ClientMetrics, random_partition, read_metrics
 from labkit.producer.producer_options import ProducerOptions
-from labkit.producer.sent_counts import Counts
+from labkit.producer.sent_counts import SentCounts
 from labkit.readings.pacing import BATCH, Item
 from labkit.readings.reading import Reading, grams
 from labkit.readings.tracing_header import Marker
 
 MAX_IN_FLIGHT = 5_000
-BAD = -1  # stands for the grams of a record that is bad on purpose
+BAD = -1  # in place of the grams of a deliberately malformed record
 
 _RELIABLE = ProducerOptions()
+_NO_HEADERS: list[tuple[str, bytes]] = []
 
-# What a broker says of a record itself, and would have said at every try. Any other answer, such as
-# "I am not the leader", may follow a first try that was written and whose acknowledgement got lost.
+# Errors by which a broker refuses the record itself, at every try. Any other, such as "I am not
+# the leader", may follow a first try that was written and whose acknowledgement got lost.
 _REFUSALS = (
     kafka_errors.InvalidRecordError,
     kafka_errors.InvalidTimestampError,
@@ -45,52 +49,65 @@ _REFUSALS = (
 
 
 def partition_for(key: bytes, num_partitions: int) -> int:
-    """Return the partition in which Kafka's default partitioner puts a key.
+    """Return the partition that Kafka's default partitioner gives to a key.
 
-    The same key lands in the same partition, in every client and language, for as long as the
-    topic has as many partitions.
+    The same key always gets the same partition, in every client and language, as long as the
+    topic's number of partitions does not change.
 
     See: Apache Kafka, ``BuiltInPartitioner.partitionForKey`` (murmur2).
     """
     return int(murmur2(key) & 0x7FFFFFFF) % num_partitions
 
 
-class Outbox:
-    """Sends records, bounded in flight, and counts what became of each.
+class OutgoingRecord(NamedTuple):
+    """A record that is ready to be sent, and what to remember of it until its answer comes."""
+
+    number: int  # in this run, from 1
+    partition: int
+    co2_g: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+    headers: list[tuple[str, bytes]]
+
+
+class DeliveryTracker:
+    """Follows each record of a producer run until it is acknowledged, failed or unknown.
 
     Parameters
     ----------
-    client : DirectProducer
-        With ``options.client_settings``; no serializers: values are bytes.
+    client : KafkaProducer
+        The client that sends; without serializers, because values are bytes.
     topic : str
         An existing topic.
     stamp_now : bool
-        Give records the time of sending as their timestamp, not ``recorded_at``: Kafka deletes
-        by timestamp, and would at once throw away readings older than the topic's retention.
+        Use the time of sending as the record's timestamp, not ``recorded_at``: Kafka deletes by
+        timestamp, and would at once delete readings that are older than the topic's retention.
     options : ProducerOptions
-        What is the key, and whether brokers are asked for acknowledgements at all.
-    journal : Journal, optional
-        Where to write down what became of each record.
+        Which field is the key, and whether brokers are asked for acknowledgements at all.
+    log : DeliveryLog, optional
+        Where to write what became of each record.
     """
 
     def __init__(
         self,
-        client: DirectProducer,
+        client: KafkaProducer,
         topic: str,
         *,
         stamp_now: bool = False,
         options: ProducerOptions = _RELIABLE,
-        journal: Journal | None = None,
+        log: DeliveryLog | None = None,
     ) -> None:
-        self.counts = Counts()
+        self.counts = SentCounts()
         self.last_error = ""
         self.marker = Marker()
         self._client = client
         self._topic = topic
         self._stamp_now = stamp_now
         self._options = options
-        self._journal = journal
-        self._in_flight: deque[tuple[Any, Ready]] = deque()  # (future, ...), oldest first
+        self._log = log
+        self._prepared: list[OutgoingRecord] = []
+        self._in_flight: deque[tuple[Any, OutgoingRecord]] = deque()  # (future, ...), oldest first
         self._routes: dict[str, tuple[bytes, int]] = {}  # key as text -> (key, partition)
         self._num_partitions = 0
         self._last_metrics: ClientMetrics | None = None
@@ -102,35 +119,49 @@ class Outbox:
 
     @property
     def is_full(self) -> bool:
-        """Whether to wait before sending more: there is no room for what a source gives at once."""
+        """Whether to wait before sending more: there is no room for another batch of a source."""
         return len(self._in_flight) + BATCH > MAX_IN_FLIGHT
 
     @property
     def metrics(self) -> ClientMetrics:
-        """What the client has measured of its last 10 to 20 seconds; of its end, once drained."""
+        """What the client measured in its last 10 to 20 seconds; of the end, once drained."""
         return self._last_metrics or read_metrics(self._client)
 
-    def send(self, *items: Item) -> None:
-        """Hand records to the client; those of one key keep their order.
+    def prepare(self, items: Sequence[Item]) -> list[OutgoingRecord]:
+        """Return the records to send, with key, partition and timestamp, and count them.
 
-        All of them are written into the journal before the first one can leave.
+        All of them are in the delivery log before the first one can leave.
         """
-        runs: defaultdict[int, deque[Ready]] = defaultdict(deque)  # only a partition has an order
-        for item in items:
-            record = self._prepare(item)
-            runs[record.partition].append(record)
-        if self._journal is not None:
-            self._journal.flush()
-        try:
-            for run in runs.values():
-                self._hand_over(run)
-        except TopicNotFound as error:
-            for one in chain.from_iterable(runs.values()):  # these never left
-                self._count_lost(one, error, certain=True)
-            raise
+        self._prepared = [self._prepare(item) for item in items]
+        if self._log is not None:
+            self._log.flush()
+        return self._prepared
 
-    def _prepare(self, item: Item) -> Ready:
-        """Count a record, and write it into the journal."""
+    def sent(self, record: OutgoingRecord, future: Any) -> None:
+        """Record that the client has taken a record; its answer will be in the future."""
+        self._in_flight.append((future, record))
+
+    def not_sent(self, record: OutgoingRecord, error: Exception) -> None:
+        """Count a record as failed that the client did not take, because it is too large, say.
+
+        Raises
+        ------
+        TopicNotFound
+            The client no longer finds the topic. The rest of the prepared records will not be
+            sent, and counts as failed, too.
+        """
+        if not isinstance(error, kafka_errors.KafkaTimeoutError):
+            self._count_lost(record, error, certain=True)
+            return
+        gone = self._gone()
+        self._count_lost(record, error, certain=True)
+        for one in self._prepared:
+            if one.number > record.number:
+                self._count_lost(one, gone, certain=True)
+        raise gone from error
+
+    def _prepare(self, item: Item) -> OutgoingRecord:
+        """Count a record, and write it to the delivery log."""
         counts = self.counts
         text = self._options.key_of(item)
         if text is None:
@@ -138,65 +169,31 @@ class Outbox:
         else:
             key, partition = self._routes.get(text) or self._route(text)
         timestamp_ms = time.time_ns() // 1_000_000 if self._stamp_now else item.timestamp_ms
+        headers = _NO_HEADERS
         if isinstance(item, Reading):
             value: bytes | None = item.to_json()
             reading_id, co2_g, note = item.reading_id, grams(item.co2_kg), ""
             counts.emitted += 1
             counts.emitted_g += co2_g
+            if self._options.asks_for_acks:
+                headers = self.marker.headers(counts.records)
         else:
             value, reading_id, co2_g, note = item.value, "", BAD, f"bad: {item.name}"
             counts.bad += 1
-        if self._journal is not None:
-            self._journal.sent(counts.records, partition, value, reading_id, note)
-        return Ready(counts.records, partition, co2_g, key, value, timestamp_ms)
-
-    def _hand_over(self, run: deque[Ready]) -> None:
-        """Send records of one partition: one in the client's own way, and as many as go behind it.
-
-        The one opens a batch where there is none, and may be marked by a header.
-        """
-        while run:
-            self._send_alone(run.popleft())
-            for future in self._client.append(self._topic, run) if run else ():
-                self._in_flight.append((future, run.popleft()))
-
-    def _send_alone(self, record: Ready) -> None:
-        try:
-            future = self._client.send(
-                self._topic,
-                record.value,
-                key=record.key,
-                partition=record.partition,
-                timestamp_ms=record.timestamp_ms,
-                headers=self._headers(record),
-            )
-        except kafka_errors.KafkaTimeoutError as error:
-            self._count_lost(record, error, certain=True)
-            raise self._gone() from error
-        except kafka_errors.KafkaError as error:  # it never left: too large, say
-            self._count_lost(record, error, certain=True)
-        else:
-            self._in_flight.append((future, record))
-
-    def _headers(self, record: Ready) -> list[tuple[str, bytes]]:
-        if record.co2_g == BAD or not self._options.asks_for_acks:
-            return []
-        return self.marker.headers(record.number)
+        if self._log is not None:
+            self._log.sent(counts.records, partition, value, reading_id, note)
+        return OutgoingRecord(counts.records, partition, co2_g, key, value, timestamp_ms, headers)
 
     def _random_partition(self) -> int:
-        """Let the client choose, as it does for a record without a key: at random, each time anew.
-
-        It is asked beforehand, so that the journal can say where the record was to go.
-        """
         if not self._num_partitions:
             self.refresh()
-        partition: int | None = self._client._partition(self._topic, None, None, None, None, None)
+        partition = random_partition(self._client, self._topic)
         if partition is None:
             raise self._gone()
         return partition
 
     def _route(self, text: str) -> tuple[bytes, int]:
-        """Work out a key's partition once: hashing it in Python takes longer than the rest."""
+        """Compute a key's partition once: hashing it in Python takes longer than all the rest."""
         if len(self._routes) > 100_000:  # a replay may bring any number of facilities
             self._routes.clear()
         key = text.encode()
@@ -205,7 +202,7 @@ class Outbox:
         return key, partition
 
     def refresh(self) -> int:
-        """Ask the client how many partitions there are; with more of them, keys move."""
+        """Ask the client for the number of partitions; when it grows, keys move."""
         try:
             num_partitions = len(self._client.partitions_for(self._topic))
         except kafka_errors.KafkaTimeoutError as error:
@@ -223,22 +220,23 @@ class Outbox:
         """Count the records whose answer has come, oldest first."""
         in_flight = self._in_flight
         while in_flight and in_flight[0][0].is_done:
-            self._settle(*in_flight.popleft())
-        if self._journal is not None:
-            self._journal.flush()
+            future, record = in_flight.popleft()
+            self._settle(future, record)
+        if self._log is not None:
+            self._log.flush()
 
-    def _settle(self, future: Any, record: Ready) -> None:
+    def _settle(self, future: Any, record: OutgoingRecord) -> None:
         """Count one record by its answer."""
         if future.exception is not None:
             self._count_lost(record, future.exception, certain=_is_certain(future.exception))
             return
         if not self._options.asks_for_acks:
-            # The client says "done" once the bytes are in its socket. No broker has said anything.
+            # The client says "done" once the bytes are in its socket. No broker has answered.
             self._count_unknown(record, "acks=0: no acknowledgement was asked for")
             self.counts.unasked += record.co2_g != BAD
             return
-        if self._journal is not None:
-            self._journal.acked(record.number, record.partition, future.value.offset)
+        if self._log is not None:
+            self._log.acked(record.number, record.partition, future.value.offset)
         self.marker.settle(record.number, record.partition, future.value.offset)
         if record.co2_g == BAD:
             self.counts.bad_acked += 1
@@ -246,31 +244,33 @@ class Outbox:
             self.counts.acked += 1
             self.counts.acked_g += record.co2_g
 
-    def _count_lost(self, record: Ready, error: Exception, *, certain: bool) -> None:
+    def _count_lost(self, record: OutgoingRecord, error: Exception, *, certain: bool) -> None:
         self.last_error = f"{type(error).__name__}: {error}"
         if not certain:
             self._count_unknown(record, self.last_error)
             return
-        if self._journal is not None:
-            self._journal.lost(record.number, record.partition, self.last_error, certain=True)
+        if self._log is not None:
+            self._log.lost(record.number, record.partition, self.last_error, certain=True)
         if record.co2_g != BAD:
             self.counts.failed += 1
             self.counts.failed_g += record.co2_g
 
-    def _count_unknown(self, record: Ready, why: str) -> None:
-        if self._journal is not None:
-            self._journal.lost(record.number, record.partition, why, certain=False)
+    def _count_unknown(self, record: OutgoingRecord, why: str) -> None:
+        if self._log is not None:
+            self._log.lost(record.number, record.partition, why, certain=False)
         if record.co2_g != BAD:
             self.counts.unknown += 1
             self.counts.unknown_g += record.co2_g
 
     def drain(self, timeout_s: float) -> None:
-        """Wait for all answers; what has none by then is unknown."""
-        deadline = time.monotonic() + timeout_s
-        self.reap()
-        while self._in_flight and time.monotonic() < deadline:
-            time.sleep(0.01)
+        """Wait for all answers; a record without an answer by then is unknown."""
+
+        def has_all_answers() -> bool:
             self.reap()
+            return not self._in_flight
+
+        with contextlib.suppress(TimeoutError):
+            wait_until(has_all_answers, timeout_s, TimeoutError, every_s=0.01)
         silence = kafka_errors.KafkaTimeoutError("no answer before the producer was stopped")
         for future, record in self._in_flight:
             if future.is_done:
@@ -282,5 +282,5 @@ class Outbox:
 
 
 def _is_certain(error: Exception) -> bool:
-    """Tell whether the record is surely not in the log: a broker refused it, in so many words."""
+    """Tell whether the record is certainly not in the log: a broker refused the record itself."""
     return isinstance(error, _REFUSALS)

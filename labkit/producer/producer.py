@@ -1,7 +1,7 @@
-"""Readings become records: at a rate, with every one of them accounted for.
+"""`start_producer`: send readings from a thread, at a rate, with each one accounted for.
 
-`start_producer` runs in a thread; the loop itself is in ``producer_loop``. What it does for each
-record is what you would do with kafka-python by hand::
+The loop itself is in `labkit.producer.send_loop`. For each record it does what you would do with
+kafka-python by hand::
 
     producer = KafkaProducer(bootstrap_servers=..., acks="all", enable_idempotence=True)
     future = producer.send("co2-emissions", key=b"PL-COAL-001", value=reading.to_json())
@@ -19,17 +19,17 @@ from pathlib import Path
 
 from labkit.core import background_workers
 from labkit.core.config import load_config
-from labkit.producer.delivery import Outbox
-from labkit.producer.fast_append import ClientMetrics
+from labkit.producer.delivery import DeliveryTracker
+from labkit.producer.producer_client import ClientMetrics
 from labkit.producer.producer_options import Acks, CompressionType, KeyField, ProducerOptions
 from labkit.producer.send_loop import fleet_source, produce, replay_source
-from labkit.producer.sent_counts import Counts
+from labkit.producer.sent_counts import SentCounts
 from labkit.readings.pacing import Item, Pace
 from labkit.topics.topics import describe_topic
 
 
 class Producer(background_workers.ThreadWorker):
-    """A producer at work in a thread; see `start_producer`."""
+    """A producer that runs in a thread; see `start_producer`."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Producer(background_workers.ThreadWorker):
         self.topic = topic
         self.options = options or ProducerOptions()
         self._pace = pace
-        self._outbox: Outbox | None = None
+        self._tracker: DeliveryTracker | None = None
 
         def run(stop: threading.Event) -> None:
             produce(
@@ -59,27 +59,27 @@ class Producer(background_workers.ThreadWorker):
 
         super().__init__(name, run)
 
-    def _note(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    def _note(self, tracker: DeliveryTracker) -> None:
+        self._tracker = tracker
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> SentCounts:
         """Records and grams so far: emitted, acked, failed, unknown, bad."""
-        return self._outbox.counts if self._outbox else Counts()
+        return self._tracker.counts if self._tracker else SentCounts()
 
     @property
     def metrics(self) -> ClientMetrics | None:
         """What kafka-python measures: bytes per second, mean batch, compression; None at first."""
-        return self._outbox.metrics if self._outbox else None
+        return self._tracker.metrics if self._tracker else None
 
     @property
     def last_error(self) -> str:
-        """Why the latest record failed, or has no answer; empty where none did."""
-        return self._outbox.last_error if self._outbox else ""
+        """Why the latest record failed, or has no answer; empty if none did."""
+        return self._tracker.last_error if self._tracker else ""
 
     @property
     def readings_per_s(self) -> float:
-        """The rate asked for; 0: as fast as it goes. Set it, and the running producer follows."""
+        """The requested rate; 0: as fast as possible. Set it to change the running producer."""
         return self._pace.readings_per_s if self._pace else 0.0
 
     @readings_per_s.setter
@@ -123,41 +123,41 @@ def start_producer(
     """Send readings to a topic from the background, and return at once.
 
     Kafka appends each record to one of the topic's partitions, chosen by its key, the facility:
-    so the readings of one plant stay in order. Under a name that runs already, that producer is
-    stopped first. The last five options are kafka-python's own, in its own words.
+    so the readings of one plant stay in order. A producer that runs under this name is stopped
+    first. The last five options are kafka-python's own settings, under its names.
 
     Parameters
     ----------
     topic : str, optional
         An existing topic; None: the lab's.
     readings_per_s : float or None
-        Rate of the whole fleet; 0 or None: as fast as it goes.
+        Rate of the whole fleet; 0 or None: as fast as possible.
     seed : int
         Same seed, same plants.
     count : int, optional
-        Stop after so many records.
+        Stop after this many records.
     faults : float
-        Share of records to spoil on purpose, such as 0.006.
+        Share of deliberately malformed records, such as 0.006.
     replay : path, optional
-        Send a CSV of your own instead; see `Replay` for its columns.
+        Send your own CSV instead; see `Replay` for its columns.
     speed : float
-        Of a replay: 1 as it was recorded, 3600 an hour in a second, 0 as fast as it goes.
+        Of a replay: 1 as it was recorded, 3600 an hour in a second, 0 as fast as possible.
     key : {'facility_id', 'sector', 'country'} or None
         Which field of the reading is the record's key. One key, one partition: few keys may leave
         a partition empty, and None (no key) spreads records at random, without any order.
     acks : {'all', 1, 0}
         Who has to have a record before it counts as acked: every replica in sync, the leader
-        alone, or nobody. With 1 a record is lost if its leader dies before a follower has copied
-        it, and one that is sent again may stand there twice. With 0 no broker answers at all:
+        alone, or nobody. With 1, a record is lost if its leader dies before a follower has copied
+        it, and one that is sent again may be there twice. With 0, no broker answers at all:
         ``counts.acked`` stays 0, every record is ``unknown``, and the ledger leaves acked out.
     linger_ms : int, optional
         How long a record may wait for others to share its request; None: 20.
     batch_size : int, optional
         Bytes of one partition that make a batch full, and send it at once; None: 131,072.
     compression_type : {'gzip', 'snappy', 'lz4', 'zstd'} or None
-        How each batch is compressed; all but gzip need a package of their own.
+        How each batch is compressed; all but gzip need an extra Python package.
     name : str
-        Its name among the running things.
+        Its name in the lab.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def start_producer(
     TopicNotFound, BrokerUnavailable, ReplayError
         Before anything is sent.
     LabError
-        An option is impossible, or its codec is not installed.
+        An option is not possible, or its codec is not installed.
 
     See: Kafka documentation, section 4.4 "The Producer" and "Producer Configs"; KIP-98 for
     idempotence; KIP-679 for ``acks="all"`` as the default.

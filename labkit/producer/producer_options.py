@@ -1,4 +1,4 @@
-"""What a learner may choose of a producer, in kafka-python's own words, and what it amounts to.
+"""The options of a producer, under the names of kafka-python's own settings.
 
 The key decides which partition a record is appended to; ``acks`` decides when it counts as
 written; ``linger_ms``, ``batch_size`` and ``compression_type`` decide how much one request carries.
@@ -41,12 +41,12 @@ def available_compression() -> list[CompressionType]:
 
 @dataclass(frozen=True)
 class ProducerOptions:
-    """The options of `labkit.start_producer`; None of a number: the lab's own.
+    """The options of `labkit.start_producer`; None for a number means the lab's default.
 
     Raises
     ------
     LabError
-        An option is impossible; the message says what is possible.
+        An option is not possible; the message says what is.
     """
 
     key: KeyField | None = "facility_id"
@@ -59,7 +59,7 @@ class ProducerOptions:
         if self.key is not None and self.key not in KEY_FIELDS:
             msg = f"key must be one of {', '.join(map(repr, KEY_FIELDS))} or None, not {self.key!r}"
             raise LabError(msg, 'lab.start_producer(key="sector")')
-        # True == 1 in Python, and is no number of acknowledgements.
+        # True == 1 in Python, but it is not a number of acknowledgements.
         if isinstance(self.acks, bool) or self.acks not in get_args(Acks):
             msg = (
                 f"acks must be 0 (ask nobody), 1 (the leader) or 'all' (every replica in sync), "
@@ -72,12 +72,12 @@ class ProducerOptions:
 
     @property
     def asks_for_acks(self) -> bool:
-        """Whether any broker is asked to say that it has a record."""
+        """Whether any broker is asked to acknowledge records."""
         return self.acks != 0
 
     @property
     def client_settings(self) -> dict[str, Any]:
-        """What to tell kafka-python beside the lab's own settings."""
+        """The settings for kafka-python, on top of the lab's own."""
         chosen = {
             "acks": self.acks,
             # Only with acks="all" does a broker recognise a record that is sent again.
@@ -91,8 +91,8 @@ class ProducerOptions:
     def key_of(self, item: Reading | BadRecord) -> str | None:
         """Return the key of a reading's record; None: no key.
 
-        A tombstone is nothing but a key, and kafka-python sends no record that has neither key nor
-        value: without a key of our own, it still has its plant's.
+        A tombstone is only a key, and kafka-python does not send a record that has neither key nor
+        value. So a tombstone always has its plant's key.
         """
         if self.key is None:
             is_tombstone = isinstance(item, BadRecord) and item.value is None
@@ -102,7 +102,7 @@ class ProducerOptions:
 
     @property
     def in_words(self) -> str:
-        """What differs from the lab's own way, for a repr; empty where nothing does."""
+        """The options that differ from the lab's defaults, for a repr; empty if none does."""
         parts = [] if self.key == "facility_id" else [f"key={self.key}"]
         parts += [] if self.acks == "all" else [f"acks={self.acks}"]
         for name in ("linger_ms", "batch_size", "compression_type"):

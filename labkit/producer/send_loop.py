@@ -1,4 +1,8 @@
-"""The producer's loop: take what is due, send it, look at the answers; over and over."""
+"""The producer's loop: take the readings that are due, send them, count the answers.
+
+This file is the whole stage in plain kafka-python. `delivery` follows each record until a broker
+has answered for it.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +10,32 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
 
 from labkit.broker import kafka_clients
 from labkit.core.errors import LabError
 from labkit.core.processes import fewer_gc_runs
 from labkit.core.run_files import RunFile
-from labkit.producer.delivery import Outbox
-from labkit.producer.delivery_log import Journal
-from labkit.producer.fast_append import DirectProducer, close_client
+from labkit.producer.delivery import DeliveryTracker
+from labkit.producer.delivery_log import DeliveryLog
+from labkit.producer.fast_append import FastProducer
+from labkit.producer.producer_client import RELIABLE, close_client
 from labkit.producer.producer_options import ProducerOptions
-from labkit.producer.sent_counts import Counts, Tally
+from labkit.producer.sent_counts import SentCounts, SentCountsFile
 from labkit.readings.fleet import Fleet
 from labkit.readings.pacing import BATCH, Item, Pace, at_rate, at_speed
 from labkit.readings.replay import Replay
 from labkit.topics.topics import describe_topic
 
-REPORT_S = 1.0  # how often tally and run file are written
-MIN_PAUSE_S = 0.005  # shorter sleeps cost more than they give
-MAX_PAUSE_S = 0.1  # so that stop, a new rate and answers are soon noticed
+FAST = True  # False: without the optional `fast_append`; the same records, slower
+
+REPORT_S = 1.0  # how often the counts and the run file are written
+MIN_PAUSE_S = 0.005  # shorter sleeps cost more than they bring
+MAX_PAUSE_S = 0.1  # so that a stop, a new rate and answers are noticed soon
 DRAIN_S = 8.0  # how long the last records may take to be acknowledged
 CLOSE_S = 2.0
-
-# Records may be sent again behind our back when an answer is lost. Idempotence makes the broker
-# recognise them; it is only possible with acks="all". Passed explicitly, a contradiction raises.
-RELIABLE: dict[str, Any] = {
-    "acks": "all",
-    "enable_idempotence": True,
-    "linger_ms": 20,  # a little patience makes batches, and batches make speed
-    "batch_size": 128 * 1024,
-    "max_block_ms": 3_000,  # for a topic that nobody knows
-    "request_timeout_ms": 10_000,
-    "metrics_sample_window_ms": 10_000,  # so that means follow within seconds; its own: 30 s
-    "delivery_timeout_ms": 60_000,  # then a record is unknown: long enough for a broker's restart
-}
 
 
 @fewer_gc_runs()
@@ -52,9 +48,9 @@ def produce(
     name: str = "producer",
     stamp_now: bool = False,
     options: ProducerOptions | None = None,
-    report: Callable[[Outbox], None] | None = None,
-    journal: bool = True,
-) -> Counts:
+    report: Callable[[DeliveryTracker], None] | None = None,
+    delivery_log: bool = True,
+) -> SentCounts:
     """Send readings to a topic until the source ends, ``count`` is reached, or ``stop`` is set.
 
     Parameters
@@ -64,27 +60,29 @@ def produce(
     source : iterator of Reading, BadRecord or float
         What to send, paced: a float is a pause in seconds. See `fleet_source`, `replay_source`.
     stop : threading.Event
-        Ends the loop; records in flight are still awaited, for 8 s.
+        Ends the loop; the answers of records in flight are still awaited, for 8 s.
     count : int, optional
         How many records to send, bad ones included; None: no end.
+    name : str
+        The run's name in the lab.
     stamp_now : bool
-        See `Outbox`.
+        See `DeliveryTracker`.
     options : ProducerOptions, optional
         Another key, ``acks``, batching or compression than the lab's own.
     report : callable, optional
         Called about once a second, and at the end.
-    journal : bool
-        Write down what became of each record, for `check_pipeline`: some 80 bytes a record.
+    delivery_log : bool
+        Write what became of each record, for `check_pipeline`: some 80 bytes a record.
 
     Returns
     -------
-    Counts
+    SentCounts
         Every record that was sent is acked, failed or unknown; with ``acks=0`` none is acked.
 
     Raises
     ------
     TopicNotFound
-        The topic is not on this cluster: in this lab, topics are made on purpose.
+        The topic is not on this cluster: the lab never creates one by accident.
     BrokerUnavailable
         No broker answers.
     """
@@ -92,44 +90,60 @@ def produce(
         raise ValueError(f"count must be 1 or more, not {count}")
     options = options or ProducerOptions()
     topic_id = describe_topic(topic).topic_id
-    tally = Tally(topic, topic_id, name)
-    client = kafka_clients.producer(DirectProducer, **{**RELIABLE, **options.client_settings})
-    book = Journal(topic_id, tally.run) if journal else None
-    outbox = Outbox(client, topic, stamp_now=stamp_now, options=options, journal=book)
+    counts_file = SentCountsFile(topic, topic_id, name)
+    client_class = FastProducer if FAST else KafkaProducer
+    client = kafka_clients.producer(client_class, **{**RELIABLE, **options.client_settings})
+    log = DeliveryLog(topic_id, counts_file.run) if delivery_log else None
+    tracker = DeliveryTracker(client, topic, stamp_now=stamp_now, options=options, log=log)
     run_file = RunFile("producer", name, topic=topic)
-    due = 0.0
+    report_at = 0.0
 
-    def account(state: str) -> None:
-        tally.write(outbox.counts, state)
-        counts, marked = outbox.counts, outbox.marker.to_json()
+    def write_report(state: str) -> None:
+        counts = tracker.counts
+        counts_file.write(counts, state)
+        marked = tracker.marker.to_json()
         run_file.update(emitted=counts.emitted, acked=counts.acked, marked=marked)
         if report is not None:
-            report(outbox)
+            report(tracker)
 
     try:
         for batch, pause_s in in_batches(source):
-            outbox.send(*batch[: None if count is None else count - outbox.counts.records])
-            if outbox.counts.records == count:
+            left = None if count is None else count - tracker.counts.records
+            for record in tracker.prepare(batch[:left]):
+                try:
+                    future = client.send(
+                        topic,
+                        record.value,
+                        key=record.key,
+                        headers=record.headers,
+                        partition=record.partition,
+                        timestamp_ms=record.timestamp_ms,
+                    )
+                except KafkaError as error:
+                    tracker.not_sent(record, error)
+                else:
+                    tracker.sent(record, future)
+            if tracker.counts.records == count:
                 break
-            _pause(outbox, pause_s, stop)
+            _pause(tracker, pause_s, stop)
             if stop.is_set():
                 break
-            if time.monotonic() >= due:
-                due = time.monotonic() + REPORT_S
-                outbox.refresh()
-                account("running")
+            if time.monotonic() >= report_at:
+                report_at = time.monotonic() + REPORT_S
+                tracker.refresh()
+                write_report("running")
     finally:
-        outbox.drain(DRAIN_S)
-        if book is not None:
-            book.close()
+        tracker.drain(DRAIN_S)
+        if log is not None:
+            log.close()
         close_client(client, CLOSE_S)
-        account("ended")
+        write_report("ended")
         run_file.remove()
-    return outbox.counts
+    return tracker.counts
 
 
 def in_batches(source: Iterator[Item | float]) -> Iterator[tuple[list[Item], float]]:
-    """Return what a source gives between two of its pauses, with the pause behind it."""
+    """Return the items between two pauses of a source, with the pause that follows them."""
     batch: list[Item] = []
     try:
         for item in source:
@@ -144,15 +158,15 @@ def in_batches(source: Iterator[Item | float]) -> Iterator[tuple[list[Item], flo
     yield batch, 0.0
 
 
-def _pause(outbox: Outbox, wait_s: float, stop: threading.Event) -> None:
-    """Use a pause of the source to look at the answers; make it longer where too many are out."""
-    outbox.reap()
+def _pause(tracker: DeliveryTracker, wait_s: float, stop: threading.Event) -> None:
+    """Count answers during a pause of the source; extend it if too many records are in flight."""
+    tracker.reap()
     if wait_s > 0:
         stop.wait(min(max(wait_s, MIN_PAUSE_S), MAX_PAUSE_S))
-        outbox.reap()
-    while outbox.is_full and not stop.is_set():
+        tracker.reap()
+    while tracker.is_full and not stop.is_set():
         stop.wait(MIN_PAUSE_S)
-        outbox.reap()
+        tracker.reap()
 
 
 def fleet_source(

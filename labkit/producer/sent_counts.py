@@ -1,12 +1,14 @@
-"""What each producer run sent, and what became of it: the first two columns of the ledger.
+"""The counts of each producer run: what it sent, and what became of it.
 
-The producer alone knows what it emitted and what the brokers acknowledged. Once a second it leaves
-that in ``<state_dir>/tally/<topic_id>/<run>.json``. A topic's id, unlike its name, is never used
-again, so the tally of a deleted topic cannot mix with that of its successor.
+They are the first two columns of the ledger. Only the producer knows what it emitted and what the
+brokers acknowledged. It writes that once a second, to ``<state_dir>/tally/<topic_id>/<run>.json``.
+A topic's id, unlike its name, is never used again, so the counts of a deleted topic cannot mix
+with those of its successor.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import time
@@ -17,15 +19,16 @@ from typing import Any
 
 from labkit.core.config import load_config
 from labkit.core.json_files import read_json, write_json
+from labkit.core.waiting import wait_until
 
 
 @dataclass(slots=True)
-class Counts:
+class SentCounts:
     """Records and grams of CO2, by what became of them.
 
-    ``emitted`` = ``acked`` + ``failed`` + ``unknown`` + what is still in flight. Records that were
-    bad on purpose are no readings and are counted apart: ``bad`` of them sent, ``bad_acked`` of
-    those acknowledged.
+    ``emitted`` = ``acked`` + ``failed`` + ``unknown`` + those still in flight. Deliberately
+    malformed records are not readings and are counted separately: ``bad`` of them were sent,
+    ``bad_acked`` of those acknowledged.
     """
 
     emitted: int = 0
@@ -35,28 +38,28 @@ class Counts:
     in sync; with ``1``, on the leader alone, and lost with it."""
     acked_g: int = 0
     failed: int = 0
-    """Refused for certain: not in the log."""
+    """Certainly refused: not in the log."""
     failed_g: int = 0
     unknown: int = 0
-    """No answer in time: in the log or not, only reading the topic tells."""
+    """No answer in time: only reading the topic tells whether they are in the log."""
     unknown_g: int = 0
     bad: int = 0
     bad_acked: int = 0
     unasked: int = 0
-    """Those of the unknown that were sent with ``acks=0``: no broker was asked for an answer."""
+    """The part of ``unknown`` that was sent with ``acks=0``: no broker was asked to answer."""
 
     @property
     def records(self) -> int:
         """How many records were sent, good and bad."""
         return self.emitted + self.bad
 
-    def __add__(self, other: Counts) -> Counts:
-        sums = (getattr(self, f.name) + getattr(other, f.name) for f in fields(Counts))
-        return Counts(*sums)
+    def __add__(self, other: SentCounts) -> SentCounts:
+        sums = (getattr(self, f.name) + getattr(other, f.name) for f in fields(SentCounts))
+        return SentCounts(*sums)
 
 
-class Tally:
-    """The tally file of one producer run."""
+class SentCountsFile:
+    """The file with the counts of one producer run."""
 
     def __init__(self, topic: str, topic_id: str, name: str) -> None:
         started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
@@ -71,37 +74,37 @@ class Tally:
         self.path = _folder(topic_id) / f"{self.run}.json"
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
-    def write(self, counts: Counts, state: str) -> None:
+    def write(self, counts: SentCounts, state: str) -> None:
         """Replace the file; ``state`` is ``running`` or ``ended``."""
         write_json(self.path, {**self._record, "state": state, **asdict(counts)})
 
 
-def read_tally(topic_id: str) -> Counts:
-    """Add up what all runs into a topic emitted, also those of other processes and of before.
+def read_sent_counts(topic_id: str) -> SentCounts:
+    """Add up the counts of all runs into a topic, also of other processes and of ended runs.
 
-    A run that was killed has written its last second or less too little.
+    A run that was killed lacks at most its last second.
     """
-    return TallyReader().read(topic_id)
+    return SentCountsReader().read(topic_id)
 
 
-class TallyReader:
-    """Reads tallies again and again, and of each only what has changed.
+class SentCountsReader:
+    """Reads the counts of a topic repeatedly; a file only if it has changed.
 
     Attributes
     ----------
     written_at : float
         When the newest one was written, in seconds since 1970.
     running : set of int
-        The processes of the runs that have not said that they ended: at work, or killed.
+        The processes of the runs whose file does not say that they ended: running, or killed.
     """
 
     def __init__(self) -> None:
         self.written_at = 0.0
         self.running: set[int] = set()
-        self._known: dict[Path, tuple[float, Counts, int | None]] = {}
+        self._known: dict[Path, tuple[float, SentCounts, int | None]] = {}
 
-    def read(self, topic_id: str) -> Counts:
-        """Add up what all runs into a topic sent; see `read_tally`."""
+    def read(self, topic_id: str) -> SentCounts:
+        """Add up what all runs into a topic sent; see `read_sent_counts`."""
         known, self._known = self._known, {}
         for path in _folder(topic_id).glob("*.json"):
             written_at = _written_at(path)
@@ -109,18 +112,18 @@ class TallyReader:
                 record = read_json(path)
                 if written_at is None or record is None:
                     continue
-                counts = {one.name: record.get(one.name, 0) for one in fields(Counts)}
+                counts = {one.name: record.get(one.name, 0) for one in fields(SentCounts)}
                 pid = record["pid"] if record["state"] == "running" else None
-                known[path] = written_at, Counts(**counts), pid
+                known[path] = written_at, SentCounts(**counts), pid
             self._known[path] = known[path]
         runs = self._known.values()
         self.written_at = max((written_at for written_at, _, _ in runs), default=0.0)
         self.running = {pid for _, _, pid in runs if pid is not None}
-        return sum((counts for _, counts, _ in runs), start=Counts())
+        return sum((counts for _, counts, _ in runs), start=SentCounts())
 
 
 def newest_topic_id(topic: str) -> str | None:
-    """Return the id of the topic of this name that was produced to last."""
+    """Return the id of the topic of this name that was last produced to."""
     found = [
         (_written_at(path) or 0.0, record["topic_id"])
         for path in _folder("").glob("*/*.json")
@@ -129,8 +132,10 @@ def newest_topic_id(topic: str) -> str | None:
     return max(found)[1] if found else None
 
 
-def wait_for_tallies(topic_id: str, pids: Collection[int], since: float, timeout_s: float) -> None:
-    """Wait until the producers that run have written down what they sent up to a moment.
+def wait_for_sent_counts(
+    topic_id: str, pids: Collection[int], since: float, timeout_s: float
+) -> None:
+    """Wait until the running producers have written what they sent up to a moment.
 
     Parameters
     ----------
@@ -141,17 +146,18 @@ def wait_for_tallies(topic_id: str, pids: Collection[int], since: float, timeout
     since : float
         The moment, in seconds since 1970.
     timeout_s : float
-        How long to wait at most: a producer that is frozen writes nothing.
+        How long to wait at most, without an error: a producer that is frozen writes nothing.
     """
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if not any(
+
+    def have_written() -> bool:
+        return not any(
             record["state"] == "running" and record["pid"] in pids
             for path in _folder(topic_id).glob("*.json")
             if _written_before(path, since) and (record := read_json(path)) is not None
-        ):
-            return
-        time.sleep(0.05)
+        )
+
+    with contextlib.suppress(TimeoutError):
+        wait_until(have_written, timeout_s, TimeoutError)
 
 
 def _written_before(path: Path, moment: float) -> bool:
@@ -161,7 +167,7 @@ def _written_before(path: Path, moment: float) -> bool:
 def _written_at(path: Path) -> float | None:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:  # replaced or removed this instant
+    except FileNotFoundError:  # replaced or removed at this moment
         return None
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 from kafka import TopicPartition
+from kafka.errors import KafkaError
 from kafka.producer.future import FutureProduceResult, FutureRecordMetadata
+
+from labkit.producer.delivery import DeliveryTracker
 
 
 class Client:
@@ -24,13 +28,6 @@ class Client:
         self.sent.append(SimpleNamespace(**locals()))
         return future
 
-    def append(self, topic, records):
-        """Take one record of two, as a batch does that is full after it."""
-        return [
-            self.send(topic, one.value, one.key, one.partition, one.timestamp_ms, [])
-            for one in list(records)[:1]
-        ]
-
     def metrics(self) -> dict[str, dict[str, float]]:
         names = ("byte-rate", "batch-size-avg", "compression-rate-avg", "records-per-request-avg")
         return {"producer-metrics": dict.fromkeys(names, 0.0)}
@@ -41,3 +38,21 @@ class Client:
             batch.success((number, -1, None))
         else:
             batch.failure(error)
+
+
+def send(tracker: DeliveryTracker, client: Any, *items: Any) -> None:
+    """Send items as `labkit.producer.send_loop.produce` does."""
+    for record in tracker.prepare(items):
+        try:
+            future = client.send(
+                "t",
+                record.value,
+                key=record.key,
+                headers=record.headers,
+                partition=record.partition,
+                timestamp_ms=record.timestamp_ms,
+            )
+        except KafkaError as error:
+            tracker.not_sent(record, error)
+        else:
+            tracker.sent(record, future)

@@ -17,7 +17,7 @@ from labkit.core.errors import BadReading, ReplayError, TopicNotFound, WorkerFai
 from labkit.core.run_files import read_run_files
 from labkit.producer.delivery import partition_for
 from labkit.producer.producer import produce, start_producer
-from labkit.producer.sent_counts import read_tally
+from labkit.producer.sent_counts import read_sent_counts
 from labkit.readings.fleet import Fleet
 from labkit.readings.malformed_values import BAD_RECORDS, spoil
 from labkit.readings.reading import Reading, grams
@@ -102,7 +102,7 @@ def test_the_tally_holds_all_runs(topic):
     for count in (100, 50):
         start_producer(topic, readings_per_s=0, count=count).wait(60)
     lab.stop_all()
-    tally = read_tally(describe_topic(topic).topic_id)
+    tally = read_sent_counts(describe_topic(topic).topic_id)
     assert (tally.emitted, tally.acked, tally.failed, tally.unknown) == (150, 150, 0, 0)
     assert tally.emitted_g == tally.acked_g > 0
 

@@ -17,20 +17,20 @@ from labkit.checker.delivery_history import (
     read_history,
 )
 from labkit.checker.findings import Findings, Unclaimed
-from labkit.producer.delivery_log import Journal, journal_dir
+from labkit.producer.delivery_log import DeliveryLog, delivery_log_dir
 
 TOPIC_ID = "a-topic-id"
 SILENT = "KafkaTimeoutError: no answer"
 
 
 @pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeliveryLog]:
     monkeypatch.setenv("LABKIT_STATE_DIR", str(tmp_path))
-    with Journal(TOPIC_ID, "run-1") as one:
+    with DeliveryLog(TOPIC_ID, "run-1") as one:
         yield one
 
 
-def read(journal: Journal) -> History:
+def read(journal: DeliveryLog) -> History:
     journal.flush()
     return read_history(journal_sizes(TOPIC_ID))
 
@@ -41,7 +41,7 @@ def unclaimed(*offsets_and_ids: tuple[int, str], crc32: int = 1) -> Findings:
     return found
 
 
-def test_each_record_is_what_its_last_word_says(journal: Journal) -> None:
+def test_each_record_is_what_its_last_word_says(journal: DeliveryLog) -> None:
     for number, reading_id in enumerate(["a", "b", "c", "d", ""], start=1):
         journal.sent(number, 0, b"v%d" % number, reading_id, "" if reading_id else "bad: empty")
     journal.acked(1, 0, 40)
@@ -60,7 +60,7 @@ def test_each_record_is_what_its_last_word_says(journal: Journal) -> None:
     assert "a record, bad: empty," in str(found.find(0, 41))
 
 
-def test_a_journal_is_readable_wherever_it_was_cut(journal: Journal) -> None:
+def test_a_journal_is_readable_wherever_it_was_cut(journal: DeliveryLog) -> None:
     for number in range(1, 4):
         journal.sent(number, 0, b"v", f"id-{number}")
     for number in range(1, 4):
@@ -78,7 +78,7 @@ def test_a_journal_is_readable_wherever_it_was_cut(journal: Journal) -> None:
     assert len(seen) == 7
 
 
-def test_an_answer_after_the_check_had_begun_is_late(journal: Journal) -> None:
+def test_an_answer_after_the_check_had_begun_is_late(journal: DeliveryLog) -> None:
     journal.sent(1, 0, b"v", "a")
     journal.sent(2, 0, b"w", "b")
     journal.acked(1, 0, 5)
@@ -90,8 +90,8 @@ def test_an_answer_after_the_check_had_begun_is_late(journal: Journal) -> None:
     assert [bool(found.acked[0][offset] & LATE) for offset in (5, 6)] == [False, True]
 
 
-def test_two_runs_at_one_offset_are_divergent(journal: Journal) -> None:
-    with Journal(TOPIC_ID, "run-2") as other:
+def test_two_runs_at_one_offset_are_divergent(journal: DeliveryLog) -> None:
+    with DeliveryLog(TOPIC_ID, "run-2") as other:
         for one, reading_id in ((journal, "a"), (other, "b")):
             one.sent(1, 0, reading_id.encode(), reading_id)
             one.acked(1, 0, 5)
@@ -102,7 +102,7 @@ def test_two_runs_at_one_offset_are_divergent(journal: Journal) -> None:
     assert "run run-2, its number 1" in found[0].examples["divergent"].journal
 
 
-def test_an_order_that_the_broker_turned_round_is_seen(journal: Journal) -> None:
+def test_an_order_that_the_broker_turned_round_is_seen(journal: DeliveryLog) -> None:
     for number, offset in ((1, 7), (2, 6), (3, 8)):
         journal.sent(number, 0, b"v", f"id-{number}")
         journal.acked(number, 0, offset)
@@ -112,7 +112,7 @@ def test_an_order_that_the_broker_turned_round_is_seen(journal: Journal) -> None
     assert found[0].examples["reordered"].offset == 6
 
 
-def test_acknowledged_without_a_place_it_must_be_somewhere(journal: Journal) -> None:
+def test_acknowledged_without_a_place_it_must_be_somewhere(journal: DeliveryLog) -> None:
     journal.sent(1, 0, b"v", "a")
     journal.acked(1, 0, -1)
     history = read(journal)
@@ -124,7 +124,7 @@ def test_acknowledged_without_a_place_it_must_be_somewhere(journal: Journal) -> 
     assert gone.violations == {"lost": 1}
 
 
-def test_unknown_may_be_there_or_not_and_is_counted(journal: Journal) -> None:
+def test_unknown_may_be_there_or_not_and_is_counted(journal: DeliveryLog) -> None:
     for number, reading_id in enumerate("abc", start=1):
         journal.sent(number, 0, b"v", reading_id)
         journal.lost(number, 0, SILENT, certain=False)
@@ -137,7 +137,7 @@ def test_unknown_may_be_there_or_not_and_is_counted(journal: Journal) -> None:
     assert found.violations == {}
 
 
-def test_what_was_refused_for_certain_must_not_be_there(journal: Journal) -> None:
+def test_what_was_refused_for_certain_must_not_be_there(journal: DeliveryLog) -> None:
     journal.sent(1, 0, b"v", "a")
     journal.lost(1, 0, "MessageSizeTooLargeError: no", certain=True)
     found = unclaimed((9, "a"))
@@ -147,7 +147,9 @@ def test_what_was_refused_for_certain_must_not_be_there(journal: Journal) -> Non
 
 
 @pytest.mark.parametrize("answered", [True, False])
-def test_a_record_that_the_broker_wrote_twice_is_doubled(journal: Journal, answered: bool) -> None:
+def test_a_record_that_the_broker_wrote_twice_is_doubled(
+    journal: DeliveryLog, answered: bool
+) -> None:
     journal.sent(1, 0, b"v", "a")
     if answered:
         journal.acked(1, 0, 8)
@@ -158,9 +160,9 @@ def test_a_record_that_the_broker_wrote_twice_is_doubled(journal: Journal, answe
     assert found.violations == {"doubled": 1}
 
 
-def test_without_any_journal_all_is_of_nobody(journal: Journal) -> None:
+def test_without_any_journal_all_is_of_nobody(journal: DeliveryLog) -> None:
     journal.close()
     journal.path.unlink()
     assert journal_sizes(TOPIC_ID) == {}
     assert _resolve(read_history({}), [unclaimed((1, "a"), (2, ""))]) == (0, 2)
-    assert journal_dir(TOPIC_ID).exists()
+    assert delivery_log_dir(TOPIC_ID).exists()

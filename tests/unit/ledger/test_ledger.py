@@ -19,7 +19,7 @@ from labkit.ledger.ledger import LedgerReader, carbon_ledger
 from labkit.ledger.ledger_model import MEANING, Ledger, PartitionPlace, Stage, acked_stage, tonnes
 from labkit.ledger.ledger_verdict import Circumstances, judge
 from labkit.ledger.weigh_stages import CsvScale, get_json, weigh_served
-from labkit.producer.sent_counts import Counts, Tally
+from labkit.producer.sent_counts import SentCounts, SentCountsFile
 from labkit.readings.fleet import Fleet
 from labkit.readings.reading import Reading, grams
 from labkit.sink.csv_log import CsvLog
@@ -216,8 +216,8 @@ def test_without_broker_and_api_the_rest_is_still_weighed(lab_dir: Path) -> None
             log.append(offset, reading)
         log.flush()
     mass_g = sum(grams(one.co2_kg) for one in some)
-    counts = Counts(emitted=5, emitted_g=mass_g, acked=5, acked_g=mass_g)
-    Tally("co2-emissions", TOPIC_ID, "producer").write(counts, "ended")
+    counts = SentCounts(emitted=5, emitted_g=mass_g, acked=5, acked_g=mass_g)
+    SentCountsFile("co2-emissions", TOPIC_ID, "producer").write(counts, "ended")
     found = carbon_ledger()
     assert found.agrees
     assert (found.emitted.records, found.csv.records, found.csv.grams) == (5, 5, mass_g)

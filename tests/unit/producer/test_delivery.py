@@ -3,13 +3,13 @@
 from collections import Counter
 
 import pytest
-from fake_client import Client
+from fake_client import Client, send
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka import errors as kafka_errors
 from sample_readings import AT, make
 
-from labkit.producer.delivery import MAX_IN_FLIGHT, Outbox, partition_for
+from labkit.producer.delivery import MAX_IN_FLIGHT, DeliveryTracker, partition_for
 from labkit.readings.fleet import Fleet
 from labkit.readings.malformed_values import spoil
 from labkit.readings.pacing import BATCH
@@ -30,18 +30,18 @@ OUTCOMES = {
 @given(st.lists(st.sampled_from(sorted(OUTCOMES)), max_size=30), st.randoms(use_true_random=False))
 def test_every_record_is_counted_once_whatever_the_order_of_answers(outcomes, rng):
     client, fleet = Client(), Fleet(size=3)
-    outbox = Outbox(client, "t")
+    tracker = DeliveryTracker(client, "t")
     readings = [fleet.reading(AT) for _ in outcomes]
     for reading in readings:
-        outbox.send(reading)
+        send(tracker, client, reading)
     order = list(range(len(outcomes)))
     rng.shuffle(order)
     for number in order:
         client.answer(number, OUTCOMES[outcomes[number]])
-        outbox.reap()
-    counts = outbox.counts
+        tracker.reap()
+    counts = tracker.counts
     expected = Counter(outcome.split()[0] for outcome in outcomes)
-    assert outbox.in_flight == 0
+    assert tracker.in_flight == 0
     assert (counts.acked, counts.failed, counts.unknown) == (
         expected["acked"],
         expected["failed"],
@@ -54,25 +54,25 @@ def test_every_record_is_counted_once_whatever_the_order_of_answers(outcomes, rn
 
 def test_what_has_no_answer_in_the_end_is_unknown():
     client = Client()
-    outbox = Outbox(client, "t")
-    outbox.send(make())
-    outbox.send(make())
+    tracker = DeliveryTracker(client, "t")
+    send(tracker, client, make())
+    send(tracker, client, make())
     client.answer(1, None)
-    outbox.drain(0.02)
-    assert (outbox.counts.acked, outbox.counts.unknown) == (1, 1)
-    assert "no answer" in outbox.last_error
+    tracker.drain(0.02)
+    assert (tracker.counts.acked, tracker.counts.unknown) == (1, 1)
+    assert "no answer" in tracker.last_error
 
 
 def test_bad_records_are_counted_apart():
     client = Client()
-    outbox = Outbox(client, "t")
-    outbox.send(spoil("tombstone", make()))
-    outbox.send(spoil("truncated", make()))
+    tracker = DeliveryTracker(client, "t")
+    send(tracker, client, spoil("tombstone", make()))
+    send(tracker, client, spoil("truncated", make()))
     client.answer(0, None)
     client.answer(1, OUTCOMES["failed"])
-    outbox.reap()
-    assert (outbox.counts.bad, outbox.counts.bad_acked) == (2, 1)
-    assert (outbox.counts.emitted, outbox.counts.failed, outbox.counts.emitted_g) == (0, 0, 0)
+    tracker.reap()
+    assert (tracker.counts.bad, tracker.counts.bad_acked) == (2, 1)
+    assert (tracker.counts.emitted, tracker.counts.failed, tracker.counts.emitted_g) == (0, 0, 0)
     assert client.sent[0].value is None
     assert client.sent[0].key == b"PL-COAL-001"
 
@@ -82,38 +82,40 @@ def test_a_record_that_never_left_has_failed():
         def send(self, *_args, **_kwargs):
             raise kafka_errors.MessageSizeTooLargeError("too large")
 
-    outbox = Outbox(Refusing(), "t")
-    outbox.send(make())
-    assert (outbox.counts.failed, outbox.in_flight) == (1, 0)
-    assert "too large" in outbox.last_error
+    client = Refusing()
+    tracker = DeliveryTracker(client, "t")
+    send(tracker, client, make())
+    assert (tracker.counts.failed, tracker.in_flight) == (1, 0)
+    assert "too large" in tracker.last_error
 
 
 def test_it_tells_when_it_is_full():
-    outbox = Outbox(Client(), "t")
+    client = Client()
+    tracker = DeliveryTracker(client, "t")
     for _ in range(MAX_IN_FLIGHT - BATCH + 1):
-        assert not outbox.is_full
-        outbox.send(make())
-    assert outbox.is_full
+        assert not tracker.is_full
+        send(tracker, client, make())
+    assert tracker.is_full
 
 
 def test_keys_move_when_partitions_are_added():
     client = Client(partitions=3)
-    outbox = Outbox(client, "t")
+    tracker = DeliveryTracker(client, "t")
     plants = [make(facility_id=f"PL-COAL-{n:03d}") for n in range(20)]
     for plant in plants:
-        outbox.send(plant)
+        send(tracker, client, plant)
     client.partitions = 7
-    outbox.refresh()
+    tracker.refresh()
     for plant in plants:
-        outbox.send(plant)
+        send(tracker, client, plant)
     expected = [partition_for(p.facility_id.encode(), n) for n in (3, 7) for p in plants]
     assert [record.partition for record in client.sent] == expected
 
 
 def test_the_timestamp_is_when_it_was_recorded_or_when_it_is_sent():
     client = Client()
-    Outbox(client, "t").send(make())
-    Outbox(client, "t", stamp_now=True).send(make())
+    send(DeliveryTracker(client, "t"), client, make())
+    send(DeliveryTracker(client, "t", stamp_now=True), client, make())
     assert client.sent[0].timestamp_ms == make().timestamp_ms
     assert client.sent[1].timestamp_ms != make().timestamp_ms
 

@@ -1,4 +1,4 @@
-"""The journal of a producer run: one line for each event, whole whenever the process ends."""
+"""The delivery log of a producer run: one line for each event, whole whenever the process ends."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_client import Client
+from fake_client import Client, send
 from kafka import errors as kafka_errors
 from sample_readings import make
 
-from labkit.producer.delivery import Outbox
-from labkit.producer.delivery_log import EVENTS, Journal, journal_dir
+from labkit.producer.delivery import DeliveryTracker
+from labkit.producer.delivery_log import EVENTS, DeliveryLog, delivery_log_dir
 from labkit.readings.malformed_values import spoil
 
 
 @pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
+def delivery_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeliveryLog]:
     monkeypatch.setenv("LABKIT_STATE_DIR", str(tmp_path))
-    with Journal("a-topic-id", "run-1") as one:
+    with DeliveryLog("a-topic-id", "run-1") as one:
         yield one
 
 
-def lines(journal: Journal) -> list[dict[str, str]]:
-    with journal.path.open(encoding="utf-8", newline="") as file:
+def lines(delivery_log: DeliveryLog) -> list[dict[str, str]]:
+    with delivery_log.path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, strict=True))
 
 
-def test_each_record_has_its_line_before_it_leaves(journal: Journal) -> None:
+def test_each_record_has_its_line_before_it_leaves(delivery_log: DeliveryLog) -> None:
     seen: list[int] = []
 
     class Watching(Client):
         def send(self, *arguments, **named):
-            seen.append(len(lines(journal)))
+            seen.append(len(lines(delivery_log)))
             return super().send(*arguments, **named)
 
     client = Watching()
-    outbox = Outbox(client, "t", journal=journal)
-    outbox.send(make(), make(), spoil("tombstone", make()))
+    tracker = DeliveryTracker(client, "t", log=delivery_log)
+    send(tracker, client, make(), make(), spoil("tombstone", make()))
     assert seen == [3, 3, 3]
-    first, _, bad = lines(journal)
-    assert journal.path.parent == journal_dir("a-topic-id")
+    first, _, bad = lines(delivery_log)
+    assert delivery_log.path.parent == delivery_log_dir("a-topic-id")
     assert (first["event"], first["number"], first["reading_id"]) == (
         "sent",
         "1",
@@ -50,16 +50,16 @@ def test_each_record_has_its_line_before_it_leaves(journal: Journal) -> None:
     assert (bad["reading_id"], bad["crc32"], bad["note"]) == ("", "00000000", "bad: tombstone")
 
 
-def test_every_answer_is_written_as_what_it_is(journal: Journal) -> None:
+def test_every_answer_is_written_as_what_it_is(delivery_log: DeliveryLog) -> None:
     client = Client(partitions=1)
-    outbox = Outbox(client, "t", journal=journal)
-    outbox.send(*[make() for _ in range(4)])
+    tracker = DeliveryTracker(client, "t", log=delivery_log)
+    send(tracker, client, *[make() for _ in range(4)])
     client.answer(0, None)
     client.answer(1, kafka_errors.TopicAuthorizationFailedError('no,\n "never"'))
     client.answer(2, kafka_errors.RequestTimedOutError())
-    outbox.drain(0.02)
-    journal.flush()
-    answers = {row["number"]: row for row in lines(journal) if row["event"] != "sent"}
+    tracker.drain(0.02)
+    delivery_log.flush()
+    answers = {row["number"]: row for row in lines(delivery_log) if row["event"] != "sent"}
     assert [answers[str(number)]["event"] for number in range(1, 5)] == [
         "acked",
         "failed",
@@ -68,17 +68,18 @@ def test_every_answer_is_written_as_what_it_is(journal: Journal) -> None:
     ]
     assert (answers["1"]["partition"], answers["1"]["offset"]) == ("0", "0")
     assert "no; 'never'" in answers["2"]["note"]
-    assert {row["event"] for row in lines(journal)} == set(EVENTS)
+    assert {row["event"] for row in lines(delivery_log)} == set(EVENTS)
 
 
-def test_what_never_left_because_the_topic_is_gone_is_failed(journal: Journal) -> None:
+def test_what_never_left_because_the_topic_is_gone_is_failed(delivery_log: DeliveryLog) -> None:
     class Forgetful(Client):
         def send(self, *_arguments, **_named):
             raise kafka_errors.KafkaTimeoutError("metadata")
 
-    outbox = Outbox(Forgetful(), "t", journal=journal)
+    client = Forgetful()
+    tracker = DeliveryTracker(client, "t", log=delivery_log)
     with pytest.raises(Exception, match="no longer know topic"):
-        outbox.send(make(), make(), make())
-    journal.flush()
-    assert [row["event"] for row in lines(journal)] == ["sent"] * 3 + ["failed"] * 3
-    assert outbox.counts.failed == outbox.counts.emitted == 3
+        send(tracker, client, make(), make(), make())
+    delivery_log.flush()
+    assert [row["event"] for row in lines(delivery_log)] == ["sent"] * 3 + ["failed"] * 3
+    assert tracker.counts.failed == tracker.counts.emitted == 3
