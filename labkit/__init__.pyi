@@ -13,6 +13,7 @@ from .checker.checker import check_pipeline as check_pipeline
 from .connect.connect import Connect as Connect
 from .connect.connect import start_connect as start_connect
 from .consumer.consumer import start_consumer as start_consumer
+from .consumer.poll_loop import consume as consume
 from .core.background_workers import running as running
 from .core.background_workers import stop_all as stop_all
 from .core.config import load_config as load_config
@@ -28,6 +29,7 @@ from .faults.faults import mend as mend
 from .faults.network_proxy import start_proxy as start_proxy
 from .ledger.ledger import carbon_ledger as carbon_ledger
 from .producer.producer import start_producer as start_producer
+from .producer.send_loop import produce as produce
 from .readings.fleet import Fleet as Fleet
 from .readings.reading import Facility as Facility
 from .readings.reading import Reading as Reading

@@ -32,6 +32,16 @@ def test_a_public_name_explains_itself(name: str) -> None:
         assert [member for member in members if not inspect.getdoc(member)] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "calls"),
+    [("produce", ["client.send("]), ("consume", ["client.poll(", "client.commit"])],
+)
+def test_the_source_of_a_loop_shows_its_kafka_calls(name: str, calls: list[str]) -> None:
+    source = inspect.getsource(getattr(labkit, name))  # what ``lab.produce??`` prints
+    assert f"def {name}(" in source
+    assert [call for call in calls if call not in source] == []
+
+
 def test_a_name_that_is_not_there_says_so() -> None:
     with pytest.raises(AttributeError, match="no attribute 'start_brokr'"):
         _ = labkit.start_brokr
