@@ -1,9 +1,17 @@
 """Stage 1, what is sent: CO2 readings of a simulated fleet, or of the user's own CSV.
 
-`reading` is the domain model: encode, decode, validate. `fleet` simulates plants, with Faker and
-published emission factors; `malformed_values` spoils values on purpose; `replay` reads a CSV.
 It imports `core` alone, and never Kafka. Start with `reading`. The JSON of a record's value is
 described in ``docs/formats.md``.
+
+- `reading`: the domain model: encode, decode, validate
+- `bad_reading_reasons`: why bytes are not a reading, in one sentence
+- `fleet`: the simulated plants, with Faker
+- `plant_kinds`: sizes, efficiencies and daily loads
+- `emission_factors`: CO2 per unit of energy, with sources
+- `malformed_values`: deliberately malformed values
+- `pacing`: when the next reading is due
+- `replay`: a CSV of your own as readings
+- `tracing_header`: marks one record a second, to measure the time on the way
 """
 
 import lazy_loader as lazy

@@ -1,8 +1,8 @@
-"""Say in one sentence why bytes are not a reading: the words of `BadReading`.
+"""Say in one sentence why bytes are not a reading: the message of `BadReading`.
 
-pydantic finds what is wrong and says it for programmers; a dead letter's reason is read by people,
-in a list, months later. So each kind of error has its words here, and what was seen is repeated
-on one line, cut short.
+pydantic finds the errors and describes them for programmers; a dead letter's reason is read by
+people, in a list, months later. So each kind of error has its own words here, and the wrong value
+is repeated on one line, shortened.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _JSON_NAMES = {
 
 
 def sentence(error: ValidationError, value: bytes) -> str:
-    """Say in one sentence what is wrong first, and how much more there is."""
+    """Describe the first error in one sentence, and say how many more there are."""
     problems = error.errors(include_url=False)
     first = problems[0]
     kind, context = first["type"], first.get("ctx", {})
@@ -59,7 +59,7 @@ def sentence(error: ValidationError, value: bytes) -> str:
         return _not_json(value, str(context["error"]))
     if kind == "model_type":
         return f"the value is {_JSON_NAMES[type(first['input'])]}, not a JSON object"
-    if not first["loc"]:  # a rule across fields names its own
+    if not first["loc"]:  # a rule across fields names them itself
         return str(context["error"])
     if kind == "string_pattern_mismatch":
         reason = _PATTERNS[context["pattern"]]
@@ -73,7 +73,7 @@ def sentence(error: ValidationError, value: bytes) -> str:
 
 
 def _not_json(value: bytes, reason: str) -> str:
-    """Say why bytes are not JSON; bytes that are not even text are the commonest cause."""
+    """Say why bytes are not JSON; most often they are not even text."""
     if not value:
         return "the value is empty"
     try:

@@ -1,10 +1,10 @@
-"""How much CO2 a unit of energy makes: published factors, each with its source.
+"""Emission factors: how much CO2 a unit of energy makes, each with its published source.
 
-A reading carries the id of the factor that made it (``factor_id``), because sources differ: with
-the factor, its load and its interval anybody can work the tonnes out again. Factors are in
-kilograms of CO2 per gigajoule of fuel, on the *net* calorific value, as the IPCC gives them. US
-figures stand on the gross value; a gross heat rate with a net factor would be about 5 % (coal,
-oil) or 10 % (gas) wrong, so heat rates pass through `net_efficiency` first.
+A reading carries the id of its factor (``factor_id``), because sources differ: with the factor,
+the load and the interval, anyone can compute the tonnes again. Factors are in kilograms of CO2
+per gigajoule of fuel, on the *net* calorific value, as the IPCC gives them. US figures use the
+gross value. A gross heat rate with a net factor would be about 5 % (coal, oil) or 10 % (gas)
+wrong, so `net_efficiency` converts heat rates first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ IPCC_CLINKER = "IPCC 2006 Guidelines, vol. 3, ch. 2, Tier 1 without the dust cor
 GCCA_HEAT = "GCCA, Getting the Numbers Right, 2017: 3,472 MJ of heat per tonne of clinker"
 WORLDSTEEL = "worldsteel, Sustainability Indicators 2022 report (year 2021)"
 
-CLINKER_KG_PER_T = 507.0  # driven out of the limestone itself, whatever is burnt
+CLINKER_KG_PER_T = 507.0  # from the limestone itself, whatever fuel is burnt
 CLINKER_GJ_PER_T = 3.472
 STEEL_KG_PER_T = 1910.0  # the whole works, world average
 STEEL_GJ_PER_T = 21.31
@@ -31,7 +31,7 @@ STEEL_GJ_PER_T = 21.31
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """CO2 per gigajoule of heat put in, and who says so."""
+    """CO2 per gigajoule of heat input, and its source."""
 
     factor_id: str
     kg_per_gj: float
@@ -60,7 +60,7 @@ SECTORS: dict[Sector, str] = {
     "waste": "Waste",
 }
 
-# The countries of the fleet, for people. Any two-letter code of ISO 3166-1 is a legal country.
+# The names of the fleet's countries. Any two-letter code of ISO 3166-1 is valid in a reading.
 COUNTRIES: dict[str, str] = {
     "AU": "Australia",
     "BE": "Belgium",
@@ -97,7 +97,7 @@ _FUEL_KG_PER_GJ: dict[Fuel, float] = {
 
 
 def _factors() -> dict[str, Factor]:
-    """Make the table: each fuel burnt, each fuel in a cement kiln, and a steelworks."""
+    """Build the table: each fuel burnt, each fuel in a cement kiln, and a steelworks."""
     clinker = CLINKER_KG_PER_T / CLINKER_GJ_PER_T  # limestone's CO2, per GJ of kiln heat
     factors = [
         Factor("worldsteel2021-steel", STEEL_KG_PER_T / STEEL_GJ_PER_T, WORLDSTEEL),
@@ -127,8 +127,8 @@ def factor_for(sector: Sector, fuel: Fuel) -> Factor:
     Returns
     -------
     Factor
-        For steel the world average of whole works; for cement the fuel's factor and the
-        limestone's; else the fuel's.
+        For steel the world average of whole works; for cement the fuel's factor plus the
+        limestone's; otherwise the fuel's.
     """
     if sector == "steel":
         return FACTORS["worldsteel2021-steel"]
@@ -137,14 +137,14 @@ def factor_for(sector: Sector, fuel: Fuel) -> Factor:
 
 
 def kg_per_mwh(factor: Factor, efficiency: float) -> float:
-    """Return the CO2 of one megawatt hour that comes out.
+    """Return the CO2 of one megawatt hour of output.
 
     Parameters
     ----------
     factor : Factor
-        CO2 per GJ of heat put in.
+        CO2 per GJ of heat input.
     efficiency : float
-        Energy out per energy in, net calorific value; 1 where the load is the heat itself, as
+        Energy output per energy input, net calorific value; 1 if the load is the heat itself, as
         in kilns, furnaces and boilers.
 
     Returns
@@ -156,7 +156,7 @@ def kg_per_mwh(factor: Factor, efficiency: float) -> float:
 
 
 def net_efficiency(heat_rate_btu_per_kwh: float, fuel: Fuel) -> float:
-    """Turn a US heat rate (gross) into an efficiency on the net calorific value.
+    """Convert a US heat rate (gross) to an efficiency on the net calorific value.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def net_efficiency(heat_rate_btu_per_kwh: float, fuel: Fuel) -> float:
     Returns
     -------
     float
-        Electricity out per heat in, between 0 and 1.
+        Electricity output per heat input, between 0 and 1.
 
     See: IPCC 2006 Guidelines, vol. 2, section 1.4.1.2 (net and gross calorific values).
     """

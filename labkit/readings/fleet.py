@@ -1,11 +1,11 @@
 """A fleet of plants that emit CO2: Faker makes the plants once, physics makes each reading.
 
-Who they are is invented, where they are is real (Faker's table of places), and what they emit
-follows from the published factors: ``co2_kg = load_mw * kg_per_mwh * interval_s / 3600``. How the
-load moves is an **assumption**, made to look like plants on a screen: a daily shape with a morning
-and an evening peak in local time, and noise that forgets itself over a quarter of an hour.
+Names are invented, places are real (Faker's table of places), and emissions follow from the
+published factors: ``co2_kg = load_mw * kg_per_mwh * interval_s / 3600``. How the load changes is
+an **assumption**, chosen to look plausible: a daily shape with a morning and an evening peak in
+local time, plus AR(1) noise with a correlation time of 15 minutes.
 
-Everything random comes from one seed: same arguments, same stream, in any process.
+Everything random comes from one seed: the same arguments give the same stream, in any process.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from labkit.readings.plant_kinds import MIX, Kind
 from labkit.readings.reading import EARLIEST, Facility, Reading
 
 NOISE_SHARE = 0.03  # standard deviation of the load's noise, as a share of capacity
-NOISE_MEMORY_S = 900.0  # after this time the noise has forgotten two thirds of itself
-FIRST_INTERVAL_S = 1.0  # what a plant's first reading covers, when nothing else says it
-# Hourly US monitors, 2015 to 2019: 0.6 % of operating hours were missing or invalid (EPA), and a
-# conservative value was reported in their place.
+NOISE_MEMORY_S = 900.0  # the correlation time of the noise
+FIRST_INTERVAL_S = 1.0  # what a plant's first reading covers, if no interval is given
+# Hourly US monitors, 2015 to 2019: 0.6 % of operating hours were missing or invalid (EPA), and
+# conservative values were reported instead.
 SUBSTITUTED_SHARE = 0.006
 
 
-# Where Faker knows real places, and the language in which it names the operators there.
+# The countries in which Faker knows real places, and the locale of their company names.
 LOCALES = {
     "AU": "en_AU", "BE": "fr_BE", "BR": "pt_BR", "CZ": "cs_CZ", "DE": "de_DE", "ES": "es_ES",
     "FI": "fi_FI", "FR": "fr_FR", "GB": "en_GB", "IN": "en_IN", "IT": "it_IT", "JP": "ja_JP",
     "NL": "nl_NL", "PL": "pl_PL", "PT": "pt_PT", "SE": "sv_SE", "TR": "tr_TR", "US": "en_US",
     "ZA": "zu_ZA",
 }  # fmt: skip
-# What of Faker is needed: places, company names, and the surnames in them.
+# The parts of Faker that are needed: places, company names, and the surnames in them.
 PROVIDERS = [f"faker.providers.{name}" for name in ("geo", "company", "person")]
 
 
 class Plant:
-    """A facility at work: its load wanders from reading to reading."""
+    """A facility in operation: its load changes from reading to reading."""
 
     def __init__(self, facility: Facility, kind: Kind, rng: random.Random) -> None:
         self.facility = facility
@@ -53,13 +53,13 @@ class Plant:
         self.noise = rng.gauss(0.0, NOISE_SHARE)
         self.highest_mw = facility.capacity_mw * kind.base
         self.last_at: datetime | None = None
-        # What every reading of this plant repeats, ready to be passed on.
+        # The fields that are the same in every reading of this plant.
         self.fixed = facility.model_dump(exclude={"capacity_mw", "efficiency"})
 
     def load_mw(self, unix_s: float, interval_s: float, rng: random.Random) -> float:
-        """Return the mean load of an interval: daily shape, plus noise that remembers (AR(1))."""
+        """Return the mean load of an interval: the daily shape plus AR(1) noise."""
         memory = math.exp(-interval_s / NOISE_MEMORY_S)
-        news = math.sqrt(1 - memory * memory)  # so that the noise stays as strong as it is
+        news = math.sqrt(1 - memory * memory)  # keeps the noise's variance constant
         self.noise = memory * self.noise + news * rng.gauss(0.0, NOISE_SHARE)
         share = self.base + self.swing * daily_shape(unix_s, self.facility.longitude) + self.noise
         return round(self.facility.capacity_mw * min(1.0, max(0.0, share)), 3)
@@ -71,7 +71,7 @@ class Fleet:
     Parameters
     ----------
     seed : int
-        Same seed, same plants and same noise.
+        The same seed gives the same plants and the same noise.
     size : int
         How many plants; they report in turn.
     """
@@ -97,7 +97,7 @@ class Fleet:
             End of the interval, UTC.
         interval_s : float, optional
             Seconds covered; None: since this plant's previous reading, so that no tonne between
-            two readings goes unreported, whatever the rate does.
+            two readings goes unreported, whatever the rate is.
         """
         plant = self._plants[self._turn]
         self._turn = (self._turn + 1) % len(self._plants)
@@ -131,7 +131,7 @@ class Fleet:
     def readings(
         self, start: datetime, readings_per_s: float, faults: float = 0.0
     ) -> Iterator[Reading | BadRecord]:
-        """Make readings for ever, evenly spaced in time from ``start``.
+        """Make readings without end, evenly spaced in time from ``start``.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class Fleet:
         readings_per_s : float
             Of the whole fleet; each reading covers ``size / readings_per_s`` seconds.
         faults : float
-            Share of readings that reach Kafka as a `BadRecord` instead, such as 0.006.
+            Share of readings that become a `BadRecord` instead, such as 0.006.
 
         Yields
         ------
@@ -152,7 +152,7 @@ class Fleet:
             yield self._spoil_some(self.reading(at, interval_s), faults)
 
     def readings_now(self, faults: float = 0.0) -> Iterator[Reading | BadRecord]:
-        """Make readings for ever, each recorded at the moment it is asked for."""
+        """Make readings without end, each recorded when it is asked for."""
         while True:
             yield self._spoil_some(self.reading(datetime.now(UTC)), faults)
 
@@ -169,7 +169,7 @@ _BAD_NAMES = tuple(BAD_RECORDS)
 def daily_shape(unix_s: float, longitude: float) -> float:
     """Return the load's daily shape, -1 to 1: low at night, peaks in the morning and evening.
 
-    The hour is the sun's (15 degrees of longitude each), so plants around the world take turns.
+    The hour is solar time (15 degrees of longitude each), so peaks move around the world.
     """
     day = 2 * math.pi * (unix_s / 86_400 + longitude / 360)
     return 0.65 * math.cos(day - _EVENING) + 0.35 * math.cos(2 * (day - _MORNING))
@@ -182,7 +182,7 @@ _MORNING = 2 * math.pi * 8 / 24
 def uuid7(unix_ms: int, random_bits: int) -> str:
     """Return a UUID of version 7 from a time and 74 random bits.
 
-    See: RFC 9562, section 5.7. (Python's own `uuid` makes them from 3.14 on, but not from a seed.)
+    See: RFC 9562, section 5.7. (Python's `uuid` makes them from 3.14 on, but not from a seed.)
     """
     first = 0x7000 | random_bits >> 62  # the version, and 12 bits
     second = 0x8000 | random_bits >> 48 & 0x3FFF  # the variant, and 14 bits
@@ -197,7 +197,7 @@ def _make_facilities(kinds: list[Kind], seed: int, rng: random.Random) -> list[F
     facilities = []
     for kind in kinds:
         country = rng.choice(kind.countries.split() or list(LOCALES))
-        if country not in fakers:  # a language takes a moment to load: only those that are met
+        if country not in fakers:  # a locale is slow to load: only those that are needed
             fakers[country] = Faker(LOCALES[country], providers=PROVIDERS)
             fakers[country].seed_instance(seed)
         faker = fakers[country]

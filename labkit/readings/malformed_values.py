@@ -1,8 +1,8 @@
-"""The ways a record's value can be bad, by name: each a mistake somebody has made in earnest.
+"""Deliberately malformed values, by name: each is a mistake that real programs have made.
 
-A monitor that is switched off sends NaN; a program from another country writes its own dates; a
-serializer is called twice. `BAD_RECORDS` turns a good reading into each of these. The fleet sends
-them when asked for (``faults=``); `Reading.from_json` must refuse every one, with its own reason.
+A monitor that is switched off sends NaN; a program from another country writes its own date
+format; a serializer is called twice. `BAD_RECORDS` turns a good reading into each of these. The
+fleet sends them on request (``faults=``); `Reading.from_json` must refuse each with a reason.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from labkit.readings.reading import (
     iso_milliseconds,
 )
 
-MEGABYTE = 1_000_000  # as large as a record may be: Kafka's own limit is 1,048,588 bytes
+MEGABYTE = 1_000_000  # about the largest record: Kafka's own limit is 1,048,588 bytes
 
 
 class BadRecord(NamedTuple):
-    """A record whose value is no reading, as the fleet sends it on purpose."""
+    """A record with a deliberately malformed value, as the fleet sends it."""
 
     name: str
     """The key in `BAD_RECORDS`."""
     facility_id: str
-    """The record's key: a broken value still comes from a known plant."""
+    """The record's key: a malformed value still comes from a known plant."""
     timestamp_ms: int
     """The record's timestamp."""
     value: bytes | None
     sector: str
     country: str
-    """Of its plant, for a producer whose key they are; see `facility_id`."""
+    """Of its plant, for a producer that uses them as the key."""
 
 
 def spoil(name: str, reading: Reading) -> BadRecord:
@@ -47,7 +47,7 @@ def spoil(name: str, reading: Reading) -> BadRecord:
 
 
 def _with(**changes: Any) -> Callable[[Reading], bytes]:
-    """Return a maker of values with some fields changed, or added."""
+    """Return a function that makes a value with some fields changed or added."""
     return lambda reading: _dumps({**_fields(reading), **changes})
 
 
@@ -61,7 +61,7 @@ def _fields(reading: Reading) -> dict[str, Any]:
 
 
 def _dumps(content: Any) -> bytes:
-    # Python's json writes NaN and Infinity, which JSON does not have: a mistake of its own.
+    # Python's json writes NaN and Infinity, which are not JSON: one more mistake.
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 

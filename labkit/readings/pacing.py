@@ -1,8 +1,8 @@
-"""When the next reading is due: an even beat for the fleet, the file's own times for a replay.
+"""When the next reading is due: at an even rate for the fleet, at recorded times for a replay.
 
-A paced source yields readings, and between them a *pause*: the seconds until the next one. Whoever
-drives it can use each pause for other work, and may come back early; the source says again how
-long there is to wait.
+A paced source yields readings, and between them *pauses*: the seconds until the next one. The
+caller can use a pause for other work, and may come back early: then the source yields the rest of
+the pause.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ BATCH = 500  # how many readings may come without a pause
 
 
 class Pace:
-    """An even beat that neither drifts nor hurries.
+    """An even rate that does not drift, and does not catch up in a burst.
 
-    The n-th reading is due at a fixed time from the first, so late wake-ups do not add up. After
-    a stall of more than a second (a laptop asleep, a broker gone) the beat starts afresh: what
-    was not measured then is not made up in a burst.
+    The n-th reading is due at a fixed time after the first, so late wake-ups do not add up. After
+    a stall of more than a second (a laptop that slept, a broker that was gone) the schedule starts
+    again: readings that were missed are not made up for.
 
     Parameters
     ----------
     readings_per_s : float or None
-        0 or None: as fast as it goes. May be changed while it runs.
+        0 or None: as fast as possible. May be changed while it runs.
     now : float
         The time on a monotonic clock, in seconds.
     """
@@ -42,7 +42,7 @@ class Pace:
 
     @property
     def readings_per_s(self) -> float:
-        """The rate asked for; 0: as fast as it goes."""
+        """The requested rate; 0: as fast as possible."""
         return self._wanted
 
     @readings_per_s.setter
@@ -53,7 +53,7 @@ class Pace:
         self._wanted = float(rate)  # another thread may set it; `take` alone acts on it
 
     def take(self, now: float) -> int:
-        """Return how many readings are due, at most `BATCH`; they count as given."""
+        """Return how many readings are due, at most `BATCH`, and count them as given."""
         if self._per_s != self._wanted:
             self._per_s = self._wanted
             self._start, self._given = now, 0
@@ -67,7 +67,7 @@ class Pace:
         return due
 
     def wait_s(self, now: float) -> float:
-        """Return the seconds until the next reading is due; 0 where one is."""
+        """Return the seconds until the next reading is due; 0 if one is due now."""
         return max(0.0, self._next_due() - now) if self._per_s and self._wanted else 0.0
 
     def _next_due(self) -> float:
@@ -77,7 +77,7 @@ class Pace:
 def at_rate(
     readings: Iterator[Item], pace: Pace, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Item | float]:
-    """Give out readings at a pace, and pauses in seconds between them."""
+    """Yield readings at a rate, and pauses in seconds between them."""
     while True:
         due = pace.take(clock())
         given = 0
@@ -92,12 +92,12 @@ def at_rate(
 def at_speed(
     readings: Iterator[Reading], speed: float, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Item | float]:
-    """Give out readings as far apart as they were recorded, divided by ``speed``.
+    """Yield readings at the distance in which they were recorded, divided by ``speed``.
 
     Parameters
     ----------
     speed : float
-        1: as it was; 3600: an hour in a second; 0: as fast as it goes.
+        1: as recorded; 3600: an hour in a second; 0: as fast as possible.
     """
     began = first_s = 0.0
     for number, reading in enumerate(readings):

@@ -1,7 +1,7 @@
-"""The kinds of plant a fleet is made of: typical sizes, efficiencies and habits.
+"""The kinds of plant in a fleet: typical sizes, efficiencies and daily loads.
 
-Sizes and efficiencies are ranges in which real plants lie; the average US plants of `emissions`
-stand inside them. How the load moves over a day is an assumption.
+Sizes and efficiencies are ranges of real plants; the average US plants of `emission_factors` are
+inside them. How the load changes over a day is an assumption.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class Kind:
     sector: Sector
     fuel: Fuel
     mw: tuple[float, float]
-    """Smallest and largest capacity: electricity out (power, waste), or heat in (industry)."""
+    """Smallest and largest capacity: electricity output (power, waste) or heat input (industry)."""
     efficiency: tuple[float, float] = (1.0, 1.0)
-    """Energy out per energy in, net calorific value; 1 where the load is the heat itself."""
+    """Energy output per energy input, net calorific value; 1 if the load is the heat itself."""
     base: float
     """Mean load, as a share of capacity."""
     swing: float
     """How far the daily shape moves the load, as a share of capacity."""
     countries: str = ""
-    """Where such plants stand; empty: anywhere."""
+    """The countries that have such plants; empty: any."""
 
 
 COAL = Kind(
@@ -101,7 +101,7 @@ WASTE = Kind(
     swing=0.02,
 )
 
-# Two dozen plants as a continent might have them; any twelve in a row show every sector.
+# Two dozen plants, a plausible mix for a continent; any twelve in a row cover every sector.
 # fmt: off
 MIX = (
     COAL, GAS, STEEL, CEMENT, LIGNITE, REFINERY, GAS, CHEMICALS, WASTE, PAPER, COAL, PEAKER,

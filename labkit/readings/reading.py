@@ -1,9 +1,9 @@
-"""The reading: what one facility emitted over one interval, and the rules of the possible.
+"""The reading: what one facility emitted over one interval, and which values are valid.
 
-A record's value is bytes; whoever reads a topic must expect any bytes at all. `Reading.from_json`
-is the one gate: what passes it is a possible CO2 reading, what does not raises `BadReading` with
-one sentence that names the field and what was seen. The same bytes with the same record timestamp
-are always judged the same, on whatever day, so a restarted consumer repeats its decisions.
+A record's value is bytes, and a consumer must expect any bytes at all. `Reading.from_json` alone
+decides: it returns a valid CO2 reading, or raises `BadReading` with one sentence that names the
+field and the wrong value. The same bytes with the same record timestamp always get the same
+decision, on any day, so a restarted consumer repeats its decisions.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ Text = Annotated[str, Field(pattern=TEXT, max_length=120)]
 
 
 class Facility(BaseModel):
-    """What of a reading never changes, and what the physics needs to know of the plant.
+    """The fields that all readings of a plant share, and the plant's physical properties.
 
     Parameters
     ----------
     facility_id : str
         Such as ``PL-COAL-001``: the record's key, so that one plant's readings keep their order.
     capacity_mw : float
-        Most it can load: electricity out for power and waste, heat in for industry.
+        Maximum load: electricity output for power and waste, heat input for industry.
     efficiency : float
-        Energy out per energy in (net calorific value); 1 where the load is the heat itself.
+        Energy output per energy input (net calorific value); 1 if the load is the heat itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -74,19 +74,19 @@ class Facility(BaseModel):
 
 
 class Reading(BaseModel):
-    """One facility's CO2 over one interval; frozen, and never impossible.
+    """One facility's CO2 over one interval; immutable and always valid.
 
-    ``recorded_at`` is tidied: UTC, whole milliseconds. ``co2_kg`` is not: with more than three
-    decimals it is refused, never rounded, so whoever adds up the topic, with whatever program,
-    gets the ledger's grams. Round it where it is made.
+    ``recorded_at`` is normalised to UTC and whole milliseconds. ``co2_kg`` is not rounded: with
+    more than three decimals it is refused, so that any program that adds up the topic gets the
+    same grams as the ledger. Round it where it is made.
 
     Parameters
     ----------
     reading_id : str
-        UUIDv7 (RFC 9562): unique, and in the order of time.
+        UUIDv7 (RFC 9562): unique, and sortable by time.
     recorded_at : datetime
-        End of the interval. Whether it lies in the future is judged by `from_json`, which knows
-        when the record was made.
+        End of the interval. `from_json` checks that it is not in the future, because it knows when
+        the record was made.
     interval_s : float
         Seconds covered, up to a day.
     load_mw : float
@@ -94,7 +94,7 @@ class Reading(BaseModel):
     co2_kg : float
         CO2 over the interval, at most 10,000 kg for each second of it.
     quality : {"measured", "substituted"}
-        ``substituted``: the monitor was out, and a conservative value stands in.
+        ``substituted``: the monitor failed, and a conservative value was reported instead.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -164,8 +164,8 @@ class Reading(BaseModel):
         value : bytes or None
             The record's value; None is a tombstone.
         timestamp_ms : int, optional
-            The record's own Kafka timestamp. ``recorded_at`` may be 60 s later at most: clocks
-            differ. Without it, the time now stands in.
+            The record's own Kafka timestamp. ``recorded_at`` may be at most 60 s later, because
+            clocks differ. Without it, the present time is used.
 
         Returns
         -------
@@ -174,10 +174,10 @@ class Reading(BaseModel):
         Raises
         ------
         BadReading
-            The bytes are not a possible reading; the message says which field, and what was seen.
+            The bytes are not a valid reading; the message has the field and the wrong value.
 
-        See: RFC 8259, section 4 (names within an object should be unique) for why a name that
-        stands twice is refused: readers differ in which of the two they take.
+        See: RFC 8259, section 4 (names within an object should be unique) for why a duplicate name
+        is refused: parsers differ in which of the two values they take.
         """
         if value is None:
             raise BadReading("the value is null: a tombstone, not a reading")
@@ -187,8 +187,8 @@ class Reading(BaseModel):
             reading = cls.model_validate_json(value)
         except ValidationError as error:
             raise BadReading(sentence(error, value)) from error
-        # A valid reading has 15 names and 10 texts, 50 quotation marks. A name that stands twice
-        # brings more of them, and so do quotation marks in a text: only then look closer.
+        # A valid reading has 15 names and 10 texts, so 50 quotation marks. A duplicate name adds
+        # more, and so does a quotation mark inside a text: only then look closer.
         if value.count(b'"') != _PLAIN_QUOTES:
             json.loads(value, object_pairs_hook=_refuse_doubles)
         made_ms = time.time_ns() // 1_000_000 if timestamp_ms is None else timestamp_ms
@@ -224,7 +224,7 @@ def from_ms(timestamp_ms: float) -> datetime:
 
 
 def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Turn JSON's pairs into a dict, unless a name stands twice."""
+    """Turn JSON's pairs into a dict, unless a name is there twice."""
     fields = dict(pairs)
     if len(fields) != len(pairs):
         names = [name for name, _ in pairs]

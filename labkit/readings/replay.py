@@ -1,10 +1,10 @@
-"""A user's own CSV as a stream of readings, row by row, in constant memory.
+"""Replay a user's own CSV as a stream of readings, row by row, in constant memory.
 
-Column names are taken as people write them (`replay_header.ALIASES`). Two things must be there:
-when, and how much (CO2, or the load it follows from). What else is missing is filled in from the
-simulated fleet: each facility of the file borrows from the next plant in turn that agrees with
-what the file says. A row that cannot become a reading stops the replay with its line, its column,
-what was seen and what was expected; nothing is guessed and nothing skipped.
+Columns may have the names that people give them (`ALIASES`). Two are required: a time, and an
+amount (of CO2, or the load that it follows from). Missing fields are filled in from the simulated
+fleet: each facility of the file borrows from the next plant that agrees with what the file says.
+A row that cannot become a reading stops the replay with its line, its column, what was found and
+what was expected; nothing is guessed and nothing is skipped.
 """
 
 from __future__ import annotations
@@ -26,11 +26,30 @@ from labkit.readings.bad_reading_reasons import sentence, shorten
 from labkit.readings.emission_factors import FUELS, SECTORS, factor_for
 from labkit.readings.fleet import Fleet, uuid7
 from labkit.readings.reading import CLOCK_SKEW_S, MAX_INTERVAL_S, Facility, Reading
-from labkit.readings.replay_header import KG_PER, map_columns
 
 FIRST_INTERVAL_S = 3600.0  # what a facility's first row covers: monitors report by the hour
 STAND_INS = 96  # plants to borrow from: enough for most countries, sectors and fuels
 MAX_FACILITIES = 10_000  # remembered at once
+
+# The names that people give to columns. Upper case, blanks, signs and brackets do not matter:
+# "CO2 (kg)" is co2_kg.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "recorded_at": ("timestamp", "time", "datetime", "date_time", "date", "utc", "time_utc"),
+    "co2_kg": ("co2", "kg_co2", "emissions_kg", "co2_emissions_kg", "emission_kg", "kg"),
+    "co2_t": ("co2_tonnes", "t_co2", "tco2", "emissions_t", "co2_emissions_t", "tonnes", "t"),
+    "co2_short_tons": ("co2_mass_short_tons", "co2_mass", "co2_tons"),
+    "load_mw": ("mw", "load", "gross_load_mw", "gross_load", "power_mw"),
+    "interval_s": ("interval", "seconds", "duration_s"),
+    "facility_id": ("plant_id", "site_id", "installation_id", "orispl_code", "id"),
+    "facility": ("facility_name", "plant", "plant_name", "site", "installation", "name"),
+    "operator": ("company", "owner", "owner_operator"),
+    "country": ("country_code", "iso2"),
+    "latitude": ("lat",),
+    "longitude": ("lon", "lng", "long"),
+    "sector": (),
+    "fuel": ("fuel_type", "primary_fuel_type"),
+}
+KG_PER = {"co2_kg": 1.0, "co2_t": 1000.0, "co2_short_tons": 907.18474}
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 NUMBERS = {*KG_PER, "load_mw", "interval_s", "latitude", "longitude"}
@@ -39,19 +58,19 @@ NUMBERS = {*KG_PER, "load_mw", "interval_s", "latitude", "longitude"}
 class Replay:
     """A CSV, read as readings.
 
-    Comma, semicolon or tab between the columns; with the latter two, a comma inside a number is a
-    decimal comma. UTF-8, with or without a byte-order mark. Times are ISO 8601 and without a
-    zone taken as UTC; they stay as they are, so none may lie in the future. Without an interval
-    column, a row covers the time since its facility's row before (the first: an hour; at most a
-    day). Units: ``co2_kg``, ``co2_t`` (tonnes) or ``co2_short_tons`` (907.18 kg, as the US EPA
+    Columns are separated by commas, semicolons or tabs; with semicolons or tabs, a comma inside a
+    number is a decimal comma. The file is UTF-8, with or without a byte-order mark. Times are ISO
+    8601, without a zone in UTC; they are not changed, so none may be in the future. Without an
+    interval column, a row covers the time since the previous row of its facility (the first one:
+    an hour; at most a day). Units: ``co2_kg``, ``co2_t`` (tonnes) or ``co2_short_tons`` (907.18 kg, as the US EPA
     reports).
 
     Parameters
     ----------
     path : path
-        The file; its header is read at once, so a wrong file is noticed before anything is sent.
+        The file; its header is read at once, so a wrong file is found before anything is sent.
     seed : int
-        Of the fleet that fills in what the file lacks.
+        The seed of the fleet that fills in what the file lacks.
 
     Raises
     ------
@@ -132,7 +151,7 @@ class Replay:
             raise ReplayError(msg, f"correct line {line}, or take it out") from error
 
     def _value(self, field: str, seen: str, line: int) -> Any:
-        """Turn a cell's text into what the field holds."""
+        """Convert a cell's text to the type of its field."""
         if field == "recorded_at":
             return self._time(seen, line)
         if field in NUMBERS:
@@ -166,7 +185,7 @@ class Replay:
         raise ReplayError(msg, f"correct line {line}, or take it out") from None
 
     def _facility(self, known: dict[str, Any]) -> Facility:
-        """Return the row's facility: what the file says of it, and the rest from the fleet."""
+        """Return the row's facility: fields of the file, and the others from the fleet."""
         key = tuple(known.get(field) for field in _PLANT_FIELDS)
         if key not in self._facilities:
             if len(self._facilities) >= MAX_FACILITIES:
@@ -175,7 +194,7 @@ class Replay:
         return self._facilities[key]
 
     def _complete(self, known: dict[str, Any], turn: int) -> Facility:
-        """Borrow what is not known from the next plant in turn that agrees with what is."""
+        """Borrow unknown fields from the next plant that agrees with the known ones."""
         said = [field for field in ("country", "sector", "fuel") if field in known]
         agreeing = [
             plant
@@ -192,7 +211,7 @@ class Replay:
         return Facility(**plant)
 
     def _since_last(self, facility: Facility, recorded_at: datetime) -> float:
-        """Return the seconds since this facility's row before."""
+        """Return the seconds since the previous row of this facility."""
         if len(self._last_at) >= MAX_FACILITIES:
             self._last_at.clear()
         last_at = self._last_at.get(facility.facility_id)
@@ -203,7 +222,7 @@ class Replay:
     def _amounts(
         self, given: dict[str, Any], facility: Facility, interval_s: float, line: int
     ) -> tuple[float, float]:
-        """Return load and CO2; where the file has one of them, the other follows from physics."""
+        """Return load and CO2; if the file has only one of them, compute the other."""
         kg_per_mw = facility.kg_per_mwh * interval_s / 3600
         load_mw: float | None = given.get("load_mw")
         for unit, kg in KG_PER.items():
@@ -216,10 +235,43 @@ class Replay:
         return load_mw, round(load_mw * kg_per_mw, 3)
 
 
+def map_columns(header: list[str], file_name: str) -> dict[str, int]:
+    """Find which column holds which field.
+
+    Returns
+    -------
+    dict
+        Position of the column, by a key of `ALIASES`; columns with other names are ignored.
+
+    Raises
+    ------
+    ReplayError
+        Two columns mean the same, or none holds a time, or none holds an amount.
+    """
+    meanings = {alias: field for field, names in ALIASES.items() for alias in (field, *names)}
+    columns: dict[str, int] = {}
+    why = ""
+    for number, title in enumerate(header):
+        field = meanings.get(re.sub(r"\W+", "_", title.casefold()).strip("_"))
+        if field in columns:
+            why = f"the columns {header[columns[field]]!r} and {title!r} both mean {field}"
+        elif field is not None:
+            columns[field] = number
+    if "recorded_at" not in columns:
+        why = "no column says when: expected one such as recorded_at or time"
+    elif not columns.keys() & {*KG_PER, "load_mw"}:
+        why = "no column says how much: expected co2_kg, co2_t or load_mw"
+    if why:
+        names = shorten(", ".join(header) or "none")
+        msg = f"{file_name} line 1: {why}; its columns are {names}"
+        raise ReplayError(msg, "rename its columns; labkit.readings.replay.ALIASES has the names")
+    return columns
+
+
 _PLANT_FIELDS = frozenset(Facility.model_fields)
 
 
 @cache
 def _stand_ins(seed: int) -> tuple[Facility, ...]:
-    """Return the plants to borrow from; loading their languages takes a moment, so only once."""
+    """Return the plants to borrow from; made once, because loading their languages is slow."""
     return Fleet(seed, STAND_INS).facilities

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from labkit.core.errors import ReplayError
 from labkit.readings.emission_factors import FACTORS
 from labkit.readings.reading import Reading
-from labkit.readings.replay import Replay
-from labkit.readings.replay_header import ALIASES
+from labkit.readings.replay import ALIASES, Replay
 
 MINIMAL = "time,co2_kg\n2026-01-01 00:00,100\n2026-01-01 01:00,110.5\n"
 
