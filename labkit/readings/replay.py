@@ -62,8 +62,8 @@ class Replay:
     number is a decimal comma. The file is UTF-8, with or without a byte-order mark. Times are ISO
     8601, without a zone in UTC; they are not changed, so none may be in the future. Without an
     interval column, a row covers the time since the previous row of its facility (the first one:
-    an hour; at most a day). Units: ``co2_kg``, ``co2_t`` (tonnes) or ``co2_short_tons`` (907.18 kg, as the US EPA
-    reports).
+    an hour; at most a day). Units: ``co2_kg``, ``co2_t`` (tonnes) or ``co2_short_tons`` (907.18
+    kg, as the US EPA reports).
 
     Parameters
     ----------
