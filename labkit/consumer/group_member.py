@@ -272,7 +272,7 @@ class GroupMember:
         if uuid is None or uuid == self._topic_uuid:
             return
         for partition in self.logs if self._topic_uuid else ():
-            self._hold(partition, "the topic was deleted and made anew")
+            self._hold(partition, "the topic was deleted and created again")
             self._assignment.partitions[partition].close()
         self._topic_uuid = uuid
 

@@ -111,7 +111,7 @@ class CheckpointFile:
         folder = self._path.parent
         msg = (
             f"the rows in {folder} are not from this {self._identity['topic']}: {why}. "
-            "(A topic that is deleted and made anew has another topic_id.) Set the folder aside"
+            "(A topic that is deleted and created again has another topic_id.) Set the folder aside"
         )
         return SinkForeign(msg, f'mv "{folder}" "{folder}.old"')
 

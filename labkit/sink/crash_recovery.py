@@ -172,6 +172,6 @@ def damaged(path: Path, what: str) -> SinkDamaged:
     folder = path.parent
     return SinkDamaged(
         f"{path}: {what}. Nothing was repaired. Set the folder aside, and the CSV is written "
-        "anew from what the topic still retains",
+        "again from what the topic still retains",
         f'mv "{folder}" "{folder}.damaged"',
     )

@@ -19,7 +19,8 @@ def topic_dir(data_dir: Path, topic: str) -> Path:
         It is not a topic name: ``../other`` would lead out of the data folder.
     """
     if _TOPIC_NAME.fullmatch(topic) is None:
-        msg = f"{topic!r} is no topic name: Kafka takes letters, digits, '.', '_', '-', at most 249"
+        takes = "Kafka takes letters, digits, '.', '_', '-', at most 249"
+        msg = f"{topic!r} is not a topic name: {takes}"
         raise TopicRefused(msg, "labkit topics list")
     return data_dir / topic
 

@@ -205,7 +205,7 @@ def test_row_15_a_topic_made_anew_is_not_written_into_the_old_csv(
         lab.ensure_topic(topic, num_partitions=3)
         send(bootstrap_servers, topic, readings(100, seed=8))
         assert consumer.wait(PATIENCE_S), "it refuses"
-        assert "made anew has another topic_id" in consumer.state
+        assert "created again has another topic_id" in consumer.state
         with pytest.raises(WorkerFailed, match="topic_id"):
             consumer.stop()
     with pytest.raises(SinkForeign, match="topic_id"):

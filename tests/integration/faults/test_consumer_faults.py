@@ -285,7 +285,7 @@ def test_a_worker_that_is_killed_is_replaced_and_an_end_is_everybodys(
         lab.delete_topic(topic)
         lab.ensure_topic(topic, num_partitions=3)
         assert group.wait(PATIENCE_S), "an error that a successor would meet ends all of them"
-        assert "made anew" in group.log_path.read_text()
+        assert "created again" in group.log_path.read_text()
         psutil.wait_procs(members, PATIENCE_S)
         with pytest.raises(WorkerFailed, match="the others were stopped"):
             group.stop()

@@ -346,7 +346,8 @@ def test_a_topic_that_was_made_anew_is_not_written_behind_the_old_one(proxy: Pro
         with lab.start_producer(readings_per_s=100, name="anew"):
             wait_until(
                 lambda: any(
-                    "made anew" in (one.reason or "") or one.state == "failed" for one in progress()
+                    "created again" in (one.reason or "") or one.state == "failed"
+                    for one in progress()
                 ),
                 "an explicit error",
             )

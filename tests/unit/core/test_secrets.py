@@ -143,7 +143,7 @@ OUTSIDE = [
 @pytest.mark.parametrize("topic", OUTSIDE)
 def test_no_topic_name_leads_out_of_the_data_folder(lab_dir: Path, topic: str) -> None:
     assert len(OUTSIDE) > 30
-    with pytest.raises(TopicRefused, match="no topic name"):
+    with pytest.raises(TopicRefused, match="not a topic name"):
         topic_dir(lab_dir, topic)
     if topic:  # nothing stands for the lab's own topic
         with pytest.raises(TopicRefused):
