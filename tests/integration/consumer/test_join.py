@@ -1,4 +1,4 @@
-"""A consumer becomes a member of its group, also where the client forgets that it was joining."""
+"""A consumer becomes a member of its group, also if the client forgets that it was joining."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def turn_until(what: Callable[[], object], turn: Callable[[], object], meaning: 
         turn()
 
 
-def test_a_join_that_the_client_forgot_halfway_is_taken_up(topic: str, tmp_path: Path) -> None:
+def test_a_join_that_the_client_forgot_halfway_is_finished(topic: str, tmp_path: Path) -> None:
     with GroupMember(topic, "forgetful", tmp_path) as member:
         client = member.client
         coordinator = client._coordinator
@@ -43,13 +43,13 @@ def test_a_join_that_the_client_forgot_halfway_is_taken_up(topic: str, tmp_path:
         join = coordinator._join_task
         turn_until(lambda: join.is_done, lambda: time.sleep(0.01), "the answer to SyncGroup")
 
-        # The state that this is about: half a member, no heartbeat, and the client is content.
+        # The state that this is about: half a member, no heartbeat, and the client does not notice.
         assert not coordinator._heartbeat_enabled
         assert not coordinator.need_rejoin(), "kafka-python sees it now: finish_join can go"
         client.poll(500)
         assert coordinator.rejoining
         assert coordinator._heartbeat_loop_future.is_done is False
 
-        turn_until(lambda: len(owned()) == 5, a_round, "the join taken up")
+        turn_until(lambda: len(owned()) == 5, a_round, "the join finished")
         assert not coordinator.rejoining
         assert coordinator._heartbeat_enabled

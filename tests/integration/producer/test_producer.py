@@ -1,4 +1,4 @@
-"""The producer on a real broker, judged by a bare consumer that knows nothing of the lab."""
+"""The producer on a real broker, checked by a plain consumer that knows nothing of the lab."""
 
 import json
 import threading

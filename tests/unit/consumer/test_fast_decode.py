@@ -1,4 +1,4 @@
-"""Our reading of a batch beside kafka-python's: the same records, and the same refusals."""
+"""`fast_decode` compared with kafka-python: the same records, and the same errors."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_it_reads_what_the_client_reads(
 def test_a_batch_with_wrong_bytes_is_refused_or_read_the_same(
     records: list[Any], data: st.DataObject
 ) -> None:
-    """The checksum is made right again, so that only the structure can tell."""
+    """The checksum is made right again, so that only the structure is wrong."""
     content = bytearray(at_offset(batch_of(records), 0))
     header = DefaultRecordBatch.HEADER_STRUCT.size
     place = data.draw(st.integers(header, len(content) - 1))
@@ -98,7 +98,7 @@ def test_a_batch_with_wrong_bytes_is_refused_or_read_the_same(
     assert found[0] == found[1]
 
 
-def test_a_wrong_checksum_is_told_in_the_words_of_the_client() -> None:
+def test_a_wrong_checksum_raises_the_clients_error() -> None:
     content = bytearray(at_offset(batch_of([(1, b"k", b"v", [])]), 7))
     content[-1] ^= 1
     said = []
@@ -109,7 +109,7 @@ def test_a_wrong_checksum_is_told_in_the_words_of_the_client() -> None:
     assert said[0] == said[1]
 
 
-def test_the_end_of_a_transaction_is_no_record() -> None:
+def test_the_end_of_a_transaction_is_not_a_record() -> None:
     control = DefaultRecordBatch.CONTROL_MASK | DefaultRecordBatch.TRANSACTIONAL_MASK
     marker = at_offset(batch_of([(1, b"\0\0\0\1", b"\0\0\0\0\0\0", [])]), 1, control)
     content = at_offset(batch_of([(1, b"k", b"v", [])]), 0) + marker

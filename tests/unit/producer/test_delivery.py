@@ -1,4 +1,4 @@
-"""The counting, with futures of the client's own; a real broker is in tests/integration."""
+"""Counting deliveries, with the client's own futures; tests/integration has a real broker."""
 
 from collections import Counter
 

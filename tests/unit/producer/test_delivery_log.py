@@ -1,4 +1,4 @@
-"""The delivery log of a producer run: one line for each event, whole whenever the process ends."""
+"""The delivery log of a producer run: one line for each event, complete whenever it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the producer says where there is no broker; with one, see tests/integration."""
+"""The producer without a broker; with one, see tests/integration."""
 
 import threading
 

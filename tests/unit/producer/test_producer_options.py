@@ -1,4 +1,4 @@
-"""What may be chosen of a producer: kafka-python's words, checked before anything is sent."""
+"""The options of a producer, under kafka-python's names, checked before anything is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The header of a followed reading, written by us or by anybody."""
+"""The tracing header, written by the lab or by any other program."""
 
 from __future__ import annotations
 

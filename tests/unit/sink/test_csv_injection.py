@@ -1,4 +1,4 @@
-"""CWE-1236, the real way: model, row, CSV, back, and the export as a spreadsheet opens it."""
+"""CSV injection (CWE-1236): model, row, CSV, back, and the export as a spreadsheet opens it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def stored(folder: Path) -> list[Row]:
 
 
 def kill(log: CsvLog) -> None:
-    """Let go of the files as a killed process does: no checkpoint, no goodbye."""
+    """Release the files as a killed process does: without a checkpoint."""
     log._release()
 
 

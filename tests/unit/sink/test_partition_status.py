@@ -1,4 +1,4 @@
-"""The status file says what its writer said, and a reader never trips over a broken one."""
+"""The status file holds what its writer wrote, and a reader copes with a broken one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The short way beside the gate: what passes it passes there too, and makes the same row."""
+"""The row cache accepts only what `Reading.from_json` accepts, and makes the same row."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ NOW_MS = READINGS[0].timestamp_ms
 
 
 def met(*readings: Reading) -> RowCache:
-    plants = RowCache()
+    cache = RowCache()
     for reading in readings:
-        plants.learn(reading.to_json(), reading)
-    return plants
+        cache.learn(reading.to_json(), reading)
+    return cache
 
 
-PLANTS = met(*READINGS)
+CACHE = met(*READINGS)
 
 
-def agrees(plants: RowCache, value: bytes, timestamp_ms: int) -> bool:
-    """Tell whether the short way was taken; it has to lead where the gate leads."""
-    cells = plants.cells(value, timestamp_ms)
+def agrees(cache: RowCache, value: bytes, timestamp_ms: int) -> bool:
+    """Tell whether the cache was used; the row has to be the one of `Reading.from_json`."""
+    cells = cache.cells(value, timestamp_ms)
     if cells is None:
         return False
     reading = Reading.from_json(value, timestamp_ms)  # or it raises, and the test fails
@@ -43,17 +43,17 @@ def agrees(plants: RowCache, value: bytes, timestamp_ms: int) -> bool:
     return True
 
 
-def test_the_fleets_readings_take_it() -> None:
-    assert sum(agrees(PLANTS, one.to_json(), NOW_MS) for one in READINGS) > 0.95 * len(READINGS)
+def test_the_fleets_readings_use_it() -> None:
+    assert sum(agrees(CACHE, one.to_json(), NOW_MS) for one in READINGS) > 0.95 * len(READINGS)
 
 
 def test_a_plant_is_known_once_it_was_met() -> None:
     first, *_others = READINGS
-    plants = RowCache()
-    assert not agrees(plants, first.to_json(), NOW_MS)
-    plants.learn(first.to_json(), first)
-    assert agrees(plants, first.to_json(), NOW_MS)
-    assert not agrees(plants, READINGS[1].to_json(), NOW_MS)
+    cache = RowCache()
+    assert not agrees(cache, first.to_json(), NOW_MS)
+    cache.learn(first.to_json(), first)
+    assert agrees(cache, first.to_json(), NOW_MS)
+    assert not agrees(cache, READINGS[1].to_json(), NOW_MS)
 
 
 numbers = st.one_of(
@@ -96,12 +96,12 @@ times = st.one_of(
     st.booleans(),
 )
 def test_other_fields(
-    reading: Reading, changes: dict[str, str], timestamp_ms: int, afresh: bool
+    reading: Reading, changes: dict[str, str], timestamp_ms: int, is_new: bool
 ) -> None:
     value = reading.to_json().decode()
     for name, text in changes.items():
         value = re.sub(rf'"{name}":("[^"]*"|[^,}}]*)', lambda _: f'"{name}":{text}', value)  # noqa: B023
-    agrees(met(reading) if afresh else PLANTS, value.encode(), timestamp_ms)
+    agrees(met(reading) if is_new else CACHE, value.encode(), timestamp_ms)
 
 
 @given(st.sampled_from(READINGS), st.data())
@@ -113,28 +113,28 @@ def test_other_bytes(reading: Reading, data: st.DataObject) -> None:
         value[place : place + length] = data.draw(
             st.binary(max_size=3) | st.sampled_from([b'"', b",", b".", b"0", b" ", b"\\", b"}"])
         )
-    agrees(PLANTS, bytes(value), NOW_MS)
+    agrees(CACHE, bytes(value), NOW_MS)
 
 
 @given(st.sampled_from(READINGS), st.sampled_from(READINGS), st.integers(0, 400))
 def test_the_halves_of_two_values(one: Reading, other: Reading, cut: int) -> None:
-    agrees(PLANTS, one.to_json()[:cut] + other.to_json()[cut:], NOW_MS)
+    agrees(CACHE, one.to_json()[:cut] + other.to_json()[cut:], NOW_MS)
 
 
 @pytest.mark.parametrize("ahead_ms", [0, 59_999, 60_000, 60_001, 3_600_000])
-def test_a_reading_from_the_future_is_left_to_the_gate(ahead_ms: int) -> None:
+def test_a_reading_from_the_future_is_left_to_from_json(ahead_ms: int) -> None:
     reading = READINGS[0]
-    for plants in (met(reading), PLANTS):
-        plants.cells(reading.to_json(), NOW_MS)  # so that a time that is early enough is known
-        assert agrees(plants, reading.to_json(), NOW_MS - ahead_ms) == (ahead_ms <= 60_000)
+    for cache in (met(reading), CACHE):
+        cache.cells(reading.to_json(), NOW_MS)  # so that a time that is early enough is known
+        assert agrees(cache, reading.to_json(), NOW_MS - ahead_ms) == (ahead_ms <= 60_000)
     if ahead_ms > 60_000:
         with pytest.raises(BadReading, match="future"):
             Reading.from_json(reading.to_json(), NOW_MS - ahead_ms)
 
 
 def test_it_keeps_no_more_plants_than_it_may() -> None:
-    plants = RowCache()
+    cache = RowCache()
     for number in range(MOST_PLANTS + 1):
         reading = READINGS[0].model_copy(update={"facility": f"Plant {number}"})
-        plants.learn(reading.to_json(), reading)
-    assert len(plants._cells) == 1
+        cache.learn(reading.to_json(), reading)
+    assert len(cache._cells) == 1
