@@ -41,7 +41,7 @@ def main() -> None:
     readings = [fleet.reading(datetime.now(UTC), 1.0) for _ in range(RECORDS)]
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["LABKIT_STATE_DIR"] = folder  # for the journal
+        os.environ["LABKIT_STATE_DIR"] = folder  # for the delivery log
         console.print(table("A record in the producer", producer_steps(fleet, readings)))
     console.print(table("A record in the consumer", consumer_steps(readings)))
 
@@ -53,14 +53,14 @@ def producer_steps(fleet: Fleet, readings: list[Reading]) -> list[Step]:
         (number, one.timestamp_ms, one.facility_id.encode(), one.to_json(), one.reading_id)
         for number, one in enumerate(readings)
     ]
-    journal = DeliveryLog("bench", "parts")
+    log = DeliveryLog("bench", "parts")
 
     def note() -> None:
         for number, _timestamp_ms, _key, value, reading_id in ready:
-            journal.sent(number, 0, value, reading_id)
+            log.sent(number, 0, value, reading_id)
         for number, *_rest in ready:
-            journal.acked(number, 0, number)
-        journal.flush()
+            log.acked(number, 0, number)
+        log.flush()
 
     def append() -> None:
         batch = ProducerBatch(PLACE, MemoryRecordsBuilder(2, 0, 10**8))
@@ -74,7 +74,7 @@ def producer_steps(fleet: Fleet, readings: list[Reading]) -> list[Step]:
         ),
         ("  of it: validate (pydantic)", lambda: [Reading.model_validate(one) for one in fields]),
         ("serialise (pydantic)", lambda: [one.to_json() for one in readings]),
-        ("journal: sent and acked", note),
+        ("delivery log: sent and acked", note),
         ("append to a batch (kafka-python)", append),
     ]
 

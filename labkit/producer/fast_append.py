@@ -1,4 +1,4 @@
-"""Optional: the stage is right without this file. It sends a record N times as fast.
+"""Optional: the stage is right without this file. It makes `send` 1.6 times as fast.
 
 For each record, `KafkaProducer.send` looks for serializers, asks the partitioner, checks types and
 measures the size, and all that takes longer than the append itself. The lab's records are bytes

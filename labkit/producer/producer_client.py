@@ -7,7 +7,6 @@ kafka-python 3.0.12; check each one when the client is upgraded.
 
 from __future__ import annotations
 
-import time
 from typing import Any, NamedTuple
 
 from kafka import KafkaProducer, TopicPartition
@@ -81,7 +80,8 @@ def append_to_open_batch(
 ) -> Any:
     """Append a record to the batch that is being filled; see `labkit.producer.fast_append`.
 
-    Returns its future, or None if there is no such batch, or no more room in it.
+    Returns its future, or None if there is no such batch, or no more room in it. Then `send` opens
+    another one, and wakes the sender for the full one.
 
     Upstream: `KafkaProducer.send` is the only public way, and does much more for each record.
     """
@@ -92,9 +92,4 @@ def append_to_open_batch(
         batches = accumulator._batches[place]
         if not batches:
             return None
-        batch = batches[-1]
-        future = batch.try_append(timestamp_ms, key, value, _NO_HEADERS, time.monotonic())
-        is_full = batch.records.is_full()
-    if is_full:
-        client._sender.wakeup()
-    return future
+        return batches[-1].try_append(timestamp_ms, key, value, _NO_HEADERS)
