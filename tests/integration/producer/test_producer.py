@@ -139,7 +139,7 @@ def test_partitions_added_while_it_runs(bootstrap_servers, topic):
         wait_until(lambda: producer.counts.acked)
         # Clients ask for a topic's partitions again after five minutes, or when a leader moves.
         lab.alter_topic(topic, num_partitions=6)
-        producer._outbox._client._metadata.request_update()
+        producer._tracker._client._metadata.request_update()
 
         def is_used() -> bool:
             ends = [partition.end_offset for partition in describe_topic(topic).partitions]
