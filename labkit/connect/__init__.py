@@ -3,8 +3,7 @@
 It imports `broker` and `core`. Start with `connect`.
 
 - `connect`: `start_connect` and `Connect`, for the facade.
-- `connect_workers`: start the worker processes and wait for them; `connect_settings`: their
-  ``worker.properties``.
+- `connect_workers`: the workers' settings and processes, and waiting for them.
 - `connect_rest`: the client of the workers' REST API.
 """
 

@@ -6,7 +6,7 @@ import pytest
 
 from labkit.broker.cluster_state import NodeState
 from labkit.connect.connect_rest import ConnectorStatus, Rest, Task, place
-from labkit.connect.connect_settings import security_properties, worker_properties
+from labkit.connect.connect_workers import security_properties, worker_properties
 from labkit.core.config import LabConfig, load_config
 from labkit.core.errors import LabError
 
