@@ -146,9 +146,7 @@ def consume(
     folder = terminal.data_folder(data)
     terminal.say(f"Consuming {topic} as a member of the group {group} into {folder}. Ctrl-C stops.")
     if workers > 1:
-        describe_topic(
-            topic
-        )  # so that a missing topic or broker is reported once, not by each worker
+        describe_topic(topic)  # reports a missing topic or broker once, not in each worker
         with WorkerGroup(topic, group, folder, workers, terminal.say, until_end) as members:
             members.run(stop)
         terminal.exit_as_asked(stop)
