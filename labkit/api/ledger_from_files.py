@@ -1,7 +1,9 @@
-"""The carbon ledger as the API tells it: from files alone, for it never asks Kafka.
+"""The carbon ledger from files alone: the API never asks Kafka.
 
-`labkit ledger` weighs the topic by reading all of it. Here the topic is only counted, by the
-offsets that the consumer met; the other stages are weighed by what they wrote down themselves.
+`labkit ledger` reads the whole topic. Here the topic is only counted, by the offsets that the
+consumer reported; the producers' tallies, the partitions' status files and the table give the
+other stages. Each is written at its own moment, so a difference counts only once no figure has
+changed for a while (`labkit.ledger.ledger_verdict`).
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from typing import Any
 
 from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.run_files import read_run_files
-from labkit.ledger.flow_verdict import SETTLED_S, Flow, judge_flow
-from labkit.ledger.ledger_model import MEANING, Stage, acked_stage
+from labkit.ledger.ledger_model import MEANING, Stage, sent_stages
+from labkit.ledger.ledger_verdict import Circumstances, judge
 from labkit.producer.sent_counts import SentCounts, SentCountsReader, newest_topic_id
 from labkit.sink.checkpoint import csv_topic_id
 from labkit.sink.partition_status import PartitionStatus
@@ -25,7 +27,7 @@ NOT_WEIGHED = "counted by its offsets, dead letters included; to weigh it, read 
 
 
 class LedgerFromFiles:
-    """Looks at every stage again and again, and remembers the last minute.
+    """The ledger that the API serves; safe to use from several threads.
 
     Parameters
     ----------
@@ -37,17 +39,16 @@ class LedgerFromFiles:
 
     def __init__(self, data_dir: Path, topic: str) -> None:
         self._data_dir, self._topic = data_dir, topic
-        self._lock = threading.Lock()  # the API answers from several threads
+        self._lock = threading.Lock()
         self._forget()
 
     def _forget(self) -> None:
-        """Begin anew: what was known is of another topic."""
+        """Start again: what was known belongs to another topic."""
         self._tallies = SentCountsReader()
-        self._sent: Recent[SentCounts] = Recent()
-        self._stored: Recent[Stage] = Recent()
-        self._served: Recent[Stage] = Recent()
-        self._topic_id: str | None = None
         self._acked: Recent[int] = Recent()
+        self._topic_id: str | None = None
+        self._figures: dict[str, Stage] = {}
+        self._changed_at = 0.0
 
     def read(
         self,
@@ -55,30 +56,23 @@ class LedgerFromFiles:
         statuses: list[PartitionStatus],
         producers: list[dict[str, Any]],
     ) -> dict[str, Any]:
-        """Return every stage, whether they agree, and one sentence that says so."""
+        """Return every stage, whether they agree, and a sentence that says so."""
         with self._lock:
             return self._read(snapshot, statuses, {run["pid"] for run in producers})
 
     def _read(
-        self, snapshot: Snapshot, statuses: list[PartitionStatus], at_work: set[int]
+        self, snapshot: Snapshot, statuses: list[PartitionStatus], producers: set[int]
     ) -> dict[str, Any]:
-        now = time.time()
-        csv, csv_at = _stored(statuses), _oldest(statuses)
-        served = _served(snapshot)
         sent = self._read_tallies()
-        self._stored = _noted(self._stored, csv_at, csv)
-        self._served = _noted(self._served, now, served)
-        flow = self._flow(sent, statuses, at_work)
-        stages = {**_sent(sent), "topic": Stage(note=NOT_WEIGHED), "csv": csv, "served": served}
-        before: dict[str, Stage] = {}
-        if (past := self._sent.before(min(now, csv_at) - SETTLED_S)) is not None:
-            before |= _sent(past.value)
-        for name, recent in (("csv", self._stored), ("served", self._served)):
-            if (one := recent.before(now - SETTLED_S)) is not None:
-                before[name] = one.value
-        state, sentence = judge_flow(stages, before, flow)
+        served = _served(snapshot)
+        csv = _stored(statuses, served)
+        figures = {**sent_stages(sent), "topic": Stage(), "csv": csv, "served": served}
+        if figures != self._figures:
+            self._figures, self._changed_at = figures, time.monotonic()
+        around = self._circumstances(sent, csv, statuses, producers)
+        state, sentence = judge(figures, around)
         written = total([status.end_offset for status in statuses])
-        stages["topic"] = Stage(records=written, note=NOT_WEIGHED)
+        stages = {**figures, "topic": Stage(records=written, note=NOT_WEIGHED)}
         return {
             "topic_name": self._topic,
             "topic_id": self._topic_id,
@@ -87,15 +81,15 @@ class LedgerFromFiles:
             "dead_letters": sum(status.dead_letters for status in statuses),
             "unknown": sent.unknown,
             "lag": total([status.lag for status in statuses]),
-            "gap_records": flow.gap,
+            "gap_records": around.gap,
             "state": state,
             "agrees": state == "agrees",
             "sentence": sentence,
         }
 
-    def acked_per_s(self, over_s: float, at_work: bool) -> float | None:
-        """Return how many records the brokers acknowledge per second; None where unknown."""
-        if not at_work:
+    def acked_per_s(self, over_s: float, producer_runs: bool) -> float | None:
+        """Return how many records the brokers acknowledge per second; None if unknown."""
+        if not producer_runs:
             return 0.0 if self._topic_id else None
         with self._lock:
             self._read_tallies()
@@ -107,57 +101,49 @@ class LedgerFromFiles:
             self._forget()
             self._topic_id = topic_id
         sent = self._tallies.read(topic_id) if topic_id else SentCounts()
-        self._sent.add(self._tallies.written_at, sent)
         self._acked.add(self._tallies.written_at, sent.acked + sent.bad_acked)
         return sent
 
-    def _flow(self, sent: SentCounts, statuses: list[PartitionStatus], at_work: set[int]) -> Flow:
-        """Return what explains differences; ``at_work`` are the producers' processes."""
+    def _circumstances(
+        self, sent: SentCounts, csv: Stage, statuses: list[PartitionStatus], producers: set[int]
+    ) -> Circumstances:
         hindrances = [trouble for status in statuses for trouble in status.troubles]
-        if not hindrances and not any(status.is_fresh for status in statuses):
-            hindrances = ["No consumer is running. Next: labkit consume"]
-        can_tell = not any(status.troubles for status in statuses)
-        return Flow(
-            lag=total([status.lag for status in statuses]) if can_tell else None,
+        lag = total([status.lag for status in statuses])
+        consumer_runs = any(status.is_fresh for status in statuses)
+        if not consumer_runs:
+            if producers and not hindrances:
+                hindrances = ["No consumer is running. Next: labkit consume"]
+            if self._tallies.written_at > _oldest(statuses):
+                # What was sent after the consumer's last status is behind its position, not lost.
+                lag = max(lag or 0, sent.emitted - (csv.records or 0))
+        return Circumstances(
+            lag=lag,
             gap=sum(status.gap_records for status in statuses),
-            hindrance=hindrances[0] if hindrances else "",
-            is_exact=all(one.is_fresh or one.state == "stopped" for one in statuses),
-            undecided=sent.emitted - sent.acked - sent.failed,
+            producer_runs=bool(producers),
+            consumer_runs=consumer_runs,
+            producer_killed=bool(self._tallies.running - producers),
             unknown=sent.unknown,
-            has_ended=not at_work,
-            was_killed=bool(self._tallies.running - at_work),
+            hindrance=hindrances[0] if hindrances else "",
+            unchanged_s=time.monotonic() - self._changed_at,
         )
 
 
 def producers(topic: str) -> list[dict[str, Any]]:
-    """Return the run files of the producers at work."""
+    """Return the run files of the running producers."""
     return [run for run in read_run_files("producer") if run.get("topic") == topic]
 
 
-def _noted(history: Recent[Stage], at: float, stage: Stage) -> Recent[Stage]:
-    """Add to the history of a stage; begin it anew where the CSV was started anew."""
-    last = history.before(at)
-    if last is not None and (stage.records or 0) < (last.value.records or 0):
-        history = Recent()
-    if stage.records is not None:
-        history.add(at, stage)
-    return history
+def _stored(statuses: list[PartitionStatus], served: Stage) -> Stage:
+    """Return the CSV's totals as the consumer reported them.
 
-
-def _sent(counts: SentCounts) -> dict[str, Stage]:
-    if not counts.records:
-        nobody = Stage(note="no producer of this lab has sent to it")
-        return {"emitted": nobody, "acked": nobody}
-    return {
-        "emitted": Stage(records=counts.emitted, grams=counts.emitted_g),
-        "acked": acked_stage(counts.acked, counts.acked_g, counts.unasked),
-    }
-
-
-def _stored(statuses: list[PartitionStatus]) -> Stage:
+    A killed consumer did not report the rows of its last second. The table has read them.
+    """
     if not statuses:
         return Stage(note="no consumer has said anything yet")
     rows, grams = sum(one.rows for one in statuses), sum(one.grams for one in statuses)
+    was_killed = any(not one.is_fresh and one.state in ("running", "paused") for one in statuses)
+    if was_killed and (served.records or 0) > rows:
+        return served
     return Stage(records=rows, grams=grams)
 
 
@@ -172,7 +158,7 @@ def _oldest(statuses: list[PartitionStatus]) -> float:
 
 
 def total(numbers: Sequence[int | None]) -> int | None:
-    """Add up; unknown as soon as one is."""
+    """Add up; None as soon as one number is unknown."""
     known = [number for number in numbers if number is not None]
     return sum(known) if known and len(known) == len(numbers) else None
 

@@ -34,11 +34,6 @@ class Recent(Generic[T]):
             while self._values[0].at < at - KEEP_S:
                 self._values.popleft()
 
-    def before(self, at: float) -> Past[T] | None:
-        """Return the newest value that held at a moment or before it."""
-        with self._lock:
-            return next((past for past in reversed(self._values) if past.at <= at), None)
-
     def since(self, at: float) -> list[Past[T]]:
         """Return the values since a time, oldest first."""
         with self._lock:

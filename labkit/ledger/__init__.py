@@ -1,7 +1,11 @@
-"""The carbon ledger: the same grams of CO2 at every stage, and a verdict.
+"""The carbon ledger: the same grams of CO2 at every stage, and whether they agree.
 
-`ledger` weighs the stages (`weigh_stages`), and `ledger_verdict` decides whether they agree. It
-imports `consumer`, `producer` and what is below them. Start with `ledger`.
+It imports `consumer`, `producer` and what is below them. Start with `ledger`.
+
+- `ledger`: `carbon_ledger` and `LedgerReader`, which read every stage
+- `stage_totals`: the totals of the topic, of the CSV files, and of the API
+- `ledger_verdict`: the one rule for agrees, on the way, unreported, phantom and altered
+- `ledger_model`: the ledger as data, as text and as an HTML table
 """
 
 import lazy_loader as lazy

@@ -1,4 +1,4 @@
-"""What a carbon ledger is, and how it looks as text and as a small HTML table."""
+"""The carbon ledger as data, as text, and as a small HTML table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from labkit.producer.sent_counts import SentCounts
+
 MEANING = {
     "emitted": "made by the simulated chimneys",
     "acked": "acknowledged by the broker",
@@ -14,11 +16,10 @@ MEANING = {
     "csv": "stored in the CSV",
     "served": "served by the API to the page",
 }
-"""The five stages in the order of the journey, and what each of them weighs."""
-
+"""The five stages in the order of the journey, and what each of them measures."""
 
 LedgerState = Literal["agrees", "on the way", "unreported", "phantom", "altered"]
-"""``on the way`` is a difference that time will mend: something is still running."""
+"""``on the way`` is a difference that may vanish with time; the last three are disagreements."""
 
 SIGNS: dict[LedgerState, str] = {
     "agrees": "✓",
@@ -30,7 +31,7 @@ SIGNS: dict[LedgerState, str] = {
 
 
 class Stage(BaseModel):
-    """The CO2 at one stage: good readings, and their mass in whole grams; None where unknown."""
+    """The CO2 at one stage: valid readings, and their mass in whole grams; None if unknown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,16 +46,20 @@ class Stage(BaseModel):
         return None if self.grams is None else self.grams / 1000
 
 
-def acked_stage(acked: int, acked_g: int, unasked: int) -> Stage:
-    """Weigh what the brokers acknowledged; not possible once they were not asked to.
+def sent_stages(counts: SentCounts) -> dict[str, Stage]:
+    """Return the stages that the producers counted: emitted and acked.
 
-    ``unasked`` readings were sent with ``acks=0``: they may have arrived or not, and no producer
-    knows. Then emitted is compared with the next stage that can be weighed.
+    With ``acks=0`` the brokers are not asked, and no producer knows what has arrived. Then acked is
+    unknown, and emitted is compared with the next stage.
     """
-    if not unasked:
-        return Stage(records=acked, grams=acked_g)
-    sent = "1 reading was" if unasked == 1 else f"{unasked:,} readings were"
-    return Stage(note=f"{sent} sent with acks=0: nobody was asked to acknowledge them")
+    if not counts.records:
+        nobody = Stage(note="no producer of this lab has sent to it")
+        return {"emitted": nobody, "acked": nobody}
+    acked = Stage(records=counts.acked, grams=counts.acked_g)
+    if counts.unasked:
+        were = "1 reading was" if counts.unasked == 1 else f"{counts.unasked:,} readings were"
+        acked = Stage(note=f"{were} sent with acks=0: nobody was asked to acknowledge them")
+    return {"emitted": Stage(records=counts.emitted, grams=counts.emitted_g), "acked": acked}
 
 
 class PartitionPlace(BaseModel):
@@ -76,8 +81,8 @@ class PartitionPlace(BaseModel):
 class Ledger(BaseModel):
     """The same tonnes at five stages.
 
-    ``dead_letters`` are the records that the consumer set aside, as no possible readings;
-    ``bad_in_topic`` is how many the ledger itself found in the topic. They carry no tonnes.
+    ``dead_letters`` counts the records that the consumer set aside as invalid readings;
+    ``bad_in_topic`` counts those that the ledger itself found in the topic. They carry no tonnes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -144,15 +149,15 @@ class Ledger(BaseModel):
         for name, stage in self.stages.items():
             note = f"{MEANING[name]}; {stage.note}" if stage.note else MEANING[name]
             rows.append((name, count(stage.records), tonnes(stage.grams), note))
-        set_aside = "set aside by the consumer, as no possible readings"
+        set_aside = "set aside by the consumer as invalid readings"
         return [*rows, ("dead letters", count(self.dead_letters), "–", set_aside)]
 
 
 def count(number: int | None) -> str:
-    """Write a count with thousands separated; a dash where it is unknown."""
+    """Format a count with thousands separators; a dash if it is unknown."""
     return "–" if number is None else f"{number:,}"
 
 
 def tonnes(grams: int | None) -> str:
-    """Write a mass in tonnes to the gram: a ledger that rounds cannot show one lost record."""
+    """Format a mass in tonnes to the gram: a rounded ledger would hide one lost record."""
     return "–" if grams is None else f"{grams / 1_000_000:,.6f}"

@@ -1,4 +1,4 @@
-"""Whether the stages of a carbon ledger agree, and in a learner's words why not."""
+"""Decide whether the stages of a carbon ledger agree, and say in a learner's words why not."""
 
 from __future__ import annotations
 
@@ -7,14 +7,35 @@ from itertools import pairwise
 
 from labkit.ledger.ledger_model import LedgerState, Stage, tonnes
 
+SETTLED_S = 15.0
+"""How long no figure may have changed before a difference in files counts."""
+
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What explains a difference.
+    """What explains a difference between two stages.
 
-    ``lag``: records of the topic behind the CSV's position. ``expired``: records that retention
-    has deleted from the topic; ``gap``: those of them that were not stored before. ``unknown``:
-    sends whose acknowledgement never came.
+    Attributes
+    ----------
+    lag : int, optional
+        Records of the topic behind the CSV's position.
+    expired : int
+        Records that retention has deleted from the topic.
+    gap : int
+        Those of them that were not stored before.
+    producer_runs, consumer_runs : bool
+        Whether one does now.
+    producer_killed : bool
+        A producer was killed, so the last second that it sent is missing from its counts.
+    unknown : int
+        Sends whose acknowledgement never came.
+    csv_problem : str, optional
+        Why the CSV cannot be read to its end.
+    hindrance : str
+        Why records are not stored now, as a sentence.
+    unchanged_s : float, optional
+        How long no figure has changed. None if all stages were weighed at one moment; the ledger
+        from files must wait, because each stage writes its file at its own moment.
     """
 
     lag: int | None = None
@@ -22,15 +43,19 @@ class Circumstances:
     gap: int = 0
     producer_runs: bool = False
     consumer_runs: bool = False
+    producer_killed: bool = False
     unknown: int = 0
     csv_problem: str | None = None
+    hindrance: str = ""
+    unchanged_s: float | None = None
 
 
 def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState, str]:
-    """Return how the stages that can be compared agree, and one sentence that says so.
+    """Return whether the stages that can be compared agree, and a sentence that says so.
 
-    A stage that could not be weighed is left out, and said. So is the topic once retention has
-    deleted records from it: the CSV keeps what Kafka was told to forget.
+    A stage that could not be weighed is left out and named. The topic is left out once retention
+    has deleted records from it, because the CSV keeps them. While figures from files still change,
+    a difference means nothing: readings are on the way.
     """
     left_out = [name for name, stage in stages.items() if stage.records is None]
     compared = {name: stage for name, stage in stages.items() if stage.records is not None}
@@ -39,6 +64,12 @@ def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState,
         aside += (
             f" The topic is not compared: retention has deleted {around.expired:,} records from it."
         )
+    if len({(stage.records, stage.grams) for stage in compared.values()}) <= 1:
+        if len(compared) < 2:
+            return "agrees", "There is nothing to compare yet." + aside
+        return "agrees", f"{_NUMBER[len(compared)]} stages agree to the gram.{aside}"
+    if around.unchanged_s is not None and around.unchanged_s < SETTLED_S:
+        return "on the way", _flowing(compared, around)
     found = [
         (_compare(before, after, compared, around), before, after)
         for before, after in pairwise(compared)
@@ -47,17 +78,32 @@ def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState,
         if state not in ("agrees", "on the way"):
             return state, sentence + aside
     moving = [(sentence, before, after) for (state, sentence), before, after in found if sentence]
-    if len(moving) == 1:
-        return "on the way", moving[0][0] + aside
-    if moving:
-        (_, first, _), (_, _, last) = moving[0], moving[-1]
-        what = _what(compared, first, last)
-        return "on the way", f"{what} on the way from {first} to {last}.{aside}"
-    if len(compared) < 2:
-        return "agrees", "There is nothing to compare yet." + aside
-    return "agrees", f"{_NUMBER[len(compared)]} stages agree to the gram.{aside}"
+    (_, first, _), (last_sentence, _, last) = moving[0], moving[-1]
+    if len(moving) == 1 or _difference(compared, first, last)[0] == 0:
+        return "on the way", last_sentence + aside
+    what = _what(compared, first, last)
+    return "on the way", f"{what} on the way from {first} to {last}.{aside}"
 
 
+def _flowing(stages: dict[str, Stage], around: Circumstances) -> str:
+    """Say how many readings are between the stages while their figures change."""
+    counts = {name: stage.records or 0 for name, stage in stages.items()}
+    not_stored = counts.get("acked", 0) - counts.get("csv", 0)
+    if around.hindrance and not_stored > 0:
+        sentence = f"{_readings(not_stored)} are acknowledged and not stored. {around.hindrance}"
+    else:
+        weights = [stage.grams or 0 for stage in stages.values()]
+        sentence = (
+            f"{_readings(max(counts.values()) - min(counts.values()))} "
+            f"({tonnes(max(weights) - min(weights))} t) are on the way or not yet counted: each "
+            "stage writes its figures about once a second."
+        )
+    if around.producer_killed:
+        sentence += f" {_KILLED} Next: labkit check"
+    return sentence
+
+
+_KILLED = "A producer was killed before it had noted its last second, so emitted and acked lack it."
 _NUMBER = {2: "Both", 3: "All three", 4: "All four", 5: "All five"}
 
 
@@ -69,13 +115,15 @@ def _compare(
     if missing > 0:
         if before == "emitted" and after != "acked":
             on_the_way, why = _why_unasked(after, missing, around)
+        elif after == "acked" and missing <= _arrived_unacknowledged(stages, around):
+            on_the_way, why = True, _NEVER_ACKNOWLEDGED
         else:
             on_the_way, why = _why_missing(after, missing, around)
         if on_the_way:
             return "on the way", f"{what} on the way from {before} to {after}: {why}"
         return "unreported", f"{what} unreported between {before} and {after}: {why}"
     if missing < 0:
-        on_the_way, why = _why_more(after, around)
+        on_the_way, why = _why_more(before, after, -missing, around)
         if on_the_way:
             return "on the way", f"{what} not yet noted as {before}: {why}"
         return "phantom", f"{what} phantom: {after} holds more than {before}, {why}"
@@ -85,6 +133,18 @@ def _compare(
             f"{'less' if weight > 0 else 'more'}: a reading was altered on its way."
         )
     return "agrees", ""
+
+
+_NEVER_ACKNOWLEDGED = "they arrived, but their acknowledgement never came."
+
+
+def _arrived_unacknowledged(stages: dict[str, Stage], around: Circumstances) -> int:
+    """Return how many sends without an acknowledgement the next stage holds."""
+    names = list(stages)
+    following = names[names.index("acked") + 1 :] if "acked" in stages else []
+    if not following:
+        return 0
+    return min(around.unknown, -_difference(stages, "acked", following[0])[0])
 
 
 def _difference(stages: dict[str, Stage], before: str, after: str) -> tuple[int, int]:
@@ -98,7 +158,7 @@ def _what(stages: dict[str, Stage], before: str, after: str) -> str:
 
 
 def _why_missing(after: str, missing: int, around: Circumstances) -> tuple[bool, str]:
-    """Tell whether missing readings are only late, and why they are missing."""
+    """Return whether missing readings are only late, and why they are missing."""
     if after == "acked":
         if around.producer_runs:
             return True, "sent, and not yet acknowledged."
@@ -109,16 +169,16 @@ def _why_missing(after: str, missing: int, around: Circumstances) -> tuple[bool,
         return False, "the broker had acknowledged them, and the topic does not hold them now."
     if after == "csv":
         return _why_not_stored(missing, around)
-    if around.consumer_runs:
+    if around.consumer_runs and around.unchanged_s is None:
         return True, "they were stored a moment ago."
     return False, "the API has not read them from the CSV."
 
 
 def _why_unasked(after: str, missing: int, around: Circumstances) -> tuple[bool, str]:
-    """Tell the same where nobody was asked to acknowledge (``acks=0``), and emitted is compared."""
+    """Return the same for ``acks=0``, where emitted is compared: no broker was asked."""
     if around.producer_runs:
         return True, f"sent with acks=0, so only {after} will show what has arrived."
-    if after == "csv" and (around.lag or 0) >= missing:
+    if after == "csv" and (around.hindrance or (around.lag or 0) >= missing):
         return _why_not_stored(missing, around)
     return False, "with acks=0 nobody was asked whether they arrived, and they did not."
 
@@ -126,6 +186,8 @@ def _why_unasked(after: str, missing: int, around: Circumstances) -> tuple[bool,
 def _why_not_stored(missing: int, around: Circumstances) -> tuple[bool, str]:
     if around.csv_problem:
         return False, f"the CSV cannot be read on ({around.csv_problem})."
+    if around.hindrance:
+        return True, around.hindrance
     if around.gap and missing <= around.gap + (around.lag or 0):
         return False, f"retention deleted {around.gap:,} records before they could be stored."
     if (around.lag or 0) < missing:
@@ -136,8 +198,12 @@ def _why_not_stored(missing: int, around: Circumstances) -> tuple[bool, str]:
     return False, f"{behind}, and no consumer is running. Next: labkit consume"
 
 
-def _why_more(after: str, around: Circumstances) -> tuple[bool, str]:
-    """Tell whether too many readings will be explained in a moment, and by what."""
+def _why_more(before: str, after: str, more: int, around: Circumstances) -> tuple[bool, str]:
+    """Return whether the excess has a harmless explanation, and which."""
+    if before == "acked" and more <= around.unknown:
+        return True, _NEVER_ACKNOWLEDGED
+    if before == "acked" and around.producer_killed:
+        return True, f"{_KILLED} Next: labkit check"
     if after == "topic":
         if around.producer_runs:
             return True, "a producer writes down its acknowledgements about once a second."

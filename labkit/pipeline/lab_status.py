@@ -13,7 +13,7 @@ from labkit.core.errors import BrokerUnavailable
 from labkit.core.run_files import read_run_files
 from labkit.core.terminal_text import visible
 from labkit.faults.active_faults import active_faults
-from labkit.ledger.weigh_stages import get_json
+from labkit.ledger.stage_totals import get_json
 from labkit.sink.partition_status import read_progress
 from labkit.topics.topic_metadata import cluster
 from labkit.topics.topics import list_topics

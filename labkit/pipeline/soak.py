@@ -28,7 +28,7 @@ from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
 from labkit.faults.faults import FAULTS, inject, mend
 from labkit.faults.network_proxy import start_proxy
-from labkit.ledger.weigh_stages import weigh_served
+from labkit.ledger.stage_totals import served_totals
 from labkit.pipeline.down import stop_lab
 from labkit.pipeline.soak_report import SoakFault, SoakReport
 from labkit.producer.producer import Producer, start_producer
@@ -226,10 +226,10 @@ class Soak:
     def served(self, rows: int) -> int | None:
         """Return how many readings the API serves, once it has had a moment to read them."""
         deadline = time.monotonic() + RECOVERY_S
-        found = weigh_served(self.data_dir, self.topic).records
+        found = served_totals(self.data_dir, self.topic).records
         while found != rows and time.monotonic() < deadline:
             time.sleep(LOOK_S)
-            found = weigh_served(self.data_dir, self.topic).records
+            found = served_totals(self.data_dir, self.topic).records
         return found
 
 

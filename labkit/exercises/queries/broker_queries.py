@@ -6,7 +6,6 @@ nothing.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from kafka import TopicPartition
@@ -16,11 +15,10 @@ from labkit.broker import kafka_clients
 from labkit.core.errors import BadReading, TopicNotFound
 from labkit.exercises.engine.outcome import NotAttempted
 from labkit.readings.reading import Reading
+from labkit.topics.read_topic import read_to_end
 from labkit.topics.topic_metadata import ask_cluster
 from labkit.topics.topic_model import Topic
 from labkit.topics.topics import describe_topic
-
-READ_TIMEOUT_S = 15.0
 
 
 def existing_topic(name: str) -> Topic:
@@ -54,17 +52,11 @@ def records_of(name: str, limit: int = 20_000) -> list[Any]:
         if one.records
     }
     starts = {one.partition: one.start_offset or 0 for one in topic.partitions}
-    found: list[Any] = []
     with kafka_clients.consumer(enable_auto_commit=False, auto_offset_reset="earliest") as client:
         client.assign(list(ends))
         for place, end in ends.items():
             client.seek(place, max(starts[place.partition], end - limit))
-        deadline = time.monotonic() + READ_TIMEOUT_S
-        while any(client.position(place) < end for place, end in ends.items()):
-            if time.monotonic() > deadline:
-                break
-            for records in client.poll(timeout_ms=200).values():
-                found += records
+        found = list(read_to_end(client, ends))
     kept = [one for one in found if one.offset < ends[TopicPartition(name, one.partition)]]
     return sorted(kept, key=lambda record: (record.partition, record.offset))
 

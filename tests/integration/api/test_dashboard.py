@@ -14,7 +14,6 @@ from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.api.app import Api
-from labkit.ledger import flow_verdict
 from labkit.ledger.ledger import carbon_ledger
 
 RED = ("unreported", "phantom", "altered")
@@ -45,9 +44,8 @@ def records(answer: dict[str, Any]) -> dict[str, int | None]:
 
 @pytest.fixture
 def quickly_settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Judge figures that are 3 s old: so is what a test lost, and the page waits for 15."""
-    monkeypatch.setattr("labkit.api.ledger_from_files.SETTLED_S", 3.0)
-    monkeypatch.setattr(flow_verdict, "SETTLED_S", 3.0)
+    """Judge figures that have not changed for 3 s; the page waits for 15."""
+    monkeypatch.setattr("labkit.ledger.ledger_verdict.SETTLED_S", 3.0)
 
 
 def test_a_journey_without_an_alarm(topic: str, bootstrap_servers: str, lab_dir: Path) -> None:

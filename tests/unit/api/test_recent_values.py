@@ -1,4 +1,4 @@
-"""What a figure was a while ago, and how fast a count grows."""
+"""The values of the last minute, and how fast a count grows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,6 @@ def counts(*values: tuple[float, int]) -> Recent[int]:
     for at, value in values:
         recent.add(at, value)
     return recent
-
-
-def test_the_newest_value_that_held_then() -> None:
-    recent = counts((10, 1), (20, 2), (30, 3))
-    found = [recent.before(at) for at in (9, 10, 29.9, 31)]
-    assert [past and past.value for past in found] == [None, 1, 2, 3]
 
 
 def test_old_values_are_forgotten_and_none_comes_twice() -> None:

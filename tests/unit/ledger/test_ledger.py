@@ -1,10 +1,11 @@
-"""The ledger's arithmetic and its sentence; the scales of the CSV and the API; no broker."""
+"""The ledger's arithmetic and its sentence; the totals of the CSV and of the API; no broker."""
 
 from __future__ import annotations
 
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import islice
@@ -16,9 +17,9 @@ from hypothesis import strategies as st
 
 from labkit.core.run_files import RunFile
 from labkit.ledger.ledger import LedgerReader, carbon_ledger
-from labkit.ledger.ledger_model import MEANING, Ledger, PartitionPlace, Stage, acked_stage, tonnes
+from labkit.ledger.ledger_model import MEANING, Ledger, PartitionPlace, Stage, sent_stages, tonnes
 from labkit.ledger.ledger_verdict import Circumstances, judge
-from labkit.ledger.weigh_stages import CsvScale, get_json, weigh_served
+from labkit.ledger.stage_totals import CsvTotals, get_json, served_totals
 from labkit.producer.sent_counts import SentCounts, SentCountsFile
 from labkit.readings.fleet import Fleet
 from labkit.readings.reading import Reading, grams
@@ -188,24 +189,24 @@ def test_tonnes_show_every_gram() -> None:
     ]
 
 
-def test_the_csv_scale_reads_on(tmp_path: Path) -> None:
+def test_the_totals_of_the_csv_grow_with_it(tmp_path: Path) -> None:
     some = readings(30)
-    scale = CsvScale(tmp_path, "co2-emissions")
-    assert scale.read().records is None
+    totals = CsvTotals(tmp_path, "co2-emissions")
+    assert totals.read().records is None
     with open_csv(tmp_path) as log:
         for offset, reading in enumerate(some[:10]):
             log.append(offset, reading)
         log.mark(10)
         log.flush()
-        first = scale.read()
+        first = totals.read()
         for offset, reading in enumerate(some[10:], start=11):
             log.append(offset, reading)
         log.flush()
-    second = scale.read()
+    second = totals.read()
     assert (first.records, first.grams) == (10, sum(grams(one.co2_kg) for one in some[:10]))
     assert (second.records, second.grams) == (30, sum(grams(one.co2_kg) for one in some))
-    assert scale.dead_letters == 1
-    places = scale.places({0: 0, 1: 0, 2: 60}, {0: 40, 1: 5, 2: 100})
+    assert totals.dead_letters == 1
+    places = totals.places({0: 0, 1: 0, 2: 60}, {0: 40, 1: 5, 2: 100})
     assert [(place.position, place.lag) for place in places] == [(31, 9), (0, 5), (60, 40)]
 
 
@@ -257,11 +258,11 @@ def test_what_is_served_is_asked_for_past_any_proxy(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert get_json(api_url, "api/summary") == {"records": 3, "co2_g": 1234}
     run_file = RunFile("api", "api", url=api_url, topic="t", data_dir=str(lab_dir))
-    served = weigh_served(lab_dir, "t")
+    served = served_totals(lab_dir, "t")
     assert (served.records, served.grams) == (3, 1234)
-    assert weigh_served(lab_dir / "other", "t").records is None
+    assert served_totals(lab_dir / "other", "t").records is None
     run_file.update(url="http://127.0.0.1:9/")
-    assert "does not answer" in weigh_served(lab_dir, "t").note
+    assert "does not answer" in served_totals(lab_dir, "t").note
     run_file.remove()
 
 
@@ -273,5 +274,6 @@ def test_with_acks_0_emitted_is_compared_with_what_has_arrived() -> None:
     assert state == "unreported"
     assert "between emitted and topic: with acks=0 nobody was asked" in sentence
     assert judge(short, Circumstances(producer_runs=True))[0] == "on the way"
-    assert acked_stage(1, 5, unasked=0) == Stage(records=1, grams=5)
-    assert acked_stage(1, 5, unasked=1).records is None
+    counts = SentCounts(emitted=1, emitted_g=5, acked=1, acked_g=5)
+    assert sent_stages(counts)["acked"] == Stage(records=1, grams=5)
+    assert sent_stages(replace(counts, unasked=1))["acked"].records is None

@@ -1,52 +1,47 @@
-"""Weigh one stage of the journey by itself: the topic, the CSV, the API."""
+"""The totals of one stage: readings and grams of the topic, of the CSV, and of the API."""
 
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kafka import TopicPartition
-from kafka.errors import OffsetOutOfRangeError
 
 from labkit.broker.kafka_clients import consumer
-from labkit.core.errors import BadReading, BrokerUnavailable
+from labkit.core.errors import BadReading
 from labkit.core.run_files import read_run_files
 from labkit.ledger.ledger_model import PartitionPlace, Stage
 from labkit.readings.reading import Reading, grams
 from labkit.sink.csv_row import row_grams
 from labkit.sink.csv_tail import LogTail, partitions
 from labkit.sink.segment_files import topic_dir
+from labkit.topics.read_topic import read_to_end
 from labkit.topics.topics import describe_topic
 
-POLL_TIMEOUT_MS = 500
-POLL_RECORDS = 2_000
-SILENCE_S = 15.0
-"""How long a broker may send nothing while the topic holds more."""
 API_TIMEOUT_S = 10.0
 
 
-class TopicScale:
-    """Read a topic from its beginning, without a group, and add up its readings.
+class TopicTotals:
+    """The totals of a topic, read from its beginning by a consumer without a group.
 
-    It assigns the partitions to itself instead of joining a consumer group, so it moves nobody's
-    offsets and takes no partition from anyone.
+    It assigns the partitions to itself instead of joining a group, so it moves no group's offsets
+    and takes no partition from anyone.
 
     Attributes
     ----------
     records, grams : int
-        The good readings read so far, and their mass.
+        The valid readings read so far, and their mass.
     bad : int
-        Records that are no possible readings.
+        Records that are not valid readings.
     expired : int
         Records that retention had deleted before they could be read.
     start_offsets : dict of int to int
-        The oldest offset of each partition at the first look.
+        The oldest offset of each partition when it was first read.
     end_offsets : dict of int to int
-        How far each partition was read at the last look: its end then, or a little more.
+        How far each partition was read last: to its end at that moment, or a little further.
     """
 
     def __init__(self, topic: str) -> None:
@@ -68,36 +63,15 @@ class TopicScale:
     def read(self) -> Stage:
         """Read on to the topic's present end."""
         ends = self._consumer.end_offsets(self._partitions)
-        last_news = time.monotonic()
-        while self._is_behind(ends):
-            try:
-                batches = self._consumer.poll(POLL_TIMEOUT_MS, max_records=POLL_RECORDS)
-            except OffsetOutOfRangeError:
-                self._skip_expired()
-                continue
-            for records in batches.values():
-                for record in records:
-                    self._add(record.value, record.timestamp)
-            if batches:
-                last_news = time.monotonic()
-            elif time.monotonic() - last_news > SILENCE_S:
-                msg = f"the broker has sent nothing of the topic for {SILENCE_S:g} s"
-                raise BrokerUnavailable(msg, "labkit broker status")
+        for record in read_to_end(self._consumer, ends, self._add_expired):
+            self._add(record.value, record.timestamp)
         self.end_offsets = {
             place.partition: self._consumer.position(place) for place in self._partitions
         }
         return Stage(records=self.records, grams=self.grams)
 
-    def _is_behind(self, ends: Mapping[TopicPartition, int]) -> bool:
-        return any(self._consumer.position(place) < end for place, end in ends.items())
-
-    def _skip_expired(self) -> None:
-        """Go on at the new start of a partition whose oldest records were deleted meanwhile."""
-        for place, start in self._consumer.beginning_offsets(self._partitions).items():
-            position = self._consumer.position(place)
-            if position < start:
-                self.expired += start - position
-                self._consumer.seek(place, start)
+    def _add_expired(self, count: int) -> None:
+        self.expired += count
 
     def _add(self, value: bytes | None, timestamp_ms: int) -> None:
         try:
@@ -109,20 +83,12 @@ class TopicScale:
             self.grams += grams(reading.co2_kg)
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Close the consumer."""
         self._consumer.close()
 
 
-class CsvScale:
-    """Read a topic's CSV files on from the last look, and add up their rows. No Kafka, no pandas.
-
-    Attributes
-    ----------
-    dead_letters : int
-        Rows that only mark the place of a record that was set aside.
-    problem : str or None
-        Why a file cannot be read to its end.
-    """
+class CsvTotals:
+    """The totals of a topic's CSV files. Each read costs only the rows that are new."""
 
     def __init__(self, data_dir: Path, topic: str) -> None:
         self._folder = topic_dir(data_dir, topic)
@@ -130,7 +96,7 @@ class CsvScale:
         self._sums: dict[int, list[int]] = {}  # partition -> readings, grams, dead letters
 
     def read(self) -> Stage:
-        """Read what was appended."""
+        """Read the rows that were appended."""
         found = partitions(self._folder)
         for gone in self._tails.keys() - set(found):
             del self._tails[gone]
@@ -160,12 +126,12 @@ class CsvScale:
 
     @property
     def dead_letters(self) -> int:
-        """Rows that mark a dead letter."""
+        """Rows that mark the place of a dead letter."""
         return self._total(2)
 
     @property
     def problem(self) -> str | None:
-        """Why a file cannot be read to its end; None while all is well."""
+        """Why a file cannot be read to its end; None if all can."""
         return next((tail.problem for tail in self._tails.values() if tail.problem), None)
 
     def places(
@@ -173,7 +139,7 @@ class CsvScale:
     ) -> tuple[PartitionPlace, ...]:
         """Return how far the CSV has followed each partition of the topic.
 
-        Nobody can lag behind records that are deleted: a position begins at the topic's start.
+        A position is never below the topic's start: deleted records are not lag.
         """
         read = {partition: tail.last_offset + 1 for partition, tail in self._tails.items()}
         return tuple(
@@ -186,16 +152,8 @@ class CsvScale:
         )
 
 
-def find_api(data_dir: Path, topic: str) -> str | None:
-    """Return the address of the API that serves this folder and topic, where one runs."""
-    for run in read_run_files("api"):
-        if run.get("topic") == topic and Path(run.get("data_dir", "")) == data_dir:
-            return str(run["url"])
-    return None
-
-
-def weigh_served(data_dir: Path, topic: str) -> Stage:
-    """Ask the running API what it serves."""
+def served_totals(data_dir: Path, topic: str) -> Stage:
+    """Ask the running API for its totals."""
     url = find_api(data_dir, topic)
     if url is None:
         return Stage(note="no API of this folder is running")
@@ -204,6 +162,14 @@ def weigh_served(data_dir: Path, topic: str) -> Stage:
     except (OSError, ValueError) as error:
         return Stage(note=f"the API at {url} does not answer: {error}")
     return Stage(records=summary["records"], grams=summary["co2_g"])
+
+
+def find_api(data_dir: Path, topic: str) -> str | None:
+    """Return the address of the API that serves this folder and topic, if one runs."""
+    for run in read_run_files("api"):
+        if run.get("topic") == topic and Path(run.get("data_dir", "")) == data_dir:
+            return str(run["url"])
+    return None
 
 
 def get_json(url: str, path: str) -> Any:
