@@ -1,8 +1,14 @@
-"""The proof, record by record: topic, CSV, dead letters and delivery log compared.
+"""The check of a pipeline, record by record: topic, CSV, dead letters and delivery logs.
 
-`checker` has `check_pipeline`; `record_comparison` is its core, and `check_result` what it says.
-It reads the CSV with a parser of its own, so that a bug of the sink cannot hide itself. It
-imports `consumer`, `producer` and what is below them. Start with `checker`.
+It imports `consumer`, `producer` and what is below them. Start with `checker`.
+
+- `checker`: `check_pipeline`
+- `record_comparison`: compares one partition; the core
+- `topic_reader`: reads the topic and the dead-letter queue
+- `independent_csv_reader`: reads the CSV without the sink's code
+- `delivery_history`: reads the producers' delivery logs
+- `findings`: what is compared and found
+- `check_result`: the verdict, as data, text and HTML
 """
 
 import lazy_loader as lazy

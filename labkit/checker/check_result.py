@@ -1,4 +1,4 @@
-"""What the checker says: a verdict, a line for each partition, and counter-examples."""
+"""The checker's result: a verdict, figures for each partition, and counter-examples."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ KINDS = {
     "reordered": "not in the order it was sent or stored in",
     "divergent": "not the content that was sent",
     "phantom": "there, and it should not be",
-    "damaged": "a line of the CSV that is no whole, true row",
+    "damaged": "a line of the CSV that is not a complete, correct row",
     "dead letter": "set aside though good, or bad and not set aside",
 }
-"""The kinds of violation, and what each means."""
+"""The kinds of violation and their meaning."""
 
 MOST_COLUMNS = 9
-"""More partitions than this, and only those are shown where something is wrong."""
+"""With more partitions than this, only those with a violation or a lag are shown."""
 
 Kind = Literal["lost", "doubled", "reordered", "divergent", "phantom", "damaged", "dead letter"]
 State = Literal["holds", "on the way", "broken"]
@@ -32,7 +32,7 @@ SIGNS: dict[State, str] = {"holds": "✓", "on the way": "→", "broken": "≠"}
 
 
 class Violation(BaseModel):
-    """One counter-example, told so that a person can follow it."""
+    """One counter-example, with what is needed to follow it up."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,24 +60,24 @@ class Violation(BaseModel):
 
 
 class PartitionVerdict(BaseModel):
-    """What was compared of one partition."""
+    """The figures of one partition."""
 
     model_config = ConfigDict(frozen=True)
 
     partition: int
     acked: int
-    """Acknowledged, by the journals; readings and bad records."""
+    """Acknowledged according to the delivery logs; readings and malformed records."""
     records: int
     """In the topic now."""
     rows: int
     markers: int
-    """Rows that stand for dead letters."""
+    """Rows that mark the place of a dead letter."""
     behind: int
     """In the topic when the check began, and not in the CSV yet."""
     expired: int
     """Offsets that retention has deleted."""
     gap: int
-    """Acknowledged records that retention deleted before they were stored: no error, but told."""
+    """Acknowledged records that retention deleted before they were stored; not a violation."""
     violations: dict[str, int]
 
 
@@ -87,13 +87,13 @@ class Verdict(BaseModel):
     Attributes
     ----------
     state : {"holds", "on the way", "broken"}
-        ``on the way``: no violation, but the CSV is not yet where the topic was.
+        ``on the way``: no violation, but the CSV has not reached the topic's end yet.
     unknown, unknown_in_topic : int
-        Records nobody had an answer for, and how many of those are in the topic after all.
+        Records without an acknowledgement, and how many of them are in the topic.
     unjournalled : int
-        Records in the topic that no journal knows: of other programs, or sent without one.
+        Records in the topic that no delivery log has: from other programs, or sent without a log.
     examples : tuple of Violation
-        One of each kind, and of each partition where it occurs.
+        One of each kind, for each partition where it occurs.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -117,14 +117,14 @@ class Verdict(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def violations(self) -> dict[str, int]:
-        """How many there are of each kind, of the kinds that there are."""
+        """The number of violations of each kind that occurs."""
         sums = {kind: sum(_violations(kind, one) for one in self.partitions) for kind in KINDS}
         return {kind: number for kind, number in sums.items() if number}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def state(self) -> State:
-        """The verdict in a word or three."""
+        """The verdict in one to three words."""
         if self.violations:
             return "broken"
         return "on the way" if any(one.behind for one in self.partitions) else "holds"
@@ -132,13 +132,13 @@ class Verdict(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def holds(self) -> bool:
-        """Whether the promise is kept, and nothing is on its way."""
+        """Whether there is no violation and nothing is on its way."""
         return self.state == "holds"
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def sentence(self) -> str:
-        """The verdict in a sentence."""
+        """The verdict as a sentence."""
         records = sum(one.records for one in self.partitions)
         if self.state == "broken":
             found = ", ".join(f"{number:,} {kind}" for kind, number in self.violations.items())
@@ -151,7 +151,7 @@ class Verdict(BaseModel):
         return " ".join([said, *self._asides()])
 
     def _asides(self) -> list[str]:
-        """Say what is no violation and should be known."""
+        """Return remarks that are not violations."""
         asides = []
         if not self.runs:
             asides.append("No producer of this lab kept a journal, so nobody says what was sent.")
@@ -165,7 +165,7 @@ class Verdict(BaseModel):
         return asides
 
     def cells(self) -> list[list[str]]:
-        """Return the table, its headings first: a column for each partition, and for all."""
+        """Return the table, headings first: one column for each partition, and one for all."""
         shown = self.partitions
         if len(shown) > MOST_COLUMNS:
             shown = tuple(one for one in shown if one.violations or one.behind)[:MOST_COLUMNS]
@@ -179,13 +179,17 @@ class Verdict(BaseModel):
             **{kind: partial(_violations, kind) for kind in KINDS},
         }
         body = [
-            [name, *(f"{figure(one):,}" for one in shown), f"{sum(map(figure, self.partitions)):,}"]
+            [
+                name,
+                *(f"{figure(one):,}" for one in shown),
+                f"{sum(map(figure, self.partitions)):,}",
+            ]
             for name, figure in figures.items()
         ]
         return [head, *body]
 
     def view(self) -> Group:
-        """Return the verdict as a terminal shows it."""
+        """Return the verdict for a terminal."""
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text
@@ -197,8 +201,8 @@ class Verdict(BaseModel):
         for row in body:
             table.add_row(*row)
         style = "bold green" if self.holds else "bold red" if self.violations else "bold yellow"
-        stories = (Text(f"\n{one}", overflow="fold") for one in self.examples)
-        return Group(table, Text(f"{SIGNS[self.state]} {self.sentence}", style), *stories)
+        examples = (Text(f"\n{one}", overflow="fold") for one in self.examples)
+        return Group(table, Text(f"{SIGNS[self.state]} {self.sentence}", style), *examples)
 
     def __str__(self) -> str:
         table = self.cells()
@@ -210,8 +214,8 @@ class Verdict(BaseModel):
             for row in table
         ]
         verdict = f"{SIGNS[self.state]} {self.sentence}"
-        stories = map(str, self.examples)
-        return "\n".join([f"Check of {self.topic_name}", *lines, verdict, *stories])
+        examples = map(str, self.examples)
+        return "\n".join([f"Check of {self.topic_name}", *lines, verdict, *examples])
 
     __repr__ = __str__
 
@@ -219,11 +223,11 @@ class Verdict(BaseModel):
         head, *body = [[html.escape(cell) for cell in row] for row in self.cells()]
         headings = "".join(f"<th>{cell}</th>" for cell in head)
         rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
-        stories = "".join(f"<pre>{html.escape(str(one))}</pre>" for one in self.examples)
+        examples = "".join(f"<pre>{html.escape(str(one))}</pre>" for one in self.examples)
         return (
             f"<table><caption>Check of {html.escape(self.topic_name)}</caption>"
             f"<thead><tr>{headings}</tr></thead><tbody>{rows}</tbody></table>"
-            f"<p>{SIGNS[self.state]} {html.escape(self.sentence)}</p>{stories}"
+            f"<p>{SIGNS[self.state]} {html.escape(self.sentence)}</p>{examples}"
         )
 
 

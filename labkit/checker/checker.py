@@ -1,8 +1,8 @@
-"""The checker: every record that the topic retains is in the CSV, once and in order, or it says so.
+"""The checker: whether every record that the topic retains is in the CSV, once and in order.
 
-Sums can agree by accident; this compares record by record. Topic, CSV, dead letters and the
-producers' journals are four witnesses, each read with a reader of its own, and a violation comes
-with a counter-example to follow. Run it after a fault, when the pipeline has had time to heal::
+Sums can agree by accident, so it compares record by record. Topic, CSV, dead letters and the
+producers' delivery logs are read independently, and each kind of violation comes with a
+counter-example. Run it after a fault, when the pipeline has had time to recover::
 
     lab.check_pipeline()        # or: labkit check
 """
@@ -15,17 +15,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from labkit.checker.check_result import PartitionVerdict, Verdict, Violation
-from labkit.checker.delivery_history import History, journal_sizes, read_history
-from labkit.checker.findings import Extent, Findings
+from labkit.checker.delivery_history import DeliveryHistory, delivery_log_sizes, read_history
+from labkit.checker.findings import Findings, OffsetRange
 from labkit.checker.independent_csv_reader import CsvReader, Row
 from labkit.checker.record_comparison import compare
-from labkit.checker.topic_reader import TopicReader, read_letters
+from labkit.checker.topic_reader import TopicReader, read_dead_letters
 from labkit.core.config import dead_letter_topic, load_config
 from labkit.core.run_files import read_run_files
 from labkit.sink.partition_status import read_progress
 from labkit.sink.segment_files import topic_dir
 
-LOOK_S = 0.2
+POLL_S = 0.2
 
 
 def check_pipeline(
@@ -35,10 +35,10 @@ def check_pipeline(
     seed: int | None = None,
     wait_s: float = 15.0,
 ) -> Verdict:
-    """Compare topic, CSV, dead letters and journals, record by record.
+    """Compare topic, CSV, dead letters and delivery logs, record by record.
 
-    It can run beside a pipeline at work: only what the topic held at the start has to be in the
-    CSV. It takes some 60 microseconds a record.
+    It can run while the pipeline runs: only the records that the topic held at the start must be in
+    the CSV. It takes about 60 microseconds a record.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ def check_pipeline(
     data_dir : str or Path, optional
         The folder of the CSV; by default the lab's own, ``data``.
     seed : int, optional
-        Of the faults that went before, so that the verdict names it.
+        The seed of the faults that were applied before, for the verdict to name.
     wait_s : float
-        How long consumers that run may take to store what the topic holds now.
+        How long running consumers may take to store what the topic holds now.
 
     Returns
     -------
@@ -66,32 +66,32 @@ def check_pipeline(
     config = load_config()
     topic, folder = topic or config.topic, config.data_path(data_dir)
     with TopicReader(topic) as reader:
-        sizes = journal_sizes(reader.topic_id)
-        extents = reader.extents()
-        _wait_for_consumers(folder, topic, extents, wait_s)
-        files = {number: CsvReader(topic_dir(folder, topic), number) for number in extents}
-        letters, complete = read_letters(topic)
-        # Asked again: what stands in the CSV by now cannot lie behind this end.
-        for number, extent in reader.extents().items():
-            if number in extents:
-                extents[number].end, extents[number].letters_complete = extent.end, complete
+        sizes = delivery_log_sizes(reader.topic_id)
+        ranges = reader.ranges()
+        _wait_for_consumers(folder, topic, ranges, wait_s)
+        files = {number: CsvReader(topic_dir(folder, topic), number) for number in ranges}
+        letters, complete = read_dead_letters(topic)
+        # Read again: what is in the CSV by now cannot lie past this end.
+        for number, span in reader.ranges().items():
+            if number in ranges:
+                ranges[number].end, ranges[number].letters_complete = span.end, complete
         history = read_history(sizes)
-        acked = {number: len(history.acked[number]) for number in extents}
+        acked = {number: len(history.acked[number]) for number in ranges}
         found = {
             number: compare(
                 number,
-                reader.records(number, extent),
+                reader.records(number, span),
                 _rows(files[number], reader.topic_id),
                 history.acked[number],
                 letters[number],
-                extent,
+                span,
             )
-            for number, extent in extents.items()
+            for number, span in ranges.items()
         }
     for number, one in found.items():
         _judge_source(one, files[number], reader.topic_id)
     resolved, unjournalled = _resolve(history, found.values())
-    _judge_journal(history, found)
+    _judge_history(history, found)
     return Verdict(
         topic_name=topic,
         topic_id=reader.topic_id,
@@ -110,21 +110,21 @@ def check_pipeline(
 
 
 def _wait_for_consumers(
-    folder: Path, topic: str, extents: Mapping[int, Extent], wait_s: float
+    folder: Path, topic: str, ranges: Mapping[int, OffsetRange], wait_s: float
 ) -> None:
-    """Give consumers that run the time to store what the topic held at the start."""
+    """Give running consumers time to store what the topic held at the start."""
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline and any(
         run.get("topic") == topic for run in read_run_files("consumer")
     ):
         positions = {one.partition: one.position or 0 for one in read_progress(folder, topic)}
-        if all(positions.get(number, 0) >= extent.due for number, extent in extents.items()):
+        if all(positions.get(number, 0) >= span.due for number, span in ranges.items()):
             return
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
 
 
 def _rows(file: CsvReader, topic_id: str) -> Iterable[Row]:
-    """Return the rows of a CSV, unless it says itself that it is of another topic."""
+    """Return the rows of a CSV, unless its checkpoint names another topic."""
     return file.rows() if file.topic_id in (None, topic_id) else ()
 
 
@@ -134,8 +134,11 @@ def _judge_source(found: Findings, file: CsvReader, topic_id: str) -> None:
         found.add("phantom", -1, what, topic=f"its topic_id is {topic_id} now")
 
 
-def _resolve(history: History, found: Iterable[Findings]) -> tuple[int, int]:
-    """Say of each record without an acknowledgement whose it is: (of the unknown, of nobody)."""
+def _resolve(history: DeliveryHistory, found: Iterable[Findings]) -> tuple[int, int]:
+    """Attribute the records without an acknowledgement.
+
+    Returns how many of them were sent without an answer, and how many are in no delivery log.
+    """
     resolved = unjournalled = 0
     if not history.runs:
         return 0, sum(len(one.unclaimed) for one in found)
@@ -149,12 +152,12 @@ def _resolve(history: History, found: Iterable[Findings]) -> tuple[int, int]:
                 bad[record.crc32] -= 1
                 resolved += 1
                 continue
-            lines = sent.get(record.reading_id, [])
-            events = Counter(line.event for line in lines if line.offset < 0)
-            late = any(line.late for line in lines)
+            deliveries = sent.get(record.reading_id, [])
+            events = Counter(delivery.event for delivery in deliveries if delivery.offset < 0)
+            late = any(delivery.late for delivery in deliveries)
             places[record.reading_id] += 1
-            about = {"reading_id": record.reading_id, "journal": "; ".join(map(str, lines))}
-            if not lines:
+            about = {"reading_id": record.reading_id, "journal": "; ".join(map(str, deliveries))}
+            if not deliveries:
                 unjournalled += 1
             elif places[record.reading_id] <= events["acked"] or late:
                 continue
@@ -169,20 +172,21 @@ def _resolve(history: History, found: Iterable[Findings]) -> tuple[int, int]:
     return resolved, unjournalled
 
 
-def _judge_journal(history: History, found: Mapping[int, Findings]) -> None:
-    """Judge what the journals alone show, and that each acknowledged record is somewhere."""
-    for line in history.twice:
+def _judge_history(history: DeliveryHistory, found: Mapping[int, Findings]) -> None:
+    """Judge the delivery logs alone, and whether each acknowledged record is in the topic."""
+    for delivery in history.twice:
         what = "two different records were acknowledged there"
-        found[line.partition].add("divergent", line.offset, what, journal=str(line))
-    for line in history.disordered:
+        found[delivery.partition].add("divergent", delivery.offset, what, journal=str(delivery))
+    for delivery in history.disordered:
         what = "it was sent after a record of the same run, and lies before it"
-        found[line.partition].add("reordered", line.offset, what, journal=str(line))
+        found[delivery.partition].add("reordered", delivery.offset, what, journal=str(delivery))
     there = {record.reading_id for one in found.values() for record in one.unclaimed}
     for reading_id, event in history.open_ids.items():
         if event == "acked" and reading_id not in there:
-            (line, *_) = history.find_ids({reading_id})[reading_id]
+            (delivery, *_) = history.find_ids({reading_id})[reading_id]
             what = "the broker acknowledged it, without saying where, and the topic has it nowhere"
-            found[line.partition].add("lost", -1, what, journal=str(line), reading_id=reading_id)
+            about = {"journal": str(delivery), "reading_id": reading_id}
+            found[delivery.partition].add("lost", -1, what, **about)
 
 
 def _partition(found: Findings, acked: int) -> PartitionVerdict:
@@ -192,25 +196,25 @@ def _partition(found: Findings, acked: int) -> PartitionVerdict:
     return PartitionVerdict.model_validate({**facts, "acked": acked})
 
 
-def _examples(found: Iterable[Findings], history: History, topic: str) -> list[Violation]:
-    """Return the counter-examples, with what the journal knows and where to look next."""
+def _examples(found: Iterable[Findings], history: DeliveryHistory, topic: str) -> list[Violation]:
+    """Return the counter-examples, with their delivery log entry and the next command."""
     examples = []
     for one in found:
         for example in one.examples.values():
-            if example.offset < 0:  # it is about no record in particular
+            if example.offset < 0:  # it concerns no single record
                 examples.append(example)
                 continue
-            line = history.find(one.partition, example.offset)
-            known = str(line) if line else "nobody of this lab had it acknowledged"
-            about = {"journal": example.journal or known, "next": _look(topic, example)}
-            if line is not None and not example.reading_id:
-                about["reading_id"] = line.reading_id
+            delivery = history.find(one.partition, example.offset)
+            known = str(delivery) if delivery else "nobody of this lab had it acknowledged"
+            about = {"journal": example.journal or known, "next": _show_command(topic, example)}
+            if delivery is not None and not example.reading_id:
+                about["reading_id"] = delivery.reading_id
             examples.append(example.model_copy(update=about))
     return examples
 
 
-def _look(topic: str, example: Violation) -> str:
-    """Return the line to type that shows the record, or the letters."""
+def _show_command(topic: str, example: Violation) -> str:
+    """Return the command that shows the record, or the dead letters."""
     place = f"--partition {example.partition} --offset {example.offset} --max-messages 1"
     if example.kind == "dead letter":
         topic, place = dead_letter_topic(topic), "--from-beginning --timeout-ms 5000"

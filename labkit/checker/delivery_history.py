@@ -1,8 +1,8 @@
-"""What all producer runs together know of a topic: the journals, read back for the checker.
+"""The delivery logs of all producer runs into a topic, read back for the checker.
 
-A record without an answer is unknown, and so is one that was in flight when its producer was
-killed: it may be in the topic or not, and either is right. What was acknowledged has to be there,
-at the very offset; what was refused for certain must not be.
+A record without an answer is unknown, as is one in flight when its producer was killed: it may be
+in the topic or not. A record that was acknowledged must be there, at that offset; one that was
+refused must not be.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from labkit.producer.delivery_log import delivery_log_dir
 
 CRC_MASK = 0xFFFF_FFFF
 BAD = 1 << 32
-"""Set in `History.acked` where a record was sent bad on purpose."""
+"""Set in `DeliveryHistory.acked` for a record that was deliberately malformed."""
 LATE = 1 << 33
-"""Set where the answer came after the check had begun."""
+"""Set if the answer came after the check had begun."""
 
 
-class Line(NamedTuple):
-    """One record in a journal, put together from what was sent and its answer."""
+class Delivery(NamedTuple):
+    """One record of a delivery log: what was sent, and its answer."""
 
     run: str
     number: int
     partition: int
-    offset: int  # -1 where it is not known
+    offset: int  # -1 if unknown
     event: str  # acked, failed or unknown
-    reading_id: str  # empty where it was bad on purpose
+    reading_id: str  # empty if deliberately malformed
     crc32: int
     note: str
     late: bool
@@ -45,20 +45,20 @@ class Line(NamedTuple):
         return f"{what} of run {self.run}, its number {self.number}: {said}"
 
 
-def journal_sizes(topic_id: str) -> dict[Path, int]:
-    """Return how long each journal of a topic is now: what stands there has happened by now."""
+def delivery_log_sizes(topic_id: str) -> dict[Path, int]:
+    """Return the present size of each delivery log of a topic."""
     return {path: path.stat().st_size for path in sorted(delivery_log_dir(topic_id).glob("*.csv"))}
 
 
-def read_lines(path: Path, size_now: int) -> Iterator[Line]:
-    """Return each record of a journal once, with its answer; what has none is unknown.
+def read_deliveries(path: Path, size_now: int) -> Iterator[Delivery]:
+    """Yield each record of a delivery log once, with its answer; without one it is unknown.
 
     Parameters
     ----------
     path : Path
-        The journal of one run; a torn last line is left out.
+        The delivery log of one run; a torn last line is left out.
     size_now : int
-        Answers that stand behind so many bytes are marked as late.
+        Answers past this size are marked as late.
     """
     waiting: dict[int, tuple[int, str, int, str]] = {}
     place = 0
@@ -74,12 +74,12 @@ def read_lines(path: Path, size_now: int) -> Iterator[Line]:
                 waiting[int(number)] = (int(partition), reading_id, int(crc, 16), note)
             elif event != "event":
                 sent = waiting.pop(int(number))
-                yield _line(path, int(number), sent, event, offset, note, late=place > size_now)
+                yield _delivery(path, int(number), sent, event, offset, note, late=place > size_now)
     for unanswered, sent in waiting.items():
-        yield _line(path, unanswered, sent, "unknown", "", "", late=False)
+        yield _delivery(path, unanswered, sent, "unknown", "", "", late=False)
 
 
-def _line(
+def _delivery(
     path: Path,
     number: int,
     sent: tuple[int, str, int, str],
@@ -88,23 +88,25 @@ def _line(
     note: str,
     *,
     late: bool,
-) -> Line:
+) -> Delivery:
     partition, reading_id, crc, about = sent
     place = int(offset) if offset else -1
-    return Line(path.stem, number, partition, place, event, reading_id, crc, note or about, late)
+    return Delivery(
+        path.stem, number, partition, place, event, reading_id, crc, note or about, late
+    )
 
 
 @dataclass
-class History:
-    """The journals of a topic, small enough for millions of records.
+class DeliveryHistory:
+    """The delivery logs of a topic, compact enough for millions of records.
 
     Attributes
     ----------
     acked : dict of int to dict of int to int
         Partition -> offset -> CRC-32 of the value, with `BAD` and `LATE`. Records whose offset the
-        broker did not say count as unknown here: they have to be in the topic, somewhere.
+        broker did not return are left out here: they must be in the topic, at any offset.
     open_ids : dict of str to str
-        Readings that were failed or unknown, and which of the two.
+        The other readings, each with its event.
     """
 
     sizes: Mapping[Path, int]
@@ -112,65 +114,72 @@ class History:
     acked: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
     open_ids: dict[str, str] = field(default_factory=dict)
     unknown_bad: Counter[int] = field(default_factory=Counter)  # by the CRC-32 of the value
-    twice: list[Line] = field(default_factory=list)  # acknowledged where another record was, too
-    disordered: list[Line] = field(default_factory=list)  # acknowledged before an earlier one
+    twice: list[Delivery] = field(default_factory=list)  # acknowledged at a used offset
+    disordered: list[Delivery] = field(default_factory=list)  # acknowledged before an earlier one
 
     @property
     def runs(self) -> int:
-        """How many producer runs kept a journal."""
+        """How many producer runs kept a delivery log."""
         return len(self.sizes)
 
-    def lines(self) -> Iterator[Line]:
-        """Return every record of every run."""
+    def deliveries(self) -> Iterator[Delivery]:
+        """Yield every record of every run."""
         for path, size in self.sizes.items():
-            yield from read_lines(path, size)
+            yield from read_deliveries(path, size)
 
-    def find(self, partition: int, offset: int) -> Line | None:
-        """Return the record that was acknowledged at a place."""
+    def find(self, partition: int, offset: int) -> Delivery | None:
+        """Return the record that was acknowledged at an offset."""
         wanted = (partition, offset)
         return next(
-            (line for line in self.lines() if (line.partition, line.offset) == wanted), None
+            (
+                delivery
+                for delivery in self.deliveries()
+                if (delivery.partition, delivery.offset) == wanted
+            ),
+            None,
         )
 
-    def find_ids(self, reading_ids: Collection[str]) -> dict[str, list[Line]]:
-        """Return each time that one of these readings was sent."""
-        found: dict[str, list[Line]] = defaultdict(list)
-        for line in self.lines() if reading_ids else ():
-            if line.reading_id in reading_ids:
-                found[line.reading_id].append(line)
+    def find_ids(self, reading_ids: Collection[str]) -> dict[str, list[Delivery]]:
+        """Return every sending of these readings."""
+        found: dict[str, list[Delivery]] = defaultdict(list)
+        for delivery in self.deliveries() if reading_ids else ():
+            if delivery.reading_id in reading_ids:
+                found[delivery.reading_id].append(delivery)
         return found
 
 
-def read_history(sizes: Mapping[Path, int]) -> History:
-    """Read the journals of a topic.
+def read_history(sizes: Mapping[Path, int]) -> DeliveryHistory:
+    """Read the delivery logs of a topic.
 
     Parameters
     ----------
     sizes : mapping
-        The journals, with how long each was when the check began; see `journal_sizes`.
+        The size of each log when the check began; see `delivery_log_sizes`.
     """
-    history = History(sizes)
+    history = DeliveryHistory(sizes)
     newest: dict[tuple[str, int], int] = {}  # the last offset of a run in a partition
-    for line in history.lines():
-        history.counts[line.event] += 1
-        if line.event == "acked" and line.offset >= 0:
-            _add_acked(history, line, newest)
-        elif line.reading_id:
-            history.open_ids[line.reading_id] = line.event
-        elif line.event == "unknown":
-            history.unknown_bad[line.crc32] += 1
+    for delivery in history.deliveries():
+        history.counts[delivery.event] += 1
+        if delivery.event == "acked" and delivery.offset >= 0:
+            _add_acked(history, delivery, newest)
+        elif delivery.reading_id:
+            history.open_ids[delivery.reading_id] = delivery.event
+        elif delivery.event == "unknown":
+            history.unknown_bad[delivery.crc32] += 1
     return history
 
 
-def _add_acked(history: History, line: Line, newest: dict[tuple[str, int], int]) -> None:
-    places = history.acked[line.partition]
-    if line.offset in places:
-        history.twice.append(line)
+def _add_acked(
+    history: DeliveryHistory, delivery: Delivery, newest: dict[tuple[str, int], int]
+) -> None:
+    places = history.acked[delivery.partition]
+    if delivery.offset in places:
+        history.twice.append(delivery)
         return
-    bad = 0 if line.reading_id else BAD
-    places[line.offset] = line.crc32 | bad | (LATE if line.late else 0)
-    who = (line.run, line.partition)
-    if newest.get(who, -1) > line.offset:
-        history.disordered.append(line)
+    bad = 0 if delivery.reading_id else BAD
+    places[delivery.offset] = delivery.crc32 | bad | (LATE if delivery.late else 0)
+    who = (delivery.run, delivery.partition)
+    if newest.get(who, -1) > delivery.offset:
+        history.disordered.append(delivery)
     else:
-        newest[who] = line.offset
+        newest[who] = delivery.offset

@@ -1,4 +1,4 @@
-"""What the checker compares, and what it finds: records, dead letters, extents, violations."""
+"""What the checker compares and finds: records, dead letters, offsets, violations."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ class Record(NamedTuple):
     value: bytes | None
 
 
-class Letter(NamedTuple):
-    """A dead letter: the CRC-32 of its value, and how much of the record's value it holds."""
+class DeadLetter(NamedTuple):
+    """A dead letter: the CRC-32 of its value, and how many bytes of it were kept."""
 
     crc32: int
     kept_bytes: int | None = None  # None: all of it
 
-    def is_of(self, record: Record) -> bool:
-        """Tell whether it holds this record, and not one of an earlier topic of the same name."""
+    def matches(self, record: Record) -> bool:
+        """Return whether it holds this record, not one of an earlier topic of this name."""
         value = record.value or b""
         return crc32(value if self.kept_bytes is None else value[: self.kept_bytes]) == self.crc32
 
 
 @dataclass
-class Extent:
-    """Which offsets of a partition can be compared."""
+class OffsetRange:
+    """The offsets of a partition that can be compared."""
 
-    start: int  # retention has deleted what is below; it may move while the topic is read
+    start: int  # the oldest offset; retention may raise it while the topic is read
     end: int
-    due: int  # the end when the check began: what is below should be in the CSV
+    due: int  # the end when the check began; all below must be in the CSV
     compacted: bool = False
-    letters_complete: bool = True  # the dead-letter queue has lost nothing to its own retention
+    letters_complete: bool = True  # retention deleted nothing from the dead-letter queue
 
 
 class Unclaimed(NamedTuple):
-    """A record of the topic that no run has an acknowledgement for."""
+    """A record of the topic that no delivery log has acknowledged."""
 
     offset: int
     reading_id: str
@@ -54,7 +54,7 @@ class Unclaimed(NamedTuple):
 
 @dataclass
 class Findings:
-    """What the comparison of one partition found."""
+    """The result of comparing one partition."""
 
     partition: int
     records: int = 0
@@ -77,7 +77,7 @@ class Findings:
 
 
 def is_reading(record: Record) -> bool:
-    """Tell whether a record that no journal knows is a reading: the model decides."""
+    """Return whether a record that is in no delivery log is a valid reading."""
     try:
         Reading.from_json(record.value, record.timestamp_ms)
     except BadReading:
@@ -85,8 +85,8 @@ def is_reading(record: Record) -> bool:
     return True
 
 
-def id_of(value: bytes | None) -> str:
-    """Return the id of the reading that a record holds, or an empty string."""
+def reading_id_of(value: bytes | None) -> str:
+    """Return the id of the reading in a record, or an empty string."""
     try:
         fields = json.loads(value or b"")
     except (ValueError, RecursionError):
@@ -95,10 +95,10 @@ def id_of(value: bytes | None) -> str:
     return found if isinstance(found, str) else ""
 
 
-def shown(record: Record | None) -> dict[str, str]:
-    """Return what to tell of a record in a counter-example."""
+def described(record: Record | None) -> dict[str, str]:
+    """Return the description of a record for a counter-example."""
     if record is None:
         return {}
     text = "a tombstone" if record.value is None else repr(record.value[:120])[1:]
-    reading_id = id_of(record.value)
+    reading_id = reading_id_of(record.value)
     return {"topic": f"offset {record.offset} holds {text}", "reading_id": reading_id}

@@ -1,7 +1,7 @@
-"""The CSV as the checker reads it: with a parser of its own, so that no bug judges itself.
+"""A CSV parser that is independent of the sink's, so that a bug in the sink cannot hide itself.
 
-With the lab's sink it shares the file format, which stands in docs/architecture.md, and `restore`:
-how text is kept from spreadsheets.
+It shares with the sink only the file format, which docs/formats.md describes, and `restore`, which
+undoes the protection against formulas in spreadsheets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ END_BYTES = 64 * 1024
 
 
 class Row(NamedTuple):
-    """One line of a CSV; ``problem`` says why where it is no whole, true row."""
+    """One line of a CSV; ``problem`` says why if it is not a complete, correct row."""
 
     path: Path
     number: int  # as a spreadsheet counts: the header is row 1
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
     @property
     def is_marker(self) -> bool:
-        """Whether it stands for a dead letter."""
+        """Whether it marks the place of a dead letter."""
         return self.cells["quality"] == "dead-letter"
 
     def __str__(self) -> str:
@@ -48,12 +48,12 @@ class Row(NamedTuple):
 
 
 class CsvReader:
-    """The CSV files of one partition, as long as they are at this moment.
+    """The CSV files of one partition, up to their present size.
 
     Attributes
     ----------
     torn_bytes : int
-        What lies behind the last true row: the next consumer cuts it off, so it is no damage.
+        Bytes after the last correct row. They are not damage: the next consumer removes them.
     """
 
     def __init__(self, folder: Path, partition: int) -> None:
@@ -66,25 +66,25 @@ class CsvReader:
 
     @property
     def topic_id(self) -> str | None:
-        """The topic that the rows are from, by the file beside them; None where there is none."""
+        """The id of the topic that the rows are from, by the checkpoint; None without one."""
         if not self._sidecar.exists():
             return None
         content = json.loads(self._sidecar.read_text(encoding="utf-8"))
         return str(content["topic_id"])
 
     def last_offset(self) -> int:
-        """Return the offset of the last whole, true row without reading the others; -1: none."""
+        """Return the offset of the last correct row without reading the others; -1 if none."""
         for path, size in reversed(self._sizes.items()):
             with path.open("rb") as file:
                 file.seek(max(0, size - END_BYTES))
                 lines = file.read(END_BYTES).splitlines(keepends=True)
             for line in reversed(lines):
-                if not _untrue(line):
+                if not _row_problem(line):
                     return int(line.split(b",", 2)[1])
         return -1
 
     def rows(self) -> Iterator[Row]:
-        """Return each line behind the header, damaged ones too, but no torn tail."""
+        """Yield each line after the header, damaged ones too, but not a torn tail."""
         for path in self._sizes:
             wrong: list[Row] = []
             self.torn_bytes = 0
@@ -115,8 +115,8 @@ class CsvReader:
 
 
 def parse(path: Path, number: int, line: bytes, names: list[str]) -> Row:
-    """Return a line as a row; where it is none, ``problem`` says why."""
-    if problem := _untrue(line):
+    """Return a line as a row; if it is not one, ``problem`` says why."""
+    if problem := _row_problem(line):
         return Row(path, number, -1, -1, {}, problem)
     text = line[:-1].decode()
     cells = next(csv.reader([text], strict=True)) if '"' in text else text.split(",")
@@ -126,8 +126,8 @@ def parse(path: Path, number: int, line: bytes, names: list[str]) -> Row:
     return Row(path, number, int(named["partition"]), int(named["offset"]), named)
 
 
-def _untrue(line: bytes) -> str:
-    """Say why a line is not as it was written; an empty string where it is."""
+def _row_problem(line: bytes) -> str:
+    """Return why a line is not as it was written; an empty string if it is."""
     match = CRC_CELL.fullmatch(line[-CRC_CELL_BYTES:])
     if match is None:
         return f"no whole row: {line[-40:]!r} is its end"
@@ -137,7 +137,7 @@ def _untrue(line: bytes) -> str:
 
 
 def differences(value: bytes, cells: Mapping[str, str]) -> list[str]:
-    """Return in words which cells of a row are not what the record's JSON says."""
+    """Return, as text, the cells of a row that differ from the record's JSON."""
     try:
         fields = json.loads(value)
     except ValueError:

@@ -1,8 +1,8 @@
-"""The heart of the checker: one partition's records against its CSV and the journals.
+"""Compare one partition's records with its CSV, dead letters and delivery log.
 
-Both the topic and the CSV are read once, side by side, in the order they have; nothing of them is
-kept but what does not fit. It is Jepsen's queue checker in small: what was acknowledged must be
-there, once, in order and unchanged; what is unknown may be there or not; offsets may have gaps.
+The topic and the CSV are read once, in parallel, in their own order; only records that do not match
+are kept in memory. The rules are those of Jepsen's queue checker: an acknowledged record must be
+there once, in order and unchanged; an unknown one may be there or not; offsets may have gaps.
 
 See: Jepsen, "Redpanda 21.10.1" and its ``queue.clj``, for the kinds of violation.
 """
@@ -15,25 +15,25 @@ from zlib import crc32
 
 from labkit.checker.delivery_history import BAD, CRC_MASK, LATE
 from labkit.checker.findings import (
-    Extent,
+    DeadLetter,
     Findings,
-    Letter,
+    OffsetRange,
     Record,
     Unclaimed,
-    id_of,
+    described,
     is_reading,
-    shown,
+    reading_id_of,
 )
 from labkit.checker.independent_csv_reader import Row, differences
 
-MOST_KEPT = 10_000  # records kept whole because their row may still come, late
+MOST_KEPT = 10_000  # records kept because their row may still follow, out of order
 
 
-class _Seen(NamedTuple):
-    """A record whose row has not come yet."""
+class _Missing(NamedTuple):
+    """A record whose row has not been found yet."""
 
     record: Record | None
-    known: int | None  # what the journal has of it
+    known: int | None  # its value's CRC-32 in the delivery log, with flags
 
 
 class Comparison:
@@ -44,46 +44,46 @@ class Comparison:
         partition: int,
         records: Iterable[Record],
         acked: dict[int, int],
-        letters: Mapping[int, Sequence[Letter]],
-        extent: Extent,
+        letters: Mapping[int, Sequence[DeadLetter]],
+        offsets: OffsetRange,
     ) -> None:
         self.found = Findings(partition)
-        self._acked, self._letters, self._extent = acked, letters, extent
+        self._acked, self._letters, self._offsets = acked, letters, offsets
         self._records = self._read(records)
         self._next = next(self._records, None)
-        self._missing: dict[int, _Seen] = {}
+        self._missing: dict[int, _Missing] = {}
         self._highest = -1
         self._last: Row | None = None
 
     def run(self, rows: Iterable[Row]) -> Findings:
-        """Go through all rows, and then through what is left of the topic and the journal."""
+        """Compare all rows, then what is left of the topic and of the delivery log."""
         found = self.found
         for row in rows:
-            self._take(row)
+            self._add_row(row)
             self._last = row
         for offset, seen in self._missing.items():
             what = "it is in the topic, and later records are in the CSV, but it is not"
-            found.add("lost", offset, what, **shown(seen.record))
+            found.add("lost", offset, what, **described(seen.record))
         while self._next is not None:
-            found.behind += self._next[0].offset < self._extent.due
+            found.behind += self._next[0].offset < self._offsets.due
             self._next = next(self._records, None)
         self._judge_leftover()
         return found
 
     def _read(self, records: Iterable[Record]) -> Iterator[tuple[Record, int | None]]:
-        """Compare each record with the journal, on its way to the comparison with the CSV."""
+        """Yield the records, each compared with the delivery log."""
         found = self.found
         for record in records:
             found.records += 1
             crc, known = crc32(record.value or b""), self._acked.pop(record.offset, None)
             if known is None:
-                found.unclaimed.append(Unclaimed(record.offset, id_of(record.value), crc))
+                found.unclaimed.append(Unclaimed(record.offset, reading_id_of(record.value), crc))
             elif known & CRC_MASK != crc:
                 what = "the topic holds another value there than the one that was acknowledged"
-                found.add("divergent", record.offset, what, **shown(record))
+                found.add("divergent", record.offset, what, **described(record))
             yield record, known
 
-    def _take(self, row: Row) -> None:
+    def _add_row(self, row: Row) -> None:
         found, offset = self.found, row.offset
         if row.problem or row.partition != found.partition:
             wrong = row.problem or f"it names partition {row.partition}"
@@ -91,16 +91,16 @@ class Comparison:
             return
         found.rows += not row.is_marker
         found.markers += row.is_marker
-        if offset >= self._extent.end:
-            what = f"the CSV has a row of it, but the topic ends at {self._extent.end}"
+        if offset >= self._offsets.end:
+            what = f"the CSV has a row of it, but the topic ends at {self._offsets.end}"
             found.add("phantom", offset, what, row=str(row), reading_id=row.cells["reading_id"])
         elif offset <= self._highest:
-            self._take_late(row)
+            self._add_late_row(row)
         else:
             self._highest = offset
             self._advance(row)
 
-    def _take_late(self, row: Row) -> None:
+    def _add_late_row(self, row: Row) -> None:
         before = f"; the row before it has offset {self._last.offset}" if self._last else ""
         seen = self._missing.pop(row.offset, None)
         about = {"row": f"{row}{before}", "reading_id": row.cells["reading_id"]}
@@ -113,25 +113,25 @@ class Comparison:
             self._judge(row, seen.record, seen.known)
 
     def _advance(self, row: Row) -> None:
-        """Go on in the topic to the record of this row; what is passed over is missing so far."""
+        """Advance in the topic to this row's record; records passed over are missing so far."""
         while self._next is not None and self._next[0].offset < row.offset:
             record, known = self._next
             kept = record if len(self._missing) < MOST_KEPT else None
-            self._missing[record.offset] = _Seen(kept, known)
+            self._missing[record.offset] = _Missing(kept, known)
             self._next = next(self._records, None)
         if self._next is not None and self._next[0].offset == row.offset:
             self._judge(row, *self._next)
             self._next = next(self._records, None)
-        elif row.offset < self._extent.start:
+        elif row.offset < self._offsets.start:
             self._acked.pop(row.offset, None)  # stored before retention deleted it
-        elif not self._extent.compacted:
+        elif not self._offsets.compacted:
             what = "the CSV has a row of it, and the topic has no record there"
             about = {"row": str(row), "reading_id": row.cells["reading_id"]}
             self.found.add("phantom", row.offset, what, **about)
 
     def _judge(self, row: Row, record: Record, known: int | None) -> None:
         """Compare a row with its record."""
-        letters = [one for one in self._letters.get(record.offset, ()) if one.is_of(record)]
+        letters = [one for one in self._letters.get(record.offset, ()) if one.matches(record)]
         bad = bool(known & BAD) if known is not None else not is_reading(record)
         self.found.letters_again += max(0, len(letters) - 1)
         wrong = ""
@@ -141,26 +141,26 @@ class Comparison:
             wrong = "a bad record is stored as a reading, not as a dead letter"
         elif letters and not bad:
             wrong = "a good reading is in the dead-letter queue as well as in the CSV"
-        elif bad and not letters and self._extent.letters_complete:
+        elif bad and not letters and self._offsets.letters_complete:
             wrong = "the CSV marks it as a dead letter, and the dead-letter queue does not have it"
         if wrong:
-            self.found.add("dead letter", row.offset, wrong, row=str(row), **shown(record))
+            self.found.add("dead letter", row.offset, wrong, row=str(row), **described(record))
         elif not row.is_marker and (unlike := differences(record.value or b"", row.cells)):
             what = f"the row is not what the record is: {'; '.join(unlike[:3])}"
-            self.found.add("divergent", row.offset, what, row=str(row), **shown(record))
+            self.found.add("divergent", row.offset, what, row=str(row), **described(record))
 
     def _judge_leftover(self) -> None:
-        """Judge what was acknowledged and is not in the topic."""
-        found, extent = self.found, self._extent
-        found.expired = extent.start
+        """Judge the acknowledged records that are not in the topic."""
+        found, offsets = self.found, self._offsets
+        found.expired = offsets.start
         for offset, known in self._acked.items():
-            if offset < extent.start:
+            if offset < offsets.start:
                 found.gap += 1
-            elif extent.compacted or (offset >= extent.end and known & LATE):
+            elif offsets.compacted or (offset >= offsets.end and known & LATE):
                 continue
             else:
                 what = "the broker acknowledged it, and the topic does not hold it"
-                there = f"it has the offsets {extent.start} to {extent.end - 1}"
+                there = f"it has the offsets {offsets.start} to {offsets.end - 1}"
                 found.add("lost", offset, what, topic=there)
 
 
@@ -169,24 +169,24 @@ def compare(
     records: Iterable[Record],
     rows: Iterable[Row],
     acked: dict[int, int],
-    letters: Mapping[int, Sequence[Letter]],
-    extent: Extent,
+    letters: Mapping[int, Sequence[DeadLetter]],
+    offsets: OffsetRange,
 ) -> Findings:
-    """Compare one partition's topic, CSV, journal and dead letters.
+    """Compare one partition's topic, CSV, delivery log and dead letters.
 
     Parameters
     ----------
     partition : int
-        Its number.
+        The partition's number.
     records : iterable of Record
-        The topic's, in the order of their offsets, up to ``extent.end``.
+        The topic's records, in the order of their offsets, up to ``offsets.end``.
     rows : iterable of Row
-        The CSV's, in the order they stand there.
+        The CSV's rows, in file order.
     acked : dict of int to int
-        What was acknowledged, by offset; see `History.acked`. It is used up.
+        The acknowledged records, by offset; see `DeliveryHistory.acked`. It is emptied.
     letters : mapping
         The dead letters of the partition, by the record's offset.
-    extent : Extent
-        What can be compared.
+    offsets : OffsetRange
+        The offsets that can be compared.
     """
-    return Comparison(partition, records, acked, letters, extent).run(rows)
+    return Comparison(partition, records, acked, letters, offsets).run(rows)

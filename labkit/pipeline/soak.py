@@ -42,7 +42,7 @@ RECOVERY_S = 90.0
 CALM_S = 2.0
 """How long it runs undisturbed between two faults."""
 START_READY_S = 60.0
-LOOK_S = 0.1
+POLL_S = 0.1
 BAD_SHARE = 0.006  # bad records among the readings, as of a real chimney
 
 Say = Callable[[str], None]
@@ -166,7 +166,7 @@ class Soak:
         began, problem = time.monotonic(), ""
         self._say(f"{name} for {for_s:g} s, seed {seed}: {fault.victim}")
         while fault.is_active and time.monotonic() < began + for_s and not self._stop.is_set():
-            fault.wait(LOOK_S)
+            fault.wait(POLL_S)
         try:
             fault.mend()
             mended = time.monotonic()
@@ -192,7 +192,7 @@ class Soak:
                 return f"the producer {self.producer.state}"
             if time.monotonic() > deadline:
                 return f"nothing was acknowledged for {timeout_s:g} s: {self.producer!r}"
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
         return self._wait_until_stored(deadline)
 
     def _wait_until_stored(self, deadline: float) -> str:
@@ -206,7 +206,7 @@ class Soak:
                 return ""
             if not self.consumer.is_running:
                 return f"the consumers ended: {self.consumer.last_words()}"
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
         if not ends:
             return "no broker says how far the topic goes"
         return f"{behind:,} records are not stored yet; {self.consumer.status}"
@@ -228,7 +228,7 @@ class Soak:
         deadline = time.monotonic() + RECOVERY_S
         found = served_totals(self.data_dir, self.topic).records
         while found != rows and time.monotonic() < deadline:
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
             found = served_totals(self.data_dir, self.topic).records
         return found
 

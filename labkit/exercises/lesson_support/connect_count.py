@@ -73,8 +73,8 @@ def count_lines(path: str | Path, topic: str | None = None) -> LineCount:
     topic = topic or config.topic
     values: Counter[bytes] = Counter()
     with TopicReader(topic) as reader:
-        for partition, extent in reader.extents().items():
-            values.update(one.value or b"null" for one in reader.records(partition, extent))
+        for partition, span in reader.ranges().items():
+            values.update(one.value or b"null" for one in reader.records(partition, span))
     with (config.lab_dir / Path(path).expanduser()).open("rb") as file:
         lines = Counter(line.rstrip(b"\r\n") for line in file)
     return LineCount(

@@ -13,7 +13,7 @@ from waiting import wait_until
 
 import labkit as lab
 from labkit.checker.checker import check_pipeline
-from labkit.checker.delivery_history import journal_sizes, read_lines
+from labkit.checker.delivery_history import delivery_log_sizes, read_deliveries
 from labkit.consumer.poll_loop import consume
 from labkit.core.errors import LabError
 from labkit.ledger.ledger import carbon_ledger
@@ -106,11 +106,13 @@ def test_with_acks_0_nothing_is_acked_and_the_ledger_says_why(topic: str) -> Non
     assert ledger.emitted.grams == ledger.topic.grams
 
     topic_id = describe_topic(topic).topic_id
-    lines = [
-        line for path, size in journal_sizes(topic_id).items() for line in read_lines(path, size)
+    deliveries = [
+        delivery
+        for path, size in delivery_log_sizes(topic_id).items()
+        for delivery in read_deliveries(path, size)
     ]
-    assert {(line.event, line.offset) for line in lines} == {("unknown", -1)}
-    assert "acks=0" in lines[0].note
+    assert {(delivery.event, delivery.offset) for delivery in deliveries} == {("unknown", -1)}
+    assert "acks=0" in deliveries[0].note
     verdict = check_pipeline(topic)
     assert (verdict.unknown, verdict.unknown_in_topic) == (600, 600)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from labkit.checker.checker import _judge_journal, _resolve
+from labkit.checker.checker import _judge_history, _resolve
 from labkit.checker.delivery_history import (
     BAD,
     CRC_MASK,
     LATE,
-    History,
-    journal_sizes,
+    DeliveryHistory,
+    delivery_log_sizes,
     read_history,
 )
 from labkit.checker.findings import Findings, Unclaimed
@@ -30,9 +30,9 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deliver
         yield one
 
 
-def read(journal: DeliveryLog) -> History:
+def read(journal: DeliveryLog) -> DeliveryHistory:
     journal.flush()
-    return read_history(journal_sizes(TOPIC_ID))
+    return read_history(delivery_log_sizes(TOPIC_ID))
 
 
 def unclaimed(*offsets_and_ids: tuple[int, str], crc32: int = 1) -> Findings:
@@ -54,9 +54,9 @@ def test_each_record_is_what_its_last_word_says(journal: DeliveryLog) -> None:
     assert set(found.acked[0]) == {40, 41}
     assert found.acked[0][40] & ~CRC_MASK == 0
     assert found.acked[0][41] & ~CRC_MASK == BAD
-    line = found.find(0, 40)
-    assert line is not None
-    assert str(line) == "reading a of run run-1, its number 1: acknowledged at offset 40"
+    delivery = found.find(0, 40)
+    assert delivery is not None
+    assert str(delivery) == "reading a of run run-1, its number 1: acknowledged at offset 40"
     assert "a record, bad: empty," in str(found.find(0, 41))
 
 
@@ -70,9 +70,9 @@ def test_a_journal_is_readable_wherever_it_was_cut(journal: DeliveryLog) -> None
     seen = set()
     for length in range(len(whole) + 1):
         journal.path.write_bytes(whole[:length])
-        counts = read_history(journal_sizes(TOPIC_ID)).counts
-        lines = whole[:length].count(b"\n")
-        sent, acked = max(0, min(3, lines - 1)), max(0, lines - 4)
+        counts = read_history(delivery_log_sizes(TOPIC_ID)).counts
+        deliveries = whole[:length].count(b"\n")
+        sent, acked = max(0, min(3, deliveries - 1)), max(0, deliveries - 4)
         assert (counts.total(), counts["acked"]) == (sent, acked)
         seen.add((sent, acked))
     assert len(seen) == 7
@@ -83,7 +83,7 @@ def test_an_answer_after_the_check_had_begun_is_late(journal: DeliveryLog) -> No
     journal.sent(2, 0, b"w", "b")
     journal.acked(1, 0, 5)
     journal.flush()
-    sizes = journal_sizes(TOPIC_ID)
+    sizes = delivery_log_sizes(TOPIC_ID)
     journal.acked(2, 0, 6)
     journal.flush()
     found = read_history(sizes)
@@ -97,7 +97,7 @@ def test_two_runs_at_one_offset_are_divergent(journal: DeliveryLog) -> None:
             one.acked(1, 0, 5)
             one.flush()
     found = {0: Findings(0)}
-    _judge_journal(read(journal), found)
+    _judge_history(read(journal), found)
     assert found[0].violations == {"divergent": 1}
     assert "run run-2, its number 1" in found[0].examples["divergent"].journal
 
@@ -107,7 +107,7 @@ def test_an_order_that_the_broker_turned_round_is_seen(journal: DeliveryLog) -> 
         journal.sent(number, 0, b"v", f"id-{number}")
         journal.acked(number, 0, offset)
     found = {0: Findings(0)}
-    _judge_journal(read(journal), found)
+    _judge_history(read(journal), found)
     assert found[0].violations == {"reordered": 1}
     assert found[0].examples["reordered"].offset == 6
 
@@ -118,9 +118,9 @@ def test_acknowledged_without_a_place_it_must_be_somewhere(journal: DeliveryLog)
     history = read(journal)
     there, gone = unclaimed((3, "a")), Findings(0)
     assert _resolve(history, [there]) == (0, 0)
-    _judge_journal(history, {0: there})
+    _judge_history(history, {0: there})
     assert there.violations == {}
-    _judge_journal(history, {0: gone})
+    _judge_history(history, {0: gone})
     assert gone.violations == {"lost": 1}
 
 
@@ -163,6 +163,6 @@ def test_a_record_that_the_broker_wrote_twice_is_doubled(
 def test_without_any_journal_all_is_of_nobody(journal: DeliveryLog) -> None:
     journal.close()
     journal.path.unlink()
-    assert journal_sizes(TOPIC_ID) == {}
+    assert delivery_log_sizes(TOPIC_ID) == {}
     assert _resolve(read_history({}), [unclaimed((1, "a"), (2, ""))]) == (0, 2)
     assert delivery_log_dir(TOPIC_ID).exists()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sample_readings import AT
 
 from labkit.checker.delivery_history import BAD
-from labkit.checker.findings import Extent, Findings, Letter, Record
+from labkit.checker.findings import DeadLetter, Findings, OffsetRange, Record
 from labkit.checker.independent_csv_reader import CsvReader, differences, parse
 from labkit.checker.record_comparison import compare
 from labkit.readings.fleet import Fleet
@@ -41,7 +41,7 @@ class Lab:
     good: dict[int, Reading] = field(default_factory=dict)
     lines: list[bytes] = field(default_factory=list)
     acked: dict[int, int] = field(default_factory=dict)
-    letters: dict[int, list[Letter]] = field(default_factory=dict)
+    letters: dict[int, list[DeadLetter]] = field(default_factory=dict)
     start: int = 0
     newer: int = 0  # records that came after the check had begun
     behind: int = 0
@@ -54,7 +54,7 @@ class Lab:
         kept = {offset: value for offset, value in self.records.items() if offset >= self.start}
         records = [Record(offset, 2**52, value) for offset, value in sorted(kept.items())]
         last = sorted(self.records)[-self.newer - 1] + 1 if self.records else 0
-        extent = Extent(self.start, self.end, last)
+        extent = OffsetRange(self.start, self.end, last)
         rows = [parse(Path("2.csv"), n, line, NAMES) for n, line in enumerate(self.lines, start=2)]
         return compare(PARTITION, records, rows, dict(self.acked), self.letters, extent)
 
@@ -70,7 +70,7 @@ def labs(draw: st.DrawFn, least: int = 0) -> Lab:
             lab.records[offset] = spoil(draw(st.sampled_from(SMALL_BAD)), reading).value
             lab.lines.append(encode_marker(PARTITION, offset))
             crc = crc32(lab.records[offset] or b"")
-            lab.letters[offset] = [Letter(crc)] * draw(st.integers(1, 2))  # at least once
+            lab.letters[offset] = [DeadLetter(crc)] * draw(st.integers(1, 2))  # at least once
             lab.acked[offset] = crc | BAD
         else:
             lab.records[offset] = reading.to_json()
@@ -83,7 +83,7 @@ def labs(draw: st.DrawFn, least: int = 0) -> Lab:
         lab.newer = draw(st.integers(0, min(3, size - 1)))
         del lab.lines[len(lab.lines) - lab.newer :]
         # A letter of an earlier topic of the same name, which this queue still holds.
-        lab.letters.setdefault(min(lab.records), []).append(Letter(12345))
+        lab.letters.setdefault(min(lab.records), []).append(DeadLetter(12345))
     return lab
 
 
@@ -191,13 +191,13 @@ def other_value_acknowledged(lab: Lab, dice: Random) -> int:
 def good_reading_marked(lab: Lab, dice: Random) -> int:
     place, offset = dice.choice(places_of_readings(lab))
     lab.lines[place] = encode_marker(PARTITION, offset)
-    lab.letters[offset] = [Letter(crc32(lab.records[offset] or b""))]
+    lab.letters[offset] = [DeadLetter(crc32(lab.records[offset] or b""))]
     return offset
 
 
 def good_reading_in_the_queue_too(lab: Lab, dice: Random) -> int:
     _, offset = dice.choice(places_of_readings(lab))
-    lab.letters[offset] = [Letter(crc32(lab.records[offset] or b""))]
+    lab.letters[offset] = [DeadLetter(crc32(lab.records[offset] or b""))]
     return offset
 
 
