@@ -55,7 +55,7 @@ def break_(
         return
     kind = FAULTS.get(name)
     if kind is not None and kind.destroys and not yes:
-        terminal.say(f"{name} destroys what nobody can bring back: {kind.destroys}")
+        terminal.say(f"{name} destroys what cannot be restored: {kind.destroys}")
         typer.confirm("Do it?", abort=True)
     stop = stop_event()
     for_s = for_s or DEFAULT_S

@@ -1,7 +1,7 @@
-"""What is broken on purpose in this lab now: a small file for each fault, until it is undone.
+"""The active faults of the lab: one small file for each, until it is undone.
 
-A fault is written down before it is done. So whoever looks later can undo it, from any process:
-also after the one that did it was killed in the middle.
+The file is written before the fault is applied, so any process can undo it later, even if the one
+that applied it was killed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from labkit.core.processes import is_alive
 
 
 class ActiveFault(BaseModel):
-    """One fault that is not undone: ``<state_dir>/faults/<fault_id>.json``."""
+    """The record of one active fault: ``<state_dir>/faults/<fault_id>.json``."""
 
     fault_id: str
     fault: str
@@ -28,7 +28,7 @@ class ActiveFault(BaseModel):
     for_s: float
     victim: str
     undo: dict[str, Any]
-    """What the fault's undoing has to know."""
+    """The arguments of the fault's undo function."""
     began_at: float
     """In seconds since 1970."""
     pid: int
@@ -36,50 +36,50 @@ class ActiveFault(BaseModel):
 
     @property
     def until(self) -> float:
-        """When it is undone by itself, in seconds since 1970."""
+        """When it ends, in seconds since 1970."""
         return self.began_at + self.for_s
 
     @property
     def has_injector(self) -> bool:
-        """Whether the process that broke it lives, and will undo it in time."""
+        """Whether the process that applied it is running, and will undo it."""
         return is_alive(self.pid, self.process_started)
 
     @property
-    def in_words(self) -> str:
-        """One line: what is broken, and until when."""
+    def description(self) -> str:
+        """One line: what is broken, and for how long."""
         left_s = max(0.0, self.until - time.time())
         if not self.has_injector:
             return f"{self.fault}: {self.victim}; who broke it is gone. Next: labkit mend"
         return f"{self.fault}: {self.victim}, for another {left_s:.0f} s (seed {self.seed})"
 
     def write(self) -> None:
-        """Write it down, for all processes of the lab."""
+        """Write the file, for all processes of the lab."""
         folder = faults_dir()
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / f"{self.fault_id}.json", self.model_dump())
 
     @property
-    def is_there(self) -> bool:
-        """Whether it is still written down: not undone yet."""
+    def exists(self) -> bool:
+        """Whether the file exists, so the fault is not undone yet."""
         return (faults_dir() / f"{self.fault_id}.json").exists()
 
     def remove(self) -> None:
-        """Note that it is undone."""
+        """Remove the file: the fault is undone."""
         for name in (f"{self.fault_id}.json", f"{self.fault_id}.mend"):
             (faults_dir() / name).unlink(missing_ok=True)
 
     def ask_to_mend(self, revive: bool) -> None:
-        """Ask the process that broke it to undo it now."""
+        """Ask the process that applied it to undo it now."""
         write_json(faults_dir() / f"{self.fault_id}.mend", {"revive": revive})
 
     def mend_request(self) -> bool | None:
-        """Return None while nobody asks, else whether what was killed shall be started again."""
+        """Return None without a request, else whether to start killed processes again."""
         request = read_json(faults_dir() / f"{self.fault_id}.mend")
         return None if request is None else bool(request["revive"])
 
 
 def new_fault(fault: str, seed: int, for_s: float, number: int) -> ActiveFault:
-    """Return a fault of this process that nobody knows of yet."""
+    """Return a record of this process that is not written yet."""
     return ActiveFault(
         fault_id=f"{fault}-{os.getpid()}-{number}",
         fault=fault,
@@ -94,12 +94,12 @@ def new_fault(fault: str, seed: int, for_s: float, number: int) -> ActiveFault:
 
 
 def faults_dir() -> Path:
-    """Return the folder of these files."""
+    """Return the folder of the records."""
     return load_config().state_dir / "faults"
 
 
 def active_faults() -> list[ActiveFault]:
-    """Return what is broken on purpose in this lab now, by any process, the oldest first."""
+    """Return the active faults of this lab, of any process, the oldest first."""
     found = [read_json(path) for path in faults_dir().glob("*.json")]
     faults = [ActiveFault.model_validate(content) for content in found if content is not None]
     return sorted(faults, key=lambda one: (one.began_at, one.fault_id))

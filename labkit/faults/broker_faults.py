@@ -1,4 +1,4 @@
-"""Faults of a broker: killed, frozen, away for a restart. They need the lab's own cluster."""
+"""Faults of a broker: kill, freeze, restart. They need the lab's own cluster."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ from typing import Any
 from labkit.broker import node_control
 from labkit.broker.cluster_state import NodeState, cluster_dir, read_cluster
 from labkit.core.config import load_config
-from labkit.faults.fault_kinds import FaultKind, Scene, does_not_apply
+from labkit.faults.fault_kinds import FaultContext, FaultKind, does_not_apply
 
 
-def broker_kill(scene: Scene) -> None:
+def broker_kill(context: FaultContext) -> None:
     """Kill one broker (SIGKILL), and start it again at the end.
 
     Watch: the leaders in `labkit topics describe`: within four seconds another replica leads each
-    of its partitions. With one broker only, everything stands still until it is back.
-
-    Promise: every reading that was acknowledged is in the topic, and each is in the CSV once.
-    """
-    node_control.kill(*_victim(scene))
-
-
-def broker_freeze(scene: Scene) -> None:
-    """Freeze one broker: its connections stay open, and it answers nothing.
-
-    Watch: who waits for it (its clients, until their time is up) and who gives it up (the
-    controllers, after four seconds). Thawed, it finds that others lead, and follows them.
-
-    Promise: no client ends; every acknowledged reading is in the topic, and in the CSV once.
-    """
-    node_control.freeze(*_victim(scene))
-
-
-def broker_restart(scene: Scene) -> None:
-    """Stop one broker in good order, as for an upgrade, and start it again at the end.
-
-    Watch: it hands over its partitions before it goes, so that writes hardly pause. Then the
-    in-sync replicas are two, until it is back and has caught up.
+    of its partitions. With a single broker, everything stops until it is back.
 
     Promise: every acknowledged reading is in the topic, and in the CSV once.
     """
-    node_control.stop(*_victim(scene))
+    node_control.kill(*_victim(context))
 
 
-def _victim(scene: Scene) -> tuple[Path, int]:
-    """Choose a broker whose loss leaves a majority, and write it down."""
-    one = scene.choose(_candidates(scene.plan.fault))
-    scene.will_break(f"broker {one.node_id} at {one.address}", node_id=one.node_id)
+def broker_freeze(context: FaultContext) -> None:
+    """Freeze one broker: its connections stay open, but it answers nothing.
+
+    Watch: its clients wait until their requests time out; the controllers give it up after four
+    seconds. When it runs again, other brokers lead its partitions, and it follows them.
+
+    Promise: no client ends; every acknowledged reading is in the topic, and in the CSV once.
+    """
+    node_control.freeze(*_victim(context))
+
+
+def broker_restart(context: FaultContext) -> None:
+    """Stop one broker cleanly, as for an upgrade, and start it again at the end.
+
+    Watch: it hands over its partitions before it stops, so writes hardly pause. Then there are two
+    in-sync replicas, until it is back and has caught up.
+
+    Promise: every acknowledged reading is in the topic, and in the CSV once.
+    """
+    node_control.stop(*_victim(context))
+
+
+def _victim(context: FaultContext) -> tuple[Path, int]:
+    """Choose a broker whose loss leaves a majority, and record the undo."""
+    one = context.choose(_candidates(context.plan.fault))
+    context.record_undo(f"broker {one.node_id} at {one.address}", node_id=one.node_id)
     return cluster_dir(), one.node_id
 
 
@@ -67,19 +67,19 @@ def _candidates(fault: str) -> list[NodeState]:
 
 
 def _start_again(undo: Mapping[str, Any]) -> None:
-    one = _still_there(undo)
+    one = _find(undo)
     if one is not None and one.state == "dead":
         node_control.restart(cluster_dir(), one.node_id)
 
 
 def _thaw(undo: Mapping[str, Any]) -> None:
-    one = _still_there(undo)
+    one = _find(undo)
     if one is not None and one.state == "frozen":
         node_control.thaw(cluster_dir(), one.node_id)
 
 
-def _still_there(undo: Mapping[str, Any]) -> NodeState | None:
-    """Return the victim; None where the whole cluster was stopped or reset in the meantime."""
+def _find(undo: Mapping[str, Any]) -> NodeState | None:
+    """Return the victim; None if the cluster was stopped or reset meanwhile."""
     cluster = read_cluster()
     if cluster is None or not (cluster.keep or any(one.is_alive for one in cluster.owners)):
         return None

@@ -1,7 +1,7 @@
-"""What a fault is made of: a name, a plan drawn from a seed, a deed, and how it is undone.
+"""The parts of a fault: a name, a plan drawn from a seed, a function that applies it, and its undo.
 
-Each fault is one function, in `broker_faults`, `consumer_faults`, `topic_faults`,
-`traffic_faults` or `network_faults`. Its docstring is what ``labkit break --list`` shows.
+Each fault is one function, in `broker_faults`, `consumer_faults`, `topic_faults`, `record_faults`
+or `network_faults`. Its docstring is the text that ``labkit break --list`` shows.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ MOMENTS_S = (0.05, 0.8)
 
 @dataclass(frozen=True)
 class Plan:
-    """What a seed decides: when a fault strikes, and whom. Same arguments, same plan."""
+    """When a fault is applied, and to which victim. The same arguments give the same plan."""
 
     fault: str
     seed: int
     for_s: float
     moment_s: float
-    """How long after it was asked for."""
+    """How long after the request, in seconds."""
     choice: float
-    """Which of the victims: a place between the first (0) and behind the last (1)."""
+    """Which of the victims, from 0 (the first) to 1 (after the last)."""
 
 
 def plan(fault: str, seed: int, for_s: float) -> Plan:
@@ -42,9 +42,9 @@ def plan(fault: str, seed: int, for_s: float) -> Plan:
     Parameters
     ----------
     fault : str
-        Its name, as in `FAULTS`.
+        The fault's name, as in `FAULTS`.
     seed : int
-        Any number; the same one draws the same moment and the same victim again.
+        The same seed draws the same moment and the same victim.
     for_s : float
         How long it lasts, in seconds.
     """
@@ -52,8 +52,8 @@ def plan(fault: str, seed: int, for_s: float) -> Plan:
     return Plan(fault, seed, for_s, rng.uniform(*MOMENTS_S), rng.random())
 
 
-class Scene:
-    """What a fault works with: its plan, the place it strikes, and the time it has."""
+class FaultContext:
+    """What a fault works with: its plan, topic, group and folder, and when to stop."""
 
     def __init__(
         self, plan: Plan, record: ActiveFault, topic: str, group_id: str, data_dir: Path
@@ -66,29 +66,29 @@ class Scene:
         self._thread: threading.Thread | None = None
 
     def choose(self, victims: Sequence[Victim]) -> Victim:
-        """Return the victim that the plan names."""
+        """Return the victim that the plan selects."""
         return victims[int(self.plan.choice * len(victims))]
 
-    def will_break(self, victim: str, **undo: Any) -> None:
-        """Write down what is about to be broken, and all that undoing it takes."""
+    def record_undo(self, victim: str, **undo: Any) -> None:
+        """Record what is about to be broken, and everything that is needed to undo it."""
         self.record.victim, self.record.undo = victim, undo
         self.record.began_at = time.time()
         self.record.write()
 
-    def meanwhile(self, work: Callable[[threading.Event], object]) -> None:
-        """Do something in the background until the fault is over."""
+    def run_in_background(self, work: Callable[[threading.Event], object]) -> None:
+        """Run a function in a thread until the fault ends."""
 
         def run() -> None:
             try:
                 work(self.stop)
-            except Exception as error:  # told by whoever waits for the fault
+            except Exception as error:  # raised by `Fault.wait`
                 self.error = error
 
         self._thread = threading.Thread(target=run, name=self.record.fault_id, daemon=True)
         self._thread.start()
 
     def end(self, timeout_s: float = 30.0) -> None:
-        """End what goes on in the background."""
+        """Stop the background thread."""
         self.stop.set()
         if self._thread is not None:
             self._thread.join(timeout_s)
@@ -96,13 +96,13 @@ class Scene:
 
 @dataclass(frozen=True)
 class FaultKind:
-    """A fault in the vocabulary of ``labkit break``."""
+    """One fault that ``labkit break`` can apply."""
 
     name: str
-    strike: Callable[[Scene], None]
+    apply: Callable[[FaultContext], None]
     undo: Undo | None = None
     revives: bool = False
-    """Whether undoing it starts something again, which who takes the lab down does not want."""
+    """Whether undoing it starts a process again, which is not wanted when the lab stops."""
 
     @property
     def summary(self) -> str:
@@ -111,22 +111,22 @@ class FaultKind:
 
     @property
     def watch(self) -> str:
-        """What to look at while it lasts."""
+        """What to watch while it lasts."""
         return self._paragraph("Watch")
 
     @property
     def promise(self) -> str:
-        """What the lab promises all the same."""
+        """What the lab promises nevertheless."""
         return self._paragraph("Promise")
 
     @property
     def destroys(self) -> str:
-        """What nobody can bring back afterwards; empty for most."""
+        """What cannot be restored; empty for most faults."""
         return self._paragraph("Destroys")
 
     @property
     def _paragraphs(self) -> list[str]:
-        text = inspect.getdoc(self.strike) or ""
+        text = inspect.getdoc(self.apply) or ""
         return [" ".join(one.split()) for one in text.split("\n\n")]
 
     def _paragraph(self, heading: str) -> str:
@@ -135,5 +135,5 @@ class FaultKind:
 
 
 def does_not_apply(fault: str, why: str, next_line: str) -> LabError:
-    """Return the error of a fault that finds nothing to break."""
+    """Return the error of a fault that has nothing to break."""
     return LabError(f"{fault} cannot be done now: {why}", next_line)

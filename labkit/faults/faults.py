@@ -1,16 +1,17 @@
-"""Break something on purpose, watch what the lab makes of it, and mend it.
+"""Break something on purpose, watch how the lab reacts, and mend it.
 
     fault = lab.inject("broker-kill", for_s=20, seed=7)
     lab.mend()
 
-A fault is seeded (same seed, same moment and same victim), bounded (after ``for_s`` it is undone
-by itself) and written down, so that ``labkit mend`` undoes it from any terminal. Names are those
-of khaos where it has them. ``labkit break --list`` says of each what it does, what there is to
-see, and what the lab promises all the same.
+A fault is seeded (same seed, same moment and same victim), bounded (it is undone after ``for_s``
+seconds) and recorded in a file, so that ``labkit mend`` can undo it from any terminal. Names follow
+khaos where it has the fault. ``labkit break --list`` tells for each what it does, what to watch,
+and what the lab promises nevertheless.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -24,6 +25,7 @@ from typing import Self
 from labkit.core.background_workers import register
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
+from labkit.core.waiting import wait_until
 from labkit.faults import (
     broker_faults,
     consumer_faults,
@@ -32,11 +34,11 @@ from labkit.faults import (
     topic_faults,
 )
 from labkit.faults.active_faults import ActiveFault, active_faults, new_fault
-from labkit.faults.fault_kinds import FaultKind, Scene, plan
+from labkit.faults.fault_kinds import FaultContext, FaultKind, plan
 
 __all__ = ["FAULTS", "Fault", "active_faults", "inject", "mend", "plan"]
 
-LOOK_EVERY_S = 0.1
+POLL_S = 0.1
 MEND_TIMEOUT_S = 90.0  # a broker that is started again, on a busy machine
 
 FAULTS: Mapping[str, FaultKind] = {
@@ -46,46 +48,46 @@ FAULTS: Mapping[str, FaultKind] = {
 }
 """Every fault by its name."""
 
-_numbers = itertools.count(1)
-_own: dict[str, Fault] = {}
+_fault_numbers = itertools.count(1)
+_own_faults: dict[str, Fault] = {}
 
 
 class Fault:
-    """Something that is broken on purpose, until its time is over or somebody mends it."""
+    """An active fault; it ends after its time, or when it is mended."""
 
-    def __init__(self, kind: FaultKind, scene: Scene) -> None:
+    def __init__(self, kind: FaultKind, context: FaultContext) -> None:
         self.kind = kind
-        self.name = scene.record.fault_id
-        self._scene = scene
+        self.name = context.record.fault_id
+        self._context = context
         self._revive = True
         self._mend_now = threading.Event()
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._last, name=f"{self.name}-end", daemon=True)
-        _own[self.name] = self
+        self._thread = threading.Thread(target=self._run, name=f"{self.name}-end", daemon=True)
+        _own_faults[self.name] = self
         self._thread.start()
 
     @property
     def seed(self) -> int:
         """The seed that draws the same fault again."""
-        return self._scene.plan.seed
+        return self._context.plan.seed
 
     @property
     def victim(self) -> str:
-        """What it has struck, in words."""
-        return self._scene.record.victim
+        """What it has broken, in words."""
+        return self._context.record.victim
 
     @property
     def is_active(self) -> bool:
-        """Whether it is not undone yet."""
+        """Whether it has not been undone yet."""
         return self._thread.is_alive()
 
     @property
     def is_running(self) -> bool:
-        """The same, as `labkit.running` asks for it."""
+        """The same, under the name that `labkit.running` uses."""
         return self.is_active
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until it is undone; return whether it is, and raise what went wrong with it."""
+        """Wait until it is undone, and return whether it is. Raise its error if it had one."""
         self._thread.join(timeout_s)
         error, self._error = self._error, None
         if error is not None:
@@ -99,7 +101,7 @@ class Fault:
         Parameters
         ----------
         revive : bool
-            Start again what was killed; False for somebody who is about to stop the lab.
+            Start killed processes again; False if the lab is about to stop.
         """
         self._revive = revive
         self._mend_now.set()
@@ -108,7 +110,7 @@ class Fault:
             raise WorkerFailed(msg, "labkit mend")
 
     def stop(self, timeout_s: float = 15.0) -> None:
-        """Undo it without starting anything again, as `stop_all` does with all that runs."""
+        """Undo it without starting anything again; `stop_all` calls this."""
         del timeout_s
         self.mend(revive=False)
 
@@ -119,29 +121,29 @@ class Fault:
         self.mend()
 
     def __repr__(self) -> str:
-        state = self._scene.record.in_words if self.is_active else f"{self.kind.name}: mended"
+        state = self._context.record.description if self.is_active else f"{self.kind.name}: mended"
         return f"<Fault {state}>"
 
-    def _last(self) -> None:
-        """Wait until the time is over or somebody asks, and undo it."""
-        record = self._scene.record
+    def _run(self) -> None:
+        """Wait for the end of its time or a request, and undo it."""
+        record = self._context.record
         request = None
-        while not self._mend_now.wait(LOOK_EVERY_S) and time.time() < record.until:
+        while not self._mend_now.wait(POLL_S) and time.time() < record.until:
             request = record.mend_request()
             if request is not None:
                 break
         try:
-            self._scene.end()
+            self._context.end()
             _undo(record, revive=self._revive and request is not False)
-            self._error = self._scene.error
-        except Exception as error:  # told by `wait`; what is still broken stays written down
+            self._error = self._context.error
+        except Exception as error:  # raised by `wait`; the record stays, since it is not undone
             self._error = error
         finally:
-            _own.pop(self.name, None)
+            _own_faults.pop(self.name, None)
 
 
 def _undo(record: ActiveFault, *, revive: bool) -> None:
-    """Undo a fault, and note that it is undone; doing it twice does no harm."""
+    """Undo a fault and remove its record; calling it twice does no harm."""
     kind = FAULTS[record.fault]
     if kind.undo is not None and (revive or not kind.revives):
         kind.undo(record.undo)
@@ -158,31 +160,31 @@ def inject(
     data_dir: str | Path | None = None,
     destroy: bool = False,
 ) -> Fault:
-    """Break something on purpose; after ``for_s`` seconds it is undone by itself.
+    """Break something on purpose; it is undone after ``for_s`` seconds.
 
     Parameters
     ----------
     name : str
-        Which fault: a key of `FAULTS`, such as ``"broker-kill"``.
+        The fault: a key of `FAULTS`, such as ``"broker-kill"``.
     for_s : float
-        How long, in seconds.
+        How long it lasts, in seconds.
     seed : int, optional
-        Draws the moment and the victim; by default a new one, which the fault tells.
+        Determines the moment and the victim; by default a random one, see `Fault.seed`.
     topic, group_id, data_dir : optional
-        Where; by default the lab's own.
+        What to break; by default the lab's own.
     destroy : bool
-        Allow what cannot be brought back. Only the faults need it that say what they destroy.
+        Allow a fault that destroys records. Its help says what it destroys.
 
     Returns
     -------
     Fault
-        It is broken when this returns. With ``victim``, ``mend()`` and ``wait()``; with ``with``,
-        it is mended at the end of the block.
+        It is applied when this returns. It has ``victim``, ``mend()`` and ``wait()``; a ``with``
+        block mends it at its end.
 
     Raises
     ------
     LabError
-        There is no such fault, nothing to break, or it would destroy what you did not name.
+        The fault is unknown, has nothing to break, or destroys records and ``destroy`` is False.
     """
     kind = FAULTS.get(name)
     if kind is None:
@@ -193,60 +195,63 @@ def inject(
             f"a fault lasts some time, not {for_s:g} s", f"labkit break {name} --for 20s"
         )
     if kind.destroys and not destroy:
-        msg = f"{name} destroys what nobody can bring back: {kind.destroys}"
+        msg = f"{name} destroys what cannot be restored: {kind.destroys}"
         raise LabError(msg, f"lab.inject({name!r}, destroy=True)   or: labkit break {name} --yes")
     config = load_config()
     seed = random.randrange(1_000_000) if seed is None else seed  # noqa: S311 (no secret)
     drawn = plan(name, seed, for_s)
-    scene = Scene(
+    context = FaultContext(
         drawn,
-        new_fault(name, seed, for_s, next(_numbers)),
+        new_fault(name, seed, for_s, next(_fault_numbers)),
         topic or config.topic,
         group_id or config.group_id,
         config.data_path(data_dir),
     )
     time.sleep(drawn.moment_s)
     try:
-        kind.strike(scene)
+        kind.apply(context)
     except BaseException:
-        scene.end()
-        if scene.record.is_there:  # it is half done: Ctrl-C, or the victim has gone
-            _undo(scene.record, revive=True)
+        context.end()
+        if context.record.exists:  # it is half applied: Ctrl-C, or the victim has ended
+            _undo(context.record, revive=True)
         raise
-    fault = Fault(kind, scene)
+    fault = Fault(kind, context)
     register(fault)
     return fault
 
 
 def mend(*, revive: bool = True) -> list[str]:
-    """Undo everything that is broken on purpose in this lab, whoever broke it.
+    """Undo every active fault of this lab, of any process.
 
-    A process that lives undoes its own faults when asked; those of a process that is gone are
-    undone from here, by what it had written down.
+    A running process undoes its own faults on request. Those of a process that has ended are undone
+    here, from their records.
 
     Parameters
     ----------
     revive : bool
-        Start again what was killed; False for somebody who is about to stop the lab.
+        Start killed processes again; False if the lab is about to stop.
 
     Returns
     -------
     list of str
-        What was undone, in words; empty where nothing was broken.
+        What was undone, in words; empty if nothing was broken.
     """
     found = active_faults()
     elsewhere = [one for one in found if one.pid != os.getpid() and one.has_injector]
     for one in elsewhere:
         one.ask_to_mend(revive)
     for one in found:
-        if one.fault_id in _own:
-            _own[one.fault_id].mend(revive=revive)
+        if one.fault_id in _own_faults:
+            _own_faults[one.fault_id].mend(revive=revive)
             continue
-        deadline = time.monotonic() + MEND_TIMEOUT_S
-        while (
-            one in elsewhere and one.has_injector and one.is_there and time.monotonic() < deadline
-        ):
-            time.sleep(LOOK_EVERY_S)
-        if one.is_there:
+        if one in elsewhere:
+            with contextlib.suppress(TimeoutError):
+                wait_until(
+                    lambda one=one: not (one.has_injector and one.exists),  # type: ignore[misc]
+                    MEND_TIMEOUT_S,
+                    TimeoutError,
+                    every_s=POLL_S,
+                )
+        if one.exists:
             _undo(one, revive=revive)
     return [f"{one.fault}: {one.victim}" for one in found]

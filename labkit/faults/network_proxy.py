@@ -1,8 +1,8 @@
-"""A proxy between clients and brokers, which can be slow, silent, or hang up.
+"""A proxy between clients and brokers that can delay, stop or reset their connections.
 
-A client that is started with ``LABKIT_PROXY_URL`` asks it for each connection (HTTP ``CONNECT``,
-as browsers do): "put me through to 127.0.0.1:20123". It listens on loopback only, and puts
-through to the lab's own brokers and to nobody else.
+A client that is started with ``LABKIT_PROXY_URL`` opens each connection through it (HTTP
+``CONNECT``, as browsers do). It listens on loopback only, and connects only to the lab's own
+brokers.
 
 See: RFC 9110, section 9.3.6 (CONNECT).
 """
@@ -25,11 +25,11 @@ from labkit.faults.active_faults import active_faults
 
 LATENCY, STALL, CUT = "latency", "frozen-connections", "cut-connections"
 VARIABLE = "LABKIT_PROXY_URL"
-LOOK_EVERY_S = 0.1
+POLL_S = 0.1
 HEAD_TIMEOUT_S = 5.0
 MAX_HEAD_BYTES = 8192
 CHUNK_BYTES = 65536
-CHUNKS_ON_THE_WAY = 64  # then the sender has to wait: a slow line holds only so much
+MAX_QUEUED_CHUNKS = 64  # then the sender must wait: a delayed connection holds only so much
 _REQUEST = re.compile(rb"CONNECT (127\.0\.0\.1|localhost):(\d{1,5}) HTTP/1\.[01]\r\n")
 
 
@@ -41,7 +41,7 @@ class Proxy(ThreadWorker):
     name : str
         Its name in the lab.
     port : int
-        0: any free one.
+        0: any free port.
     """
 
     def __init__(self, name: str = "proxy", port: int = 0) -> None:
@@ -55,11 +55,11 @@ class Proxy(ThreadWorker):
 
     @property
     def connections(self) -> int:
-        """How many connections to brokers go through it now."""
+        """How many connections to brokers it holds now."""
         return len(self._open) // 2
 
     def stop(self, timeout_s: float = 15.0) -> None:
-        """Close every connection, and end; clients that were started through it stand alone."""
+        """Close every connection, and stop; clients that use it lose their brokers."""
         if os.environ.get(VARIABLE) == self.url:
             del os.environ[VARIABLE]
         super().stop(timeout_s)
@@ -78,21 +78,21 @@ class Proxy(ThreadWorker):
         server = await asyncio.start_server(self._accept, sock=self._listener)
         told = 0
         while not stop.is_set():
-            self._obey()
+            self._apply_faults()
             if self.connections != told:
                 told = self.connections
                 self._run_file.update(connections=told)
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_S)
         server.close()
         self._flows.set()
-        self._hang_up()
+        self._reset_connections()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
-    def _obey(self) -> None:
-        """Do what the faults of this moment say; one whose time is over counts no more."""
+    def _apply_faults(self) -> None:
+        """Apply the active faults; one whose time is over does not count."""
         now = {one.fault: one.undo for one in active_faults() if time.time() < one.until}
         self._delay_s = now.get(LATENCY, {}).get("delay_ms", 0) / 1000
         self._is_cut = CUT in now
@@ -101,10 +101,10 @@ class Proxy(ThreadWorker):
         else:
             self._flows.set()
         if self._is_cut:
-            self._hang_up()
+            self._reset_connections()
 
-    def _hang_up(self) -> None:
-        """Reset every connection: no goodbye (FIN), and what was on its way is lost (RST)."""
+    def _reset_connections(self) -> None:
+        """Reset every connection (RST, not FIN): bytes on their way are lost."""
         for writer in list(self._open):
             sock = writer.get_extra_info("socket")
             with contextlib.suppress(OSError):  # it is closed already
@@ -121,15 +121,15 @@ class Proxy(ThreadWorker):
             elif self._is_cut:
                 writer.write(b"HTTP/1.1 503 The line is cut\r\n\r\n")
             else:
-                await self._put_through(reader, writer, int(request[2]))
+                await self._connect(reader, writer, int(request[2]))
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
-            pass  # one of the two has gone: the other will see it
+            pass  # one side has closed: the other will notice
         except asyncio.CancelledError:
-            pass  # the proxy ends; Python 3.11 would print each task that ends as cancelled
+            pass  # the proxy stops; Python 3.11 would print each cancelled task
         finally:
             writer.close()
 
-    async def _put_through(
+    async def _connect(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int
     ) -> None:
         from_broker, to_broker = await asyncio.open_connection("127.0.0.1", port)
@@ -138,8 +138,8 @@ class Proxy(ThreadWorker):
         try:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             ways = [
-                asyncio.ensure_future(self._carry(reader, to_broker)),
-                asyncio.ensure_future(self._carry(from_broker, writer)),
+                asyncio.ensure_future(self._forward(reader, to_broker)),
+                asyncio.ensure_future(self._forward(from_broker, writer)),
             ]
             _, pending = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in pending:
@@ -149,9 +149,9 @@ class Proxy(ThreadWorker):
             self._open -= pair
             to_broker.close()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry bytes one way, each as late as the line is slow; many can be on their way."""
-        line: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(CHUNKS_ON_THE_WAY)
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Forward bytes in one direction, each after the present delay."""
+        line: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(MAX_QUEUED_CHUNKS)
         clock = asyncio.get_running_loop().time
 
         async def take() -> None:
@@ -186,20 +186,20 @@ def _brokers_ports() -> set[int]:
 def start_proxy(port: int = 0, *, name: str = "proxy") -> Proxy:
     """Start a proxy between clients and the lab's brokers, whose connections faults can break.
 
-    All that this process starts from now on goes through it: ``LABKIT_PROXY_URL`` is set. What
-    runs already keeps its direct connections.
+    It sets ``LABKIT_PROXY_URL``, so clients that this process starts from now on use it. Running
+    clients keep their direct connections.
 
     Parameters
     ----------
     port : int
-        0: any free one of this machine.
+        0: any free port of this machine.
     name : str
-        Its name in the lab. What ran under that name is stopped first.
+        Its name in the lab. A worker that runs under it is stopped first.
 
     Returns
     -------
     Proxy
-        With ``url``, ``connections`` and ``stop()``.
+        It has ``url``, ``connections`` and ``stop()``.
     """
     replace(name)
     proxy = Proxy(name, port)

@@ -1,4 +1,4 @@
-"""Faults of topics: gone, made anew, refusing, or cleared before they were read."""
+"""Faults of topics: deleted, created again, refusing records, cleared before they were read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labkit.core.config import dead_letter_topic
 from labkit.core.errors import TopicNotFound
 from labkit.core.processes import is_alive, is_labkit
 from labkit.core.run_files import read_run_files
-from labkit.faults.fault_kinds import FaultKind, Scene, does_not_apply
+from labkit.faults.fault_kinds import FaultContext, FaultKind, does_not_apply
 from labkit.sink.partition_status import read_progress
 from labkit.topics.topic_metadata import cluster
 from labkit.topics.topic_model import Topic
@@ -24,114 +24,114 @@ HOLD_S = 4.0  # shorter than a consumer's session, so that the group does not gi
 OLDEST = "message.timestamp.before.max.ms"  # how old a record may be when it arrives
 
 
-def dlq_gone(scene: Scene) -> None:
+def dlq_gone(context: FaultContext) -> None:
     """Delete the dead-letter queue while consumers need it.
 
-    Watch: the next bad record has nowhere to go. Its partition waits with the reason until there
-    is a queue again, and no record is skipped.
+    Watch: the next invalid record has nowhere to go. Its partition waits, with the reason, until
+    the queue exists again, and no record is skipped.
 
-    Promise: each bad record that comes from now on is a dead letter at least once, and good
-    readings are stored once and in order.
+    Promise: each invalid record from now on becomes a dead letter at least once, and valid readings
+    are stored once and in order.
 
     Destroys: the dead letters that are in the queue now.
     """
-    queue = _queue(scene)
-    scene.will_break(f"the topic {queue.name}", **_as_made(queue))
+    queue = _dead_letter_queue(context)
+    context.record_undo(f"the topic {queue.name}", **_settings(queue))
     delete_topic(queue.name)
 
 
-def dlq_refuses(scene: Scene) -> None:
+def dlq_refuses(context: FaultContext) -> None:
     """Let the dead-letter queue refuse every record: none may be older than 0 ms when it arrives.
 
-    The setting is `message.timestamp.before.max.ms`. So the queue is there, and says no.
+    The setting is `message.timestamp.before.max.ms`. The queue exists, but refuses every write.
 
-    Watch: the partition of the next bad record is paused, with the reason; afterwards it goes on
-    by itself.
+    Watch: the partition of the next invalid record is paused, with the reason; afterwards it
+    continues without help.
 
     Promise: nothing is skipped, and no dead letter is lost.
     """
-    queue = _queue(scene)
+    queue = _dead_letter_queue(context)
     before = queue.config.get(OLDEST)
-    scene.will_break(f"the topic {queue.name}", name=queue.name, before=before)
+    context.record_undo(f"the topic {queue.name}", name=queue.name, before=before)
     alter_topic(queue.name, config={OLDEST: "0"})
 
 
-def topic_recreated(scene: Scene) -> None:
-    """Delete the topic and make it anew under the same name: offsets begin at 0 again.
+def topic_recreated(context: FaultContext) -> None:
+    """Delete the topic and create it again under the same name: offsets begin at 0 again.
 
-    Watch: Kafka gives the new one another id. The consumers see it, and refuse to write its
-    records behind those of another topic: an error in words, not a CSV with two beginnings.
+    Watch: Kafka gives the new topic another id. The consumers notice it, and refuse to append its
+    records to the CSV of another topic: they end with an error that says so.
 
-    Promise: the CSV stays as it is, and no row of the new topic is mixed into it.
+    Promise: the CSV stays as it is, and gets no row of the new topic.
 
-    Destroys: every record of the topic; what is in the CSV stays there.
+    Destroys: every record of the topic; rows that are in the CSV stay there.
     """
-    topic = describe_topic(scene.topic)
-    scene.will_break(f"the topic {topic.name} (id {topic.topic_id})", **_as_made(topic))
+    topic = describe_topic(context.topic)
+    context.record_undo(f"the topic {topic.name} (id {topic.topic_id})", **_settings(topic))
     delete_topic(topic.name)
-    _make_again(scene.record.undo)
+    _recreate(context.record.undo)
 
 
-def retention_passes(scene: Scene) -> None:
-    """Delete records that the group has not read yet, as a topic's retention does to slow readers.
+def retention_passes(context: FaultContext) -> None:
+    """Delete records that the group has not read yet, as retention does when readers are slow.
 
     The group's consumers are frozen for up to four seconds; then one partition is cleared
-    (`DeleteRecords`) up to its end. It needs a producer that runs.
+    (`DeleteRecords`) up to its end. It needs a running producer.
 
-    Watch: the consumer says how many records are missing, and goes on with the oldest there is.
+    Watch: the consumer reports how many records are missing, and continues with the oldest left.
 
-    Promise: the gap is counted and shown; what the topic still retains is stored once, in order.
+    Promise: the gap is counted and shown; records that the topic retains are stored once, in order.
 
     Destroys: the records that one partition holds now, read or not.
     """
     members = [
         {"pid": run["pid"], "process_started": run["process_started"]}
         for run in read_run_files("consumer")
-        if (run["topic"], run["group_id"]) == (scene.topic, scene.group_id)
+        if (run["topic"], run["group_id"]) == (context.topic, context.group_id)
         and is_labkit(run["pid"])
     ]
     if not members:
-        why = f"no consumer of {scene.topic} in the group {scene.group_id} runs"
-        raise does_not_apply(scene.plan.fault, why, "labkit consume   (in another terminal)")
-    scene.will_break(f"unread records of {scene.topic}", members=members)
+        why = f"no consumer of {context.topic} in the group {context.group_id} runs"
+        raise does_not_apply(context.plan.fault, why, "labkit consume   (in another terminal)")
+    context.record_undo(f"unread records of {context.topic}", members=members)
     for one in members:
         psutil.Process(one["pid"]).suspend()
     try:
-        time.sleep(min(HOLD_S, scene.plan.for_s / 2))
-        partition, position, end = scene.choose(_unread(scene))
+        time.sleep(min(HOLD_S, context.plan.for_s / 2))
+        partition, position, end = context.choose(_unread(context))
         with cluster() as client:
-            client.delete_records({TopicPartition(scene.topic, partition): end})
-        victim = f"partition {partition} of {scene.topic}, records {position} to {end - 1}"
-        scene.will_break(victim, members=members)
+            client.delete_records({TopicPartition(context.topic, partition): end})
+        victim = f"partition {partition} of {context.topic}, records {position} to {end - 1}"
+        context.record_undo(victim, members=members)
     finally:
-        _resume_all(scene.record.undo)
+        _resume_all(context.record.undo)
 
 
-def _unread(scene: Scene) -> list[tuple[int, int, int]]:
+def _unread(context: FaultContext) -> list[tuple[int, int, int]]:
     """Return partition, position and end of each partition that holds unread records."""
-    ends = describe_topic(scene.topic).end_offsets
+    ends = describe_topic(context.topic).end_offsets
     found = [
         (status.partition, status.position or 0, ends.get(status.partition) or 0)
-        for status in read_progress(scene.data_dir, scene.topic)
+        for status in read_progress(context.data_dir, context.topic)
     ]
     unread = [one for one in found if one[1] < one[2]]
     if not unread:
-        why = "the consumers have read all there is, and nothing new comes"
-        raise does_not_apply(scene.plan.fault, why, "labkit produce   (in another terminal)")
+        why = "the consumers have read everything, and no new records arrive"
+        raise does_not_apply(context.plan.fault, why, "labkit produce   (in another terminal)")
     return unread
 
 
-def _queue(scene: Scene) -> Topic:
-    name = dead_letter_topic(scene.topic)
+def _dead_letter_queue(context: FaultContext) -> Topic:
+    name = dead_letter_topic(context.topic)
     try:
         return describe_topic(name)
     except TopicNotFound:
-        why = f"there is no {name} yet: no record has been bad so far"
-        raise does_not_apply(scene.plan.fault, why, "labkit break poison-records") from None
+        why = f"there is no {name} yet: no record has been invalid so far"
+        raise does_not_apply(context.plan.fault, why, "labkit break poison-records") from None
 
 
-def _as_made(topic: Topic) -> dict[str, Any]:
-    """Return what it takes to make a topic again as it was, but empty."""
+def _settings(topic: Topic) -> dict[str, Any]:
+    """Return the arguments that create the topic again, empty."""
     return {
         "name": topic.name,
         "num_partitions": topic.num_partitions,
@@ -140,15 +140,15 @@ def _as_made(topic: Topic) -> dict[str, Any]:
     }
 
 
-def _make_again(undo: Mapping[str, Any]) -> None:
+def _recreate(undo: Mapping[str, Any]) -> None:
     try:
         describe_topic(undo["name"])
     except TopicNotFound:
         ensure_topic(**undo)
 
 
-def _let_it_take_records(undo: Mapping[str, Any]) -> None:
-    with contextlib.suppress(TopicNotFound):  # deleted since: there is nothing to put back
+def _restore_setting(undo: Mapping[str, Any]) -> None:
+    with contextlib.suppress(TopicNotFound):  # it was deleted meanwhile
         alter_topic(undo["name"], config={OLDEST: undo["before"]})
 
 
@@ -160,8 +160,8 @@ def _resume_all(undo: Mapping[str, Any]) -> None:
 
 
 KINDS = (
-    FaultKind("dlq-gone", dlq_gone, _make_again),
-    FaultKind("dlq-refuses", dlq_refuses, _let_it_take_records),
-    FaultKind("topic-recreated", topic_recreated, _make_again),
+    FaultKind("dlq-gone", dlq_gone, _recreate),
+    FaultKind("dlq-refuses", dlq_refuses, _restore_setting),
+    FaultKind("topic-recreated", topic_recreated, _recreate),
     FaultKind("retention-passes", retention_passes, _resume_all),
 )

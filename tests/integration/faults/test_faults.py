@@ -124,7 +124,7 @@ def offsets(partition: int) -> list[int]:
 def test_a_killed_consumer_is_replaced_at_the_end(producer: Producer) -> None:
     with inject("consumer-kill") as fault:
         wait_until(lambda: victim_pid(fault) not in consumers(), "its end")
-        assert "consumer-kill" in lab_status()["faults"][0]["in_words"]
+        assert "consumer-kill" in lab_status()["faults"][0]["description"]
     wait_until(keeps_up, "another consumer in its place")
     (revived,) = {run["pid"] for run in read_run_files("consumer")} - consumers().keys()
     psutil.Process(revived).terminate()  # as `labkit down` does
@@ -151,7 +151,7 @@ def test_mend_undoes_what_a_killed_injector_has_broken() -> None:
         injector.kill()
     wait_until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, "a frozen process")
     (left,) = active_faults()
-    assert "who broke it is gone. Next: labkit mend" in left.in_words
+    assert "who broke it is gone. Next: labkit mend" in left.description
     assert lab.mend() == [f"consumer-freeze: {left.victim}"]
     assert psutil.Process(pid).status() != psutil.STATUS_STOPPED
     assert lab.mend() == []

@@ -18,7 +18,7 @@ from labkit.core.errors import LabError
 from labkit.core.run_files import read_run_files
 from labkit.faults import network_proxy as proxies
 from labkit.faults.active_faults import ActiveFault, active_faults, new_fault
-from labkit.faults.fault_kinds import MOMENTS_S, Scene, plan
+from labkit.faults.fault_kinds import MOMENTS_S, FaultContext, plan
 from labkit.faults.faults import FAULTS, inject, mend
 
 SEEDS = st.integers(0, 2**31)
@@ -34,7 +34,7 @@ def empty_lab(lab_dir: Path) -> Path:
 def test_each_fault_says_what_it_does_what_to_see_and_what_is_promised(name: str) -> None:
     kind = FAULTS[name]
     assert kind.name == name == name.lower()
-    assert kind.strike.__name__ == name.replace("-", "_")
+    assert kind.apply.__name__ == name.replace("-", "_")
     assert kind.summary.endswith(".")
     assert len(kind.watch) > 20
     assert len(kind.promise) > 20
@@ -66,8 +66,8 @@ def test_seeds_draw_every_victim() -> None:
 
 @given(SEEDS, st.integers(1, 9))
 def test_a_scene_chooses_the_same_victim_and_course(seed: int, victims: int) -> None:
-    scenes = [
-        Scene(
+    contexts = [
+        FaultContext(
             plan("slow-consumer", seed, 5.0),
             new_fault("slow-consumer", seed, 5.0, n),
             "",
@@ -76,8 +76,8 @@ def test_a_scene_chooses_the_same_victim_and_course(seed: int, victims: int) -> 
         )
         for n in (1, 2)
     ]
-    assert len({scene.choose(range(victims)) for scene in scenes}) == 1
-    assert len({scene.rng.random() for scene in scenes}) == 1
+    assert len({context.choose(range(victims)) for context in contexts}) == 1
+    assert len({context.rng.random() for context in contexts}) == 1
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_mend_undoes_what_a_process_that_is_gone_had_written_down() -> None:
     sleeper, left = frozen_by_a_process_that_is_gone()
     try:
         assert active_faults() == [left]
-        assert "who broke it is gone" in left.in_words
+        assert "who broke it is gone" in left.description
         assert mend() == ["consumer-freeze: a sleeper"]
         assert sleeper.status() != psutil.STATUS_STOPPED
         assert active_faults() == []
