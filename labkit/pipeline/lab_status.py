@@ -49,7 +49,7 @@ def lab_status() -> dict[str, Any]:
         "bootstrap_servers": None,
         "problem": None,
         "brokers": _own_brokers(),
-        "faults": [one.model_dump() | {"description": one.description} for one in active_faults()],
+        "faults": [one.model_dump() | {"in_words": one.description} for one in active_faults()],
         "topics": [],
         "groups": [],
         "workers": [_without_token(run) for run in read_run_files() if run["kind"] != "broker"],
@@ -188,7 +188,7 @@ def status_view(status: dict[str, Any]) -> RenderableType:
     if status["faults"]:
         faults = table("broken on purpose")
         for fault in status["faults"]:
-            faults.add_row(shown(fault["description"]))
+            faults.add_row(shown(fault["in_words"]))
         parts += ["", faults]
     if status["topics"]:
         topics = table("topic", "partitions", "records")

@@ -1,4 +1,4 @@
-"""The buttons of the cluster map: what each of them does to a broker, said beforehand, and done."""
+"""The buttons of the cluster map: their labels, explanations and actions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ABOUT: dict[Verb, str] = {
     "restart": "stops broker {0} in good order, so it hands over what it leads, and starts it "
     "again on its port. It catches up as a follower.",
 }
-"""What is about to happen, in a sentence that begins with the button's word."""
+"""What a button will do; the sentence begins with the button's word."""
 REVIVE = "starts broker {0} again on its port, with the data that is on its disk."
 
 
@@ -38,9 +38,9 @@ ALLOWED: dict[Verb, tuple[str, ...]] = {
 }
 
 
-def act(verb: Verb, node_id: int) -> None:
-    """Do what a button says, to one of the lab's own brokers."""
-    from labkit.broker import node_control  # it talks with Kafka, where the widget itself does not
+def apply_action(verb: Verb, node_id: int) -> None:
+    """Apply a button's action to one of the lab's own brokers."""
+    from labkit.broker import node_control  # imported here, because it needs Kafka
 
     actions: dict[Verb, Callable[..., None]] = {
         "kill": node_control.kill,
@@ -52,7 +52,7 @@ def act(verb: Verb, node_id: int) -> None:
 
 
 def button_of(verb: Verb, one: BrokerView, is_own: bool) -> dict[str, Any]:
-    """Return a button: its word, whether it makes sense now, and what will happen or why not."""
+    """Return a button: its label, whether it is enabled, and what it will do or why not."""
     enabled = is_own and one.state in ALLOWED[verb]
     word = "start" if verb == "restart" and one.state == "dead" else verb
     about = REVIVE if word == "start" else ABOUT[verb]

@@ -1,4 +1,4 @@
-"""What has changed in a cluster between two looks at it, as a learner would say it."""
+"""Changes in a cluster between two reads, in words."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
 
 SIGNS = {"running": "●", "frozen": "❄", "dead": "✕"}
-"""A sign for each state of a broker: its colour is never the only mark."""
+"""A sign for each state of a broker, so that colour is not the only mark."""
 
 
 def changes(before: ClusterView, after: ClusterView) -> list[str]:
     """Return a sentence for each change; partitions with the same change share one.
 
-    What nobody could tell at one of the two moments is no change.
+    A fact that was unknown at one of the two moments is not a change.
     """
     return [
         *_broker_changes(before.brokers, after.brokers),
@@ -24,12 +24,12 @@ def changes(before: ClusterView, after: ClusterView) -> list[str]:
 
 def _broker_changes(before: Sequence[BrokerView], after: Sequence[BrokerView]) -> Iterator[str]:
     known = {one.node_id: one.state for one in before}
-    alike: dict[str, list[int]] = {}
+    same: dict[str, list[int]] = {}
     for one in after:
         was = known.get(one.node_id)
         if was is not None and was != one.state:
-            alike.setdefault(f"{was} → {one.state}", []).append(one.node_id)
-    yield from _together("broker", alike)
+            same.setdefault(f"{was} → {one.state}", []).append(one.node_id)
+    yield from _together("broker", same)
 
 
 def _controller_change(before: int | None, after: int | None) -> Iterator[str]:
@@ -39,17 +39,17 @@ def _controller_change(before: int | None, after: int | None) -> Iterator[str]:
 
 def _partition_changes(before: Sequence[Replicas], after: Sequence[Replicas]) -> Iterator[str]:
     known = {one.partition: one for one in before}
-    alike: dict[str, list[int]] = {}
+    same: dict[str, list[int]] = {}
     for one in after:
         if (was := known.get(one.partition)) is not None:
             for what in _one_partition(was, one):
-                alike.setdefault(what, []).append(one.partition)
-    yield from _together("partition", alike)
+                same.setdefault(what, []).append(one.partition)
+    yield from _together("partition", same)
 
 
-def _together(noun: str, alike: dict[str, list[int]]) -> Iterator[str]:
-    """Say each change once, with the numbers of all whose change it is."""
-    for what, numbers in alike.items():
+def _together(noun: str, same: dict[str, list[int]]) -> Iterator[str]:
+    """Yield each change once, with the numbers of all that share it."""
+    for what, numbers in same.items():
         yield f"{noun}{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}: {what}"
 
 
@@ -69,7 +69,7 @@ def _one_partition(was: Replicas, now: Replicas) -> Iterator[str]:
 
 
 def summary(view: ClusterView) -> str:
-    """Return one sentence that says how the cluster is, for those who cannot see the picture."""
+    """Return the state of the cluster in one sentence."""
     if not view.brokers:
         return view.trouble
     counts = {state: sum(one.state == state for one in view.brokers) for state in SIGNS}
@@ -78,7 +78,7 @@ def summary(view: ClusterView) -> str:
     if view.controller is not None:
         parts.append(f"{view.controller} is the active controller")
     if view.partitions:
-        # Where nobody answers now, the map shows what is known from before, and says so.
+        # If no broker answers now, the map shows the last known state, and says so.
         parts.append(("when last asked, " if view.trouble else "") + _in_sync(view.partitions))
     return "; ".join(parts) + "."
 

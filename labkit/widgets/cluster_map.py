@@ -1,4 +1,4 @@
-"""The lab's brokers as a map: who lives, leads, and is in sync; and buttons to break them."""
+"""The lab's brokers as a map: state, leaders and in-sync replicas; with buttons to break them."""
 
 from __future__ import annotations
 
@@ -13,51 +13,51 @@ from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.progress_bar import quietly
 from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
-from labkit.widgets.broker_buttons import PROGRESS, VERBS, Verb, act, button_of
+from labkit.widgets.broker_buttons import PROGRESS, VERBS, Verb, apply_action, button_of
 from labkit.widgets.cluster_events import SIGNS, changes, summary
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
-from labkit.widgets.subshell import hear_while_busy
+from labkit.widgets.subshell import route_to_subshell
 from labkit.widgets.text_twin import table_text
 
 EVENTS_KEPT = 10
 
 
 class ClusterMap(LiveWidget):
-    """Brokers, leaders and replicas in sync, moving as it happens: see `cluster_map`."""
+    """Brokers, leaders and in-sync replicas, live; see `cluster_map`."""
 
     bundle = "cluster_map"
 
-    def __init__(self, name: str, desk: _Desk, updates_per_s: float) -> None:
-        self._desk = desk
+    def __init__(self, name: str, state: _MapState, updates_per_s: float) -> None:
+        self._map_state = state
         super().__init__(
-            name, desk.first(), desk.read, finish=desk.close, updates_per_s=updates_per_s
+            name, state.first(), state.read, finish=state.close, updates_per_s=updates_per_s
         )
         self.on_msg(self._on_press)
-        hear_while_busy(self)
+        route_to_subshell(self)
 
     def _on_press(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        """Take a press from the browser; in the kernel's thread, so the work is handed over."""
+        """Handle a press from the browser; another thread does the work."""
         verb, node_id = content.get("verb"), content.get("node_id")
         if verb in VERBS and isinstance(node_id, int):
-            self._desk.press(verb, node_id)
+            self._map_state.press(verb, node_id)
 
     def press(self, verb: Verb, node_id: int) -> None:
-        """Press a broker's button, as the mouse does: it returns at once.
+        """Press a broker's button, as a click does; returns at once.
 
         Parameters
         ----------
         verb : {'kill', 'freeze', 'thaw', 'restart'}
-            What to do.
+            The action.
         node_id : int
-            To which broker.
+            The broker's id.
         """
         if verb not in VERBS:
             raise LabError(f"no button says {verb!r}; there are {', '.join(VERBS)}")
-        self._desk.press(verb, node_id)
+        self._map_state.press(verb, node_id)
 
     @property
     def text(self) -> str:
-        """The map in words: a sentence, the brokers, the partitions, and what happened last."""
+        """The map as text: a sentence, the brokers, the partitions, and the last events."""
         shot = self.snapshot
         brokers = [
             [f"{one['node_id']}", f"{one['sign']} {one['state']}", one["controller"], one["leads"]]
@@ -77,11 +77,11 @@ class ClusterMap(LiveWidget):
         return "\n\n".join(parts)
 
 
-class _Desk:
-    """What is behind the map: looks at the cluster, and does what buttons ask for, each in turn.
+class _MapState:
+    """The map's state: it reads the cluster and applies the buttons' actions, one at a time.
 
-    `read` is called by the widget's thread; what buttons ask for is done in a thread of its own,
-    because a restart takes seconds, and the map should show them.
+    `read` is called by the widget's thread. The actions run in a separate thread, because a restart
+    takes seconds during which the map is updated.
     """
 
     def __init__(self, topic: str) -> None:
@@ -89,58 +89,58 @@ class _Desk:
         self._watch: Any = None
         self._last: ClusterView | None = None
         self._events: deque[dict[str, str]] = deque(maxlen=EVENTS_KEPT)
-        self._asked: queue.SimpleQueue[tuple[Verb, int] | None] = queue.SimpleQueue()
-        self._doing = self._said = ""
-        self._hands: threading.Thread | None = None
+        self._presses: queue.SimpleQueue[tuple[Verb, int] | None] = queue.SimpleQueue()
+        self._action = self._error = ""
+        self._worker: threading.Thread | None = None
         self._closed = False
 
     def press(self, verb: Verb, node_id: int) -> None:
-        """Hand a press over to the thread that does the work; one at a time."""
-        if self._closed or self._doing:
+        """Pass a press to the worker thread; one at a time."""
+        if self._closed or self._action:
             return
-        self._doing = f"{PROGRESS[verb]} broker {node_id} …"
-        if self._hands is None:
-            self._hands = threading.Thread(
+        self._action = f"{PROGRESS[verb]} broker {node_id} …"
+        if self._worker is None:
+            self._worker = threading.Thread(
                 target=self._work, name="labkit-cluster-map", daemon=True
             )
-            self._hands.start()
-        self._asked.put((verb, node_id))
+            self._worker.start()
+        self._presses.put((verb, node_id))
 
     def _work(self) -> None:
-        while (job := self._asked.get()) is not None:
+        while (job := self._presses.get()) is not None:
             verb, node_id = job
-            self._said = ""
+            self._error = ""
             try:
                 with quietly():
-                    act(verb, node_id)
+                    apply_action(verb, node_id)
                 self._note(f"you: {verb} broker {node_id}")
             except LabError as error:
-                self._said = in_words(error)
-            except Exception as error:  # the button must come back, whatever happened
-                self._said = f"{verb} broker {node_id} failed: {error}"
+                self._error = in_words(error)
+            except Exception as error:  # the buttons must be enabled again in any case
+                self._error = f"{verb} broker {node_id} failed: {error}"
             finally:
-                self._doing = ""
+                self._action = ""
 
     def _note(self, text: str) -> None:
         self._events.appendleft({"at": time.strftime("%H:%M:%S"), "text": text})
 
     def first(self) -> Snapshot:
-        """Return what is shown until somebody has looked."""
+        """Return the snapshot to show before the first read."""
         view = ClusterView(self._topic, is_own=True, brokers=(), trouble="Asking Kafka …")
         return self._snapshot(view)
 
     def read(self) -> Snapshot:
-        """Look at the cluster, note what has changed, and return what to show."""
+        """Read the cluster, note the changes, and return the snapshot."""
         if self._watch is None:
-            from labkit.topics.cluster_watch import ClusterWatch  # only here: widgets need no Kafka
+            from labkit.topics.cluster_watch import ClusterWatch  # widgets need no Kafka
 
             self._watch = ClusterWatch(self._topic)
         view: ClusterView = self._watch.read()
         if self._last is not None:
-            view = _remembering(self._last, view)
+            view = _with_last_partitions(self._last, view)
             for what in changes(self._last, view):
                 self._note(what)
-        # Between two controllers there is none for a moment: a move is told from the last one.
+        # Between two controllers there is none for a moment; keep the last to report the move.
         known = (
             view.controller
             if view.controller is not None or self._last is None
@@ -152,9 +152,9 @@ class _Desk:
     def _snapshot(self, view: ClusterView) -> Snapshot:
         return {
             "title": f"Cluster map, with topic {view.topic}",
-            "state": self._doing or self._said or view.trouble,
+            "state": self._action or self._error or view.trouble,
             "sentence": summary(view),
-            "busy": bool(self._doing),
+            "busy": bool(self._action),
             "brokers": [self._broker(one, view) for one in view.brokers],
             "partitions": [_partition(one) for one in view.partitions or ()],
             "events": list(self._events),
@@ -177,26 +177,26 @@ class _Desk:
         }
 
     def close(self) -> None:
-        """Leave the broker; a job that has begun is finished."""
+        """Close the clients; an action that has begun is finished."""
         self._closed = True
-        self._asked.put(None)
+        self._presses.put(None)
         if self._watch is not None:
             self._watch.close()
 
 
 def cluster_map(topic: str | None = None, *, updates_per_s: float = 2.0) -> ClusterMap:
-    """Show the brokers of the lab, what each of them leads, and who is in sync; kill some of them.
+    """Show the brokers of the lab, their leaders and in-sync replicas, and buttons to kill them.
 
     Every partition has one leader, to which producers and consumers talk, and followers that copy
-    it. Those that have all of it are the in-sync replicas (ISR): when the leader is gone, the
-    active controller makes one of them the leader. Here that can be brought about and watched.
+    it. Those that are up to date are the in-sync replicas (ISR): when the leader fails, the active
+    controller makes one of them the leader. Here you can cause that and watch it.
 
     Parameters
     ----------
     topic : str, optional
         The topic whose partitions are drawn; default: the lab's.
     updates_per_s : float
-        How often the cluster is looked at, at most five times a second.
+        How often the cluster is read, at most five times a second.
 
     Returns
     -------
@@ -212,11 +212,11 @@ def cluster_map(topic: str | None = None, *, updates_per_s: float = 2.0) -> Clus
     See: Kafka documentation, section 4.7 "Replication"; KIP-500 for the controllers.
     """
     topic = topic or load_config().topic
-    return ClusterMap(f"cluster map of {topic}", _Desk(topic), updates_per_s)
+    return ClusterMap(f"cluster map of {topic}", _MapState(topic), updates_per_s)
 
 
-def _remembering(last: ClusterView, view: ClusterView) -> ClusterView:
-    """Keep the partitions of before where nobody answers: they are the last that is known."""
+def _with_last_partitions(last: ClusterView, view: ClusterView) -> ClusterView:
+    """Keep the last known partitions if no broker answers now."""
     if view.partitions is not None or last.partitions is None:
         return view
     return replace(view, partitions=last.partitions)

@@ -26,7 +26,7 @@ class DashboardFrame(anywidget.AnyWidget):
 
 
 class HasUrl(Protocol):
-    """What `show_dashboard` needs of an API: where it answers."""
+    """Anything with the address of an API."""
 
     @property
     def url(self) -> str:
@@ -37,17 +37,17 @@ class HasUrl(Protocol):
 def show_dashboard(api: HasUrl, height_px: int = 900, *, view: str = "") -> DashboardFrame:
     """Show the web page below the cell.
 
-    The frame goes through ``jupyter-server-proxy``, so it also works when JupyterLab runs on
-    another machine than the browser. Where no Jupyter server made the page, there is a link.
+    The frame goes through ``jupyter-server-proxy``, so it also works if JupyterLab runs on another
+    machine than the browser. Without a Jupyter server, it is a link.
 
     Parameters
     ----------
     api : Api
-        What `labkit.start_api` returned, or whatever else has a ``url`` on this machine.
+        The result of `labkit.start_api`, or any object with a ``url`` on this machine.
     height_px : int
         The frame's height, in pixels.
     view : str
-        What follows in the address: a view such as ``"?window_s=60&sector=steel"``, or another
+        The rest of the address: a view such as ``"?window_s=60&sector=steel"``, or another
         page, such as ``"api/docs"``.
 
     Returns

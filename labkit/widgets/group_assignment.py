@@ -1,4 +1,4 @@
-"""What the group view shows, as plain data and as text: who has which partition."""
+"""The group view's snapshot, as plain data and as text: which member has which partition."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ STATES = {
     "Empty": "it has no member; the positions it has committed are kept (7 days, by default)",
     "Dead": "there is no such group: nobody has ever joined it, or it was forgotten",
 }
-"""The states of a group in Kafka's words, and what they mean."""
+"""The states of a group in Kafka's terms, and their meaning."""
 
-MANY = 6
-"""A sentence names each of so many members, at most."""
+MAX_NAMED = 6
+"""A sentence names each member up to this many."""
 REBALANCING = {"PreparingRebalance", "CompletingRebalance"}
 
 
-class Letters:
-    """Gives each member a letter, and the same one as long as it is in the group."""
+class MemberLetters:
+    """Letters for a group's members; each keeps its letter as long as it is in the group."""
 
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
 
     def of(self, member_ids: list[str]) -> dict[str, int]:
-        """Return the place of each member; one that is new gets the lowest that is free."""
+        """Return each member's place; a new member gets the lowest free one."""
         self._places = {one: place for one, place in self._places.items() if one in member_ids}
         for member_id in member_ids:
             if member_id not in self._places:
@@ -42,8 +42,8 @@ class Letters:
         return self._places
 
 
-def no_matrix(group_id: str) -> Snapshot:
-    """Return what is shown of a group of which nothing is known."""
+def empty_group(group_id: str) -> Snapshot:
+    """Return the snapshot of a group of which nothing is known."""
     return {
         "title": f"Group {group_id}",
         "group_id": group_id,
@@ -59,10 +59,10 @@ def no_matrix(group_id: str) -> Snapshot:
     }
 
 
-def matrix_of(sight: GroupDescription, letter_book: Letters) -> Snapshot:
+def group_snapshot(group: GroupDescription, member_letters: MemberLetters) -> Snapshot:
     """Return the snapshot of a group: its members as rows, the partitions as columns."""
-    places = letter_book.of([member.member_id for member in sight.members])
-    topics = [{"topic": name, "partitions": count} for name, count in sight.partitions.items()]
+    places = member_letters.of([member.member_id for member in group.members])
+    topics = [{"topic": name, "partitions": count} for name, count in group.partitions.items()]
     members = [
         {
             "place": places[member.member_id],
@@ -70,87 +70,87 @@ def matrix_of(sight: GroupDescription, letter_book: Letters) -> Snapshot:
             "client_id": member.client_id,
             "member_id": member.member_id,
             "host": member.host,
-            "assigned": {name: list(member.assigned.get(name, ())) for name in sight.partitions},
-            "idle": _why_idle(member, sight),
+            "assigned": {name: list(member.assigned.get(name, ())) for name in group.partitions},
+            "idle": _why_idle(member, group),
         }
-        for member in sorted(sight.members, key=lambda one: places[one.member_id])
+        for member in sorted(group.members, key=lambda one: places[one.member_id])
     ]
     taken = {
         (name, number)
-        for member in sight.members
+        for member in group.members
         for name, numbers in member.assigned.items()
         for number in numbers
     }
-    free = [
+    unassigned = [
         [name, number]
-        for name, count in sight.partitions.items()
+        for name, count in group.partitions.items()
         for number in range(count)
         if (name, number) not in taken
     ]
     return {
-        "title": f"Group {sight.group_id}",
-        "group_id": sight.group_id,
-        "group_state": sight.state,
-        "meaning": STATES.get(sight.state, ""),
-        "assignor": sight.assignor,
+        "title": f"Group {group.group_id}",
+        "group_id": group.group_id,
+        "group_state": group.state,
+        "meaning": STATES.get(group.state, ""),
+        "assignor": group.assignor,
         "topics": topics,
         "members": members,
-        "unassigned": free,
-        "sentence": _sentence(sight, members, len(free)),
-        "state": sight.problem or _next_step(sight),
+        "unassigned": unassigned,
+        "sentence": _sentence(group, members, len(unassigned)),
+        "state": group.problem or _next_step(group),
     }
 
 
-def _why_idle(member: Member, sight: GroupDescription) -> str:
-    """Return why a member reads nothing of what is shown; empty where it reads something."""
-    if any(member.assigned.get(name) for name in sight.partitions):
+def _why_idle(member: Member, group: GroupDescription) -> str:
+    """Return why a member reads none of these partitions; empty if it reads some."""
+    if any(member.assigned.get(name) for name in group.partitions):
         return ""
-    if sight.state in REBALANCING:
+    if group.state in REBALANCING:
         return "the partitions are being shared out"
-    if member.topics and not set(member.topics) & set(sight.partitions):
+    if member.topics and not set(member.topics) & set(group.partitions):
         return f"it subscribes to {', '.join(member.topics)}"
-    if sight.partitions and sight.state == "Stable":
+    if group.partitions and group.state == "Stable":
         return "idle: no partition is left for it"
     return "it has no partition"
 
 
-def _sentence(sight: GroupDescription, members: list[Snapshot], free: int) -> str:
-    group = f"Group {sight.group_id}"
-    if not sight.state:
-        return f"Nothing is known of group {sight.group_id} just now."
+def _sentence(group: GroupDescription, members: list[Snapshot], unassigned: int) -> str:
+    name = f"Group {group.group_id}"
+    if not group.state:
+        return f"Nothing is known of group {group.group_id} just now."
     if not members:
-        return f"{group} is {sight.state}: {STATES.get(sight.state, 'it has no member')}."
-    told = [f"{group} is {sight.state} with {counted(len(members), 'member')}"]
-    if len(members) > MANY:  # a sentence that is heard has an end; the table has them all
+        return f"{name} is {group.state}: {STATES.get(group.state, 'it has no member')}."
+    parts = [f"{name} is {group.state} with {counted(len(members), 'member')}"]
+    if len(members) > MAX_NAMED:  # a screen reader reads this sentence; the table has all members
         idle = sum(1 for one in members if one["idle"])
-        told.append(f"{idle} of them without a partition" if idle else "each has a partition")
+        parts.append(f"{idle} of them without a partition" if idle else "each has a partition")
     else:
-        told += [
+        parts += [
             f"{one['letter']}: {one['idle']}"
             if one["idle"]
-            else f"{one['letter']} reads {_held(one, len(sight.partitions) > 1)}"
+            else f"{one['letter']} reads {_held(one, len(group.partitions) > 1)}"
             for one in members
         ]
-    if free and sight.state == "Stable":
-        told.append(f"nobody has {counted(free, 'partition')}")
-    return "; ".join(told) + "."
+    if unassigned and group.state == "Stable":
+        parts.append(f"nobody has {counted(unassigned, 'partition')}")
+    return "; ".join(parts) + "."
 
 
 def _held(member: Snapshot, name_topics: bool) -> str:
-    """Return a member's partitions in words; with the topic where there are several."""
+    """Return a member's partitions in words, with the topic if there are several."""
     held = [(name, number) for name, numbers in member["assigned"].items() for number in numbers]
-    told = (f"{name}-{number}" if name_topics else str(number) for name, number in held)
-    return f"partition{'s' if len(held) > 1 else ''} {', '.join(told)}"
+    parts = (f"{name}-{number}" if name_topics else str(number) for name, number in held)
+    return f"partition{'s' if len(held) > 1 else ''} {', '.join(parts)}"
 
 
-def _next_step(sight: GroupDescription) -> str:
-    if sight.state in ("Dead", "Empty"):
-        return f"Next: lab.start_consumer(group_id={sight.group_id!r})"
+def _next_step(group: GroupDescription) -> str:
+    if group.state in ("Dead", "Empty"):
+        return f"Next: lab.start_consumer(group_id={group.group_id!r})"
     return "As the group's coordinator tells it; it does not tell the generation."
 
 
-def matrix_in_text(snapshot: Snapshot) -> str:
-    """Return the text twin: the sentence and a table with a line for each member."""
+def group_text(snapshot: Snapshot) -> str:
+    """Return the snapshot as text: the sentence, and a table with a line for each member."""
     topics = [one["topic"] for one in snapshot["topics"]]
     rows = [["", "client id", "host", "member id", *topics, ""]]
     rows += [

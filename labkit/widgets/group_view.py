@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from labkit.core.config import load_config
-from labkit.widgets.group_assignment import Letters, matrix_in_text, matrix_of, no_matrix
-from labkit.widgets.live_widget import LiveWidget, patient
+from labkit.widgets.group_assignment import MemberLetters, empty_group, group_snapshot, group_text
+from labkit.widgets.live_widget import LiveWidget, keep_last_on_error
 
 
 class GroupView(LiveWidget):
-    """Who reads what, as it changes: see `group_view`."""
+    """A consumer group's members and their partitions; see `group_view`."""
 
     bundle = "group"
 
     @property
     def text(self) -> str:
-        """The same as a sentence and a table."""
-        return matrix_in_text(self.snapshot)
+        """The snapshot as a sentence and a table."""
+        return group_text(self.snapshot)
 
 
 def group_view(
@@ -24,7 +24,7 @@ def group_view(
     """Show a consumer group: its members as rows, the partitions as columns.
 
     Kafka gives each partition to exactly one member of a group, so a column has one filled cell,
-    and a group with more members than partitions has idle ones. When a member comes or goes, the
+    and a group with more members than partitions has idle ones. When a member joins or leaves, the
     group is rebalanced: the cells move.
 
     Parameters
@@ -56,8 +56,8 @@ def group_view(
     config = load_config()
     name = group_id or config.group_id
     watch = GroupWatch(name, topic, config.topic)
-    letter_book = Letters()
-    read = patient(lambda: matrix_of(watch.read(), letter_book), no_matrix(name))
+    letters = MemberLetters()
+    read = keep_last_on_error(lambda: group_snapshot(watch.read(), letters), empty_group(name))
     return GroupView(
         f"group view of {name}",
         read(),

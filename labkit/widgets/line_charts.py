@@ -1,4 +1,4 @@
-"""Lines from Kafka itself: how far a group is behind, and how fast records come and are read."""
+"""Charts of Kafka's offsets: a group's lag, and the rates of appending and committing."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ TOTAL = "total"
 APPENDED = "appended to the topic"
 COMMITTED = "committed by the group"
 RATE_OVER_S = 5.0
-MOST_PARTITIONS = 7
-"""More lines than that nobody can tell apart: then the partitions with the most lag are shown."""
+MAX_PARTITIONS = 7
+"""More lines are hard to tell apart, so only the partitions with the most lag are shown."""
 
 Measure = Callable[["Offsets", float], dict[str, float | None]]
 
 
 class LineChart(LiveWidget):
-    """Lines that move, from Kafka's own offsets: see `lag_chart` and `throughput_chart`."""
+    """A live chart of Kafka's offsets; see `lag_chart` and `throughput_chart`."""
 
     bundle = "lines"
 
     @property
     def text(self) -> str:
-        """The chart in words: a sentence and a table, for those who cannot see it."""
+        """The chart as text: a sentence and a table."""
         shot = self.snapshot
         head = ["line", "now", "lowest", "highest"]
         parts = [shot["title"], shot["sentence"], shot["state"], table_text([head, *shot["rows"]])]
@@ -40,7 +40,7 @@ class LineChart(LiveWidget):
 
 
 class _Reader:
-    """Asks Kafka for offsets, and makes lines of them; used by the widget's thread alone."""
+    """A reader of offsets that makes lines of them; only the widget's thread uses it."""
 
     def __init__(
         self, group_id: str, topic: str, lines: LineSeries, title: str, unit: str, measure: Measure
@@ -56,7 +56,7 @@ class _Reader:
         try:
             offsets = self._ask()
         except LabError as error:
-            self._lines.add(now, {})  # a gap: nobody answered
+            self._lines.add(now, {})  # a gap: no answer
             return self.snapshot(in_words(error))
         point = self._measure(offsets, now)
         self._lines.add(now, point)
@@ -65,7 +65,7 @@ class _Reader:
 
     def _ask(self) -> Offsets:
         if self._watch is None:
-            # Only here: the widgets themselves need no Kafka.
+            # Imported here, because the widgets themselves need no Kafka.
             from labkit.topics.offsets_watch import OffsetsWatch
 
             self._watch = OffsetsWatch(self.topic, self.group_id)
@@ -104,9 +104,9 @@ def lag_chart(
 ) -> LineChart:
     """Draw a consumer group's lag, in records, for each partition and in all.
 
-    Lag is the end offset of a partition minus the offset that the group has committed: what it
-    has still to read. It goes up and down in steps, because a consumer commits now and then. Where
-    the group has never committed there is no lag, and no line.
+    Lag is the end offset of a partition minus the offset that the group has committed: the records
+    that it still has to read. It changes in steps, because a consumer commits at intervals. A
+    partition without a commit has no lag, and no line.
 
     Parameters
     ----------
@@ -149,9 +149,9 @@ def throughput_chart(
 ) -> LineChart:
     """Draw how many records a second are appended to a topic, beside those a group commits.
 
-    Both are differences of offsets, as means of the last five seconds: the ends of the partitions
-    say what producers append, the commits say what the group has done with it. While the second
-    line is below the first, lag grows.
+    Both are differences of offsets, as means of the last five seconds: the end offsets show what
+    producers append, the commits show what the group has processed. While the second line is below
+    the first, lag grows.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def throughput_chart(
 
     def measure(offsets: Offsets, now: float) -> dict[str, float | None]:
         ends = appended.add(now, offsets.ends)
-        # A partition whose leader does not answer would be missing in the sum.
+        # Without the end offset of one partition the sum would be too low.
         is_whole = None not in offsets.ends.values()
         return {
             APPENDED: _sum(ends) if is_whole else None,
@@ -211,8 +211,8 @@ def _sum(rates: dict[int, float | None]) -> float | None:
 def _shown(point: dict[str, float | None]) -> list[str]:
     """Return the names of the lines to draw, the total first."""
     partitions = [key for key in point if key != TOTAL]
-    if len(partitions) > MOST_PARTITIONS:
-        most = sorted(partitions, key=lambda key: point[key] or 0, reverse=True)[:MOST_PARTITIONS]
+    if len(partitions) > MAX_PARTITIONS:
+        most = sorted(partitions, key=lambda key: point[key] or 0, reverse=True)[:MAX_PARTITIONS]
         partitions = [key for key in partitions if key in most]
     return [TOTAL, *partitions] if TOTAL in point else partitions
 

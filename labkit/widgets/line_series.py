@@ -1,6 +1,6 @@
-"""Figures over time, as lines: the last minutes of what a chart shows, and what they say in words.
+"""Time series for the line charts, with summaries in numbers, and rates of counters.
 
-A point is None where nothing could be asked: a gap in the line, and no zero.
+A value is None if it could not be read: a gap in the line, not a zero.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-MOST_POINTS = 600
-"""As many as a screen has room for; a longer window is looked at less often."""
+MAX_POINTS = 600
+"""About as many as a screen can show; a longer window has fewer points per second."""
 
 Point = Mapping[str, float | None]
 
 
 class LineSeries:
-    """What was measured in the last ``window_s`` seconds, by the name of its line.
+    """The values of the last ``window_s`` seconds, by the name of their line.
 
     Parameters
     ----------
     window_s : float
         How far back the lines reach.
     bucket_s : float
-        How far apart the points are, about.
+        The approximate distance of two points.
     """
 
     def __init__(self, window_s: float, bucket_s: float = 1.0) -> None:
         self.window_s, self.bucket_s = window_s, bucket_s
-        self._points: deque[tuple[float, Point]] = deque(maxlen=MOST_POINTS)
+        self._points: deque[tuple[float, Point]] = deque(maxlen=MAX_POINTS)
 
     def add(self, at: float, point: Point) -> None:
-        """Add what was measured at a time (seconds since 1970); an empty point is a gap."""
+        """Add the values of one moment (seconds since 1970); an empty point is a gap."""
         self._points.append((at, dict(point)))
         while self._points[0][0] < at - self.window_s:
             self._points.popleft()
 
     def payload(self, keys: list[str]) -> dict[str, Any]:
-        """Return the lines of these names as the chart takes them."""
+        """Return the lines of these names in the chart's format."""
         return {
             "window_s": self.window_s,
             "bucket_s": self.bucket_s,
@@ -51,7 +51,7 @@ class LineSeries:
         return [point.get(key) for _, point in self._points]
 
     def digest(self, key: str) -> tuple[float | None, float | None, float | None]:
-        """Return a line in three numbers: now, lowest, highest."""
+        """Return a line's last, lowest and highest value."""
         values = self.values(key)
         known = [value for value in values if value is not None]
         if not known:
@@ -60,12 +60,12 @@ class LineSeries:
 
 
 class Rates:
-    """How fast counters grow: the mean of the last seconds, from counts of different moments.
+    """Rates of counters: the mean growth of the last seconds.
 
     Parameters
     ----------
     over_s : float
-        A consumer commits in steps; a mean over some of them is a rate, a single one a spike.
+        The seconds to average over. A consumer commits in steps, so a short time gives spikes.
     """
 
     def __init__(self, over_s: float) -> None:
@@ -73,10 +73,10 @@ class Rates:
         self._counts: deque[tuple[float, Mapping[int, int | None]]] = deque()
 
     def add(self, at: float, counts: Mapping[int, int | None]) -> dict[int, float | None]:
-        """Add counters of a moment; return each one's rate per second, None where it has none.
+        """Add the counts of one moment; return each rate per second, None if there is none.
 
-        A counter that is lower than it was belongs to something else of the same name (a topic made
-        anew, a group set back): its rate begins again.
+        A count that is lower than before belongs to something new (a topic created again, a group
+        that was reset): its rate starts again.
         """
         self._counts.append((at, dict(counts)))
         while len(self._counts) > 2 and self._counts[1][0] <= at - self._over_s:

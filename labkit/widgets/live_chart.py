@@ -1,7 +1,7 @@
-"""The live chart: lines that move in a notebook.
+"""The live chart of stored readings in a notebook.
 
-It reads the CSV logs, never the API and never Kafka; what it draws with is the web page's own
-chart module, built for notebooks.
+It reads the CSV files, never the API or Kafka. It draws with the web page's chart module, built for
+notebooks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from labkit.widgets.live_widget import LiveWidget, Snapshot
 
 
 class LiveChart(LiveWidget):
-    """Lines that move: see `live_chart`."""
+    """A live chart of CO2 rates; see `live_chart`."""
 
     bundle = "chart"
 
@@ -30,23 +30,23 @@ def live_chart(
     topic: str | None = None,
     updates_per_s: float = 2.0,
 ) -> LiveChart:
-    """Draw the stored readings as lines that move, while cells run and while they do not.
+    """Draw the stored readings as a live chart, also while a cell runs.
 
-    Kafka's part is over here: the chart reads the CSV logs that the consumer writes, and only
-    what was appended since the last look.
+    It does not ask Kafka: it reads the CSV files that the consumer writes, and each time only the
+    rows that are new.
 
     Parameters
     ----------
     data_dir : path, optional
-        Where the CSV logs are; a relative folder lies in the lab's folder.
+        The folder of the CSV files, relative to the lab's folder.
     by : {'sector', 'country', 'fuel', 'facility'}
-        What a line stands for.
+        What each line shows.
     window_s : int
-        How far back the chart looks, in seconds.
+        How far back the chart reaches, in seconds.
     topic : str, optional
         The topic whose readings are shown; default: the lab's.
     updates_per_s : float
-        How often the chart is fed, at most five times a second.
+        How often the chart is updated, at most five times a second.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def live_chart(
             "state": _stored(table.snapshot.rows),
         }
 
-    # The first one is read here: what is wrong shows in the cell, as an error.
+    # The first snapshot is read here, so that an error shows in the cell.
     name = f"live chart of {topic} by {by}"
     return LiveChart(name, read(), read, updates_per_s=updates_per_s)
 

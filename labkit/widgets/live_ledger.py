@@ -1,4 +1,4 @@
-"""The live ledger: the same tonnes, weighed at five stages, again and again."""
+"""The live ledger: the same tonnes at five stages, updated repeatedly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labkit.widgets.live_widget import LiveWidget, Snapshot
 
 
 class LiveLedger(LiveWidget):
-    """Five stages that should agree: see `live_ledger`."""
+    """A live carbon ledger; see `live_ledger`."""
 
     bundle = "ledger"
 
@@ -23,20 +23,20 @@ def live_ledger(
     read: Callable[[], Ledger] | None = None,
     updates_per_s: float = 1.0,
 ) -> LiveLedger:
-    """Show the carbon ledger, weighed again and again: five stages that should agree.
+    """Show the carbon ledger live: five stages that should agree.
 
-    A record that Kafka lost would show as tonnes missing from a later stage, one that was stored
-    twice as tonnes too many. While readings flow, the later stages lag a little behind.
+    A lost record shows as missing tonnes at a later stage, a record stored twice as too many.
+    While readings flow, the later stages lag a little behind.
 
     Parameters
     ----------
     topic, data_dir : optional
         As for `labkit.carbon_ledger`.
     read : callable, optional
-        Returns the next ledger; default: a `labkit.ledger.LedgerReader`, which reads the topic
-        on from where it was.
+        Returns the next ledger; default: a `labkit.ledger.LedgerReader`, which each time reads only
+        what is new in the topic.
     updates_per_s : float
-        How often it is weighed, at most five times a second.
+        How often it is read, at most five times a second.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def live_ledger(
     weigh = read
     return LiveLedger(
         f"live ledger of {topic or load_config().topic}",
-        # The first weighing reads the whole topic: the cell does not wait for it.
+        # The first read covers the whole topic: the cell does not wait for it.
         {"stages": [], "dead_letters": 0, "verdict": "", "sentence": "Weighing …", "state": ""},
         lambda: _ledger_snapshot(weigh()),
         finish=finish,

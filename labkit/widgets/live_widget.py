@@ -1,9 +1,8 @@
-"""A widget that a thread keeps up to date: what the live chart and the live ledger are.
+"""The base of the live widgets: a thread keeps their snapshot up to date.
 
-An *anywidget* is a Python object with traits that the browser follows. Here the trait is a
-``snapshot``, set anew again and again. A thread does that, and not a task of the kernel's event
-loop: a cell that runs or sleeps holds that loop, and a task would freeze the chart exactly while
-the learner watches the cell.
+An *anywidget* is a Python object with traits that are synchronized with the browser. Here the trait
+is a ``snapshot``, which is replaced repeatedly. A thread does that, not a task of the kernel's
+event loop: a running cell blocks the loop, and the chart would freeze while the learner watches.
 """
 
 from __future__ import annotations
@@ -24,32 +23,32 @@ Snapshot = dict[str, Any]
 
 
 class LiveWidget(anywidget.AnyWidget):
-    """A widget whose snapshot a thread keeps up to date until `stop`.
+    """A widget whose snapshot is updated by a thread until `stop`.
 
     Parameters
     ----------
     name : str
-        Its name among the things that run (`labkit.running`). Showing another widget under the
-        same name closes this one, so a cell that is run twice leaves one chart, not two.
+        Its name in `labkit.running`. Showing another widget under the same name closes this one, so
+        a cell that is run twice leaves one chart.
     first : dict
-        The snapshot to show at once.
+        The first snapshot.
     read : callable
         Returns the next snapshot; called from the thread only.
     finish : callable, optional
-        Called by the thread as its last act.
+        Called by the thread when it ends.
     updates_per_s : float
-        How often it is read, at most five times a second.
+        How often ``read`` is called, at most five times a second.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
     snapshot = traitlets.Dict().tag(sync=True)
 
-    # A class of its own for each bundle: the browser keeps one style sheet for each class.
+    # One subclass for each bundle: the browser keeps one style sheet for each class.
     bundle: ClassVar[str]
-    """The module in ``labkit/widgets/static`` that draws it."""
+    """The module in ``labkit/widgets/static`` that draws the widget."""
 
-    # ipywidgets holds every widget until it is closed: we close the one that is shown anew.
+    # ipywidgets keeps every widget until it is closed, so a replaced one must be closed.
     _shown: ClassVar[dict[str, LiveWidget]] = {}
 
     def __init__(
@@ -83,43 +82,43 @@ class LiveWidget(anywidget.AnyWidget):
                     # An unchanged snapshot is not sent: traitlets compares before it syncs.
                     self.snapshot = self._read()
                 except LabError as error:
-                    # A broker that is down, a CSV that is gone: part of many lessons, and it may
-                    # come back. The last figures stay, with the reason beside them.
-                    self._say(in_words(error))
+                    # A broker that is down or a CSV that is missing is part of many lessons, and it
+                    # may come back. The last figures stay, with the reason.
+                    self._set_state(in_words(error))
                 stop.wait(self.pause_s)
         except Exception as error:
-            self._say(f"Failed: {error}")
+            self._set_state(f"Failed: {error}")
             raise
         finally:
             if self._finish is not None:
                 self._finish()
 
-    def _say(self, state: str) -> None:
+    def _set_state(self, state: str) -> None:
         self.snapshot = {**self.snapshot, "state": state}
 
     @property
     def is_running(self) -> bool:
-        """Whether the thread is at work."""
+        """Whether the thread runs."""
         return self._thread.is_running
 
     def stop(self, timeout_s: float = 15.0) -> None:
-        """End the thread and leave the last snapshot on the screen."""
+        """Stop the thread; the last snapshot stays on the screen."""
         was_running = self.is_running
         self._thread.stop(timeout_s)
-        if was_running:  # only now: the thread was the snapshot's one writer
-            self._say(f"Stopped. {self.snapshot['state']}")
+        if was_running:  # only now: the thread was the snapshot's only writer
+            self._set_state(f"Stopped. {self.snapshot['state']}")
 
     def close(self) -> None:
-        """End the thread and take the widget off the screen."""
+        """Stop the thread and remove the widget from the screen."""
         if self.comm is not None:
             self.stop()
         super().close()
 
     @property
     def text(self) -> str:
-        """The same in words: for a console, and for whoever does not see the picture."""
-        told = (self.snapshot.get(part) for part in ("title", "sentence", "state"))
-        return "\n".join(str(part) for part in told if part)
+        """The snapshot as text, for a console or a screen reader."""
+        parts = (self.snapshot.get(part) for part in ("title", "sentence", "state"))
+        return "\n".join(str(part) for part in parts if part)
 
     def __str__(self) -> str:
         return self.text
@@ -133,25 +132,25 @@ def in_words(error: LabError) -> str:
     return f"{error.what}. Next: {error.next_line}" if error.next_line else error.what
 
 
-def patient(read: Callable[[], Snapshot], nothing: Snapshot) -> Callable[[], Snapshot]:
-    """Make trouble a part of what is shown, where waiting may help.
+def keep_last_on_error(read: Callable[[], Snapshot], nothing: Snapshot) -> Callable[[], Snapshot]:
+    """Wrap a reader so that an error becomes part of the snapshot.
 
     Parameters
     ----------
     read : callable
         Returns the next snapshot, or raises a `LabError`.
     nothing : dict
-        What is shown while there is no topic. While no broker answers, the last snapshot stays.
+        The snapshot while there is no topic. While no broker answers, the last one stays.
 
     Returns
     -------
     callable
-        Returns a snapshot always; its ``fresh`` is False, and its ``state`` the reason, where
-        ``read`` raised.
+        It always returns a snapshot. If ``read`` raised, ``fresh`` is False and ``state`` is the
+        reason.
     """
     last = nothing
 
-    def read_on() -> Snapshot:
+    def read_or_keep() -> Snapshot:
         nonlocal last
         try:
             last = {**read(), "fresh": True}
@@ -161,11 +160,11 @@ def patient(read: Callable[[], Snapshot], nothing: Snapshot) -> Callable[[], Sna
             last = {**last, "fresh": False, "state": in_words(error)}
         return last
 
-    return read_on
+    return read_or_keep
 
 
 def bundled(file: str) -> str:
-    """Return a file that the front end's build left in ``labkit/widgets/static``."""
+    """Return the text of a built front-end file in ``labkit/widgets/static``."""
     path = resources.files("labkit") / "widgets" / "static" / file
     try:
         return path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the partition view shows, as plain data and as text: one lane for each partition."""
+"""The partition view's snapshot, as plain data and as text: one lane for each partition."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ READER = "Read by a consumer that belongs to no group and commits nothing."
 
 
 class KeyMarks:
-    """Gives each key on the screen a mark of its own, and the same one as long as it is there."""
+    """Marks for the keys on the screen; each key keeps its mark as long as it is shown."""
 
     def __init__(self) -> None:
         self._places: dict[bytes, int] = {}
 
     def places(self, keys: Iterable[bytes | None]) -> dict[bytes, int]:
-        """Return the place of each key; a key that is new gets the lowest that is free."""
+        """Return each key's place; a new key gets the lowest free one."""
         present = dict.fromkeys(key for key in keys if key is not None)
         self._places = {key: place for key, place in self._places.items() if key in present}
         taken = set(self._places.values())
@@ -40,8 +40,8 @@ class KeyMarks:
         return self._places
 
 
-def no_lanes(topic: str) -> Snapshot:
-    """Return what is shown of a topic of which nothing is known."""
+def empty_topic(topic: str) -> Snapshot:
+    """Return the snapshot of a topic of which nothing is known."""
     return {
         "title": f"Topic {topic}",
         "topic": topic,
@@ -55,11 +55,11 @@ def no_lanes(topic: str) -> Snapshot:
     }
 
 
-def lanes_of(sight: TopicSnapshot, marks: KeyMarks) -> Snapshot:
-    """Return the snapshot of a topic; JSON, and small: at most some hundred records."""
-    topic = sight.topic
-    places = marks.places(record.key for held in sight.records.values() for record in held)
-    lanes = [_lane(one, sight, places) for one in topic.partitions]
+def topic_snapshot(topic_now: TopicSnapshot, marks: KeyMarks) -> Snapshot:
+    """Return the snapshot of a topic: small JSON, with at most a few hundred records."""
+    topic = topic_now.topic
+    places = marks.places(record.key for held in topic_now.records.values() for record in held)
+    lanes = [_lane(one, topic_now, places) for one in topic.partitions]
     retained = "?" if topic.records is None else f"{topic.records:,}"
     partitions = counted(topic.num_partitions, "partition")
     return {
@@ -71,15 +71,15 @@ def lanes_of(sight: TopicSnapshot, marks: KeyMarks) -> Snapshot:
             {"place": place, "mark": letters(place), "key": bytes_in_words(key, KEY_BYTES)}
             for key, place in sorted(places.items(), key=lambda pair: pair[1])
         ],
-        "groups": list(sight.positions),
-        "sentence": _sentence(topic.name, lanes, list(sight.positions)),
-        "state": " ".join([*(f"{note[0].upper()}{note[1:]}." for note in sight.notes), READER]),
+        "groups": list(topic_now.positions),
+        "sentence": _sentence(topic.name, lanes, list(topic_now.positions)),
+        "state": " ".join([*(f"{note[0].upper()}{note[1:]}." for note in topic_now.notes), READER]),
     }
 
 
-def _lane(one: Partition, sight: TopicSnapshot, places: dict[bytes, int]) -> Snapshot:
-    records = sight.records.get(one.partition, ())
-    # A record that came after the end was asked for is there all the same.
+def _lane(one: Partition, topic_now: TopicSnapshot, places: dict[bytes, int]) -> Snapshot:
+    records = topic_now.records.get(one.partition, ())
+    # A record may have arrived after the end offset was read.
     end = one.end_offset if not records else max(one.end_offset or 0, records[-1].offset + 1)
     return {
         "partition": one.partition,
@@ -95,7 +95,7 @@ def _lane(one: Partition, sight: TopicSnapshot, places: dict[bytes, int]) -> Sna
                 "position": positions[one.partition],
                 "lag": None if end is None else max(0, end - positions[one.partition]),
             }
-            for group, positions in sight.positions.items()
+            for group, positions in topic_now.positions.items()
             if one.partition in positions
         ],
     }
@@ -116,22 +116,22 @@ def _record(record: SeenRecord, places: dict[bytes, int]) -> Snapshot:
 
 
 def _sentence(topic: str, lanes: list[Snapshot], groups: list[str]) -> str:
-    told = [f"{topic} has {counted(len(lanes), 'partition')}"]
+    parts = [f"{topic} has {counted(len(lanes), 'partition')}"]
     leaderless = [str(lane["partition"]) for lane in lanes if lane["leader"] is None]
     if leaderless:
-        told.append(f"nobody leads partition {', '.join(leaderless)} now")
+        parts.append(f"nobody leads partition {', '.join(leaderless)} now")
     lacking = sorted({broker for lane in lanes for broker in lane["out_of_sync"]})
     if lacking:
         brokers = "broker {} is" if len(lacking) == 1 else "brokers {} are"
-        told.append(f"{brokers.format(', '.join(map(str, lacking)))} not in sync")
+        parts.append(f"{brokers.format(', '.join(map(str, lacking)))} not in sync")
     for group in groups:
-        told.append(f"group {group} {_standing(group, lanes)}")
+        parts.append(f"group {group} {_group_position(group, lanes)}")
     if not groups:
-        told.append("no group has committed a position in it yet")
-    return "; ".join(told) + "."
+        parts.append("no group has committed a position in it yet")
+    return "; ".join(parts) + "."
 
 
-def _standing(group: str, lanes: list[Snapshot]) -> str:
+def _group_position(group: str, lanes: list[Snapshot]) -> str:
     found = [one for lane in lanes for one in lane["groups"] if one["group"] == group]
     if not found:
         return "has committed nothing here yet"
@@ -142,12 +142,12 @@ def _standing(group: str, lanes: list[Snapshot]) -> str:
     return f"is {counted(lag, 'record')} behind" if lag else "has committed up to the end"
 
 
-def lanes_in_text(snapshot: Snapshot) -> str:
-    """Return the text twin: the sentence and a table with a line for each partition."""
+def topic_text(snapshot: Snapshot) -> str:
+    """Return the snapshot as text: the sentence, and a table with a line for each partition."""
     groups = snapshot["groups"]
     rows = [["partition", "leader", "in sync", "start", "end", "newest records", *groups]]
     for lane in snapshot["lanes"]:
-        stands = {one["group"]: one for one in lane["groups"]}
+        positions = {one["group"]: one for one in lane["groups"]}
         rows.append(
             [
                 str(lane["partition"]),
@@ -156,7 +156,7 @@ def lanes_in_text(snapshot: Snapshot) -> str:
                 "?" if lane["start"] is None else str(lane["start"]),
                 "?" if lane["end"] is None else str(lane["end"]),
                 " ".join(f"{one['offset']}{one['mark']}" for one in lane["records"][-5:]) or "none",
-                *(_stand(stands.get(group)) for group in groups),
+                *(_position_text(positions.get(group)) for group in groups),
             ]
         )
     keys = ", ".join(f"{one['mark']} = {one['key']}" for one in snapshot["keys"][:12])
@@ -172,11 +172,11 @@ def lanes_in_text(snapshot: Snapshot) -> str:
 
 def _in_sync(lane: Snapshot) -> str:
     out = lane["out_of_sync"]
-    told = ",".join(map(str, lane["in_sync"])) or "none"
-    return f"{told} (not {','.join(map(str, out))})" if out else told
+    parts = ",".join(map(str, lane["in_sync"])) or "none"
+    return f"{parts} (not {','.join(map(str, out))})" if out else parts
 
 
-def _stand(one: Snapshot | None) -> str:
+def _position_text(one: Snapshot | None) -> str:
     if one is None:
         return "–"
     return f"at {one['position']}, lag {'?' if one['lag'] is None else one['lag']}"

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labkit.core.config import load_config
-from labkit.widgets.live_widget import LiveWidget, patient
-from labkit.widgets.partition_lanes import KeyMarks, lanes_in_text, lanes_of, no_lanes
+from labkit.widgets.live_widget import LiveWidget, keep_last_on_error
+from labkit.widgets.partition_lanes import KeyMarks, empty_topic, topic_snapshot, topic_text
 
-MOST_LAST = 30
+MAX_LAST = 30
 
 
 class PartitionView(LiveWidget):
-    """A topic as logs that grow: see `partition_view`."""
+    """A topic as growing logs; see `partition_view`."""
 
     bundle = "partitions"
 
     @property
     def text(self) -> str:
-        """The same as a sentence and a table."""
-        return lanes_in_text(self.snapshot)
+        """The snapshot as a sentence and a table."""
+        return topic_text(self.snapshot)
 
 
 def partition_view(
@@ -29,11 +29,11 @@ def partition_view(
     last: int = 12,
     updates_per_s: float = 2.0,
 ) -> PartitionView:
-    """Show a topic as Kafka keeps it: logs of numbered records, and where each group stands.
+    """Show a topic as Kafka keeps it: logs of numbered records, and each group's position.
 
-    Records are appended at a partition's end and get the next offset; a group's arrow points at
-    the record that it would read next, as far as it has committed. The view reads by itself,
-    outside of every group, so it changes nothing that it shows.
+    Records are appended at a partition's end and get the next offset. A group's arrow points at
+    the record that it would read next, according to its last commit. The view belongs to no group,
+    so it does not change what it shows.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def partition_view(
     groups : sequence of str, optional
         Whose positions to show; default: each group that has committed one for this topic.
     last : int
-        How many records of each partition are shown, at most 30; fewer where there are many
+        How many records of each partition are shown, at most 30; fewer if there are many
         partitions.
     updates_per_s : float
         How often the cluster is asked, at most five times a second.
@@ -66,9 +66,9 @@ def partition_view(
     )
 
     name = topic or load_config().topic
-    watch = TopicWatch(name, groups, max(1, min(last, MOST_LAST)))
+    watch = TopicWatch(name, groups, max(1, min(last, MAX_LAST)))
     marks = KeyMarks()
-    read = patient(lambda: lanes_of(watch.read(), marks), no_lanes(name))
+    read = keep_last_on_error(lambda: topic_snapshot(watch.read(), marks), empty_topic(name))
     return PartitionView(
         f"partition view of {name}",
         read(),

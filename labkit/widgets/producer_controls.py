@@ -1,4 +1,4 @@
-"""The controls of the producer panel: what can be turned, and what is turned to."""
+"""The controls of the producer panel, and the options that they are set to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 
-from labkit.widgets.subshell import hear_while_busy
+from labkit.widgets.subshell import route_to_subshell
 
 HIGHEST_PER_S = 2_000
 BATCH_SIZES = {
@@ -17,7 +17,7 @@ BATCH_SIZES = {
     "128 KiB (the lab's own)": 131_072,
     "1 MiB": 1_048_576,
 }
-# A menu of ipywidgets shows nothing where the value that is chosen is None: so there is a word.
+# A Dropdown of ipywidgets shows nothing for the value None, so a word is used instead.
 NONE = "none"
 KEYS = {"facility_id": "facility_id", "sector": "sector", "country": "country", "no key": NONE}
 ACKS = {"all: replicas in sync": "all", "1: the leader": 1, "0: nobody": 0}
@@ -25,8 +25,8 @@ WIDE = {"description_width": "10em"}
 ROOM = ipywidgets.Layout(width="26em")
 
 
-class Knobs:
-    """Controls of ipywidgets; reading them is all that other threads do."""
+class ProducerControls:
+    """The ipywidgets controls; other threads only read them."""
 
     def __init__(self, readings_per_s: float, faults: float) -> None:
         from labkit.producer.producer_options import available_compression  # kafka-python knows
@@ -46,7 +46,7 @@ class Knobs:
         codecs: dict[str, Any] = {NONE: NONE}
         codecs |= {name: name for name in available_compression()}
         self.compression_type = _choice("compression_type", codecs, NONE)
-        hear_while_busy(*self._controls)
+        route_to_subshell(*self._controls)
         self.rows = [
             self.switch,
             _row(self.rate, self.faults),
@@ -57,11 +57,11 @@ class Knobs:
 
     @property
     def readings_per_s(self) -> float:
-        """The rate asked for."""
+        """The rate that is set."""
         return float(self.rate.value)
 
     def options(self) -> dict[str, Any]:
-        """Return the options as `labkit.start_producer` takes them."""
+        """Return the options for `labkit.start_producer`."""
         return {
             "key": _none_if_none(self.key.value),
             "acks": self.acks.value,
@@ -72,11 +72,11 @@ class Knobs:
         }
 
     def on_press(self, call: Callable[[], None]) -> None:
-        """Call this when the button is pressed; it must not take long."""
+        """Call a function when the button is pressed; it must return quickly."""
         self.switch.on_click(lambda _button: call())
 
     def show_running(self, runs: bool) -> None:
-        """Let the button say what it will do: a word and a sign, and its colour once more."""
+        """Label the button with what it will do: a word, an icon and a colour."""
         word, icon, style = ("Stop", "stop", "danger") if runs else ("Start", "play", "success")
         if self.switch.description != word:
             with self.switch.hold_sync():
@@ -84,12 +84,12 @@ class Knobs:
                 self.switch.button_style = style
 
     def disable(self) -> None:
-        """Let nothing be turned any more."""
+        """Disable all controls."""
         for one in self._controls:
             one.disabled = True
 
     def close(self) -> None:
-        """Take the controls off the screen and out of the kernel's memory."""
+        """Remove the controls from the screen and from the kernel's memory."""
         for one in (*self._controls, *self.rows):
             one.close()
 
@@ -111,7 +111,7 @@ def _range(least: float, most: float, step: float, description: str) -> dict[str
         "max": most,
         "step": step,
         "description": description,
-        # One message when the mouse lets go, and not one for each pixel.
+        # One message when the mouse is released, not one for each pixel.
         "continuous_update": False,
         "style": WIDE,
         "layout": ROOM,

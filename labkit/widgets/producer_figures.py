@@ -1,4 +1,4 @@
-"""What a producer does, in figures: each with its name, its value, and what it is."""
+"""A producer's figures: each with its name, its value and its meaning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RATE_OVER_S = 3.0
 def figures_of(producer: Producer, records_per_s: float | None) -> list[list[str]]:
     """Return a producer's figures; ``records_per_s`` is the mean of the last `RATE_OVER_S`."""
     counts, metrics = producer.counts, producer.metrics
-    acked = f"{counts.acked + counts.bad_acked:,}", "the brokers have said that they have them"
+    acked = f"{counts.acked + counts.bad_acked:,}", "acknowledged by the brokers"
     if not producer.options.asks_for_acks:
         acked = "–", "acks=0: no broker answers, and nobody knows"
     per_s = "–" if records_per_s is None else f"{records_per_s:,.0f}"
@@ -22,7 +22,7 @@ def figures_of(producer: Producer, records_per_s: float | None) -> list[list[str
         ["acked", *acked],
         ["failed", f"{counts.failed:,}", "refused for certain"],
         ["unknown", f"{counts.unknown:,}", "without an answer: in the topic, or not"],
-        ["bad on purpose", f"{counts.bad:,}", "values that are no reading"],
+        ["bad on purpose", f"{counts.bad:,}", "values that are not valid readings"],
         ["records/s", per_s, f"mean of the last {RATE_OVER_S:g} s"],
     ]
     if metrics is None:

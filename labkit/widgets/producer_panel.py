@@ -1,4 +1,4 @@
-"""A producer with knobs: what each setting does to it is seen at once, in figures."""
+"""A producer with controls, and figures that show the effect of each setting at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.widgets.line_series import Rates
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
-from labkit.widgets.producer_controls import Knobs
+from labkit.widgets.producer_controls import ProducerControls
 from labkit.widgets.producer_figures import RATE_OVER_S, figures_of
 from labkit.widgets.text_twin import table_text
 
@@ -25,44 +25,45 @@ class PanelFigures(LiveWidget):
 
     bundle = "figures"
 
-    def __init__(self, name: str, desk: _Desk, updates_per_s: float) -> None:
-        self._desk = desk
+    def __init__(self, name: str, state: _PanelState, updates_per_s: float) -> None:
+        self._panel_state = state
         super().__init__(
-            name, desk.snapshot(), desk.read, finish=desk.stop, updates_per_s=updates_per_s
+            name, state.snapshot(), state.read, finish=state.stop, updates_per_s=updates_per_s
         )
 
     frame: ipywidgets.VBox | None = None
     """The panel that these figures are part of."""
 
     def stop(self, timeout_s: float = 20.0) -> None:
-        """End the producer and the thread; the last figures stay on the screen."""
+        """Stop the producer and the thread; the last figures stay on the screen."""
         was_running = self.is_running
         super().stop(timeout_s)
-        if was_running:  # the thread was the snapshot's one writer; what it did last is shown
-            self.snapshot = {**self._desk.snapshot(), "state": "Stopped. Run the cell again."}
+        if was_running:  # only now: the thread was the snapshot's only writer
+            state = "Stopped. Run the cell again."
+            self.snapshot = {**self._panel_state.snapshot(), "state": state}
 
     def close(self) -> None:
-        """End the thread, and take the whole panel off the screen."""
+        """Stop the thread, and remove the panel from the screen."""
         super().close()
-        self._desk.knobs.close()
+        self._panel_state.controls.close()
         if self.frame is not None:
             ipywidgets.VBox.close(self.frame)
 
 
 class ProducerPanel(ipywidgets.VBox):  # type: ignore[misc]
-    """Controls of one producer, and what it does: see `producer_panel`."""
+    """Controls of one producer, and its figures; see `producer_panel`."""
 
-    def __init__(self, name: str, desk: _Desk, updates_per_s: float) -> None:
-        self._desk = desk
-        self.figures = PanelFigures(name, desk, updates_per_s)
-        self.knobs = desk.knobs
-        super().__init__([*desk.knobs.rows, self.figures])
+    def __init__(self, name: str, state: _PanelState, updates_per_s: float) -> None:
+        self._panel_state = state
+        self.figures = PanelFigures(name, state, updates_per_s)
+        self.controls = state.controls
+        super().__init__([*state.controls.rows, self.figures])
         self.figures.frame = self
 
     @property
     def producer(self) -> Producer | None:
-        """The producer that runs, or ran last; None before the first start."""
-        return self._desk.producer
+        """The producer that runs or ran last; None before the first start."""
+        return self._panel_state.producer
 
     @property
     def snapshot(self) -> Snapshot:
@@ -79,41 +80,41 @@ class ProducerPanel(ipywidgets.VBox):  # type: ignore[misc]
         return "\n".join([*parts, table_text([["figure", "now"], *rows])])
 
     def start(self) -> None:
-        """Press Start, as the mouse does: it returns at once."""
-        self._desk.wanted.set()
+        """Press Start, as a click does; returns at once."""
+        self._panel_state.wanted.set()
 
     def pause(self) -> None:
-        """Press Stop, as the mouse does: the producer ends, the panel stays."""
-        self._desk.wanted.clear()
+        """Press Stop, as a click does: the producer stops, the panel stays."""
+        self._panel_state.wanted.clear()
 
     def stop(self, timeout_s: float = 20.0) -> None:
-        """End the producer and the panel's thread; the last figures stay on the screen."""
+        """Stop the producer and the panel's thread; the last figures stay on the screen."""
         self.figures.stop(timeout_s)
 
     def close(self) -> None:
-        """End the producer, and take the panel off the screen."""
+        """Stop the producer, and remove the panel from the screen."""
         self.figures.close()
 
     def __repr__(self) -> str:
         return f"<producer panel: {self.snapshot['sentence']}>"
 
 
-class _Desk:
-    """What is behind the panel: brings the producer to where the controls are, again and again.
+class _PanelState:
+    """The panel's state: it keeps the producer in step with the controls.
 
-    Callbacks of controls run in a thread of the kernel, and only change what is wanted. All work
-    with Kafka is done here, by the thread of the figures.
+    The controls' callbacks run in a thread of the kernel, and only set what is wanted. The thread
+    of the figures does all work with Kafka.
     """
 
-    def __init__(self, topic: str, seed: int, name: str, knobs: Knobs) -> None:
-        self.knobs, self._topic, self._seed, self._name = knobs, topic, seed, name
+    def __init__(self, topic: str, seed: int, name: str, controls: ProducerControls) -> None:
+        self.controls, self._topic, self._seed, self._name = controls, topic, seed, name
         self.wanted = threading.Event()
         self._is_ours = False  # whether the producer runs because of us
         self.producer: Producer | None = None
         self._started_with: dict[str, Any] = {}
         self._state = "Press Start: the producer runs in the background until you press Stop."
         self._rates = Rates(RATE_OVER_S)
-        knobs.on_press(self._toggle)
+        controls.on_press(self._toggle)
 
     def _toggle(self) -> None:
         if self.wanted.is_set():
@@ -122,24 +123,24 @@ class _Desk:
             self.wanted.set()
 
     def read(self) -> Snapshot:
-        """Do what is wanted, and return the figures."""
+        """Apply the controls, and return the figures."""
         try:
-            self._follow()
+            self._apply_controls()
         except LabError as error:
             self.wanted.clear()
             self._state = in_words(error)
-        self.knobs.show_running(self.wanted.is_set())
+        self.controls.show_running(self.wanted.is_set())
         return self.snapshot()
 
-    def _follow(self) -> None:
-        options, running = self.knobs.options(), self._is_running
+    def _apply_controls(self) -> None:
+        options, running = self.controls.options(), self._is_running
         if self.wanted.is_set() and self._is_ours and not running:
-            # lab.stop_all(), or labkit down, or it failed: nobody wants it started anew.
+            # lab.stop_all(), labkit down, or a failure: do not start it again.
             self._is_ours = False
             self.wanted.clear()
             self._state = "The producer was stopped, and not by this panel."
         if running and (not self.wanted.is_set() or options != self._started_with):
-            self._end()
+            self._stop()
             running = False
             self._state = "Stopped: the last records were awaited."
         if self.producer is not None and self.producer.error is not None:
@@ -147,15 +148,15 @@ class _Desk:
             producer, self.producer = self.producer, None
             producer.stop()  # raises what went wrong
         if self.wanted.is_set() and not running:
-            self._begin(options)
+            self._start(options)
         if self.producer is not None and self._is_running:
-            self.producer.readings_per_s = self.knobs.readings_per_s
+            self.producer.readings_per_s = self.controls.readings_per_s
 
     @property
     def _is_running(self) -> bool:
         return self.producer is not None and self.producer.is_running
 
-    def _begin(self, options: dict[str, Any]) -> None:
+    def _start(self, options: dict[str, Any]) -> None:
         from labkit.producer.producer import (
             start_producer,  # only here: widgets themselves need no Kafka
         )
@@ -163,25 +164,25 @@ class _Desk:
         self._rates = Rates(RATE_OVER_S)
         self._started_with = options
         self.producer = start_producer(
-            self._topic, self.knobs.readings_per_s, self._seed, name=self._name, **options
+            self._topic, self.controls.readings_per_s, self._seed, name=self._name, **options
         )
         self._is_ours = True
-        self._state = f"Sending to topic {self._topic}; another setting starts it anew."
+        self._state = f"Sending to topic {self._topic}; another setting starts it again."
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         self._is_ours = False
         if self.producer is not None:
             self.producer.stop()
 
     def stop(self) -> None:
-        """End the producer with its panel."""
+        """Stop the producer with its panel."""
         self.wanted.clear()
         if self._is_running:
-            self._end()
-        self.knobs.disable()
+            self._stop()
+        self.controls.disable()
 
     def snapshot(self) -> Snapshot:
-        """Return the figures of now."""
+        """Return the present figures."""
         rows = []
         if self.producer is not None:
             per_s = self._rates.add(time.monotonic(), {0: self.producer.counts.records})[0]
@@ -196,11 +197,11 @@ class _Desk:
     def _sentence(self) -> str:
         if self.producer is None:
             return "No producer has been started here yet."
-        counts, how = self.producer.counts, "running" if self._is_running else "stopped"
+        counts, now = self.producer.counts, "running" if self._is_running else "stopped"
         said = f"{counts.records:,} records sent, {counts.acked + counts.bad_acked:,} acked"
         if not self.producer.options.asks_for_acks:
             said = f"{counts.records:,} records sent, and nobody asked to acknowledge them"
-        return f"The producer is {how}: {said}, {counts.failed:,} failed."
+        return f"The producer is {now}: {said}, {counts.failed:,} failed."
 
 
 def producer_panel(
@@ -214,23 +215,23 @@ def producer_panel(
 ) -> ProducerPanel:
     """Show a producer's controls: rate, key, acks, batching, compression, and faults.
 
-    The rate is followed at once. Every other setting belongs to the client, which is made once: so
-    when one of them changes, the producer is stopped, and started anew under the same name.
+    A new rate applies at once. Every other setting belongs to the client, which cannot change it
+    later: so the producer is stopped, and started again under the same name.
 
     Parameters
     ----------
     topic : str, optional
         An existing topic; default: the lab's.
     seed : int
-        Same seed, same plants.
+        The same seed gives the same plants.
     readings_per_s : float
-        The rate at first, 1 to 2,000.
+        The initial rate, 1 to 2,000.
     faults : float
-        Share of bad records at first, 0 to 0.5.
+        The initial share of malformed records, 0 to 0.5.
     name : str
         The producer's name among the running things.
     updates_per_s : float
-        How often the figures are shown anew, at most five times a second.
+        How often the figures are updated, at most five times a second.
 
     Returns
     -------
@@ -246,6 +247,6 @@ def producer_panel(
     See: Kafka documentation, section 3.3 "Producer Configs".
     """
     topic = topic or load_config().topic
-    knobs = Knobs(readings_per_s, faults)
-    desk = _Desk(topic, seed, name, knobs)
-    return ProducerPanel(f"producer panel of {topic}", desk, updates_per_s)
+    controls = ProducerControls(readings_per_s, faults)
+    state = _PanelState(topic, seed, name, controls)
+    return ProducerPanel(f"producer panel of {topic}", state, updates_per_s)

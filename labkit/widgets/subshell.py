@@ -1,4 +1,4 @@
-"""Let a widget's buttons be heard while a cell runs."""
+"""Deliver a widget's button presses while a cell runs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 import ipywidgets
 
 
-def hear_while_busy(*widgets: ipywidgets.Widget) -> None:
-    """Let the browser's messages to these widgets come in beside the cell that runs.
+def route_to_subshell(*widgets: ipywidgets.Widget) -> None:
+    """Handle the browser's messages to these widgets in a subshell, while a cell runs.
 
     JupyterLab (4.4 and newer) sends them to a *subshell*, a second thread of the kernel, so that a
-    button works while a cell sleeps. ipykernel 7.4 leads each back to the shell from which its
-    widget last spoke, which is the one of the cells: there they wait until the cell is done. Here
-    they go where JupyterLab sent them. So callbacks run in that thread, and must not take long.
+    button works while a cell sleeps. ipykernel 7.4 redirects each message to the shell from which
+    its widget last sent one. That is the cells' shell, where it waits until the cell is done. This
+    function switches the redirection off. The callbacks then run in the subshell's thread, and must
+    return quickly.
 
     See: Jupyter Enhancement Proposal 91 (subshells); ipykernel, ``comm/comm.py``,
     ``_reply_subshell_for``.

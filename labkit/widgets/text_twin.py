@@ -1,4 +1,4 @@
-"""How a widget writes what it shows: the parts of a text twin."""
+"""Parts of a widget's text twin: the same content for a console or a screen reader."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def letters(place: int) -> str:
-    """Return the mark of a place: A to Z, then AA, AB, and so on, as a spreadsheet does."""
+    """Return the letters of a place: A to Z, then AA, AB, and so on, as in a spreadsheet."""
     rest, letter = divmod(place, 26)
     return (letters(rest - 1) if rest else "") + chr(ord("A") + letter)
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from widget_anywhere import show
 
 from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
-from labkit.widgets.cluster_map import _Desk
+from labkit.widgets.cluster_map import _MapState
 from labkit.widgets.line_series import LineSeries
 
 pytestmark = pytest.mark.chromium
@@ -34,7 +34,7 @@ def map_of(**changes: Any) -> dict[str, Any]:
         "partitions": (Replicas(0, 1, (1, 2, 3), (1,)), Replicas(1, None, (2, 3, 1), (2,))),
         **changes,
     }
-    return _Desk("co2-emissions")._snapshot(ClusterView(**facts)) | {
+    return _MapState("co2-emissions")._snapshot(ClusterView(**facts)) | {
         "events": [{"at": "12:00:00", "text": "<img src=x onerror='document.title = 1'>"}]
     }
 

@@ -13,8 +13,8 @@ from widget_anywhere import show
 
 from labkit.topics.group_watch import GroupDescription, Member
 from labkit.topics.topic_model import Partition, SeenRecord, Topic, TopicSnapshot
-from labkit.widgets.group_assignment import Letters, matrix_of
-from labkit.widgets.partition_lanes import KeyMarks, lanes_of
+from labkit.widgets.group_assignment import MemberLetters, group_snapshot
+from labkit.widgets.partition_lanes import KeyMarks, topic_snapshot
 
 pytestmark = pytest.mark.chromium
 
@@ -54,7 +54,7 @@ def topic_of(partitions: int, last: int = 12, first: int = 1_000) -> dict[str, A
         "up-to-date": dict.fromkeys(numbers, first + last + 1),
     }
     topic = Topic("co2-emissions", "id", "cluster", False, tuple(told), {})
-    return lanes_of(TopicSnapshot(topic, records, positions), KeyMarks()) | {"fresh": True}
+    return topic_snapshot(TopicSnapshot(topic, records, positions), KeyMarks()) | {"fresh": True}
 
 
 def group_of(members: int, partitions: int, state: str = "Stable") -> dict[str, Any]:
@@ -69,7 +69,7 @@ def group_of(members: int, partitions: int, state: str = "Stable") -> dict[str, 
         for number in range(members)
     )
     sight = GroupDescription("csv-writer", state, "range", found, {"co2-emissions": partitions})
-    return matrix_of(sight, Letters()) | {"fresh": True}
+    return group_snapshot(sight, MemberLetters()) | {"fresh": True}
 
 
 @pytest.mark.parametrize("kind", ["vscode-light", "vscode-dark"])

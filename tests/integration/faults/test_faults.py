@@ -124,7 +124,7 @@ def offsets(partition: int) -> list[int]:
 def test_a_killed_consumer_is_replaced_at_the_end(producer: Producer) -> None:
     with inject("consumer-kill") as fault:
         wait_until(lambda: victim_pid(fault) not in consumers(), "its end")
-        assert "consumer-kill" in lab_status()["faults"][0]["description"]
+        assert "consumer-kill" in lab_status()["faults"][0]["in_words"]
     wait_until(keeps_up, "another consumer in its place")
     (revived,) = {run["pid"] for run in read_run_files("consumer")} - consumers().keys()
     psutil.Process(revived).terminate()  # as `labkit down` does

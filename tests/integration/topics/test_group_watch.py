@@ -12,7 +12,7 @@ from waiting import wait_until
 import labkit as lab
 from labkit.broker import kafka_clients
 from labkit.topics.group_watch import GroupDescription, GroupWatch
-from labkit.widgets.group_assignment import Letters, matrix_of
+from labkit.widgets.group_assignment import MemberLetters, group_snapshot
 
 
 class Reader:
@@ -72,7 +72,7 @@ def shared_out(sight: GroupDescription, topic: str) -> list[int]:
 def test_members_join_share_idle_and_leave(
     watch: GroupWatch, join: Callable[[], Reader], topic: str
 ) -> None:
-    letters = Letters()
+    letters = MemberLetters()
     # On a new broker the first question makes the topic that keeps the groups.
     read_until(watch, lambda seen: seen.state == "Dead" and not seen.problem)
     first = join()
@@ -92,7 +92,7 @@ def test_members_join_share_idle_and_leave(
         ),
     )
     assert shared_out(four, topic) == [0, 1, 2]
-    shown = matrix_of(four, letters)
+    shown = group_snapshot(four, letters)
     idle = [one for one in shown["members"] if one["idle"]]
     assert [one["idle"] for one in idle] == ["idle: no partition is left for it"]
 
@@ -100,7 +100,7 @@ def test_members_join_share_idle_and_leave(
         one.leave()
     empty = read_until(watch, lambda seen: seen.state == "Empty")
     assert empty.members == ()
-    assert matrix_of(empty, letters)["unassigned"] == [[topic, 0], [topic, 1], [topic, 2]]
+    assert group_snapshot(empty, letters)["unassigned"] == [[topic, 0], [topic, 1], [topic, 2]]
 
 
 def test_a_topic_that_is_gone_has_no_columns(watch: GroupWatch, topic: str) -> None:

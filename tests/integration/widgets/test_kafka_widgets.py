@@ -217,21 +217,21 @@ def test_a_chart_has_a_gap_while_nobody_answers_and_goes_on(three: Broker) -> No
 def test_the_panel_starts_changes_and_stops_a_producer(three: Broker) -> None:
     panel = lab.producer_panel(updates_per_s=5)
     assert panel.producer is None
-    panel.knobs.switch.click()  # what the browser does
+    panel.controls.switch.click()  # what the browser does
     wait_until(lambda: panel.producer is not None and panel.producer.counts.acked > 20)
     first = panel.producer
     assert first is not None
-    assert panel.knobs.switch.description == "Stop"
+    assert panel.controls.switch.description == "Stop"
 
-    panel.knobs.rate.value = 400
+    panel.controls.rate.value = 400
     wait_until(lambda: first.readings_per_s == 400)
     assert panel.producer is first  # the rate is followed, without another producer
 
-    panel.knobs.acks.value = 0
-    panel.knobs.key.value = "none"
-    panel.knobs.compression_type.value = "gzip"
-    panel.knobs.linger_ms.value = 500
-    panel.knobs.faults.value = 0.2
+    panel.controls.acks.value = 0
+    panel.controls.key.value = "none"
+    panel.controls.compression_type.value = "gzip"
+    panel.controls.linger_ms.value = 500
+    panel.controls.faults.value = 0.2
     wait_until(
         lambda: panel.producer is not None and panel.producer.options.linger_ms == 500
         and panel.producer.counts.unasked > 200
@@ -246,9 +246,9 @@ def test_the_panel_starts_changes_and_stops_a_producer(three: Broker) -> None:
     wait_until(lambda: (second.metrics.compression_ratio if second.metrics else 1) < 0.6)
     wait_until(lambda: any(row[0] == "compression" for row in panel.snapshot["rows"]))
 
-    panel.knobs.switch.click()
+    panel.controls.switch.click()
     wait_until(lambda: not second.is_running)
-    wait_until(lambda: panel.knobs.switch.description == "Start")
+    wait_until(lambda: panel.controls.switch.description == "Start")
     assert "stopped" in repr(panel)
 
 
@@ -260,18 +260,19 @@ def test_a_panel_shown_again_leaves_one_producer_and_one_panel(three: Broker) ->
     assert first.producer is not None
     assert not first.producer.is_running
     assert first.comm is None
-    assert all(one.comm is None for one in (first.figures, first.knobs.rate, *first.knobs.rows))
+    controls = first.controls
+    assert all(one.comm is None for one in (first.figures, controls.rate, *controls.rows))
     second.start()
     wait_until(lambda: second.producer is not None and second.producer.counts.acked > 5)
     background_workers.stop_all()
     assert second.producer is not None
     assert not second.producer.is_running
     assert second.snapshot["state"].startswith("Stopped.")
-    assert second.knobs.switch.disabled
+    assert second.controls.switch.disabled
 
 
 def test_the_panel_says_what_stands_in_its_way(three: Broker) -> None:
     panel = lab.producer_panel("never-made", updates_per_s=5)
     panel.start()
     wait_until(lambda: "lab.ensure_topic('never-made')" in panel.snapshot["state"])
-    assert panel.knobs.switch.description == "Start"
+    assert panel.controls.switch.description == "Start"

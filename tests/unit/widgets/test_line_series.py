@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.widgets.line_series import MOST_POINTS, LineSeries, Rates
+from labkit.widgets.line_series import MAX_POINTS, LineSeries, Rates
 
 
 def test_a_line_has_a_value_or_a_gap_at_each_time() -> None:
@@ -36,7 +36,7 @@ def test_it_keeps_the_window_and_never_too_much(quarters: int, points: int) -> N
     lines = LineSeries(window_s)
     for number in range(points):
         lines.add(float(number), {"a": number})
-    assert len(lines.values("a")) == min(points, int(window_s) + 1, MOST_POINTS)
+    assert len(lines.values("a")) == min(points, int(window_s) + 1, MAX_POINTS)
     assert lines.values("a")[-1] == points - 1
 
 

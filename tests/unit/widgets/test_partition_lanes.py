@@ -20,8 +20,8 @@ from labkit.topics.topic_model import (
     bytes_in_words,
 )
 from labkit.widgets import partition_view
-from labkit.widgets.live_widget import LiveWidget, patient
-from labkit.widgets.partition_lanes import KeyMarks, lanes_in_text, lanes_of, no_lanes
+from labkit.widgets.live_widget import LiveWidget, keep_last_on_error
+from labkit.widgets.partition_lanes import KeyMarks, empty_topic, topic_snapshot, topic_text
 from labkit.widgets.text_twin import counted, letters, table_text
 
 
@@ -88,7 +88,7 @@ def test_a_place_is_written_as_letters(place: int, mark: str) -> None:
 
 
 def test_lag_and_arrows_are_counted_from_what_was_committed() -> None:
-    shown = lanes_of(
+    shown = topic_snapshot(
         sight(
             partition(0, end_offset=10),
             partition(1, end_offset=4),
@@ -108,7 +108,7 @@ def test_lag_and_arrows_are_counted_from_what_was_committed() -> None:
 
 
 def test_a_record_that_came_after_the_end_was_asked_for_counts() -> None:
-    shown = lanes_of(
+    shown = topic_snapshot(
         sight(partition(end_offset=3), records={0: (record(3),)}, positions={"g": {0: 3}}),
         KeyMarks(),
     )
@@ -116,7 +116,7 @@ def test_a_record_that_came_after_the_end_was_asked_for_counts() -> None:
 
 
 def test_replicas_that_lag_and_partitions_without_a_leader_are_told() -> None:
-    shown = lanes_of(
+    shown = topic_snapshot(
         sight(
             partition(0, replicas=(1, 2, 3), isr=(1, 2)),
             partition(1, leader=None, isr=(), start_offset=None, end_offset=None),
@@ -127,18 +127,18 @@ def test_replicas_that_lag_and_partitions_without_a_leader_are_told() -> None:
     assert shown["lanes"][0]["out_of_sync"] == [3]
     assert "nobody leads partition 1 now" in shown["sentence"]
     assert "brokers 1, 3 are not in sync" in shown["sentence"]
-    text = lanes_in_text(shown)
+    text = topic_text(shown)
     assert "1,2 (not 3)" in text
     assert "at 5, lag ?" in text
 
 
 def test_what_was_left_out_is_told() -> None:
-    shown = lanes_of(sight(partition(), notes=("the last 4 records of each",)), KeyMarks())
+    shown = topic_snapshot(sight(partition(), notes=("the last 4 records of each",)), KeyMarks())
     assert shown["state"].startswith("The last 4 records of each. Read by a consumer")
 
 
 def test_null_and_binary_are_told_from_text() -> None:
-    shown = lanes_of(
+    shown = topic_snapshot(
         sight(partition(), records={0: (record(0, None, None), record(1, b"\x00", b"\xff"))}),
         KeyMarks(),
     )
@@ -151,13 +151,13 @@ def test_the_snapshot_stays_small_whatever_the_records_are() -> None:
     big = tuple(
         record(offset, b"k" * (KEY_BYTES + 1), b"v" * (VALUE_BYTES + 1)) for offset in range(12)
     )
-    shown = lanes_of(sight(partition(end_offset=12), records={0: big}), KeyMarks())
+    shown = topic_snapshot(sight(partition(end_offset=12), records={0: big}), KeyMarks())
     assert len(json.dumps(shown)) < 12 * 600
 
 
 def test_a_group_of_a_hostile_name_does_nothing_to_a_terminal() -> None:
-    shown = lanes_of(sight(partition(), positions={"\x1b[2J": {0: 1}}), KeyMarks())
-    assert "\x1b" not in lanes_in_text(shown)
+    shown = topic_snapshot(sight(partition(), positions={"\x1b[2J": {0: 1}}), KeyMarks())
+    assert "\x1b" not in topic_text(shown)
 
 
 def test_a_text_table_has_straight_columns() -> None:
@@ -181,7 +181,7 @@ def test_trouble_is_a_part_of_what_is_shown() -> None:
             raise answer
         return answer  # type: ignore[return-value]
 
-    read = patient(look, no_lanes("t"))
+    read = keep_last_on_error(look, empty_topic("t"))
     first = read()
     assert (first["lanes"], first["fresh"]) == ([], False)
     assert first["state"] == "there is no topic t. Next: lab.ensure_topic('t')"
