@@ -1,10 +1,9 @@
-"""Stop a whole lab, whoever started its parts, and take it apart."""
+"""Stop a whole lab, regardless of which process started its parts, and reset it."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,17 @@ from labkit.core.errors import LabError, WorkerFailed
 from labkit.core.json_files import read_json
 from labkit.core.processes import is_labkit
 from labkit.core.run_files import ask_to_stop, read_run_files
+from labkit.core.waiting import wait_until
 from labkit.faults.faults import mend
 from labkit.sink.csv_tail import partitions
 
 STOP_ORDER = ("up", "producer", "consumer", "api", "proxy")
-"""What fills the topic ends first, so that what empties it can finish. `up` stops its own."""
+"""Producers stop first, so that consumers can finish. `up` stops its own stages."""
 BESIDE_THE_BROKER = ("connect", "secured")
 """Other supervised clusters, by folder in the state folder; they stop before the broker."""
-PATIENCE_S = {"up": 90.0, "lab": 0.0}
-DEFAULT_PATIENCE_S = 20.0
-INSIST_S = 5.0
+STOP_TIMEOUT_S = {"up": 90.0, "lab": 0.0}
+DEFAULT_STOP_TIMEOUT_S = 20.0
+FORCE_TIMEOUT_S = 5.0
 
 Say = Callable[[str], None]
 
@@ -35,28 +35,27 @@ Say = Callable[[str], None]
 def stop_lab(say: Say) -> list[str]:
     """Stop everything of this lab, in any process; JupyterLab comes last.
 
-    A process of the lab is told by its pid and its start time, so that a pid that the system has
-    given to another program since is left alone. What runs as a thread of a notebook is asked to
-    end there; the notebook lives on.
+    A process is identified by its pid and its start time, so that another program that got the same
+    pid is left alone. A thread of a notebook is asked to stop; the notebook keeps running.
 
     Returns
     -------
     list of str
-        What was stopped; empty where nothing ran.
+        What was stopped; empty if nothing ran.
     """
     stopped = []
 
-    def stop(run: dict[str, Any], patience_s: float) -> None:
+    def stop(run: dict[str, Any], timeout_s: float) -> None:
         say(f"{run['name']:<9} stopping (process {run['pid']}) ...")
-        if not _stop(run, patience_s):
-            msg = f"The {run['name']} in process {run['pid']} does not listen."
+        if not _stop(run, timeout_s):
+            msg = f"The {run['name']} in process {run['pid']} does not react."
             raise WorkerFailed(msg, "lab.stop_all() in its notebook, or restart that kernel")
         stopped.append(run["name"])
 
     _mend(say)
     for kind in STOP_ORDER:
         for run in read_run_files(kind):
-            stop(run, PATIENCE_S.get(kind, DEFAULT_PATIENCE_S))
+            stop(run, STOP_TIMEOUT_S.get(kind, DEFAULT_STOP_TIMEOUT_S))
     for name in BESIDE_THE_BROKER:
         folder = load_config().state_dir / name
         if folder.is_dir() and stop_cluster(folder):
@@ -71,12 +70,12 @@ def stop_lab(say: Say) -> list[str]:
         if run["pid"] in _own_ancestors():
             say("JupyterLab stays: this terminal runs inside it.")
         else:
-            stop(run, PATIENCE_S["lab"])
+            stop(run, STOP_TIMEOUT_S["lab"])
     return stopped
 
 
 def _mend(say: Say) -> None:
-    """Undo what is broken on purpose: who is frozen could not hear that it should stop."""
+    """Undo the active faults: a frozen process could not react to the request to stop."""
     try:
         for one in mend(revive=False):
             say(f"{'mended':<9} {one}")
@@ -88,42 +87,44 @@ def _own_ancestors() -> set[int]:
     return {process.pid for process in psutil.Process().parents()}
 
 
-def _stop(run: dict[str, Any], patience_s: float) -> bool:
-    """Ask, then insist; only a process of the lab's own is ever ended by force."""
+def _stop(run: dict[str, Any], timeout_s: float) -> bool:
+    """Ask the process to stop, then force it; only the lab's own processes are forced."""
     request = ask_to_stop(run)
     try:
-        if _ended(run, patience_s):
+        if _ended(run, timeout_s):
             return True
         if not is_labkit(run["pid"]):
-            return False  # a notebook that is too busy to listen
-        for insist in (psutil.Process.terminate, psutil.Process.kill):
+            return False  # a notebook that is too busy to react
+        for force in (psutil.Process.terminate, psutil.Process.kill):
             with contextlib.suppress(psutil.NoSuchProcess):
-                insist(psutil.Process(run["pid"]))
-            if _ended(run, INSIST_S):
+                force(psutil.Process(run["pid"]))
+            if _ended(run, FORCE_TIMEOUT_S):
                 return True
         return False
     finally:
         request.unlink(missing_ok=True)
 
 
-def _ended(run: dict[str, Any], patience_s: float) -> bool:
-    """Wait until a run file is gone, or its process; tell whether it is."""
-    deadline = time.monotonic() + patience_s
+def _ended(run: dict[str, Any], timeout_s: float) -> bool:
+    """Wait until a run file or its process is gone, and return whether it is."""
     identity = ("kind", "name", "pid", "process_started")
-    while any(
-        all(run[key] == other[key] for key in identity) for other in read_run_files(run["kind"])
-    ):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+
+    def is_gone() -> bool:
+        return not any(
+            all(run[key] == other[key] for key in identity) for other in read_run_files(run["kind"])
+        )
+
+    try:
+        return wait_until(is_gone, timeout_s, TimeoutError)
+    except TimeoutError:
+        return False
 
 
 def what_reset_deletes() -> list[Path]:
-    """Return the folders that hold what the lab has made: its cluster, its logs, its CSV.
+    """Return the folders that the lab has created: its cluster, its logs, its CSV files.
 
-    A folder in the data folder counts only if the lab has written it: each CSV there has its
-    sidecar. Settings (``.env``), notebooks and the cache of Kafka's jars stay.
+    A folder in the data folder counts only if the lab has written it: each CSV there has a
+    checkpoint. Settings (``.env``), notebooks and the cache of Kafka's jars stay.
     """
     config = load_config()
     own = (
@@ -131,13 +132,13 @@ def what_reset_deletes() -> list[Path]:
         for name in ("cluster", *BESIDE_THE_BROKER, "tally", "journal", "logs", "run", "faults")
     )
     data = config.data_path()
-    topics = (folder for folder in data.glob("*") if _is_ours(folder))
+    topics = (folder for folder in data.glob("*") if _is_of_the_lab(folder))
     return [folder for folder in (*own, *topics) if folder.is_dir()]
 
 
-def _is_ours(folder: Path) -> bool:
-    sidecars = (read_json(folder / f"{partition}.json") for partition in partitions(folder))
-    return any(content and "topic_id" in content for content in sidecars)
+def _is_of_the_lab(folder: Path) -> bool:
+    checkpoints = (read_json(folder / f"{partition}.json") for partition in partitions(folder))
+    return any(content and "topic_id" in content for content in checkpoints)
 
 
 def reset_lab(folders: list[Path], say: Say) -> None:

@@ -1,4 +1,4 @@
-"""What runs in this lab, asked of everything that says it runs."""
+"""The status of the lab: what runs, in any process."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from labkit.topics.topic_model import Topic
 
 STALE_S = 5.0
-"""A partition's status file that is older has no writer."""
+"""A partition whose status file is older has no writer."""
 
 
 def lab_status() -> dict[str, Any]:
     """Return what runs in this lab, in any process.
 
-    A process counts while it lives, a broker while it answers, the page while it serves. What a
-    run file says of a process that was killed is not believed, but removed.
+    A process counts while it is alive, a broker while it answers, the page while it serves. The run
+    file of a killed process is removed.
 
     Returns
     -------
@@ -68,12 +68,12 @@ def lab_status() -> dict[str, Any]:
 
 
 def _without_token(run: dict[str, Any]) -> dict[str, Any]:
-    """Return a run file without the secret in JupyterLab's address: a status is shown around."""
+    """Return a run file without the token in JupyterLab's address: a status may be shared."""
     return {**run, "url": run["url"].partition("?")[0]} if run.get("url") else run
 
 
 def _own_brokers() -> list[dict[str, Any]]:
-    """Return the nodes of the lab's own cluster, also the dead ones while another is alive."""
+    """Return the nodes of the lab's cluster; dead ones too, while another is alive."""
     known = read_cluster()
     if known is None or not any(node.is_running for node in known.nodes):
         return []
@@ -107,7 +107,7 @@ def _groups(topics: list[Topic]) -> list[dict[str, Any]]:
         for partition, end in topic.end_offsets.items()
     }
     found = []
-    with cluster() as client:  # each broker is asked for the groups that it coordinates
+    with cluster() as client:  # it asks each broker for the groups that it coordinates
         names = sorted(group["group_id"] for group in client.list_groups())
         for name, offsets in (client.list_group_offsets(names) if names else {}).items():
             lags: dict[str, int] = {}
@@ -120,7 +120,7 @@ def _groups(topics: list[Topic]) -> list[dict[str, Any]]:
 
 
 def _partitions() -> list[dict[str, Any]]:
-    """Return what the writer of each partition last said; ``stale`` where it is silent."""
+    """Return the last status of each partition; ``stale`` if its writer has stopped."""
     places = {
         (run["data_dir"], run["topic"])
         for run in read_run_files()
@@ -152,7 +152,7 @@ def _api() -> str | None:
 
 
 def status_view(status: dict[str, Any]) -> RenderableType:
-    """Return the status as text for a terminal."""
+    """Return the status for a terminal."""
     from rich.console import Group
     from rich.markup import escape
     from rich.table import Table

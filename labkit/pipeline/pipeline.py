@@ -1,7 +1,7 @@
-"""The whole journey as one thing that starts and stops: what ``labkit up`` runs.
+"""The whole pipeline as one object that starts and stops: what ``labkit up`` runs.
 
-Each stage is a process of its own, started with the command that anyone could type, so nothing
-here can do what the single commands cannot.
+Each stage is a separate process, started with the command that a user could type, so the result is
+the same as that of the single commands.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 READY_S = 120.0
-"""How long a stage may take to be at work: a few seconds, unless the machine is very busy."""
+"""How long a stage may take to start: a few seconds, unless the machine is very busy."""
 CATCH_UP_S = 60.0
-"""How long the consumer may take to store what is still on its way, at the end."""
+"""How long the consumer may take at the end to store the last records."""
 
 
 @dataclass(frozen=True)
 class UpOptions:
-    """What was asked for on the command line; see ``labkit up --help``."""
+    """The options of the command line; see ``labkit up --help``."""
 
     topic: str
     data_dir: Path
@@ -61,7 +61,7 @@ class Pipeline:
     url : str
         The page's address, once the API answers.
     startup_s : dict of str to float
-        How long each stage took until it was at work, in seconds.
+        How long each stage took to start, in seconds.
     """
 
     options: UpOptions
@@ -76,7 +76,7 @@ class Pipeline:
     def start_broker(self) -> None:
         """Find the broker that the settings name or the lab runs; else start one.
 
-        As one of its owners: it lives as long as we do, and longer where others use it.
+        This process becomes one of its owners: the broker stops when its last owner ends.
         """
         started = time.monotonic()
         found = find_broker()
@@ -93,21 +93,21 @@ class Pipeline:
 
     @property
     def bootstrap_servers(self) -> str:
-        """Where the cluster answers."""
+        """The cluster's bootstrap servers."""
         return self.broker.bootstrap_servers if self.broker is not None else ""
 
     def start_topic(self) -> None:
-        """Make sure of the topic."""
+        """Create the topic if it does not exist."""
         started = time.monotonic()
         topic = ensure_topic(self.options.topic)
         self.topic_id = topic.topic_id
         self._done("topic", started, f"{topic.name}, {topic.num_partitions} partitions")
 
     def start_stages(self, keep_waiting: Callable[[], bool]) -> None:
-        """Start consumer, API and producer at once, and wait until each is at work."""
+        """Start consumer, API and producer at once, and wait until each is ready."""
         options = self.options
         started = time.monotonic()
-        self.say("stages    starting consumer, API and producer, each in a process of its own ...")
+        self.say("stages    starting consumer, API and producer, each in a separate process ...")
         place = ["--topic", options.topic, "--data", str(options.data_dir)]
         group_id = load_config().group_id
         self.stages["consumer"] = Consumer(
@@ -159,14 +159,14 @@ class Pipeline:
         return None
 
     def _consumer_ready(self) -> str | None:
-        """Ready is when the group has shared out the partitions."""
+        """Return a sentence once the group has assigned the partitions."""
         partitions = self.stages["consumer"].partitions
         if partitions is None:
             return None
         return f"storing {len(partitions)} partitions in {self.options.data_dir}"
 
     def check(self, name: str | None = None) -> None:
-        """Raise what a stage that has ended by itself said last."""
+        """Raise an error with the last words of a stage that has ended unexpectedly."""
         for stage in (name,) if name else tuple(self.stages):
             child = self.stages[stage]
             if not child.is_running:
@@ -175,11 +175,11 @@ class Pipeline:
                 raise WorkerFailed(msg, f"read its log: {child.log_path}")
 
     def stop_producer(self) -> None:
-        """End the producer; it waits for its last acknowledgements."""
+        """Stop the producer; it waits for its last acknowledgements."""
         self._stop("producer", "stopped; every record it sent is accounted for")
 
     def catch_up(self, reader: LedgerReader, keep_waiting: Callable[[], bool]) -> Ledger:
-        """Wait until all that is in the topic is stored and served; return the last ledger."""
+        """Wait until the topic's records are stored and served, and return the last ledger."""
         deadline = time.monotonic() + CATCH_UP_S
         ledger = reader.read()
         if ledger.lag:
@@ -194,11 +194,11 @@ class Pipeline:
         return ledger
 
     def stop_consumer(self) -> None:
-        """End the consumer; it stores what it holds and commits its offsets."""
+        """Stop the consumer; it stores what it holds and commits its offsets."""
         self._stop("consumer", "stopped; its offsets are committed")
 
     def stop_rest(self) -> None:
-        """End the API; and the broker, unless another program of the lab uses it too."""
+        """Stop the API, and the broker unless another process of the lab uses it."""
         self._stop("api", "stopped")
         if self.broker is None or not self.broker.is_own:
             return
@@ -209,7 +209,7 @@ class Pipeline:
             self.say("broker    stopped; the topics stay on disk")
 
     def abandon(self) -> None:
-        """Stop whatever still runs, producer first; errors are told, and do not stop the rest."""
+        """Stop what still runs, producer first; report errors and continue."""
         for step in (self.stop_producer, self.stop_consumer, self.stop_rest):
             try:
                 step()
@@ -228,7 +228,7 @@ class Pipeline:
 
 
 def others_need_cluster() -> bool:
-    """Tell whether the lab's cluster is kept on purpose, or has another living owner."""
+    """Return whether the lab's cluster is to be kept, or has another running owner."""
     cluster = read_cluster()
     if cluster is None:
         return False

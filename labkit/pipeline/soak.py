@@ -1,8 +1,8 @@
-"""The soak: the whole pipeline on three brokers, fault upon fault, and the checker at the end.
+"""The soak: the whole pipeline on three brokers, fault after fault, and the checker at the end.
 
-Each round does every fault of the vocabulary once, in an order that the seed draws; each is undone
-and timed until all that the topic held by then is stored. Left out are the faults that destroy
-records by definition: there is nothing to recover from them.
+Each round injects every fault once, in an order drawn from the seed. Each is undone, and the time
+is taken until everything that the topic holds by then is stored. Faults that destroy records are
+left out: there is nothing to recover from them.
 """
 
 from __future__ import annotations
@@ -17,33 +17,40 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import BaseModel, computed_field
 
 from labkit.broker.broker import start_broker
+from labkit.checker.check_result import Verdict
 from labkit.checker.checker import check_pipeline
 from labkit.checker.independent_csv_reader import CsvReader
 from labkit.consumer.consumer import Consumer, start_consumer
 from labkit.core.background_workers import ChildProcess, register, stop_all
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
+from labkit.core.waiting import wait_until
 from labkit.faults.faults import FAULTS, inject, mend
 from labkit.faults.network_proxy import start_proxy
 from labkit.ledger.stage_totals import served_totals
 from labkit.pipeline.down import stop_lab
-from labkit.pipeline.soak_report import SoakFault, SoakReport
 from labkit.producer.producer import Producer, start_producer
 from labkit.sink.segment_files import topic_dir
 from labkit.topics.topics import describe_topic, ensure_topic
 
+if TYPE_CHECKING:
+    from rich.console import Group
+
 BROKERS = 3
 LASTS_S = (3.0, 8.0)
 RECOVERY_S = 90.0
-"""How long the pipeline may take to get over a fault: no more than somebody would wait."""
+"""How long the pipeline may take to recover from a fault."""
 CALM_S = 2.0
-"""How long it runs undisturbed between two faults."""
+"""How long it runs without a fault between two faults."""
 START_READY_S = 60.0
 POLL_S = 0.1
-BAD_SHARE = 0.006  # bad records among the readings, as of a real chimney
+BAD_SHARE = 0.006  # malformed records among the readings, as from a real chimney
 
 Say = Callable[[str], None]
 
@@ -57,7 +64,7 @@ class Planned(NamedTuple):
 
 
 def schedule(seed: int) -> Iterator[Planned]:
-    """Return the faults of a soak, without an end: the same seed, the same faults in that order."""
+    """Yield the faults of a soak without end: the same seed gives the same faults in that order."""
     names = sorted(name for name, kind in FAULTS.items() if not kind.destroys)
     dice = random.Random(f"soak-{seed}")  # noqa: S311 (repeatable, not secret)
     while True:
@@ -66,9 +73,121 @@ def schedule(seed: int) -> Iterator[Planned]:
             yield Planned(name, dice.randrange(10**6), round(dice.uniform(*LASTS_S), 1))
 
 
+class SoakFault(BaseModel):
+    """One fault of a soak."""
+
+    name: str
+    seed: int
+    for_s: float
+    victim: str = ""
+    recovered_s: float | None = None
+    """Seconds from its end until everything in the topic was stored; None if it was not."""
+    skipped: str = ""
+    """Why it could not be injected here."""
+    problem: str = ""
+    """What prevented the recovery."""
+
+
+class SoakReport(BaseModel):
+    """A soak from its first fault to the checker's verdict."""
+
+    seed: int
+    wanted_s: float
+    took_s: float
+    interrupted: bool = False
+    faults: list[SoakFault] = []
+    served: int | None = None
+    """Readings that the API serves at the end; None if it does not answer."""
+    folder: str = ""
+    """The soak's lab, which is kept only if something went wrong."""
+    verdict: Verdict
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def injected(self) -> int:
+        """How many faults were injected."""
+        return sum(not one.skipped for one in self.faults)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def recovered(self) -> int:
+        """How many of them the pipeline recovered from."""
+        return sum(one.recovered_s is not None for one in self.faults)
+
+    @property
+    def seconds(self) -> list[float]:
+        """How long each recovery took, in seconds."""
+        return [one.recovered_s for one in self.faults if one.recovered_s is not None]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def median_s(self) -> float | None:
+        """The median of the recoveries, in seconds."""
+        return round(median(self.seconds), 1) if self.seconds else None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def worst_s(self) -> float | None:
+        """The longest recovery, in seconds."""
+        return max(self.seconds, default=None)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def serves_all(self) -> bool:
+        """Whether the API serves what the CSV holds."""
+        return self.served == sum(one.rows for one in self.verdict.partitions)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def passed(self) -> bool:
+        """Whether the promise held, all faults were recovered from, and the API serves it all."""
+        return self.verdict.holds and self.recovered == self.injected and self.serves_all
+
+    def figures(self) -> dict[str, str]:
+        """Return the table of the whole soak."""
+        kinds = self.verdict.violations
+        return {
+            "faults injected": str(self.injected),
+            "recovered": str(self.recovered),
+            "seconds to recover, median": _seconds(self.median_s),
+            "seconds to recover, worst": _seconds(self.worst_s),
+            "records": f"{sum(one.records for one in self.verdict.partitions):,}",
+            "acknowledged": f"{self.verdict.acked:,}",
+            "refused": f"{self.verdict.failed:,}",
+            "without an answer, of those in the topic": (
+                f"{self.verdict.unknown:,}, {self.verdict.unknown_in_topic:,}"
+            ),
+            "lost": f"{kinds.get('lost', 0):,}",
+            "doubled": f"{kinds.get('doubled', 0):,}",
+            "served by the API": "no answer" if self.served is None else f"{self.served:,}",
+        }
+
+    def view(self) -> Group:
+        """Return the report for a terminal."""
+        from rich.console import Group
+        from rich.table import Table
+
+        faults = Table(title=f"Faults, seed {self.seed}")
+        for name in ("fault", "done", "recovered", "seconds, worst"):
+            faults.add_column(name, justify="left" if name == "fault" else "right")
+        for name in sorted({one.name for one in self.faults}):
+            mine = [one for one in self.faults if one.name == name]
+            done = [one for one in mine if not one.skipped]
+            well = [one.recovered_s for one in done if one.recovered_s is not None]
+            shown = name if done else f"{name}: {mine[0].skipped}"
+            faults.add_row(shown, str(len(done)), str(len(well)), _seconds(max(well, default=None)))
+        whole = Table(show_header=False)
+        for name, figure in self.figures().items():
+            whole.add_row(name, figure)
+        problems = [f"{one.name}, seed {one.seed}: {one.problem}" for one in self.faults]
+        told = [text for text, one in zip(problems, self.faults, strict=True) if one.problem]
+        kept = [f"The lab of this soak is kept: {self.folder}"] if self.folder else []
+        return Group(self.verdict.view(), faults, whole, *told, *kept)
+
+
 @dataclass(frozen=True)
 class SoakOptions:
-    """What was asked for on the command line; see ``labkit soak --help``."""
+    """The options of the command line; see ``labkit soak --help``."""
 
     run_for_s: float = 600.0
     seed: int = 7
@@ -77,21 +196,21 @@ class SoakOptions:
 
 
 def run_soak(options: SoakOptions, stop: threading.Event, say: Say) -> SoakReport:
-    """Run the pipeline in a lab of its own, break it again and again, and check it at the end.
+    """Run the pipeline in a separate lab, break it repeatedly, and check it at the end.
 
     Parameters
     ----------
     options : SoakOptions
         How long, and with which seed.
     stop : threading.Event
-        Ends it early: what is broken is mended, and the verdict is still given.
+        Ends it early: faults are undone, and the verdict is still given.
     say : callable
-        Told in a sentence what happens.
+        Called with a sentence about each event.
 
     Returns
     -------
     SoakReport
-        Whether it ``passed``, and every figure of it.
+        Whether it ``passed``, and all figures.
     """
     folder = Path(tempfile.mkdtemp(prefix="labkit-soak-"))
     with _lab_in(folder):
@@ -134,28 +253,30 @@ class Soak:
         self.topic, self.data_dir = config.topic, config.data_path()
         self._options, self._stop, self._say = options, stop, say
         ensure_topic(self.topic, num_partitions=3)
-        start_proxy()  # what is started from here on goes through it, and can be cut off
+        start_proxy()  # clients that start from here on go through it, and can be cut off
         self.consumer: Consumer = start_consumer(workers=options.workers)
         register(ChildProcess("api", ["api"]))
         self.producer: Producer = start_producer(
             readings_per_s=options.readings_per_s, seed=options.seed, faults=BAD_SHARE
         )
-        problem = self._recover(START_READY_S)
-        if problem:
-            raise WorkerFailed(f"The pipeline did not begin to flow: {problem}", "labkit doctor")
+        try:
+            self._recover(START_READY_S)
+        except WorkerFailed as error:
+            msg = f"The pipeline did not begin to flow: {error.what}"
+            raise WorkerFailed(msg, "labkit doctor") from error
 
     def disturb(self, until: float) -> list[SoakFault]:
-        """Do fault after fault until the time is over; end at one that is not got over."""
+        """Inject fault after fault until the time is over, or one does not recover."""
         done: list[SoakFault] = []
         for planned in schedule(self._options.seed):
             if self._stop.wait(CALM_S) or time.monotonic() >= until:
                 break
-            done.append(self._one(planned))
+            done.append(self._inject(planned))
             if done[-1].problem:
                 break
         return done
 
-    def _one(self, planned: Planned) -> SoakFault:
+    def _inject(self, planned: Planned) -> SoakFault:
         name, seed, for_s = planned
         report = SoakFault(name=name, seed=seed, for_s=for_s)
         try:
@@ -163,78 +284,91 @@ class Soak:
         except LabError as error:
             self._say(f"{name}: skipped: {error.what}")
             return report.model_copy(update={"skipped": error.what})
-        began, problem = time.monotonic(), ""
+        report.victim = fault.victim
         self._say(f"{name} for {for_s:g} s, seed {seed}: {fault.victim}")
-        while fault.is_active and time.monotonic() < began + for_s and not self._stop.is_set():
-            fault.wait(POLL_S)
+        until = time.monotonic() + for_s
         try:
+            while fault.is_active and time.monotonic() < until and not self._stop.is_set():
+                fault.wait(POLL_S)
             fault.mend()
             mended = time.monotonic()
-            problem = self._recover(RECOVERY_S)
+            self._recover(RECOVERY_S)
         except LabError as error:
-            problem = error.what
-        if problem:
-            self._say(f"  NOT recovered: {problem}")
-            return report.model_copy(update={"victim": fault.victim, "problem": problem})
+            self._say(f"  NOT recovered: {error.what}")
+            return report.model_copy(update={"problem": error.what})
         took_s = round(time.monotonic() - mended, 2)
         self._say(f"  recovered {took_s:.1f} s after its end; {self.producer.counts.acked:,} acked")
-        return report.model_copy(update={"victim": fault.victim, "recovered_s": took_s})
+        return report.model_copy(update={"recovered_s": took_s})
 
-    def _recover(self, timeout_s: float) -> str:
-        """Wait until records flow again; return what keeps them from it, or an empty string.
+    def _recover(self, timeout_s: float) -> None:
+        """Wait until records flow again, or raise a `WorkerFailed` that says why they do not.
 
-        That is: another one was acknowledged, and all that the topic then holds is in the CSV.
+        They flow when another record is acknowledged, and everything that the topic then holds is
+        in the CSV.
         """
         deadline = time.monotonic() + timeout_s
         acked = self.producer.counts.acked
-        while self.producer.counts.acked <= acked:
-            if not self.producer.is_running:
-                return f"the producer {self.producer.state}"
-            if time.monotonic() > deadline:
-                return f"nothing was acknowledged for {timeout_s:g} s: {self.producer!r}"
-            time.sleep(POLL_S)
-        return self._wait_until_stored(deadline)
 
-    def _wait_until_stored(self, deadline: float) -> str:
+        def is_acknowledged() -> bool:
+            if not self.producer.is_running:
+                raise WorkerFailed(f"the producer {self.producer.state}")
+            return self.producer.counts.acked > acked
+
+        def error() -> WorkerFailed:
+            return WorkerFailed(f"nothing was acknowledged for {timeout_s:g} s: {self.producer!r}")
+
+        wait_until(is_acknowledged, timeout_s, error, every_s=POLL_S)
+        self._wait_until_stored(deadline - time.monotonic())
+
+    def _wait_until_stored(self, timeout_s: float) -> None:
         ends: dict[int, int | None] = {}
         behind = 0
-        while time.monotonic() < deadline:
-            with suppress(LabError, RuntimeError):  # as KafkaError is: ask again
+
+        def is_stored() -> bool:
+            nonlocal ends, behind
+            with suppress(LabError, RuntimeError):  # KafkaError is a RuntimeError: ask again
                 ends = ends or describe_topic(self.topic).end_offsets
             behind = sum(max(0, (end or 0) - self._position(one)) for one, end in ends.items())
             if ends and not behind:
-                return ""
+                return True
             if not self.consumer.is_running:
-                return f"the consumers ended: {self.consumer.last_words()}"
-            time.sleep(POLL_S)
-        if not ends:
-            return "no broker says how far the topic goes"
-        return f"{behind:,} records are not stored yet; {self.consumer.status}"
+                raise WorkerFailed(f"the consumers ended: {self.consumer.last_words()}")
+            return False
+
+        def error() -> WorkerFailed:
+            if not ends:
+                return WorkerFailed("no broker says how far the topic goes")
+            said = f"{behind:,} records are not stored yet; {self.consumer.status}"
+            return WorkerFailed(said)
+
+        wait_until(is_stored, timeout_s, error, every_s=POLL_S)
 
     def _position(self, partition: int) -> int:
         return CsvReader(topic_dir(self.data_dir, self.topic), partition).last_offset() + 1
 
     def settle(self) -> None:
-        """Let everything come to rest: nothing broken, nothing more sent, all of it stored."""
+        """Mend everything, stop the producer, and wait until all records are stored."""
         mend()
-        with suppress(WorkerFailed):  # the verdict tells, and the producer's own state did before
+        with suppress(WorkerFailed):  # the verdict tells, as the producer's state did before
             self.producer.stop(30.0)
-        problem = self._wait_until_stored(time.monotonic() + RECOVERY_S)
-        if problem:
-            self._say(f"NOT all is stored: {problem}")
+        try:
+            self._wait_until_stored(RECOVERY_S)
+        except WorkerFailed as error:
+            self._say(f"NOT all is stored: {error.what}")
 
     def served(self, rows: int) -> int | None:
-        """Return how many readings the API serves, once it has had a moment to read them."""
-        deadline = time.monotonic() + RECOVERY_S
-        found = served_totals(self.data_dir, self.topic).records
-        while found != rows and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-            found = served_totals(self.data_dir, self.topic).records
-        return found
+        """Return how many readings the API serves, after giving it time to read them all."""
+
+        def serves_all() -> bool:
+            return served_totals(self.data_dir, self.topic).records == rows
+
+        with suppress(TimeoutError):
+            wait_until(serves_all, RECOVERY_S, TimeoutError, every_s=POLL_S)
+        return served_totals(self.data_dir, self.topic).records
 
 
 def _stop_everything() -> None:
-    """Stop what this process runs, and what faults have left; errors were told when they came."""
+    """Stop what this process runs and what faults have left; errors were reported before."""
     with suppress(LabError):
         mend(revive=False)
     with suppress(LabError):
@@ -245,7 +379,7 @@ def _stop_everything() -> None:
 
 @contextmanager
 def _lab_in(folder: Path) -> Iterator[None]:
-    """Make another folder the lab, and forget every setting of the present one."""
+    """Use another folder as the lab, without the settings of the present one."""
     kept = {name: value for name, value in os.environ.items() if name.startswith("LABKIT_")}
     for name in kept:
         if name not in ("LABKIT_CACHE_DIR", "LABKIT_AOT_CACHE"):
@@ -258,3 +392,7 @@ def _lab_in(folder: Path) -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("LABKIT_")]:
             del os.environ[name]
         os.environ.update(kept)
+
+
+def _seconds(number: float | None) -> str:
+    return "–" if number is None else f"{number:.1f}"

@@ -1,4 +1,4 @@
-"""``labkit up``: run the whole journey in one terminal, and show it."""
+"""``labkit up``: run the whole pipeline in one terminal, and show it."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from labkit.pipeline.up_display import Display, Rates, Sample
 from labkit.sink.partition_status import read_progress
 
 FRAME_S = 0.25
-"""Between two pictures of the live view."""
+"""The time between two frames of the live view."""
 SAMPLE_S = 1.0
-"""Between two readings of the ledger."""
+"""The time between two reads of the ledger."""
 CTRL_C_STATUS = 128 + signal.SIGINT
 
 
 def run_up(options: UpOptions) -> int:
-    """Start every stage, show them until the end, and stop them in the order that loses nothing.
+    """Start every stage, show them until the end, and stop them in an order that loses no record.
 
     Returns
     -------
     int
-        The exit status: 0 where all went well and the ledger agrees, 1 where it does not, 130
+        The exit status: 0 if all went well and the ledger agrees, 1 if it does not, 130
         after Ctrl-C.
 
     Raises
     ------
     LabError
-        A stage did not start, or ended by itself; the others have been stopped.
+        A stage did not start, or ended unexpectedly; the others have been stopped.
     """
     display = Display(options.as_json)
     pipeline = Pipeline(options, display.say)
     with _only_one(pipeline):
         try:
-            # Until the broker runs, Ctrl-C is a KeyboardInterrupt: it must end a download too.
+            # Until the broker runs, Ctrl-C is a KeyboardInterrupt, so that it also ends a download.
             pipeline.start_broker()
             stop = stop_event()
             pipeline.start_topic()
@@ -64,7 +64,7 @@ def run_up(options: UpOptions) -> int:
 
 @contextmanager
 def _only_one(pipeline: Pipeline) -> Iterator[None]:
-    """Hold the lab's lock, so that two terminals do not run the same journey twice."""
+    """Hold the lab's lock, so that two terminals do not run the same pipeline."""
     state_dir = load_config().state_dir
     state_dir.mkdir(parents=True, exist_ok=True)
     try:

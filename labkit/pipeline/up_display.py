@@ -1,4 +1,4 @@
-"""What ``labkit up`` shows: a live picture in a terminal, plain lines elsewhere."""
+"""The display of ``labkit up``: a live view in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ STAGES = {
     "csv": ("consumer", "stored in the CSV"),
     "served": ("API", "served to the page"),
 }
-HOW_TO_READ = "Every row has to weigh the same in the end: less is lost CO₂, more is doubled CO₂."
+HOW_TO_READ = "Every row must weigh the same in the end: less is lost CO₂, more is doubled CO₂."
 WHAT_TO_TYPE = """\
 Ctrl-C stops every stage in turn, and nothing is lost.
 In another terminal: labkit status, labkit ledger, labkit topics describe"""
-# Colours of the terminal's own palette, that can be read on a light and on a dark ground; each
-# also has a sign of its own.
+# Colours of the terminal's own palette, readable on a light and on a dark background. Each state
+# also has a sign.
 COLOURS: dict[LedgerState, str] = {
     "agrees": "green",
     "on the way": "cyan",
@@ -47,7 +47,7 @@ COLOURS: dict[LedgerState, str] = {
 
 @dataclass
 class Sample:
-    """What is shown: the ledger, how fast each stage moves, and what is amiss."""
+    """One frame: the ledger, each stage's rate, and what is wrong."""
 
     ledger: Ledger
     per_s: dict[str, float]
@@ -61,7 +61,7 @@ class Rates:
     _seen: deque[tuple[float, Ledger]] = field(default_factory=deque)
 
     def add(self, ledger: Ledger, at: float) -> dict[str, float]:
-        """Take a new ledger in, and return the rates in records per second."""
+        """Add a ledger, and return the rates in records per second."""
         self._seen.append((at, ledger))
         while len(self._seen) > 2 and at - self._seen[1][0] >= RATE_WINDOW_S:
             self._seen.popleft()
@@ -76,12 +76,13 @@ class Rates:
 
 
 class Display:
-    """Where ``labkit up`` speaks.
+    """The output of ``labkit up``.
 
     Parameters
     ----------
     as_json : bool
-        Keep standard output for one JSON document at the end; all else goes to standard error.
+        Keep standard output for one JSON document at the end; everything else goes to standard
+        error.
     """
 
     def __init__(self, as_json: bool = False) -> None:
@@ -93,16 +94,16 @@ class Display:
         self._next_line = 0.0
 
     def say(self, line: str) -> None:
-        """Print one line of progress; above the live picture, where there is one."""
+        """Print one line of progress, above the live view if there is one."""
         self.console.print(visible(line), markup=False, soft_wrap=True)
 
     @property
     def ran_s(self) -> float:
-        """How long the journey has been running, in seconds."""
+        """How long the pipeline has been running, in seconds."""
         return time.monotonic() - self._began
 
     def begin(self, pipeline: Pipeline) -> None:
-        """Start the live picture; every stage is at work."""
+        """Start the live view; every stage runs."""
         self._pipeline = pipeline
         self._began = time.monotonic()
         if self.console.is_terminal and not self._as_json:
@@ -112,17 +113,17 @@ class Display:
             self.say(f"The page: {pipeline.url}")
 
     def show(self, sample: Sample | None) -> None:
-        """Draw the picture anew, or print a line every few seconds."""
+        """Update the live view, or print a line every few seconds."""
         if sample is None or self._pipeline is None:
             return
         if self._live is not None:
-            self._live.update(picture(self._pipeline, sample, self.ran_s), refresh=True)
+            self._live.update(live_view(self._pipeline, sample, self.ran_s), refresh=True)
         elif self.ran_s >= self._next_line:
             self._next_line = self.ran_s + PLAIN_LINE_S
             self.say(plain_line(sample, self.ran_s))
 
     def end(self) -> None:
-        """Take the live picture away; what follows are plain lines."""
+        """Remove the live view; plain lines follow."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -144,7 +145,7 @@ class Display:
         print(json.dumps(result, indent=2, ensure_ascii=False), flush=True)  # noqa: T201
 
 
-def picture(pipeline: Pipeline, sample: Sample, ran_s: float) -> RenderableType:
+def live_view(pipeline: Pipeline, sample: Sample, ran_s: float) -> RenderableType:
     """Return the whole live view."""
     clock = str(timedelta(seconds=int(ran_s)))
     until = pipeline.options.run_for_s

@@ -6,8 +6,7 @@ from itertools import islice
 
 from labkit.checker.check_result import PartitionVerdict, Verdict
 from labkit.faults.faults import FAULTS
-from labkit.pipeline.soak import LASTS_S, schedule
-from labkit.pipeline.soak_report import SoakFault, SoakReport
+from labkit.pipeline.soak import LASTS_S, SoakFault, SoakReport, schedule
 
 SPARED = {name for name, kind in FAULTS.items() if kind.destroys}
 
