@@ -1,5 +1,6 @@
 import { useCallback, useState } from "react";
 
+import { FilterChips } from "../controls/filter-chips";
 import { PauseButton } from "../controls/pause-button";
 import { ThemeButton } from "../controls/theme-button";
 import { useTheme } from "../controls/use-theme";
@@ -9,7 +10,6 @@ import { snapshotLoader } from "../polling/api";
 import { usePoll } from "../polling/use-poll";
 import { Freshness } from "../status/freshness";
 import { StatusNotice } from "../status/status-notice";
-import { FilterChips } from "../view/filter-chips";
 import { useView } from "../view/use-view";
 import { withoutFilters } from "../view/view";
 import { Board } from "./board";

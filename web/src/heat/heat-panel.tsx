@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef } from "react";
 
-import { Panel } from "../app/panel";
+import { Panel } from "../panel/panel";
 import { createHeatStrip, type HeatStrip } from "../chart/heat-strip";
 import type { SeriesPayload } from "../chart/series";
 import { usePoll } from "../polling/use-poll";

@@ -1,4 +1,4 @@
-import { Panel } from "../app/panel";
+import { Panel } from "../panel/panel";
 import type { Latency } from "../polling/answers";
 import { formatMs, waterfallOf } from "./waterfall";
 

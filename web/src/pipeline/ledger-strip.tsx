@@ -1,4 +1,4 @@
-import { Panel } from "../app/panel";
+import { Panel } from "../panel/panel";
 import { formatCount, formatGrams } from "../chart/units";
 import type { LedgerStage } from "../polling/answers";
 import type { Snapshot } from "../polling/api";

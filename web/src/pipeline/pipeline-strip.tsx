@@ -1,4 +1,4 @@
-import { Panel } from "../app/panel";
+import { Panel } from "../panel/panel";
 import { formatAge, formatCount, formatNumber } from "../chart/units";
 import type { Pipeline } from "../polling/answers";
 import type { Snapshot } from "../polling/api";

@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 
-import { Panel } from "../app/panel";
+import { Panel } from "../panel/panel";
 import type { Look } from "../chart/emission-figure";
 import { EmissionLines } from "../chart/emission-lines";
 import type { Theme } from "../chart/marks";

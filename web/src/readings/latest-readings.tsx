@@ -1,4 +1,4 @@
-import { Panel } from "../app/panel";
+import { Panel } from "../panel/panel";
 import { formatClock, formatCount, formatMass, formatNumber } from "../chart/units";
 import type { Snapshot } from "../polling/api";
 

@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-import { Panel } from "../app/panel";
+import { Panel } from "../panel/panel";
 import { formatCount, formatMass, formatRate, formatShare } from "../chart/units";
 import type { Thresholds, Total } from "../polling/answers";
 import { DIMENSION_NAMES, pressed, withKeys, type Dimension, type View } from "../view/view";

@@ -8,7 +8,7 @@ import {
   withoutFilters,
   type Dimension,
   type View,
-} from "./view";
+} from "../view/view";
 
 interface Props {
   view: View;
