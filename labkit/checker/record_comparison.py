@@ -87,7 +87,7 @@ class Comparison:
         found, offset = self.found, row.offset
         if row.problem or row.partition != found.partition:
             wrong = row.problem or f"it names partition {row.partition}"
-            found.add("damaged", offset, f"a line of the CSV is no true row: {wrong}", row=str(row))
+            found.add("damaged", offset, f"a line of the CSV is not a correct row: {wrong}", row=str(row))
             return
         found.rows += not row.is_marker
         found.markers += row.is_marker
@@ -108,7 +108,7 @@ class Comparison:
             what = "the CSV has a second row of it"
             self.found.add("doubled", row.offset, what, **about)
             return
-        self.found.add("reordered", row.offset, "its row stands behind later ones", **about)
+        self.found.add("reordered", row.offset, "its row is after later ones", **about)
         if seen.record is not None:
             self._judge(row, seen.record, seen.known)
 

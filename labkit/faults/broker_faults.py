@@ -61,7 +61,7 @@ def _candidates(fault: str) -> list[NodeState]:
     if cluster is None or not running:
         raise does_not_apply(fault, "no broker runs", "labkit broker start --brokers 3")
     if len(cluster.nodes) > 1 and len(running) - 1 < cluster.majority:
-        why = f"{len(running)} of {len(cluster.nodes)} brokers run, and one less is no majority"
+        why = f"{len(running)} of {len(cluster.nodes)} brokers run, and one less is not a majority"
         raise does_not_apply(fault, why, "labkit mend, then labkit broker start")
     return running
 

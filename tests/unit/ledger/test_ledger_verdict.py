@@ -1,4 +1,4 @@
-"""The verdict on figures from files: what is on its way is no alarm, what is lost or doubled is."""
+"""The verdict on figures from files: what is on its way raises no alarm, a loss does."""
 
 from __future__ import annotations
 
