@@ -87,7 +87,7 @@ class Comparison:
         found, offset = self.found, row.offset
         if row.problem or row.partition != found.partition:
             wrong = row.problem or f"it names partition {row.partition}"
-            found.add("damaged", offset, f"a line of the CSV is not a correct row: {wrong}", row=str(row))
+            found.add("damaged", offset, f"a line of the CSV is incorrect: {wrong}", row=str(row))
             return
         found.rows += not row.is_marker
         found.markers += row.is_marker

@@ -182,7 +182,8 @@ def test_without_a_majority_it_says_why_it_stands_still(three: Broker) -> None:
 
 def test_no_fault_takes_the_majority_away(three: Broker) -> None:
     three.kill(1)
-    with pytest.raises(LabError, match="2 of 3 brokers run, and one less is not a majority") as told:
+    refused = "2 of 3 brokers run, and one less is not a majority"
+    with pytest.raises(LabError, match=refused) as told:
         lab.inject("broker-freeze", seed=7)
     assert "labkit mend" in told.value.next_line
     assert states(three) == ["dead", "running", "running"]

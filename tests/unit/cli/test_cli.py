@@ -241,7 +241,7 @@ def test_break_without_a_name_teaches_every_fault() -> None:
 def test_break_asks_before_it_destroys(lab_dir: Path) -> None:
     result = CliRunner().invoke(app, ["break", "topic-recreated"], input="n\n")
     assert result.exit_code == 1
-    assert "destroys what nobody can bring back: every record of the topic" in result.output
+    assert "destroys what cannot be restored: every record of the topic" in result.output
 
 
 def test_mend_has_nothing_to_do_in_a_whole_lab(lab_dir: Path) -> None:
