@@ -32,7 +32,6 @@ MAX_IN_FLIGHT = 5_000
 BAD = -1  # in place of the grams of a deliberately malformed record
 
 _RELIABLE = ProducerOptions()
-_NO_HEADERS: list[tuple[str, bytes]] = []
 
 # Errors by which a broker refuses the record itself, at every try. Any other, such as "I am not
 # the leader", may follow a first try that was written and whose acknowledgement got lost.
@@ -132,7 +131,9 @@ class DeliveryTracker:
 
         All of them are in the delivery log before the first one can leave.
         """
-        self._prepared = [self._prepare(item) for item in items]
+        records = self._prepared = [self._prepare(item) for item in items]
+        if records and records[0].co2_g != BAD and self._options.asks_for_acks:
+            records[0] = records[0]._replace(headers=self.marker.headers(records[0].number))
         if self._log is not None:
             self._log.flush()
         return self._prepared
@@ -169,20 +170,17 @@ class DeliveryTracker:
         else:
             key, partition = self._routes.get(text) or self._route(text)
         timestamp_ms = time.time_ns() // 1_000_000 if self._stamp_now else item.timestamp_ms
-        headers = _NO_HEADERS
         if isinstance(item, Reading):
             value: bytes | None = item.to_json()
             reading_id, co2_g, note = item.reading_id, grams(item.co2_kg), ""
             counts.emitted += 1
             counts.emitted_g += co2_g
-            if self._options.asks_for_acks:
-                headers = self.marker.headers(counts.records)
         else:
             value, reading_id, co2_g, note = item.value, "", BAD, f"bad: {item.name}"
             counts.bad += 1
         if self._log is not None:
             self._log.sent(counts.records, partition, value, reading_id, note)
-        return OutgoingRecord(counts.records, partition, co2_g, key, value, timestamp_ms, headers)
+        return OutgoingRecord(counts.records, partition, co2_g, key, value, timestamp_ms, [])
 
     def _random_partition(self) -> int:
         if not self._num_partitions:

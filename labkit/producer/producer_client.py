@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from kafka import KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 
 # The client may send a record again if an answer is lost. Idempotence lets the broker recognise
@@ -87,9 +87,9 @@ def append_to_open_batch(
     """
     if client._closed or partition not in (client._metadata.partitions_for_topic(topic) or ()):
         return None
-    accumulator, place = client._accumulator, TopicPartition(topic, partition)
-    with accumulator._tp_lock(place):
-        batches = accumulator._batches[place]
-        if not batches:
-            return None
-        return batches[-1].try_append(timestamp_ms, key, value, _NO_HEADERS)
+    place = (topic, partition)  # equal to the TopicPartition, and made in half the time
+    batches = client._accumulator._batches.get(place)
+    if not batches:
+        return None
+    with client._accumulator._tp_lock(place):
+        return batches[-1].try_append(timestamp_ms, key, value, _NO_HEADERS) if batches else None
