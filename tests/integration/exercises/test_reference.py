@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from faulty import dice, times
 
 import labkit as lab
 from labkit.exercises import lesson_11 as ex
 from labkit.exercises import reference
 from labkit.exercises.capstone import capstone_feed
 
-KILLS = 3
+KILLS = times("KILLS", 3)
 
 
 @pytest.fixture
@@ -45,16 +45,24 @@ def test_it_passes_every_check(folder: Path, bootstrap_servers: str) -> None:
 
 
 def test_it_survives_kills_and_a_torn_row(folder: Path, bootstrap_servers: str) -> None:
-    seed = random.randrange(1_000_000)
-    print(f"seed {seed}")
-    chance, path = random.Random(seed), folder / "readings.csv"
+    chance, path = dice("reference"), folder / "readings.csv"
     command = [sys.executable, "-m", "labkit.exercises.reference", "consume", bootstrap_servers]
-    for _ in range(KILLS):
+    started = time.monotonic()
+    subprocess.run([*command, str(folder)], check=True, timeout=60)
+    took_s = time.monotonic() - started  # from start to end; it is killed before that
+    path.unlink()
+    killed = 0
+    while killed < KILLS:
         with subprocess.Popen([*command, str(folder)]) as child:
-            time.sleep(chance.uniform(0.5, 2.5))
-            child.kill()
-    if path.exists():
-        path.write_bytes(path.read_bytes()[: -chance.randrange(1, 60)])
+            time.sleep(chance.uniform(0.3, 1.0) * took_s)
+            if child.poll() is None:
+                child.kill()
+                killed += 1
+        if path.exists():  # a row that the kill tore, and a few that a power cut took
+            content = path.read_bytes()
+            lost = chance.choice([0, 1, 30, 500, 5_000])
+            path.write_bytes(content[: max(0, len(content) - lost)])
+    print(f"{killed} kills within {took_s:.1f} s of the start")
     reference.consume(bootstrap_servers, path)
     rows = [capstone_feed.place(row) for row in capstone_feed.stored()]
     assert sorted(rows) == sorted(capstone_feed.good_rows())
