@@ -1,4 +1,4 @@
-"""Stage 1, the broker: run, find and break a real Apache Kafka, and connect to one.
+"""The broker: run, find and break a real Apache Kafka, and connect to one.
 
 It imports `core` only. Start with `broker`.
 

@@ -1,4 +1,4 @@
-"""Stage 2, topics: create, describe, alter and delete them, and watch topics and groups.
+"""Topics: create, describe, alter and delete them, and watch topics and groups.
 
 It imports `broker` and `core`. Start with `topics`.
 
