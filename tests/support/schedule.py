@@ -13,7 +13,10 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling
 
 SPLIT = (
-    "tests/integration/diagnostics/test_known_problems.py",
+    "tests/integration/api/test_fuzz.py",
+    "tests/integration/broker/test_kafka_tools.py",
+    "tests/integration/checker/",
+    "tests/integration/cli/",
     "tests/integration/faults/test_broker_faults.py",
     "tests/integration/faults/test_consumer_faults.py",
     "tests/integration/pipeline/",
