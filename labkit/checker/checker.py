@@ -9,9 +9,9 @@ counter-example. Run it after a fault, when the pipeline has had time to recover
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from labkit.checker.check_result import PartitionVerdict, Verdict, Violation
@@ -22,6 +22,7 @@ from labkit.checker.record_comparison import compare
 from labkit.checker.topic_reader import TopicReader, read_dead_letters
 from labkit.core.config import dead_letter_topic, load_config
 from labkit.core.run_files import read_run_files
+from labkit.core.waiting import wait_until
 from labkit.sink.partition_status import read_progress
 from labkit.sink.segment_files import topic_dir
 
@@ -113,14 +114,15 @@ def _wait_for_consumers(
     folder: Path, topic: str, ranges: Mapping[int, OffsetRange], wait_s: float
 ) -> None:
     """Give running consumers time to store what the topic held at the start."""
-    deadline = time.monotonic() + wait_s
-    while time.monotonic() < deadline and any(
-        run.get("topic") == topic for run in read_run_files("consumer")
-    ):
+
+    def is_stored() -> bool:
+        if not any(run.get("topic") == topic for run in read_run_files("consumer")):
+            return True
         positions = {one.partition: one.position or 0 for one in read_progress(folder, topic)}
-        if all(positions.get(number, 0) >= span.due for number, span in ranges.items()):
-            return
-        time.sleep(POLL_S)
+        return all(positions.get(number, 0) >= span.due for number, span in ranges.items())
+
+    with suppress(TimeoutError):  # the verdict says what is not stored yet
+        wait_until(is_stored, wait_s, TimeoutError, every_s=POLL_S)
 
 
 def _rows(file: CsvReader, topic_id: str) -> Iterable[Row]:
