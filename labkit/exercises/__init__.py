@@ -10,8 +10,8 @@ One module for each lesson, ``lesson_02`` for ``notebooks/02_topics.ipynb``::
     ex.p1.predict(2)        # say first what will happen ...
     ex.p1.reveal()          # ... and let the cluster say what did
 
-A check is a plain function, which ``ex.q1??`` shows. ``engine/`` has exercises, predictions and the
-learner's progress, ``queries/`` what checks ask the broker and the API, ``capstone/`` lesson 11's
-specification, and `reference` its solution. The package imports all others but `cli`. Start with
-`lesson_02`.
+A check is a plain function, which ``ex.q1??`` shows; hints and solutions are in ``lesson_02.toml``.
+``engine/`` has exercises, predictions and the learner's progress, ``queries/`` what checks ask the
+broker and the API, ``capstone/`` lesson 11's specification, and `reference` its solution. The
+package imports all others but `cli`. Start with `lesson_02`.
 """

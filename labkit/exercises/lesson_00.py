@@ -19,14 +19,7 @@ WANTED_RATE = 50
 GROWTH_TIMEOUT_S = 20.0
 
 
-@exercise(
-    hints=[
-        "Look at the output of the cell above: the topic describes itself.",
-        "Its partitions are numbered from 0. How many are there?",
-        "`partitions = 3`",
-    ],
-    solution="partitions = 3",
-)
+@exercise
 def q1(partitions: Any) -> str:
     """How many partitions does the topic `co2-emissions` have?"""
     topic = existing_topic(TOPIC)
@@ -40,14 +33,7 @@ def q1(partitions: Any) -> str:
     raise NotYet(f"you say {partitions!r}; the broker has another number.")
 
 
-@exercise(
-    hints=[
-        "A producer's rate can be set while it runs. Its name is the one given at the start.",
-        "It is called `readings_per_s`, and you set it with `=`, like any name in Python.",
-        "`producer.readings_per_s = 50`",
-    ],
-    solution="producer.readings_per_s = 50",
-)
+@exercise
 def q2(producer: Any) -> str:
     """Let the producer send 50 readings a second instead of 20."""
     if not isinstance(producer, Producer):
@@ -87,14 +73,7 @@ def p1() -> Observed:
     )
 
 
-@exercise(
-    hints=[
-        "The table has a column `partition`. Keep the rows where it is 0, and count them.",
-        'In pandas, `table["partition"] == 0` is true or false for each row. `True` counts as 1.',
-        '`rows = (table["partition"] == 0).sum()`',
-    ],
-    solution='rows = (table["partition"] == 0).sum()',
-)
+@exercise
 def q3(rows: Any) -> str:
     """How many rows does the CSV of partition 0 have?"""
     table = read_table(topic=TOPIC)
@@ -123,14 +102,7 @@ def q3(rows: Any) -> str:
     raise NotYet(f"you say {said:,}; the file has {more}.")
 
 
-@exercise(
-    hints=[
-        "Add up `co2_kg` for each `facility`, and ask which sum is the largest.",
-        'Sums by plant: `table.groupby("facility")["co2_kg"].sum()`. The largest comes after that.',
-        '`heaviest = table.groupby("facility")["co2_kg"].sum().idxmax()`',
-    ],
-    solution='heaviest = table.groupby("facility")["co2_kg"].sum().idxmax()',
-)
+@exercise
 def q4(heaviest: Any) -> str:
     """Which plant has emitted most of all? Its name, as in the column `facility`."""
     table = read_table(topic=TOPIC)

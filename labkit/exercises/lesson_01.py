@@ -19,17 +19,7 @@ from labkit.topics.topic_metadata import ask_cluster
 TOOLS_TOPIC = "lesson01-by-tool"
 
 
-@exercise(
-    hints=[
-        'Look at what `cluster["brokers"]` has shown: the broker names its host and its port.',
-        "Write both into one text, with a colon between them. No protocol before it.",
-        '`told = "127.0.0.1:PORT"`, with the number from above for PORT.',
-    ],
-    solution="""
-    one = cluster["brokers"][0]
-    told = f"{one['host']}:{one['port']}"
-    """,
-)
+@exercise
 def q1(told: Any) -> str:
     """At which address does the broker tell its clients to find it? Write `host:port`."""
     known = advertised().brokers
@@ -45,14 +35,7 @@ def q1(told: Any) -> str:
     raise NotYet(f"you say {told!r}, and the cluster names {', '.join(known.values())}.")
 
 
-@exercise(
-    hints=[
-        "The answer of `kafka-metadata-quorum` has a line for it.",
-        "The controllers' leader is called `LeaderId` there.",
-        "`controller = 1`, where the line says `LeaderId: 1`.",
-    ],
-    solution="controller = 1",
-)
+@exercise
 def q2(controller: Any) -> str:
     """What is the node id of the active controller, the one that leads the others?"""
     quorum = ask_cluster(lambda client: client.describe_metadata_quorum())
@@ -71,14 +54,7 @@ def q2(controller: Any) -> str:
     raise NotYet(f"{seen}.")
 
 
-@exercise(
-    hints=[
-        "The tool is the one that has just listed the topics. A line with `!` runs it.",
-        "Instead of `--list` it takes `--create`, and then `--topic NAME` and `--partitions N`.",
-        f"`!labkit kafka kafka-topics --create --topic {TOOLS_TOPIC} --partitions 2`",
-    ],
-    solution=f"!labkit kafka kafka-topics --create --topic {TOOLS_TOPIC} --partitions 2",
-)
+@exercise
 def q3() -> str:
     """With Kafka's own tool, make a topic `lesson01-by-tool` with 2 partitions."""
     topic = existing_topic(TOOLS_TOPIC)
@@ -113,14 +89,7 @@ def p1() -> Observed:
     )
 
 
-@exercise(
-    hints=[
-        "Fix the broker where it was broken: in `advertised.listeners`, at a restart.",
-        "It should name the address where the broker listens: `second.bootstrap_servers`.",
-        '`second.restart(advertised_listeners="PLAINTEXT://" + second.bootstrap_servers)`',
-    ],
-    solution='second.restart(advertised_listeners="PLAINTEXT://" + second.bootstrap_servers)',
-)
+@exercise
 def q4() -> str:
     """Fix the second broker: restart it with an address that leads to it."""
     told = _second_broker()

@@ -54,14 +54,7 @@ def p2() -> Observed:
     )
 
 
-@exercise(
-    hints=[
-        "One function of the lab makes a topic; you have used it above.",
-        "Its second argument is the number of partitions. Note the name: `lesson02-plants`.",
-        '`lab.ensure_topic("lesson02-plants", num_partitions=4)`',
-    ],
-    solution='lab.ensure_topic("lesson02-plants", num_partitions=4)',
-)
+@exercise
 def q1() -> str:
     """Make a topic `lesson02-plants` with 4 partitions."""
     topic = existing_topic("lesson02-plants")
@@ -75,17 +68,7 @@ def q1() -> str:
     return f"the cluster has `lesson02-plants` with 4 partitions, and their leaders: {leaders}."
 
 
-@exercise(
-    hints=[
-        "Two steps: hash the key's bytes, then compute a partition number from the hash.",
-        "`murmur2(key)` may use the top bit. Kafka clears it: `& 0x7fffffff`.",
-        "Then take the remainder of a division: `murmur2(key) & 0x7fffffff` and then `%`.",
-    ],
-    solution="""
-    def partition_of(key, num_partitions):
-        return (murmur2(key) & 0x7FFFFFFF) % num_partitions
-    """,
-)
+@exercise
 def q2(partition_of: Callable[[bytes, int], Any]) -> str:
     """Write `partition_of(key, num_partitions)`: where a record with that key goes.
 
@@ -107,14 +90,7 @@ def q2(partition_of: Callable[[bytes, int], Any]) -> str:
     return f"it is right for all {len(keyed)} records with a key in `{KEYS_TOPIC}`."
 
 
-@exercise(
-    hints=[
-        "Look at what was refused above: how many brokers does this cluster have?",
-        "Each replica of a partition is on another broker. How many can there be at most?",
-        "`largest = 1`, as long as one broker runs.",
-    ],
-    solution="largest = 1",
-)
+@exercise
 def q3(largest: int) -> str:
     """What is the largest replication factor that this cluster can give a topic now?"""
     brokers = _brokers()
@@ -126,14 +102,7 @@ def q3(largest: int) -> str:
     return f"{brokers} broker(s) run, so a partition can have {brokers} replica(s)."
 
 
-@exercise(
-    hints=[
-        "A topic's settings are given as a dictionary: `config={...}`.",
-        "The setting is called `retention.ms`, and its unit is in its name: how many ms has 1 h?",
-        '`lab.ensure_topic("lesson02-hour", config={"retention.ms": 3_600_000})`',
-    ],
-    solution='lab.ensure_topic("lesson02-hour", config={"retention.ms": 3_600_000})',
-)
+@exercise
 def q4() -> str:
     """Make a topic `lesson02-hour` that keeps each record for one hour."""
     topic = existing_topic("lesson02-hour")

@@ -82,19 +82,7 @@ def p2() -> Observed:
     )
 
 
-@exercise(
-    hints=[
-        "A loop over `plants`: for each one `reading_of(plant)`, then `producer.send` as above.",
-        "Key and value are bytes: `json.dumps` makes text of a reading, `.encode()` bytes of text.",
-        "`send` only collects. Wait for the answers: `producer.flush()` after the loop.",
-    ],
-    solution="""
-    for plant in plants:
-        key, value = plant["facility_id"].encode(), json.dumps(reading_of(plant)).encode()
-        producer.send("lesson03-fleet", key=key, value=value)
-    producer.flush()
-    """,
-)
+@exercise
 def q1() -> str:
     """Send a reading of each of your five `plants` to the topic `lesson03-fleet`.
 
@@ -124,19 +112,7 @@ def q1() -> str:
     )
 
 
-@exercise(
-    hints=[
-        "IPCC is ready: 1,000 GJ net, and 56.1 kg for each.",
-        "EPA: first convert to gross heat (net is 0.9 of gross), then mmBtu (1 mmBtu = 1.055 GJ).",
-        "`1000 / 0.9 / 1.055 * 53.06`, and each number as `co2_kg` in its own record.",
-    ],
-    solution="""
-    epa_kg = 1000 / 0.9 / 1.055 * 53.06
-    for factor_id, co2_kg in [("ipcc2006-gas", 1000 * 56.1), ("epa98-gas", epa_kg)]:
-        value = json.dumps({"factor_id": factor_id, "co2_kg": round(co2_kg, 3)}).encode()
-        producer.send("lesson03-factors", value=value).get(timeout=10)
-    """,
-)
+@exercise
 def q2() -> str:
     """A plant burns 1,000 GJ (net) of natural gas. Send two records to `lesson03-factors`.
 
@@ -166,14 +142,7 @@ def q2() -> str:
     )
 
 
-@exercise(
-    hints=[
-        "What has to happen to the records in memory, before the program may end?",
-        "A method of the producer waits until every record in memory has its answer.",
-        '`last_line = "producer.flush()"`',
-    ],
-    solution='last_line = "producer.flush()"',
-)
+@exercise
 def q3(last_line: str) -> str:
     """Which line at the program's end lets it end abruptly without losing a record?
 
@@ -200,16 +169,7 @@ def q3(last_line: str) -> str:
     return f"all {SENT} records are in the topic: the program ended after the last answer."
 
 
-@exercise(
-    hints=[
-        "Three settings: `compression_type`, `linger_ms`, and `batch_size` (in bytes).",
-        'With `compression_type="gzip"` alone, batches are small: at most 16,384 bytes each.',
-        '`send_all("lesson03-packed", compression_type="gzip", linger_ms=500, batch_size=262_144)`',
-    ],
-    solution="""
-    send_all("lesson03-packed", compression_type="gzip", linger_ms=500, batch_size=262_144)
-    """,
-)
+@exercise
 def q4() -> str:
     """Store the 500 `readings` in `lesson03-packed`, in at most 25,000 bytes of log.
 
@@ -234,14 +194,7 @@ def q4() -> str:
     )
 
 
-@exercise(
-    hints=[
-        "The producer itself counts the bad values. Look at what `careless` shows.",
-        "All its counts are in `careless.counts`, and one of them is called `bad`.",
-        "`bad = careless.counts.bad`",
-    ],
-    solution="bad = careless.counts.bad",
-)
+@exercise
 def q5(bad: int) -> str:
     """How many of the values in `lesson03-faulty` are not valid readings?"""
     found = _attempts(FAULTY_TOPIC)

@@ -81,18 +81,7 @@ def p2() -> Observed:
     )
 
 
-@exercise(
-    hints=[
-        "Assign partition 1, seek to the offset, poll for one record.",
-        "`poll` returns a dictionary: a list of records for each partition. It may be empty.",
-        "After `seek`, `next(reader).key` waits for the next record and returns its key.",
-    ],
-    solution="""
-    reader.assign([TopicPartition("lesson04-readings", 1)])
-    reader.seek(TopicPartition("lesson04-readings", 1), 10)
-    key = next(reader).key
-    """,
-)
+@exercise
 def q1(key: bytes) -> str:
     """Which key does the record of `lesson04-readings` at partition 1, offset 10 have?"""
     found = {(record.partition, record.offset): record for record in records_of(READINGS_TOPIC)}
@@ -110,21 +99,7 @@ def q1(key: bytes) -> str:
     return f"it is {seen!r}. The record is still there: reading removes nothing."
 
 
-@exercise(
-    hints=[
-        'A consumer with `group_id="lesson04-rewound"`, that assigns all three partitions itself.',
-        "`commit` takes a dictionary: for each partition an `OffsetAndMetadata(5, '', -1)`.",
-        "Give `commit` all three at once: `{TopicPartition(topic, p): ... for p in range(3)}`.",
-    ],
-    solution="""
-    places = [TopicPartition("lesson04-readings", partition) for partition in range(3)]
-    with KafkaConsumer(
-        bootstrap_servers=broker.bootstrap_servers, group_id="lesson04-rewound"
-    ) as rewinder:
-        rewinder.assign(places)
-        rewinder.commit({place: OffsetAndMetadata(5, "", -1) for place in places})
-    """,
-)
+@exercise
 def q2() -> str:
     """Set the group `lesson04-rewound` back to offset 5 of each partition.
 
@@ -150,18 +125,7 @@ def q2() -> str:
     return "the coordinator has offset 5 for each of the partitions: its next record."
 
 
-@exercise(
-    hints=[
-        "The last line of the file begins with the offset of the last record stored.",
-        "The next one is that offset, and one more. Without a file, or without a line, it is 0.",
-        "`lines = path.read_text().splitlines() if path.exists() else []`; then `lines[-1]`",
-    ],
-    solution="""
-    def next_offset(path):
-        lines = path.read_text().splitlines() if path.exists() else []
-        return int(lines[-1].split(",")[0]) + 1 if lines else 0
-    """,
-)
+@exercise
 def q3(next_offset: Callable[[Path], Any]) -> str:
     """Write `next_offset(path)`: where a consumer has to continue, according to its CSV.
 
@@ -192,23 +156,7 @@ def q3(next_offset: Callable[[Path], Any]) -> str:
     return f"three stops, and each of the {len(records)} records is stored once, in order."
 
 
-@exercise(
-    hints=[
-        "A list of pairs: a name, and bytes. The record knows `topic`, `partition` and `offset`.",
-        "Bytes of a number: `str(record.offset).encode()`. The reason: `str(error).encode()`.",
-        'The first of four pairs: `("__connect.errors.topic", record.topic.encode())`',
-    ],
-    solution="""
-    def headers_of(record, error):
-        about = {
-            "topic": record.topic,
-            "partition": record.partition,
-            "offset": record.offset,
-            "exception.message": error,
-        }
-        return [(f"__connect.errors.{name}", str(said).encode()) for name, said in about.items()]
-    """,
-)
+@exercise
 def q4(headers_of: Callable[[Any, Exception], Any]) -> str:
     """Write `headers_of(record, error)`: the headers of a dead letter, for the loop below.
 
@@ -237,21 +185,7 @@ def q4(headers_of: Callable[[Any, Exception], Any]) -> str:
     return f"all {len(bad)} bad records are there, each with its place. The first says: {reason}"
 
 
-@exercise(
-    hints=[
-        "Take `bad[0]`: its record's key is the plant. `good` has that plant's good readings.",
-        "`max(..., key=lambda one: one.load_mw)` finds the one with the largest load.",
-        '`largest.model_copy(update={"quality": "substituted"})` is that reading, marked.',
-    ],
-    solution="""
-    record, _ = bad[0]
-    mine = [one for one in good if one.facility_id.encode() == record.key]
-    largest = max(mine, key=lambda one: one.load_mw)
-    substitute = largest.model_copy(update={"quality": "substituted"})
-    with KafkaProducer(bootstrap_servers=broker.bootstrap_servers) as producer:
-        producer.send("lesson04-substitutes", key=record.key, value=substitute.to_json())
-    """,
-)
+@exercise
 def q5() -> str:
     """Send a substitute for one of the bad records to `lesson04-substitutes`.
 

@@ -105,27 +105,7 @@ def p3() -> Observed:
     )
 
 
-@exercise(
-    hints=[
-        "As the app above: an address, a function under it, and a dictionary that it returns.",
-        'A part of the address can be a variable: `@mine.get("/plants/<plant>")`, and '
-        "`def about(plant):`. For a plant without rows, `return {...}, 404`.",
-        'Keep its rows with `rows = table[table["facility_id"] == plant]`. numpy\'s numbers are '
-        'no JSON: `float(rows["co2_kg"].sum())`.',
-    ],
-    solution="""
-    mine = Flask("mine")
-
-
-    @mine.get("/plants/<plant>")
-    def about(plant):
-        table = pd.concat(pd.read_csv(path) for path in folder.glob("*.csv"))
-        rows = table[table["facility_id"] == plant]
-        if rows.empty:
-            return {"detail": f"no reading of {plant}"}, 404
-        return {"facility_id": plant, "co2_kg": float(rows["co2_kg"].sum())}
-    """,
-)
+@exercise
 def q1(mine: Flask) -> str:
     """Let `mine` answer `/plants/PL-COAL-001` with that plant's `facility_id` and `co2_kg`.
 
@@ -150,22 +130,7 @@ def q1(mine: Flask) -> str:
     return f"asked over HTTP: the right sum for three plants, and 404 for `{UNKNOWN_PLANT}`."
 
 
-@exercise(
-    hints=[
-        "Go through the lines in their order. `is_true(line)` checks one.",
-        "Lines after an invalid one are not read either: `break`.",
-        "A list, a loop, `if not is_true(line): break`, and `append` for the others.",
-    ],
-    solution="""
-    def readable(lines):
-        kept = []
-        for line in lines:
-            if not is_true(line):
-                break
-            kept.append(line)
-        return kept
-    """,
-)
+@exercise
 def q2(readable: Callable[[list[bytes]], Any]) -> str:
     """Write `readable(lines)`: the lines that may be read, up to the first one that is not true.
 
@@ -183,17 +148,7 @@ def q2(readable: Callable[[list[bytes]], Any]) -> str:
     return f"it was tried on `1.csv`, torn at each of the {len(lines[-1]):,} bytes of its last row."
 
 
-@exercise(
-    hints=[
-        'Sums for each sector: `frame.groupby("sector")["co2_kg"].sum()`.',
-        "That is in kilograms. A tonne has 1,000 of them.",
-        '`return frame.groupby("sector")["co2_kg"].sum() / 1000`',
-    ],
-    solution="""
-    def totals(frame):
-        return frame.groupby("sector")["co2_kg"].sum() / 1000
-    """,
-)
+@exercise
 def q3(totals: Callable[[pd.DataFrame], Any]) -> str:
     """Write `totals(frame)`: the tonnes of each sector, given the whole table.
 
@@ -214,25 +169,7 @@ def q3(totals: Callable[[pd.DataFrame], Any]) -> str:
     return f"`/api/summary` was asked: {len(served)} sectors, {total:,.3f} t, equal to the gram."
 
 
-@exercise(
-    hints=[
-        "Begin with an empty cursor, `after=`: that is the very beginning.",
-        "Ask, keep the `readings`, take the answer's `next` as your cursor; stop when `more` is "
-        "false.",
-        'In a `while True:` loop: `page = json.load(urlopen(f"{url}/api/readings?limit=500&after='
-        '{cursor}"))`.',
-    ],
-    solution="""
-    def read_all(url):
-        found, cursor = [], ""
-        while True:
-            page = json.load(urlopen(f"{url}/api/readings?limit=500&after={cursor}"))
-            found += page["readings"]
-            cursor = page["next"]
-            if not page["more"]:
-                return found
-    """,
-)
+@exercise
 def q4(read_all: Callable[[str], Any]) -> str:
     """Write `read_all(url)`: every reading that the API at `url` has, at most 500 in one answer.
 
@@ -265,17 +202,7 @@ def q4(read_all: Callable[[str], Any]) -> str:
     return f"{len(places):,} readings in {len(proxy.requests)} answers: no gap, none twice."
 
 
-@exercise(
-    hints=[
-        "Kilograms in a bucket, divided by its seconds, are kilograms per second.",
-        "An hour has 3,600 seconds, a tonne 1,000 kilograms: 3,600 / 1,000.",
-        "`return co2_kg / bucket_s * 3.6`",
-    ],
-    solution="""
-    def t_per_h(co2_kg, bucket_s):
-        return co2_kg / bucket_s * 3.6
-    """,
-)
+@exercise
 def q5(t_per_h: Callable[[float, float], Any]) -> str:
     """Write `t_per_h(co2_kg, bucket_s)`: the rate in a bucket of so many seconds, in t/h.
 

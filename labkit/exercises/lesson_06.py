@@ -87,20 +87,7 @@ def p3() -> Observed:
     return Observed(ledger["state"], f"The ledger was asked: {ledger['sentence']}")
 
 
-@exercise(
-    hints=[
-        "Note the time, ask and *read* the answer, then sleep for the rest of `every_s`.",
-        "What is left: `began + every_s - time.monotonic()`. It may be negative.",
-        "`time.sleep(max(0, began + every_s - time.monotonic()))`, in a loop of `polls` rounds.",
-    ],
-    solution="""
-    def poll(url, polls, every_s):
-        for _ in range(polls):
-            began = time.monotonic()
-            urlopen(url).read()
-            time.sleep(max(0, began + every_s - time.monotonic()))
-    """,
-)
+@exercise
 def q1(poll: Callable[[str, int, float], Any]) -> str:
     """Write `poll(url, polls, every_s)`: ask `url` that many times, every `every_s` seconds.
 
@@ -127,24 +114,7 @@ def q1(poll: Callable[[str, int, float], Any]) -> str:
     )
 
 
-@exercise(
-    hints=[
-        'A header goes with `Request(url, headers={"If-None-Match": etag})`; the first time there '
-        "is no ETag to send.",
-        "urllib raises `HTTPError` for 304. Catch it: there is no news, and the ETag still holds.",
-        '`return answer.headers["ETag"], json.load(answer)`, and under `except HTTPError:` '
-        "`return etag, None`.",
-    ],
-    solution="""
-    def poll_once(url, etag):
-        headers = {"If-None-Match": etag} if etag else {}
-        try:
-            with urlopen(Request(url, headers=headers)) as answer:
-                return answer.headers["ETag"], json.load(answer)
-        except HTTPError:
-            return etag, None
-    """,
-)
+@exercise
 def q2(poll_once: Callable[[str, str], tuple[str, Any]]) -> str:
     """Write `poll_once(url, etag)`: ask `url`, and return its new ETag and the news.
 
@@ -183,20 +153,7 @@ def _check_poll(proxy: RecordingProxy, etag: str, said: str, news: Any) -> None:
         raise NotYet("there was news, and you did not return it with its ETag.")
 
 
-@exercise(
-    hints=[
-        "The rate is in tonnes per hour. How many hours does a year have?",
-        "365 days of 24 hours: 8,760. A plant passes where `rate_t_per_h * 8760 > t_per_year`.",
-        '`return [one["facility_id"] for one in facilities if one["rate_t_per_h"] * 8760 > '
-        "t_per_year]`",
-    ],
-    solution="""
-    def above(facilities, t_per_year):
-        return [
-            one["facility_id"] for one in facilities if one["rate_t_per_h"] * 8760 > t_per_year
-        ]
-    """,
-)
+@exercise
 def q3(above: Callable[[list[dict[str, Any]], float], Any]) -> str:
     """Write `above(facilities, t_per_year)`: the ids of the plants that pass a threshold.
 
@@ -223,17 +180,7 @@ def q3(above: Callable[[list[dict[str, Any]], float], Any]) -> str:
     return f"right for every plant that the API knows: {', '.join(found)}."
 
 
-@exercise(
-    hints=[
-        "Each value is tonnes per hour, for `bucket_s` seconds. What part of an hour is that?",
-        "`bucket_s / 3600`. And `None` is not a number: leave it out.",
-        "`return sum(value for value in values if value is not None) * bucket_s / 3600`",
-    ],
-    solution="""
-    def tonnes(values, bucket_s):
-        return sum(value for value in values if value is not None) * bucket_s / 3600
-    """,
-)
+@exercise
 def q4(tonnes: Callable[[list[float | None], float], Any]) -> str:
     """Write `tonnes(values, bucket_s)`: the mass under a line of the chart.
 
@@ -261,14 +208,7 @@ def q4(tonnes: Callable[[list[float | None], float], Any]) -> str:
     return f"right for {len(lines)} lines of the API: {area:,.3f} t; {gaps} gaps are not zeros."
 
 
-@exercise(
-    hints=[
-        "Press the window *1 min*, two bars and *stacked* on the page, and look at its address.",
-        "It begins with `?`, and its parts are joined by `&`. A name may come twice.",
-        '`view = "?window_s=60&sector=steel&sector=cement&shape=stacked"`',
-    ],
-    solution='view = "?window_s=60&sector=steel&sector=cement&shape=stacked"',
-)
+@exercise
 def q5(view: str) -> str:
     """Share a view: the last 60 seconds of steel and cement, as stacked areas.
 

@@ -23,21 +23,7 @@ MENDED_DIR = "data/lesson07-mended"
 SEED = 2
 
 
-@exercise(
-    hints=[
-        "Offsets count within a partition: offsets of two partitions cannot be compared.",
-        "Keep the last offset of each partition in a dictionary, and compare with `>`. Not with "
-        "`+ 1`: a log may have gaps, after compaction or a transaction.",
-        "`assert record.offset > last.get(record.partition, -1)`, then remember this offset.",
-    ],
-    solution="""
-    def in_order(records):
-        last = {}
-        for record in records:
-            assert record.offset > last.get(record.partition, -1)
-            last[record.partition] = record.offset
-    """,
-)
+@exercise
 def q1(in_order: Callable[[Sequence[Record]], Any]) -> str:
     """Write `in_order(records)`: it raises AssertionError if a partition's order is broken.
 
@@ -78,17 +64,7 @@ def p1() -> Observed:
     )
 
 
-@exercise(
-    hints=[
-        "`lab.check_pipeline` names each kind of violation, and how many there are.",
-        "Read its last sentence, and the rows of its table that are not 0.",
-        'It is one of `"lost"`, `"doubled"`, `"reordered"` and `"divergent"`.',
-    ],
-    solution="""
-    verdict = lab.check_pipeline("lesson07-hunt", "data/lesson07-hunt")
-    kind = next(iter(verdict.violations))
-    """,
-)
+@exercise
 def q2(kind: str) -> str:
     """Which kind of fault does the sink of seed 2 have, in the checker's word?"""
     found = _verdict().violations
@@ -98,17 +74,7 @@ def q2(kind: str) -> str:
     return f"it is {kind}: {found[kind]} of them, as the seed chose ({bug_of_seed(SEED)})."
 
 
-@exercise(
-    hints=[
-        "The checker shows one record to follow for each kind of violation.",
-        "Its `examples` have a `partition` and an `offset`.",
-        "`example = verdict.examples[0]`, and then `(example.partition, example.offset)`.",
-    ],
-    solution="""
-    example = lab.check_pipeline("lesson07-hunt", "data/lesson07-hunt").examples[0]
-    place = (example.partition, example.offset)
-    """,
-)
+@exercise
 def q3(place: tuple[int, int]) -> str:
     """Which record did it happen to? Answer `(partition, offset)`."""
     (example, *_) = _verdict().examples
@@ -122,22 +88,7 @@ def q3(place: tuple[int, int]) -> str:
     raise NotYet(f"partition {place[0]} is stored as it should be: see `verdict.examples`.")
 
 
-@exercise(
-    hints=[
-        "Run it on `[1, 2, 3]` in your head: which records does the loop never reach?",
-        "`pairwise(records)` makes pairs. Which record is in no pair as the second one?",
-        "`return records[:1] + written`, or compare with a set of the offsets seen so far.",
-    ],
-    solution="""
-    def step(records):
-        written, seen = [], set()
-        for record in records:
-            if record.offset not in seen:
-                seen.add(record.offset)
-                written.append(record)
-        return written
-    """,
-)
+@exercise
 def q4(step: Step) -> str:
     """Fix `step`: it must write each record once, and all of them.
 

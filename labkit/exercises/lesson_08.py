@@ -18,13 +18,7 @@ ELECTION_TIMEOUT_S = 30.0
 SYNC_TIMEOUT_S = 30.0
 
 
-@exercise(
-    hints=[
-        "`lab.describe_topic` shows a table; one of its columns is the leader.",
-        "It is the first row, `partition 0`. Or ask: `topic.partitions[0].leader`.",
-    ],
-    solution='leader = lab.describe_topic("lesson08-copied").partitions[0].leader',
-)
+@exercise
 def q1(leader: int) -> str:
     """Which broker leads partition 0 of `lesson08-copied`?"""
     first = existing_topic(TOPIC).partitions[0]
@@ -35,14 +29,7 @@ def q1(leader: int) -> str:
     raise NotYet(f"{leader!r} is not one of the brokers that hold partition 0: {first.replicas}.")
 
 
-@exercise(
-    hints=[
-        "It is a setting of the topic, as retention was in lesson 02.",
-        "`lab.alter_topic` changes settings of a topic that is in use.",
-        '`lab.alter_topic("lesson08-copied", config={"min.insync.replicas": 2})`',
-    ],
-    solution='lab.alter_topic("lesson08-copied", config={"min.insync.replicas": 2})',
-)
+@exercise
 def q2() -> str:
     """Have `lesson08-copied` take a write with acks=all only if two replicas have it."""
     topic = existing_topic(TOPIC)
@@ -63,16 +50,7 @@ def q2() -> str:
     return "a write with acks=all now waits until 2 of the 3 replicas have it."
 
 
-@exercise(
-    hints=[
-        "Three replicas hold a partition, and a write needs some of them in sync.",
-        "`topic.replication_factor` minus `min.insync.replicas`.",
-    ],
-    solution="""
-    topic = lab.describe_topic("lesson08-copied")
-    spare = topic.replication_factor - int(topic.config.get("min.insync.replicas", 1))
-    """,
-)
+@exercise
 def q3(spare: int) -> str:
     """How many brokers can be away, and `lesson08-copied` still takes writes with acks=all?"""
     topic = existing_topic(TOPIC)
@@ -84,14 +62,7 @@ def q3(spare: int) -> str:
     return f"{how}: {true} may be away."
 
 
-@exercise(
-    hints=[
-        "Which broker is dead? `broker` shows it, and the map does.",
-        "The broker object has a verb for it: `broker.restart(node_id)`.",
-        "`broker.restart(killed)`, and then a few seconds until it has caught up.",
-    ],
-    solution="broker.restart(killed)",
-)
+@exercise
 def q4() -> str:
     """Restart the dead broker, and wait until every partition has three replicas in sync again."""
     topic, states = existing_topic(TOPIC), _node_states()

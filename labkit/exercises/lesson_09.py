@@ -22,7 +22,6 @@ from labkit.exercises.queries.metrics_queries import (
     ACKED,
     LAG,
     REQUESTS,
-    SAID_AT,
     SERVED,
     STORED,
     Samples,
@@ -96,24 +95,7 @@ def p3() -> Observed:
     )
 
 
-@exercise(
-    hints=[
-        "Go through `text.splitlines()`. Lines that begin with `#` are explanations.",
-        "A line is `name{labels} value`, or `name value`. The name ends where `{` or a space is; "
-        "the value comes after the last space.",
-        "`line.rpartition(' ')` cuts at the last space; `.partition('{')[0]` keeps the part "
-        "before the labels. Compare that with the whole name, not with its beginning.",
-    ],
-    solution="""
-    def value_of(text, name):
-        found = 0.0
-        for line in text.splitlines():
-            series, _, value = line.rpartition(" ")
-            if series.partition("{")[0] == name:
-                found += float(value)
-        return found
-    """,
-)
+@exercise
 def q1(value_of: Callable[[str, str], Any]) -> str:
     """Write `value_of(text, name)`: the sum of all series that have this name.
 
@@ -134,19 +116,7 @@ def q1(value_of: Callable[[str, str], Any]) -> str:
     return f"right for all {len(names)} names that `/metrics` has now, such as `{names[0]}`."
 
 
-@exercise(
-    hints=[
-        "How much has it grown? Divide that by the seconds.",
-        "A counter never falls. If `after` is less than `before`, it started again at 0: then all "
-        "of `after` is growth.",
-        "`grown = after - before if after >= before else after`",
-    ],
-    solution="""
-    def rate(before, after, seconds):
-        grown = after - before if after >= before else after
-        return grown / seconds
-    """,
-)
+@exercise
 def q2(rate: Callable[[float, float, float], Any]) -> str:
     """Write `rate(before, after, seconds)`: how much a counter grew in a second, on average.
 
@@ -177,19 +147,7 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
     return f"the API's counter said {said_by_it} (it was restarted), and both rates are right."
 
 
-@exercise(
-    hints=[
-        "The dead consumer's figures do not change. Which figures come from a running program?",
-        "The producer counts what the broker has acknowledged, and the API what it can serve: "
-        f"`{ACKED}` and `{SERVED}`.",
-        "Their difference: `total(samples, ...) - total(samples, ...)`.",
-    ],
-    solution=f"""
-    def backlog(samples):
-        acked = total(samples, "{ACKED}")
-        return acked - total(samples, "{SERVED}")
-    """,
-)
+@exercise
 def q3(backlog: Callable[[Samples], Any]) -> str:
     """Write `backlog(samples)`: readings acknowledged by the broker and not yet served by the API.
 
@@ -213,18 +171,7 @@ def q3(backlog: Callable[[Samples], Any]) -> str:
     )
 
 
-@exercise(
-    hints=[
-        "Lag cannot tell: it is 0 when all is well, and was 0 when the consumer died.",
-        f"`{SAID_AT}` is the time at which a consumer last reported, in seconds since 1970.",
-        "Compare `now_s` with the latest of those times: how many seconds of silence are too many?",
-    ],
-    solution=f"""
-    def is_wrong(samples, now_s):
-        said_at = [one.value for one in samples if one.name == "{SAID_AT}"]
-        return now_s - max(said_at) > 15
-    """,
-)
+@exercise
 def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
     """Write `is_wrong(samples, now_s)`: True when somebody should be called, else False.
 
@@ -253,19 +200,7 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
     return "it calls when the consumer is dead, and does not when one runs."
 
 
-@exercise(
-    hints=[
-        "Which variables point the lab at a cluster? `secured.variables` has all of them.",
-        "`os.environ.update(...)` sets them in this notebook; the lab reads them at its next call.",
-        f'Then make the topic, as in any cluster: `lab.ensure_topic("{LOCKED_TOPIC}")`.',
-    ],
-    solution=f"""
-    import os
-
-    os.environ.update(secured.variables)
-    lab.ensure_topic("{LOCKED_TOPIC}")
-    """,
-)
+@exercise
 def q5() -> str:
     """Point the lab at the secured cluster, and make a topic `lesson09-locked` there."""
     secured = secured_broker()

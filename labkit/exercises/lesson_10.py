@@ -47,14 +47,7 @@ def p1() -> Observed:
     )
 
 
-@exercise(
-    hints=[
-        "A partition has one reader in a group. How many partitions keep six readers busy?",
-        "Partitions can be added while a topic is in use: `lab.alter_topic`.",
-        '`lab.alter_topic("lesson10-scale", num_partitions=6)`',
-    ],
-    solution='lab.alter_topic("lesson10-scale", num_partitions=6)',
-)
+@exercise
 def q1() -> str:
     """Give `lesson10-scale` enough partitions for six busy members of a group, and no more."""
     count = existing_topic(TOPIC).num_partitions
@@ -70,18 +63,7 @@ def q1() -> str:
     return f"{count} partitions: each of six members has one."
 
 
-@exercise(
-    hints=[
-        "Records with the same key go to one partition. Which `key=` has many values?",
-        '`key="facility_id"` (24 plants), `"sector"` (7 at most), `"country"`, or None: at random.',
-        '`lab.start_producer("lesson10-keys", readings_per_s=0, count=600, key="facility_id")`',
-    ],
-    solution="""
-    lab.start_producer(
-        "lesson10-keys", readings_per_s=0, count=600, key="facility_id", name="spread"
-    ).wait(60)
-    """,
-)
+@exercise
 def q2() -> str:
     """Send at least 600 readings to `lesson10-keys`, so that no partition has more than half.
 
@@ -104,23 +86,7 @@ def q2() -> str:
     return f"the partitions hold {sizes}, with {len({one.key for one in found})} keys."
 
 
-@exercise(
-    hints=[
-        '`connect.create("lesson10-file", {...})`, with the settings of the table above.',
-        "How many tasks it may have is the setting `tasks.max`.",
-    ],
-    solution="""
-    connect.create(
-        "lesson10-file",
-        {
-            "connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector",
-            "topics": "lesson10-stored",
-            "tasks.max": 2,
-            "file": str(lines),
-        },
-    )
-    """,
-)
+@exercise
 def q3(connect: Connect) -> str:
     """Create the connector `lesson10-file`: two tasks write `lesson10-stored` to `lines`."""
     try:
@@ -137,14 +103,7 @@ def q3(connect: Connect) -> str:
     return f"Connect runs {where}."
 
 
-@exercise(
-    hints=[
-        "The tasks of a sink are members of a consumer group, like any consumer.",
-        "Connect names it after the connector, with a prefix: `connect-`.",
-        '`group_id = "connect-lesson10-file"`',
-    ],
-    solution='group_id = "connect-lesson10-file"',
-)
+@exercise
 def q4(group_id: str) -> str:
     """Name the consumer group that the tasks of the connector `lesson10-file` are members of."""
     if group_id == CONNECTOR:

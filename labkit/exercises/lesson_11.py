@@ -22,19 +22,7 @@ from labkit.readings.reading import grams
 __all__ = ["clear", "marks", "p1", "q1", "q2", "q3", "q4", "q5", "write_feed"]
 
 
-@exercise(
-    hints=[
-        "Two topics: `capstone-co2` and `capstone-co2.dlq`. Lesson 02 made some.",
-        "30 days in milliseconds are `30 * 24 * 3_600_000`, and the setting is `retention.ms`.",
-        '`lab.ensure_topic("capstone-co2", num_partitions=4, config={"retention.ms": ...})`',
-    ],
-    solution="""
-    lab.ensure_topic(
-        "capstone-co2", num_partitions=4, config={"retention.ms": 30 * 24 * 3_600_000}
-    )
-    lab.ensure_topic("capstone-co2.dlq", num_partitions=1)
-    """,
-)
+@exercise
 def q1() -> str:
     """Make `capstone-co2`, with 4 partitions and records kept for 30 days, and its queue.
 
@@ -43,25 +31,7 @@ def q1() -> str:
     return capstone_checks.check_all(capstone_checks.STAGES["topics"])
 
 
-@exercise(
-    hints=[
-        "`json.loads` reads a line; `.encode()` turns text into bytes.",
-        "`send` takes `key=`, `value=`, `timestamp_ms=` and `headers=[(name, bytes)]`.",
-        "A `with` block around the producer flushes and closes it at its end (lesson 03).",
-    ],
-    solution="""
-    with KafkaProducer(bootstrap_servers=broker.bootstrap_servers) as producer:
-        for text in feed.read_text(encoding="utf-8").splitlines():
-            line = json.loads(text)
-            producer.send(
-                "capstone-co2",
-                key=line["facility_id"].encode(),
-                value=line["value"].encode(),
-                timestamp_ms=line["timestamp_ms"],
-                headers=[("source", b"gateway-11")],
-            )
-    """,
-)
+@exercise
 def q2() -> str:
     """Send each line of the file once, in its order.
 
@@ -71,66 +41,7 @@ def q2() -> str:
     return capstone_checks.check_all(capstone_checks.STAGES["producer"])
 
 
-@exercise(
-    hints=[
-        "The position comes from the CSV's own rows: the last offset of each partition, and one "
-        "more. `assign`, then `seek` (lesson 04).",
-        "`lab.Reading.from_json(record.value, record.timestamp)` raises a `lab.LabError` for a bad "
-        "record; that one goes to the queue, and its `.get()` is waited for.",
-        "Write and flush the rows first, and only then `consumer.commit()`.",
-    ],
-    solution="""
-    COLUMNS = ["partition", "offset", "facility_id", "sector", "recorded_at", "co2_kg"]
-
-
-    def positions():
-        last = {}
-        if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                for row in csv.DictReader(file):
-                    last[int(row["partition"])] = int(row["offset"]) + 1
-        return last
-
-
-    def bury(queue, record, reason):
-        origin = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        said = {**origin, "exception.message": reason}
-        headers = [(f"__connect.errors.{name}", str(text).encode()) for name, text in said.items()]
-        queue.send("capstone-co2.dlq", key=record.key, value=record.value, headers=headers).get(10)
-
-
-    def consume():
-        servers = {"bootstrap_servers": broker.bootstrap_servers}
-        known = positions()
-        with (
-            KafkaConsumer(group_id="capstone", enable_auto_commit=False, **servers) as consumer,
-            KafkaProducer(**servers) as queue,
-            path.open("a", newline="", encoding="utf-8") as file,
-        ):
-            places = [TopicPartition("capstone-co2", number) for number in range(4)]
-            consumer.assign(places)
-            ends = consumer.end_offsets(places)
-            for place in places:
-                consumer.seek(place, known.get(place.partition, 0))
-            rows = csv.writer(file)
-            if not known:
-                rows.writerow(COLUMNS)
-            while any(consumer.position(place) < ends[place] for place in places):
-                for record in [one for part in consumer.poll(500).values() for one in part]:
-                    try:
-                        one = lab.Reading.from_json(record.value, record.timestamp)
-                    except lab.LabError as error:
-                        bury(queue, record, error.what)
-                        continue
-                    about = [one.facility_id, one.sector, one.recorded_at.isoformat(), one.co2_kg]
-                    rows.writerow([record.partition, record.offset, *about])
-            file.flush()
-            consumer.commit()
-
-
-    consume()
-    """,
-)
+@exercise
 def q3(consume: Callable[[], Any]) -> str:
     """Write `consume()`, and run it. It reads `capstone-co2` to its end as group `capstone`.
 
@@ -143,14 +54,7 @@ def q3(consume: Callable[[], Any]) -> str:
     return capstone_checks.check_all([*capstone_checks.STAGES["consumer"], *letters])
 
 
-@exercise(
-    hints=[
-        "The check sets the group's offsets back to 0, as if a commit had been lost. What else "
-        "knows how far you got?",
-        "The CSV does: each row has its partition and offset. Seek past the last one.",
-    ],
-    solution="again = consume",
-)
+@exercise
 def q4(again: Callable[[], Any]) -> str:
     """Survive a lost commit: after `again()` the CSV is as it was, row by row.
 
@@ -173,31 +77,7 @@ def q4(again: Callable[[], Any]) -> str:
     )
 
 
-@exercise(
-    hints=[
-        "A route of Flask may return a dictionary, and it becomes JSON (lesson 05).",
-        '`pandas.read_csv(path).groupby("sector").co2_kg.sum()`; `.to_dict()` makes plain numbers.',
-        "Floats that are added in any order differ in the last digits: round to 3 decimals.",
-        "For an unknown sector, `flask.abort(404)`.",
-    ],
-    solution="""
-    app = Flask("capstone")
-
-
-    def totals():
-        return pandas.read_csv(path).groupby("sector").co2_kg.sum().round(3).to_dict()
-
-
-    @app.get("/totals")
-    def all_totals():
-        return totals()
-
-
-    @app.get("/totals/<sector>")
-    def one_total(sector):
-        return {"sector": sector, "co2_kg": totals()[sector]} if sector in totals() else abort(404)
-    """,
-)
+@exercise
 def q5(app: Any) -> str:
     """Write a Flask `app`: `/totals` answers the kilograms of each sector, as one JSON object.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dis
 import inspect
 import textwrap
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 from labkit.core.errors import LabError
@@ -112,13 +114,14 @@ class Help:
         return box(self.heading, "\n".join(f"`{line}`" if line else "" for line in lines))
 
 
-def exercise(*, hints: Sequence[str], solution: str) -> Callable[[Check], Exercise]:
-    """Turn a check function into an exercise of the same name: ``q1`` in ``lesson_02`` is 02.q1."""
+def exercise(check: Check) -> Exercise:
+    """Turn a check function into an exercise of the same name: ``q1`` in ``lesson_02`` is 02.q1.
 
-    def wrap(check: Check) -> Exercise:
-        return Exercise(check, hints, solution)
-
-    return wrap
+    Its hints and its solution are in ``lesson_02.toml``, so ``ex.q1??`` does not give them away.
+    """
+    help_file = files("labkit.exercises") / f"{check.__module__.rpartition('.')[2]}.toml"
+    known = tomllib.loads(help_file.read_text(encoding="utf-8"))[check.__name__]
+    return Exercise(check, known["hints"], known["solution"])
 
 
 def is_blank(answer: Any) -> bool:

@@ -13,7 +13,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 import labkit as lab
 from labkit.core.errors import BrokerUnavailable
 from labkit.exercises.engine.course_overview import tasks_of
-from labkit.exercises.engine.exercise import Exercise, exercise, is_blank
+from labkit.exercises.engine.exercise import Exercise, is_blank
 from labkit.exercises.engine.learner_progress import lessons, read_learner_progress
 from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, box
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -21,7 +21,7 @@ from labkit.exercises.engine.prediction import Observed, prediction
 
 def made(check: Any) -> Exercise:
     check.__module__ = "labkit.exercises.lesson_42"
-    return exercise(hints=["look", "look there", "it is 4"], solution="answer = 4")(check)
+    return Exercise(check, ["look", "look there", "it is 4"], "answer = 4")
 
 
 def answer_is_four() -> Exercise:

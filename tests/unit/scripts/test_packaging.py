@@ -183,6 +183,8 @@ def test_the_wheel_is_whole(wheel: Path) -> None:
         "py.typed",
         "api/static/index.html",
         "widgets/static/chart.js",
+        "exercises/lesson_00.toml",
+        "exercises/lesson_support/pictures/journey.svg",
     ):
         assert f"labkit/{name}" in names
     assert f"{info}/licenses/LICENSE" in names
