@@ -141,6 +141,7 @@ def blanks(match: re.Match[str]) -> str:
 READERS: dict[str, Callable[[str], str]] = {
     ".py": python_prose,
     ".pyi": python_prose,
+    ".toml": lambda text: blank(CODE_IN_DOCSTRING, text),
     ".md": lambda text: blank(CODE_IN_MARKDOWN, text),
     ".ts": typescript_prose,
     ".tsx": typescript_prose,
