@@ -90,7 +90,7 @@ def test_long(arguments: list[str]) -> int:
 
 
 def check(_arguments: list[str]) -> int:
-    """Check style, types, imports, notebooks and known holes: ruff, mypy, tsc, ..."""
+    """Check style, types, imports, prose, notebooks and known vulnerabilities."""
     lab_venv.ensure(with_node_modules=True)
     notebooks = [str(path) for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
     statuses = [
@@ -98,6 +98,7 @@ def check(_arguments: list[str]) -> int:
         _python("-m", "ruff", "format", "--check", "."),
         _python("-m", "mypy"),
         _program("lint-imports"),
+        _python("scripts/check_prose.py"),
         _python("-m", "nbstripout", "--verify", "--keep-id", *notebooks) if notebooks else 0,
         _npm_run("check"),
         _python("scripts/audit.py"),
