@@ -3,20 +3,20 @@
 A reading carries the id of its factor (``factor_id``), because sources differ: with the factor,
 the load and the interval, anyone can compute the tonnes again. Factors are in kilograms of CO2
 per gigajoule of fuel, on the *net* calorific value, as the IPCC gives them. US figures use the
-gross value. A gross heat rate with a net factor would be about 5 % (coal, oil) or 10 % (gas)
-wrong, so `net_efficiency` converts heat rates first.
+gross value: a US heat rate with such a factor would be about 5 % (coal, oil) or 10 % (gas) wrong.
 """
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, get_args
 
 Fuel = Literal["coal", "lignite", "peat", "coke", "petcoke", "oil", "diesel", "gas", "waste"]
 Sector = Literal["power", "steel", "cement", "refining", "chemicals", "paper", "waste"]
 
 GJ_PER_MWH = 3.6
-BTU_PER_KWH = 3412.14
 
 IPCC_ENERGY = "IPCC 2006 Guidelines, vol. 2, table 1.4 (net calorific value)"
 IPCC_CLINKER = "IPCC 2006 Guidelines, vol. 3, ch. 2, Tier 1 without the dust correction"
@@ -38,62 +38,17 @@ class Factor:
     source: str
 
 
-FUELS: dict[Fuel, str] = {
-    "coal": "Hard coal",
-    "lignite": "Lignite",
-    "peat": "Peat",
-    "coke": "Coke",
-    "petcoke": "Petroleum coke",
-    "oil": "Fuel oil",
-    "diesel": "Diesel",
-    "gas": "Natural gas",
-    "waste": "Municipal waste (fossil part)",
-}
+def read_csv(name: str) -> list[dict[str, str]]:
+    """Return the rows of one of this package's tables."""
+    with Path(__file__).with_name(name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
-SECTORS: dict[Sector, str] = {
-    "power": "Power",
-    "steel": "Steel",
-    "cement": "Cement",
-    "refining": "Refining",
-    "chemicals": "Chemicals",
-    "paper": "Paper",
-    "waste": "Waste",
-}
 
+_FUEL_ROWS = read_csv("fuels.csv")  # factors: IPCC_ENERGY
+FUELS = {row["fuel"]: row["label"] for row in _FUEL_ROWS}
+SECTORS = {sector: sector.capitalize() for sector in get_args(Sector)}
 # The names of the fleet's countries. Any two-letter code of ISO 3166-1 is valid in a reading.
-COUNTRIES: dict[str, str] = {
-    "AU": "Australia",
-    "BE": "Belgium",
-    "BR": "Brazil",
-    "CZ": "Czechia",
-    "DE": "Germany",
-    "ES": "Spain",
-    "FI": "Finland",
-    "FR": "France",
-    "GB": "United Kingdom",
-    "IN": "India",
-    "IT": "Italy",
-    "JP": "Japan",
-    "NL": "Netherlands",
-    "PL": "Poland",
-    "PT": "Portugal",
-    "SE": "Sweden",
-    "TR": "Türkiye",
-    "US": "United States",
-    "ZA": "South Africa",
-}
-
-_FUEL_KG_PER_GJ: dict[Fuel, float] = {
-    "coal": 94.6,  # other bituminous
-    "lignite": 101.0,
-    "peat": 106.0,
-    "coke": 107.0,
-    "petcoke": 97.5,
-    "oil": 77.4,  # residual fuel oil
-    "diesel": 74.1,
-    "gas": 56.1,
-    "waste": 91.7,  # the part that is not biomass
-}
+COUNTRIES = {row["country"]: row["name"] for row in read_csv("countries.csv")}
 
 
 def _factors() -> dict[str, Factor]:
@@ -102,8 +57,9 @@ def _factors() -> dict[str, Factor]:
     factors = [
         Factor("worldsteel2021-steel", STEEL_KG_PER_T / STEEL_GJ_PER_T, WORLDSTEEL),
     ]
-    for fuel, kg_per_gj in _FUEL_KG_PER_GJ.items():
-        kiln_source = f"{IPCC_ENERGY} + {IPCC_CLINKER}; {GCCA_HEAT}"
+    kiln_source = f"{IPCC_ENERGY} + {IPCC_CLINKER}; {GCCA_HEAT}"
+    for row in _FUEL_ROWS:
+        fuel, kg_per_gj = row["fuel"], float(row["kg_co2_per_gj"])
         factors += [
             Factor(f"ipcc2006-{fuel}", kg_per_gj, IPCC_ENERGY),
             Factor(f"ipcc2006-{fuel}+clinker", kg_per_gj + clinker, kiln_source),
@@ -153,28 +109,3 @@ def kg_per_mwh(factor: Factor, efficiency: float) -> float:
         Kilograms of CO2 per MWh: about 391 for a combined-cycle gas plant, 995 for coal.
     """
     return factor.kg_per_gj * GJ_PER_MWH / efficiency
-
-
-def net_efficiency(heat_rate_btu_per_kwh: float, fuel: Fuel) -> float:
-    """Convert a US heat rate (gross) to an efficiency on the net calorific value.
-
-    Parameters
-    ----------
-    heat_rate_btu_per_kwh : float
-        Heat of the fuel for one kWh of electricity, gross calorific value.
-    fuel : str
-        A key of `FUELS`: the net value is 10 % below the gross one for gas, 5 % for the others.
-
-    Returns
-    -------
-    float
-        Electricity output per heat input, between 0 and 1.
-
-    See: IPCC 2006 Guidelines, vol. 2, section 1.4.1.2 (net and gross calorific values).
-    """
-    net_per_gross = 0.90 if fuel == "gas" else 0.95
-    return BTU_PER_KWH / heat_rate_btu_per_kwh / net_per_gross
-
-
-# Average US plants, EIA: coal 2015; gas combined cycle and simple cycle.
-US_HEAT_RATES_BTU_PER_KWH = {"coal": 10_495.0, "gas combined": 7_340.0, "gas simple": 9_788.0}

@@ -18,7 +18,7 @@ from itertools import count
 
 from faker import Faker
 
-from labkit.readings.emission_factors import factor_for
+from labkit.readings.emission_factors import factor_for, read_csv
 from labkit.readings.malformed_values import BAD_RECORDS, BadRecord, spoil
 from labkit.readings.plant_kinds import MIX, Kind
 from labkit.readings.reading import EARLIEST, Facility, Reading
@@ -29,15 +29,8 @@ FIRST_INTERVAL_S = 1.0  # what a plant's first reading covers, if no interval is
 # Hourly US monitors, 2015 to 2019: 0.6 % of operating hours were missing or invalid (EPA), and
 # conservative values were reported instead.
 SUBSTITUTED_SHARE = 0.006
-
-
 # The countries in which Faker knows real places, and the locale of their company names.
-LOCALES = {
-    "AU": "en_AU", "BE": "fr_BE", "BR": "pt_BR", "CZ": "cs_CZ", "DE": "de_DE", "ES": "es_ES",
-    "FI": "fi_FI", "FR": "fr_FR", "GB": "en_GB", "IN": "en_IN", "IT": "it_IT", "JP": "ja_JP",
-    "NL": "nl_NL", "PL": "pl_PL", "PT": "pt_PT", "SE": "sv_SE", "TR": "tr_TR", "US": "en_US",
-    "ZA": "zu_ZA",
-}  # fmt: skip
+LOCALES = {row["country"]: row["faker_locale"] for row in read_csv("countries.csv")}
 # The parts of Faker that are needed: places, company names, and the surnames in them.
 PROVIDERS = [f"faker.providers.{name}" for name in ("geo", "company", "person")]
 
@@ -219,8 +212,8 @@ def _make_facilities(kinds: list[Kind], seed: int, rng: random.Random) -> list[F
                 sector=kind.sector,
                 fuel=kind.fuel,
                 factor_id=factor_for(kind.sector, kind.fuel).factor_id,
-                capacity_mw=round(rng.uniform(*kind.mw), 1),
-                efficiency=round(rng.uniform(*kind.efficiency), 3),
+                capacity_mw=round(rng.uniform(kind.mw_min, kind.mw_max), 1),
+                efficiency=round(rng.uniform(kind.efficiency_min, kind.efficiency_max), 3),
             )
         )
     return facilities

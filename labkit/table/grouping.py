@@ -20,9 +20,9 @@ _KEYS: dict[By, Callable[[Source], str]] = {
     "facility": lambda source: source.facility_id,
 }
 _LABELS: dict[By, Mapping[str, str]] = {
-    "sector": {str(key): label for key, label in SECTORS.items()},
+    "sector": SECTORS,
     "country": COUNTRIES,
-    "fuel": {str(key): label for key, label in FUELS.items()},
+    "fuel": FUELS,
 }
 
 

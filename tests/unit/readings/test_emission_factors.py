@@ -7,14 +7,27 @@ from labkit.readings.emission_factors import (
     FACTORS,
     FUELS,
     SECTORS,
-    US_HEAT_RATES_BTU_PER_KWH,
     Fuel,
     Sector,
     factor_for,
     kg_per_mwh,
-    net_efficiency,
 )
 from labkit.readings.fleet import LOCALES
+
+BTU_PER_KWH = 3412.14
+# Average US plants, EIA: coal 2015; gas combined cycle and simple cycle.
+US_HEAT_RATES_BTU_PER_KWH = {"coal": 10_495.0, "gas combined": 7_340.0, "gas simple": 9_788.0}
+
+
+def net_efficiency(heat_rate_btu_per_kwh: float, fuel: str) -> float:
+    """Convert a US heat rate (gross) to an efficiency on the net calorific value.
+
+    The net value is 10 % below the gross one for gas, and 5 % for the others.
+
+    See: IPCC 2006 Guidelines, vol. 2, section 1.4.1.2 (net and gross calorific values).
+    """
+    net_per_gross = 0.90 if fuel == "gas" else 0.95
+    return BTU_PER_KWH / heat_rate_btu_per_kwh / net_per_gross
 
 
 def test_every_fuel_and_sector_has_a_label_and_a_factor():

@@ -183,6 +183,7 @@ def test_the_wheel_is_whole(wheel: Path) -> None:
         "py.typed",
         "api/static/index.html",
         "widgets/static/chart.js",
+        "readings/fuels.csv",
         "exercises/lesson_00.toml",
         "exercises/lesson_support/pictures/journey.svg",
     ):
