@@ -65,47 +65,18 @@ def _dumps(content: Any) -> bytes:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _not_utf8(reading: Reading) -> bytes:
-    return reading.to_json().replace(b'"facility":"', b'"facility":"Usine fran\xe7aise ')
-
-
-def _in_the_future(reading: Reading) -> bytes:
-    late = iso_milliseconds(reading.recorded_at + timedelta(hours=1))
-    return _with(recorded_at=late)(reading)
-
-
-def _naive_time(reading: Reading) -> bytes:
-    return _with(recorded_at=iso_milliseconds(reading.recorded_at).rstrip("Z"))(reading)
-
-
-def _twice(reading: Reading) -> bytes:
-    return reading.to_json()[:-1] + b',"co2_kg":0.0}'
-
-
-def _renamed(reading: Reading) -> bytes:
-    return reading.to_json().replace(b'"co2_kg"', b'"CO2_kg"')
-
-
-def _beyond_any_plant(reading: Reading) -> bytes:
-    return _with(co2_kg=round(2 * MAX_KG_PER_S * reading.interval_s, 3) + 1)(reading)
-
-
-def _csv_line(reading: Reading) -> bytes:
-    return ",".join(str(field) for field in _fields(reading).values()).encode()
-
-
 BAD_RECORDS: Mapping[str, Callable[[Reading], bytes | None]] = {
     # not JSON
     "tombstone": lambda _: None,
     "empty": lambda _: b"",
     "blank": lambda _: b"  \n",
     "plain_text": lambda _: b"monitor offline, call maintenance",
-    "csv_line": _csv_line,
+    "csv_line": lambda r: ",".join(map(str, _fields(r).values())).encode(),
     "python_repr": lambda reading: str(_fields(reading)).encode(),
     "truncated": lambda reading: reading.to_json()[:100],
     "trailing_text": lambda reading: reading.to_json() + b" ok",
     "two_readings": lambda reading: reading.to_json() + b"\n" + reading.to_json(),
-    "latin_1": _not_utf8,
+    "latin_1": lambda r: r.to_json().replace(b'"facility":"', b'"facility":"Usine fran\xe7aise '),
     "utf_16": lambda reading: reading.to_json().decode().encode("utf-16"),
     "byte_order_mark": lambda reading: b"\xef\xbb\xbf" + reading.to_json(),
     "binary": lambda _: bytes(range(256)),
@@ -119,8 +90,8 @@ BAD_RECORDS: Mapping[str, Callable[[Reading], bytes | None]] = {
     "array": lambda reading: b"[" + reading.to_json() + b"]",
     "encoded_twice": lambda reading: _dumps(reading.to_json().decode()),
     "empty_object": lambda _: b"{}",
-    "name_twice": _twice,
-    "name_misspelt": _renamed,
+    "name_twice": lambda reading: reading.to_json()[:-1] + b',"co2_kg":0.0}',
+    "name_misspelt": lambda r: r.to_json().replace(b'"co2_kg"', b'"CO2_kg"'),
     "extra_field": _with(temperature_c=851.5),
     **{f"missing_{field}": _without(field) for field in READING_FIELDS},
     # numbers
@@ -133,7 +104,9 @@ BAD_RECORDS: Mapping[str, Callable[[Reading], bytes | None]] = {
     "co2_null": _with(co2_kg=None),
     "co2_object": _with(co2_kg={"value": 12.5, "unit": "kg"}),
     "co2_below_grams": _with(co2_kg=12.3456789),
-    "co2_beyond_any_plant": _beyond_any_plant,
+    "co2_beyond_any_plant": lambda r: _with(co2_kg=round(2 * MAX_KG_PER_S * r.interval_s, 3) + 1)(
+        r
+    ),
     "load_negative": _with(load_mw=-0.1),
     "load_infinite": _with(load_mw=float("-inf")),
     "load_beyond_any_plant": _with(load_mw=1e6),
@@ -142,8 +115,12 @@ BAD_RECORDS: Mapping[str, Callable[[Reading], bytes | None]] = {
     "latitude_off_the_globe": _with(latitude=90.1),
     "longitude_off_the_globe": _with(longitude=-180.1),
     # time
-    "in_the_future": _in_the_future,
-    "time_without_zone": _naive_time,
+    "in_the_future": lambda r: _with(
+        recorded_at=iso_milliseconds(r.recorded_at + timedelta(hours=1))
+    )(r),
+    "time_without_zone": lambda r: _with(recorded_at=iso_milliseconds(r.recorded_at).rstrip("Z"))(
+        r
+    ),
     "unix_seconds": _with(recorded_at=1_700_000_000),
     "unix_seconds_text": _with(recorded_at="1700000000"),
     "day_month_year": _with(recorded_at="23/11/2026 22:13"),
