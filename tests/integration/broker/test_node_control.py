@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from own_cluster import own_cluster
 from typer.testing import CliRunner
 from waiting import wait_until
 
@@ -31,21 +30,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 TOPIC = "copied"
 
 
-@pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Run three brokers in a lab of their own, for all tests here."""
-    with own_cluster(tmp_path_factory.mktemp("cluster"), brokers=3) as broker:
-        lab.ensure_topic(TOPIC, num_partitions=3)
-        yield broker
-
-
 @pytest.fixture(autouse=True)
-def whole(three: Broker) -> Iterator[None]:
+def whole(three_brokers: Broker) -> Iterator[None]:
     """Give each test a cluster in which everybody is alive and in sync."""
-    for one in three.nodes:
+    for one in three_brokers.nodes:
         if one.state == "frozen":
-            three.thaw(one.node_id)
+            three_brokers.thaw(one.node_id)
     lab.start_broker()
+    lab.ensure_topic(TOPIC, num_partitions=3)
     wait_until(lambda: min(in_sync().values()) == 3, "three replicas in sync")
     yield
     gc.collect()  # here, where the sockets that it finds are expected
@@ -91,7 +83,7 @@ def marks(broker: Broker) -> dict[int, tuple[int, int]]:
     return {one.node_id: (one.process.pid, one.port) for one in broker.nodes if one.process}
 
 
-def test_each_record_is_on_three_disks_and_counts_on_two(three: Broker) -> None:
+def test_each_record_is_on_three_disks_and_counts_on_two(three_brokers: Broker) -> None:
     topic = lab.describe_topic(TOPIC)
     assert {len(one.replicas) for one in topic.partitions} == {3}
     write(0, b"copied")
@@ -111,13 +103,13 @@ def test_each_record_is_on_three_disks_and_counts_on_two(three: Broker) -> None:
     assert {name: found[name]["min.insync.replicas"] for name in names} == dict.fromkeys(names, "2")
 
 
-def test_a_killed_broker_is_replaced_and_comes_back_where_it_was(three: Broker) -> None:
-    before = marks(three)
+def test_a_killed_broker_is_replaced_and_comes_back_where_it_was(three_brokers: Broker) -> None:
+    before = marks(three_brokers)
     victim = leaders()[0]
     assert victim is not None
-    three.kill(victim)
-    assert not any(one.is_running for one in three.nodes if one.node_id == victim)
-    assert states(three)[victim - 1] == "dead"
+    three_brokers.kill(victim)
+    assert not any(one.is_running for one in three_brokers.nodes if one.node_id == victim)
+    assert states(three_brokers)[victim - 1] == "dead"
     wait_until(lambda: leaders()[0] not in (victim, -1, None), "another leader")
     write(0, b"written while one is dead")
     (supervisor,) = {one.supervisor.pid for one in [read_cluster()] if one and one.supervisor}
@@ -134,69 +126,71 @@ def test_a_killed_broker_is_replaced_and_comes_back_where_it_was(three: Broker) 
     assert b"written while one is dead" in read(0)
 
 
-def test_a_frozen_broker_is_given_up_and_taken_back(three: Broker) -> None:
+def test_a_frozen_broker_is_given_up_and_taken_back(three_brokers: Broker) -> None:
     victim = leaders()[1]
     assert victim is not None
-    three.freeze(victim)
-    assert states(three)[victim - 1] == "frozen"
-    assert f"node {victim} is frozen" in repr(three)
+    three_brokers.freeze(victim)
+    assert states(three_brokers)[victim - 1] == "frozen"
+    assert f"node {victim} is frozen" in repr(three_brokers)
     wait_until(lambda: leaders()[1] not in (victim, -1, None), "another leader")
     write(1, b"written while one is frozen")
     lab.start_broker()  # finds it, and leaves the experiment alone
-    assert states(three)[victim - 1] == "frozen"
+    assert states(three_brokers)[victim - 1] == "frozen"
     with pytest.raises(LabError, match="frozen already"):
-        three.freeze(victim)
+        three_brokers.freeze(victim)
 
-    three.thaw(victim)
-    assert states(three) == ["running"] * 3
+    three_brokers.thaw(victim)
+    assert states(three_brokers) == ["running"] * 3
     wait_until(lambda: min(in_sync().values()) == 3, "three replicas in sync again")
     with pytest.raises(LabError, match="not frozen"):
-        three.thaw(victim)
+        three_brokers.thaw(victim)
     assert b"written while one is frozen" in read(1)
 
 
-def test_a_restart_keeps_the_port(three: Broker) -> None:
-    before = marks(three)
-    three.restart(3)
-    after = marks(three)
+def test_a_restart_keeps_the_port(three_brokers: Broker) -> None:
+    before = marks(three_brokers)
+    three_brokers.restart(3)
+    after = marks(three_brokers)
     assert after[3][0] != before[3][0]
     assert [port for _, port in after.values()] == [port for _, port in before.values()]
-    three.kill(3)
+    three_brokers.kill(3)
     with pytest.raises(LabError, match="dead already") as refused:
-        three.kill(3)
+        three_brokers.kill(3)
     assert "restart 3" in refused.value.next_line
-    three.restart(3)
-    assert states(three) == ["running"] * 3
+    three_brokers.restart(3)
+    assert states(three_brokers) == ["running"] * 3
 
 
-def test_without_a_majority_it_says_why_it_stands_still(three: Broker) -> None:
-    three.freeze(1)
-    three.freeze(2)
+def test_without_a_majority_it_says_why_it_stands_still(three_brokers: Broker) -> None:
+    three_brokers.freeze(1)
+    three_brokers.freeze(2)
     with pytest.raises(BrokerUnavailable, match=r"1, 2 of 3 are frozen.*majority"):
         lab.start_broker()
-    three.freeze(3)
+    three_brokers.freeze(3)
     with pytest.raises(BrokerUnavailable, match="frozen") as refused:
         kafka_clients.bootstrap_servers()
     assert "thaw 1" in refused.value.next_line
 
 
-def test_no_fault_takes_the_majority_away(three: Broker) -> None:
-    three.kill(1)
+def test_no_fault_takes_the_majority_away(three_brokers: Broker) -> None:
+    three_brokers.kill(1)
     refused = "2 of 3 brokers run, and one less is not a majority"
     with pytest.raises(LabError, match=refused) as told:
         lab.inject("broker-freeze", seed=7)
     assert "labkit mend" in told.value.next_line
-    assert states(three) == ["dead", "running", "running"]
+    assert states(three_brokers) == ["dead", "running", "running"]
 
 
-def test_there_is_no_fourth_node_and_no_foreign_one(three: Broker) -> None:
+def test_there_is_no_fourth_node_and_no_foreign_one(three_brokers: Broker) -> None:
     with pytest.raises(LabError, match="no node 4; it has 1, 2, 3"):
-        three.kill(4)
+        three_brokers.kill(4)
     with pytest.raises(LabError, match="not the lab's own: the lab cannot freeze"):
         Broker("kafka.example.org:9092", "an-id").freeze(1)
 
 
-def test_the_same_on_the_command_line(three: Broker, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_on_the_command_line(
+    three_brokers: Broker, capsys: pytest.CaptureFixture[str]
+) -> None:
     def labkit(*words: str) -> str:
         result = CliRunner().invoke(app, ["broker", *words], catch_exceptions=False)
         assert result.exit_code == 0, result.output
@@ -213,16 +207,16 @@ def test_the_same_on_the_command_line(three: Broker, capsys: pytest.CaptureFixtu
     Console().print(status_view(lab_status()))
     assert "frozen" in capsys.readouterr().out
     labkit("thaw", "1")
-    assert states(three) == ["running"] * 3
+    assert states(three_brokers) == ["running"] * 3
 
 
-def test_down_ends_a_frozen_node_too(three: Broker) -> None:
-    processes = [one.process for one in three.nodes if one.process]
+def test_down_ends_a_frozen_node_too(three_brokers: Broker) -> None:
+    processes = [one.process for one in three_brokers.nodes if one.process]
     assert len(processes) == 3
     lab.inject("broker-freeze", for_s=300, seed=7)  # the fault is mended first ...
-    three.freeze(next(one.node_id for one in three.nodes if one.state == "running"))
-    assert states(three).count("frozen") == 2
+    three_brokers.freeze(next(one.node_id for one in three_brokers.nodes if one.state == "running"))
+    assert states(three_brokers).count("frozen") == 2
     assert "broker" in stop_lab(lambda _: None)  # ... and who froze it by hand did not tell us
     assert active_faults() == []
     assert not any(one.is_alive for one in processes)
-    assert states(three) == ["dead"] * 3
+    assert states(three_brokers) == ["dead"] * 3

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 from marking import expect, expect_revealed, solve
-from own_cluster import own_cluster
 from waiting import wait_until
 
 import labkit as lab
@@ -22,15 +21,8 @@ CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 NOT_ATTEMPTED = Outcome.NOT_ATTEMPTED
 
 
-@pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with own_cluster(tmp_path_factory.mktemp("lesson-08"), brokers=3) as broker:
-        yield broker
-        lab.stop_all()
-
-
 @pytest.fixture(autouse=True)
-def fresh(three: Broker) -> Iterator[None]:
+def fresh(three_brokers: Broker) -> Iterator[None]:
     lab.fresh_topic(ex.TOPIC, num_partitions=3, replication_factor=3)
     yield
     gc.collect()  # here, where the sockets that it finds are expected
@@ -63,33 +55,33 @@ def test_q2_and_q3_how_many_may_be_missing() -> None:
     expect(ex.q3, CORRECT, solve(ex.q3)["spare"], says="1 may be away")
 
 
-def test_p1_and_q4_a_leader_dies_and_comes_back(three: Broker) -> None:
+def test_p1_and_q4_a_leader_dies_and_comes_back(three_brokers: Broker) -> None:
     first = lab.describe_topic(ex.TOPIC).partitions[0]
     killed = first.leader
     assert killed is not None
     expect_revealed(ex.p1, ..., NOT_ATTEMPTED, killed, says="is running")
     solve(ex.p1, ex=ex)  # commits the right prediction, while the old leader lives
-    three.kill(killed)
+    three_brokers.kill(killed)
     assert ex.p1.reveal(killed).is_correct
     expect_revealed(ex.p1, killed, NOT_YET, killed, says=f"you said {killed}")
     expect(ex.q4, NOT_ATTEMPTED, says=f"broker {killed} is still dead")
-    solve(ex.q4, broker=three, killed=killed)
+    solve(ex.q4, broker=three_brokers, killed=killed)
     expect(ex.q4, CORRECT, says="three in sync everywhere")
 
-    three.freeze(killed)
+    three_brokers.freeze(killed)
     expect(ex.q4, NOT_YET, says=f"broker.thaw({killed})")
-    three.thaw(killed)
+    three_brokers.thaw(killed)
     wait_until(lambda: in_sync() == 3)
 
 
-def test_p2_a_frozen_broker_costs_no_reading(three: Broker) -> None:
+def test_p2_a_frozen_broker_costs_no_reading(three_brokers: Broker) -> None:
     producer = lab.start_producer(ex.TOPIC, readings_per_s=20, seed=7)
     wait_until(lambda: producer.counts.acked > 20)
     frozen = lab.describe_topic(ex.TOPIC).partitions[1].leader
     assert frozen is not None
-    three.freeze(frozen)
+    three_brokers.freeze(frozen)
     wait_until(lambda: lab.describe_topic(ex.TOPIC).partitions[1].leader not in (frozen, None))
-    three.thaw(frozen)
+    three_brokers.thaw(frozen)
     wait_until(lambda: in_sync() == 3)
     expect_revealed(ex.p2, 6, NOT_YET, producer, says="you said 6")
     expect_revealed(ex.p2, 0, CORRECT, producer, says="acknowledged")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from own_cluster import own_cluster
 from waiting import wait_until
 
 import labkit as lab
@@ -29,18 +28,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 TOPIC = "co2-emissions"
 
 
-@pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with own_cluster(tmp_path_factory.mktemp("cluster"), brokers=3) as broker:
-        yield broker
-
-
 @pytest.fixture(autouse=True)
-def whole(three: Broker) -> Iterator[None]:
+def whole(three_brokers: Broker) -> Iterator[None]:
     """Give each test a cluster in which everybody lives, and leave no widget."""
-    for one in three.nodes:
+    for one in three_brokers.nodes:
         if one.state == "frozen":
-            three.thaw(one.node_id)
+            three_brokers.thaw(one.node_id)
     lab.start_broker()
     lab.ensure_topic(TOPIC, num_partitions=3)
     in_sync = lambda: min(len(one.isr) for one in lab.describe_topic(TOPIC).partitions)  # noqa: E731
@@ -61,7 +54,7 @@ def buttons(broker: dict[str, Any]) -> dict[str, bool]:
     return {one["verb"]: one["enabled"] for one in broker["buttons"]}
 
 
-def test_the_map_shows_what_the_cluster_is(three: Broker) -> None:
+def test_the_map_shows_what_the_cluster_is(three_brokers: Broker) -> None:
     shown = lab.cluster_map(updates_per_s=5)
     wait_until(lambda: len(shown.snapshot["partitions"]) == 3)
     found = lab.describe_topic(TOPIC).partitions
@@ -84,13 +77,13 @@ def test_the_map_shows_what_the_cluster_is(three: Broker) -> None:
     assert "(SIGKILL)" in broker_in(shown.snapshot, 1)["buttons"][0]["about"]
 
 
-def test_a_button_kills_a_broker_and_another_brings_it_back(three: Broker) -> None:
+def test_a_button_kills_a_broker_and_another_brings_it_back(three_brokers: Broker) -> None:
     shown = lab.cluster_map(updates_per_s=5)
     wait_until(lambda: len(shown.snapshot["partitions"]) == 3)
     victim = shown.snapshot["partitions"][0]["leader"]
     shown._handle_custom_msg({"verb": "kill", "node_id": victim}, [])  # as the browser sends it
     wait_until(lambda: broker_in(shown.snapshot, victim)["state"] == "dead")
-    assert {one.node_id: one.state for one in three.nodes}[victim] == "dead"
+    assert {one.node_id: one.state for one in three_brokers.nodes}[victim] == "dead"
     assert buttons(broker_in(shown.snapshot, victim)) == {
         "kill": False, "freeze": False, "thaw": False, "restart": True
     }  # fmt: skip
@@ -113,7 +106,7 @@ def controller_in(snapshot: dict[str, Any]) -> int | None:
     return next((one["node_id"] for one in snapshot["brokers"] if one["controller"]), None)
 
 
-def test_the_active_controller_is_frozen_and_another_takes_over(three: Broker) -> None:
+def test_the_active_controller_is_frozen_and_another_takes_over(three_brokers: Broker) -> None:
     shown = lab.cluster_map(updates_per_s=5)
     wait_until(lambda: controller_in(shown.snapshot) is not None)
     victim = controller_in(shown.snapshot)
@@ -137,7 +130,7 @@ def test_the_active_controller_is_frozen_and_another_takes_over(three: Broker) -
     wait_until(lambda: all(victim in one["isr"] for one in shown.snapshot["partitions"]))
 
 
-def test_an_error_of_the_work_is_shown_and_the_buttons_come_back(three: Broker) -> None:
+def test_an_error_of_the_work_is_shown_and_the_buttons_come_back(three_brokers: Broker) -> None:
     shown = lab.cluster_map(updates_per_s=5)
     shown.press("thaw", 1)
     wait_until(lambda: "broker 1 is not frozen" in shown.snapshot["state"])
@@ -147,21 +140,23 @@ def test_an_error_of_the_work_is_shown_and_the_buttons_come_back(three: Broker) 
         shown.press("bury", 1)  # type: ignore[arg-type]
 
 
-def test_without_a_majority_the_map_says_so_and_recovers(three: Broker) -> None:
+def test_without_a_majority_the_map_says_so_and_recovers(three_brokers: Broker) -> None:
     shown = lab.cluster_map(updates_per_s=5)
     wait_until(lambda: len(shown.snapshot["partitions"]) == 3)
-    three.freeze(1)
-    three.freeze(3)
+    three_brokers.freeze(1)
+    three_brokers.freeze(3)
     wait_until(lambda: "1 of 3 brokers can answer, and 2" in shown.snapshot["state"])
     assert len(shown.snapshot["partitions"]) == 3
     assert "when last asked" in shown.text
-    three.thaw(1)
-    three.thaw(3)
+    three_brokers.thaw(1)
+    three_brokers.thaw(3)
     wait_until(lambda: "; all 3 partitions have every" in shown.snapshot["sentence"])
     wait_until(lambda: shown.snapshot["state"] == "")
 
 
-def test_a_topic_that_is_not_there_is_told_with_the_line_that_makes_it(three: Broker) -> None:
+def test_a_topic_that_is_not_there_is_told_with_the_line_that_makes_it(
+    three_brokers: Broker,
+) -> None:
     shown = lab.cluster_map("not-made", updates_per_s=5)
     wait_until(lambda: "lab.ensure_topic('not-made')" in shown.snapshot["state"])
     lines = lab.lag_chart(topic="not-made-either", updates_per_s=5)
@@ -173,7 +168,7 @@ def values(chart: LineChart, key: str) -> list[float]:
     return [value for value in lines.get(key, []) if value is not None]
 
 
-def test_lag_and_throughput_are_those_of_kafka(three: Broker, tmp_path: Path) -> None:
+def test_lag_and_throughput_are_those_of_kafka(three_brokers: Broker, tmp_path: Path) -> None:
     group = "slow-readers"
     lag = lab.lag_chart(group, updates_per_s=5)
     rates = lab.throughput_chart(group_id=group, updates_per_s=5)
@@ -199,22 +194,22 @@ def test_lag_and_throughput_are_those_of_kafka(three: Broker, tmp_path: Path) ->
     assert "highest" in rates.text
 
 
-def test_a_chart_has_a_gap_while_nobody_answers_and_goes_on(three: Broker) -> None:
+def test_a_chart_has_a_gap_while_nobody_answers_and_goes_on(three_brokers: Broker) -> None:
     lab.start_producer(TOPIC, readings_per_s=50)
     rates = lab.throughput_chart(updates_per_s=5)
     wait_until(lambda: max(values(rates, APPENDED), default=0) > 20)
     background_workers.replace("producer")
     for one in (1, 2, 3):
-        three.freeze(one)
+        three_brokers.freeze(one)
     wait_until(lambda: "labkit broker thaw" in rates.snapshot["state"])
     drawn = {one["key"]: one["values"] for one in rates.snapshot["lines"]["series"]}
     assert drawn[APPENDED][-1] is None
     for one in (1, 2, 3):
-        three.thaw(one)
+        three_brokers.thaw(one)
     wait_until(lambda: rates.snapshot["lines"]["series"][0]["values"][-1] is not None)
 
 
-def test_the_panel_starts_changes_and_stops_a_producer(three: Broker) -> None:
+def test_the_panel_starts_changes_and_stops_a_producer(three_brokers: Broker) -> None:
     panel = lab.producer_panel(updates_per_s=5)
     assert panel.producer is None
     panel.controls.switch.click()  # what the browser does
@@ -252,7 +247,7 @@ def test_the_panel_starts_changes_and_stops_a_producer(three: Broker) -> None:
     assert "stopped" in repr(panel)
 
 
-def test_a_panel_shown_again_leaves_one_producer_and_one_panel(three: Broker) -> None:
+def test_a_panel_shown_again_leaves_one_producer_and_one_panel(three_brokers: Broker) -> None:
     first = lab.producer_panel(updates_per_s=5)
     first.start()
     wait_until(lambda: first.producer is not None and first.producer.counts.acked > 5)
@@ -271,7 +266,7 @@ def test_a_panel_shown_again_leaves_one_producer_and_one_panel(three: Broker) ->
     assert second.controls.switch.disabled
 
 
-def test_the_panel_says_what_stands_in_its_way(three: Broker) -> None:
+def test_the_panel_says_what_stands_in_its_way(three_brokers: Broker) -> None:
     panel = lab.producer_panel("never-made", updates_per_s=5)
     panel.start()
     wait_until(lambda: "lab.ensure_topic('never-made')" in panel.snapshot["state"])
