@@ -65,7 +65,11 @@ class Failures:
         if report.failed:
             self._terminal.ensure_newline()
             after_s = time.monotonic() - _began
-            self._terminal.write_line(f"failed after {after_s:.0f} s: {report.nodeid}", red=True)
+            crash = getattr(report.longrepr, "reprcrash", None)
+            why = crash.message.partition("\n")[0][:200] if crash else report.when
+            self._terminal.write_line(
+                f"failed after {after_s:.0f} s: {report.nodeid}: {why}", red=True
+            )
 
 
 @pytest.hookimpl(trylast=True)
