@@ -138,7 +138,10 @@ def test_a_consumer_waits_for_its_first_record_and_ends_gracefully(
 ) -> None:
     with running(topic, "graceful", tmp_path) as consumer:
         assert consumer.partitions == [0, 1, 2]
-        assert "partitions 0, 1, 2, 0 rows stored" in repr(consumer)
+        # Its partitions are known a moment before its first figures are written.
+        wait_until(
+            lambda: "partitions 0, 1, 2, 0 rows stored" in repr(consumer), lambda: repr(consumer)
+        )
         (record,) = (one for one in read_run_files("consumer") if one["pid"] == consumer.pid)
         assert (record["topic"], record["group_id"]) == (topic, "graceful")
         send(bootstrap_servers, topic, readings(200))
