@@ -17,7 +17,7 @@ from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.config import load_config
 from labkit.sink.partition_status import PartitionStatus, read_progress
 from labkit.sink.segment_files import topic_dir
-from labkit.table.columns import iso_times
+from labkit.table.csv_frames import iso_times
 from labkit.table.snapshot import Snapshot
 from labkit.table.table import Table
 
@@ -51,7 +51,7 @@ class DataSource:
         self.data_dir = data_dir
         self.topic = topic
         config = load_config()
-        self.table = Table(topic_dir(data_dir, topic), config.api_rows_in_memory, config.state_dir)
+        self.table = Table(topic_dir(data_dir, topic), config.api_rows_in_memory)
         self._ledger = LedgerFromFiles(data_dir, topic)
         self._latency = LatencyTracker()
         self._positions: defaultdict[int, Recent[int]] = defaultdict(Recent)

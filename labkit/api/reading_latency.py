@@ -17,7 +17,7 @@ import numpy as np
 from labkit.api.recent_values import KEEP_S, Recent
 from labkit.readings.tracing_header import Acked, Followed
 from labkit.sink.partition_status import PartitionStatus
-from labkit.table.paging import ends
+from labkit.table.paging import ends, reading_id_at
 from labkit.table.snapshot import Snapshot
 
 STAGES = ("created", "acked", "polled", "stored", "served")
@@ -109,12 +109,11 @@ class LatencyTracker:
 def _reading(snapshot: Snapshot, place: Place, times: dict[str, datetime]) -> dict[str, Any] | None:
     """Return one followed reading; None if its row is not in the table."""
     partition, offset = place
-    rows = snapshot.partitions.get(partition)
-    row = 0 if rows is None else int(np.searchsorted(rows.offset, offset))
-    if rows is None or row >= len(rows.offset) or rows.offset[row] != offset:
+    reading_id = reading_id_at(snapshot, partition, offset)
+    if reading_id is None:
         return None
     return {
-        "reading_id": rows.reading_id[row : row + 1].astype(str).tolist()[0],
+        "reading_id": reading_id,
         "partition": partition,
         "offset": offset,
         "stages": [

@@ -8,7 +8,6 @@ was deleted and created again), and the reader starts again, too.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from labkit.sink.crash_recovery import VerifiedRows
 from labkit.sink.csv_row import HEADER, verify_row
 from labkit.sink.segment_files import segments
 
-PIECE_BYTES = 2 * 1024**2  # read at once: bounds the memory that opening a large CSV takes
+PIECE_BYTES = 8 * 1024**2  # read at once: bounds the memory that opening a large CSV takes
 CHECKSUM_BYTES = 1024**2
 
 
@@ -34,13 +33,16 @@ class Piece:
         The rows, to be parsed.
     starts_over : bool
         All rows that were read before are void.
-    following : int
-        How many bytes follow them in the same file.
+    path : Path
+        The file that they were read from.
+    start : int
+        The byte of the file at which they begin.
     """
 
     rows: bytes
     starts_over: bool = False
-    following: int = 0
+    path: Path = Path()
+    start: int = 0
 
 
 class LogTail:
@@ -120,9 +122,9 @@ class LogTail:
                 lines = rest + piece
                 length = self._valid_bytes(lines)
                 if length:
+                    start = self._position
                     self._position += length
-                    following = os.fstat(file.fileno()).st_size - self._position
-                    yield Piece(lines[:length], following=following)
+                    yield Piece(lines[:length], path=path, start=start)
                 rest = lines[length:]
                 if b"\n" in rest:  # a complete line, but not a valid row
                     self.problem = f"{path.name}: the row at byte {self._position} is not true"
@@ -141,9 +143,10 @@ class LogTail:
             if not rows:
                 return
             self._anchor = rows[rows.rfind(b"\n", 0, -1) + 1 :]
+            start = self._position
             self._position += len(rows)
             self.last_offset = int(self._anchor.split(b",")[1])
-            yield Piece(rows, following=os.fstat(file.fileno()).st_size - self._position)
+            yield Piece(rows, path=path, start=start)
 
     def _skip_header(self, file: BinaryIO, path: Path) -> bool:
         start = file.read(len(HEADER))

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from labkit.table.columns import iso_times
+from labkit.table.csv_frames import Array, iso_times
 from labkit.table.grouping import By, Groups
-from labkit.table.intervals import MINUTE_MS, Array, spread
+from labkit.table.minute_totals import MINUTE_MS, spread
 from labkit.table.snapshot import Filters, Snapshot
-from labkit.table.totals import Totals
+from labkit.table.source_totals import Totals
 
 BUCKETS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 MAX_BUCKETS = 180  # of a bucket chosen here; whoever names one may have `LIMIT_BUCKETS`
@@ -62,9 +62,12 @@ def emission_series(
     end_ms = _complete_until_ms(snapshot, chosen, bucket_s) // bucket_ms * bucket_ms
     start_ms = end_ms - count * bucket_ms
     groups = Groups.of(snapshot.sources, by)
-    found = snapshot.intervals_since(start_ms, filters, by_minute=bucket_ms % MINUTE_MS == 0)
-    lines = len(groups.keys)
-    kg, share = spread(found, groups.of_source, lines, start_ms, bucket_ms, count)
+    line_of_source = np.where(chosen, groups.of_source, -1)
+    kg = np.zeros((len(groups.keys), count))
+    share = np.zeros_like(kg)
+    for found in snapshot.intervals_since(start_ms, by_minute=bucket_ms % MINUTE_MS == 0):
+        more = spread(found, line_of_source, len(groups.keys), start_ms, bucket_ms, count)
+        kg, share = kg + more[0], share + more[1]
     covered = share >= COVERED
     covered &= start_ms + bucket_ms * np.arange(count) >= _first_whole_ms(snapshot.totals, chosen)
     rates = np.round(kg / bucket_s * 3.6, 6)

@@ -8,8 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from labkit.readings.emission_factors import COUNTRIES, FUELS, SECTORS
-from labkit.table.columns import Source
-from labkit.table.intervals import Array
+from labkit.table.csv_frames import Array, Source
 
 By = Literal["sector", "country", "fuel", "facility"]
 

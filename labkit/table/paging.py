@@ -7,21 +7,20 @@ with it after the API was restarted.
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-import numpy as np
+import pandas as pd
 
 from labkit.core.errors import CursorInvalid, CursorOutdated
-from labkit.readings.reading import READING_FIELDS
-from labkit.table.columns import Columns, iso_times
-from labkit.table.intervals import Array
-from labkit.table.snapshot import Filters, Snapshot
+from labkit.table.csv_frames import FRAME_FIELDS, ROW_FIELDS, Array, iso_times
+from labkit.table.snapshot import Filters, Partition, Snapshot
 
 CURSOR_PATTERN = r"^([0-9]{1,9}\.[0-9]{1,18}(-[0-9]{1,9}\.[0-9]{1,18})*)?$"
 _CURSOR = re.compile(CURSOR_PATTERN)
-_SCAN_ROWS = 65_536  # looked at in one go when a filter skips rows
 
 
 class Page(NamedTuple):
@@ -51,36 +50,48 @@ def page_after(snapshot: Snapshot, cursor: str | None, limit: int, filters: Filt
         It points behind the last reading.
     """
     chosen = snapshot.chosen(filters)
+    following = ends(snapshot)
     if cursor is None:
-        found = {
-            partition: rows.take(_last_matches(rows, chosen, limit))
-            for partition, rows in snapshot.partitions.items()
-        }
-        order = _by_time(found)[-limit:]
-        return Page(_to_dicts(snapshot, found, order), format_cursor(ends(snapshot)), False)
+        newest = [
+            _readings(snapshot, number, _last_matches(partition, chosen, limit))
+            for number, partition in snapshot.partitions.items()
+        ]
+        in_order = list(heapq.merge(*newest, key=_BY_TIME))[-limit:]
+        return Page([reading for _, reading in in_order], format_cursor(following), False)
 
     position = _checked(parse_cursor(cursor), snapshot)
-    found = {}
-    for partition, rows in snapshot.partitions.items():
-        start = int(np.searchsorted(rows.offset, position.get(partition, -1), side="right"))
-        matches = _first_matches(rows, chosen, start, limit + 1)
-        found[partition] = rows.take(matches)
-    order = _by_time(found)
-    taken = order[:limit]
-    more = len(order) > limit
-    following = ends(snapshot)
-    for number, (partition, rows) in enumerate(found.items()):
-        count = int((taken[:, 0] == number).sum())
-        if count < len(rows.offset):  # the rest of this partition is for the next page
-            last = int(rows.offset[count - 1]) if count else position.get(partition, -1)
-            following[partition] = last
-    return Page(_to_dicts(snapshot, found, taken), format_cursor(following), more)
+    found = [
+        _readings(
+            snapshot,
+            number,
+            _first_matches(partition, chosen, position.get(number, -1), limit + 1),
+        )
+        for number, partition in snapshot.partitions.items()
+    ]
+    # Readings that came late stay behind those of their partition that came before them.
+    in_order = list(heapq.merge(*found, key=_BY_TIME))
+    taken = [reading for _, reading in in_order[:limit]]
+    for _, reading in reversed(in_order[limit:]):  # these are for the next page
+        following[reading["partition"]] = position.get(reading["partition"], -1)
+    for reading in taken:
+        if following[reading["partition"]] < reading["offset"]:
+            following[reading["partition"]] = reading["offset"]
+    return Page(taken, format_cursor(following), len(in_order) > limit)
 
 
 def ends(snapshot: Snapshot) -> dict[int, int]:
     """Return the last offset of each partition."""
     parts = snapshot.partitions.items()
-    return {partition: int(rows.offset[-1]) for partition, rows in parts if len(rows.offset)}
+    return {number: partition.last_offset for number, partition in parts if partition.rows}
+
+
+def reading_id_at(snapshot: Snapshot, partition: int, offset: int) -> str | None:
+    """Return the id of the reading at one place; None where none is stored there."""
+    chunk = next(snapshot.partitions.get(partition, Partition()).after(offset - 1), None)
+    if chunk is None:
+        return None
+    found = chunk.rows.loc[chunk.rows["offset"] == offset, "reading_id"]
+    return None if found.empty else str(found.iloc[0])
 
 
 def format_cursor(position: Mapping[int, int]) -> str:
@@ -120,72 +131,53 @@ def _checked(position: dict[int, int], snapshot: Snapshot) -> dict[int, int]:
     return position
 
 
-def _first_matches(rows: Columns, chosen: Array, start: int, count: int) -> Array:
-    """Return where the first rows from ``start`` on are that come from a chosen source."""
-    if chosen.all():
-        return np.arange(start, min(start + count, len(rows.offset)))
-    found: list[Array] = []
-    while count > 0 and start < len(rows.offset):
-        block = chosen[rows.source[start : start + _SCAN_ROWS]]
-        found.append(np.flatnonzero(block)[:count] + start)
+def _first_matches(
+    partition: Partition, chosen: Array, after: int, count: int
+) -> list[pd.DataFrame]:
+    """Return the first rows behind an offset that come from a chosen source."""
+    found: list[pd.DataFrame] = []
+    for chunk in partition.after(after):
+        if count <= 0:
+            break
+        rows = chunk.rows
+        start = int(rows["offset"].searchsorted(after, side="right"))
+        found.append(_from_chosen(rows.iloc[start:], chosen).iloc[:count])
         count -= len(found[-1])
-        start += _SCAN_ROWS
-    return np.concatenate(found) if found else np.arange(0)
+    return found
 
 
-def _last_matches(rows: Columns, chosen: Array, count: int) -> Array:
-    """Return where the last rows are that come from a chosen source."""
-    stop = len(rows.offset)
-    if chosen.all():
-        return np.arange(max(stop - count, 0), stop)
-    found: list[Array] = []
-    while count > 0 and stop > 0:
-        start = max(stop - _SCAN_ROWS, 0)
-        found.insert(0, np.flatnonzero(chosen[rows.source[start:stop]])[-count:] + start)
+def _last_matches(partition: Partition, chosen: Array, count: int) -> list[pd.DataFrame]:
+    """Return the last rows that come from a chosen source."""
+    found: list[pd.DataFrame] = []
+    for chunk in reversed(partition.chunks):
+        if count <= 0:
+            break
+        found.insert(0, _from_chosen(chunk.rows, chosen).iloc[-count:])
         count -= len(found[0])
-        stop = start
-    return np.concatenate(found) if found else np.arange(0)
+    return found
 
 
-def _by_time(found: Mapping[int, Columns]) -> Array:
-    """Return pairs of partition and row, by time.
-
-    The partitions are numbered in their order. Stream time never falls within a partition, so
-    its rows stay in order, and any beginning of the list is a beginning of each partition.
-    """
-    lengths = [len(rows.offset) for rows in found.values()]
-    number = np.repeat(np.arange(len(lengths)), lengths)
-    row = np.concatenate([np.arange(length) for length in lengths]) if lengths else np.arange(0)
-    times = [rows.stream_ms for rows in found.values()]
-    order = np.lexsort((row, number, np.concatenate(times) if times else np.arange(0)))
-    return np.column_stack((number, row))[order]
+def _from_chosen(rows: pd.DataFrame, chosen: Array) -> pd.DataFrame:
+    return rows if chosen.all() else rows[chosen[rows["source"].to_numpy()]]
 
 
-def _to_dicts(
-    snapshot: Snapshot, found: Mapping[int, Columns], order: Array
-) -> list[dict[str, Any]]:
-    """Return rows as JSON shows them, fields in the order of a reading."""
-    parts = [list(_part_to_dicts(snapshot, partition, rows)) for partition, rows in found.items()]
-    return [parts[number][row] for number, row in order.tolist()]
-
-
-def _part_to_dicts(snapshot: Snapshot, partition: int, rows: Columns) -> list[dict[str, Any]]:
-    numbers = rows.source.tolist()
-    sources = {number: snapshot.sources[number]._asdict() for number in set(numbers)}
-    columns = {
-        "offset": rows.offset.tolist(),
-        "reading_id": rows.reading_id.astype(str).tolist(),
-        "recorded_at": iso_times(rows.recorded_ms),
-        "interval_s": rows.interval_s.tolist(),
-        "load_mw": rows.load_mw.tolist(),
-        "co2_kg": rows.co2_kg.tolist(),
-    }
+def _readings(
+    snapshot: Snapshot, number: int, frames: list[pd.DataFrame]
+) -> list[tuple[int, dict[str, Any]]]:
+    """Return rows of a partition as JSON shows them, each behind its time in milliseconds."""
     readings = []
-    for cells in zip(numbers, *columns.values(), strict=True):
-        fields = sources[cells[0]] | dict(zip(columns, cells[1:], strict=True))
-        fields["partition"] = partition
-        readings.append({name: fields[name] for name in _FIELDS})
+    for rows in frames:
+        times_ms, numbers = rows["recorded_ms"].to_list(), rows["source"].to_list()
+        sources = {source: snapshot.sources[source]._asdict() for source in set(numbers)}
+        columns = [rows[name].to_list() for name in _ROW]
+        for time_ms, at, source, *cells in zip(
+            times_ms, iso_times(times_ms), numbers, *columns, strict=True
+        ):
+            fields = {"partition": number, "recorded_at": at, **sources[source]}
+            fields.update(zip(_ROW, cells, strict=True))
+            readings.append((time_ms, {name: fields[name] for name in FRAME_FIELDS}))
     return readings
 
 
-_FIELDS = ("partition", "offset", *READING_FIELDS)
+_ROW = [name for name in FRAME_FIELDS if name in ROW_FIELDS]
+_BY_TIME = itemgetter(0)

@@ -1,25 +1,93 @@
-"""The table as it was at one moment: what every question of the API is answered from.
+"""The table at one moment: every answer of the API is worked out from one snapshot.
 
-The table grows while questions are answered. Its columns only ever get longer, so a snapshot is a
-handful of views on them, and stays true without a lock.
+The table grows while questions are answered. The frames of a snapshot are never changed, so it
+stays true without a lock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import bisect
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from labkit.readings.reading import READING_FIELDS
-from labkit.table.columns import ID_BYTES, NO_ROWS, Columns, Source
-from labkit.table.intervals import Array, Intervals, joined
-from labkit.table.totals import BLOCK_ROWS, Block, Totals
+from labkit.table.csv_frames import FRAME_FIELDS, NO_ROWS, SOURCE_FIELDS, Array, Chunk, Source
+from labkit.table.minute_totals import NO_MINUTES, by_minute, intervals
+from labkit.table.source_totals import Totals, total
+
+OPEN_ROWS = 4096  # the last chunk takes in new rows until it has so many
+IN_TIME = ["recorded_at", "partition", "offset"]
 
 FILTERS = ("sector", "country", "fuel", "facility_id")
 Filters = Mapping[str, Collection[str]]  # field -> the values wanted; no field: every row
+
+
+class Partition(NamedTuple):
+    """The rows of one partition, and what they add up to.
+
+    Attributes
+    ----------
+    chunks : tuple of Chunk
+        The rows in the order of their offsets.
+    closed : int
+        How many chunks take in no more rows: all, or all but the last.
+    totals : tuple of Totals
+        What the rows of each closed chunk add up to.
+    minutes : DataFrame
+        The rows of all closed chunks, added up by minute and source.
+    rows, newest_ms : int
+        How many rows there are, and their newest ``recorded_ms``.
+    let_go, rows_let_go : int
+        How many chunks, the oldest, are in the CSV only, and their rows.
+    """
+
+    chunks: tuple[Chunk, ...] = ()
+    closed: int = 0
+    totals: tuple[Totals, ...] = ()
+    minutes: pd.DataFrame = NO_MINUTES
+    rows: int = 0
+    newest_ms: int = 0
+    let_go: int = 0
+    rows_let_go: int = 0
+
+    @property
+    def last_offset(self) -> int:
+        """The offset of the last row, -1 where there is none."""
+        return self.chunks[-1].last_offset if self.chunks else -1
+
+    def append(self, new: Chunk, in_memory: int | None = None) -> Partition:
+        """Return the partition with more rows, of which about so many stay in memory."""
+        chunks = [*self.chunks]
+        rows, newest_ms = self.rows + new.count, max(self.newest_ms, new.newest_ms)
+        if len(chunks) > self.closed:
+            new = chunks.pop().joined(new)
+        grown = self._replace(chunks=(*chunks, new), rows=rows, newest_ms=newest_ms)
+        return grown._close(new, in_memory) if new.count >= OPEN_ROWS else grown
+
+    def _close(self, last: Chunk, in_memory: int | None) -> Partition:
+        closed = self._replace(
+            closed=len(self.chunks),
+            totals=(*self.totals, total(last.rows)),
+            minutes=pd.concat([self.minutes, by_minute(last.rows)], ignore_index=True),
+        )
+        return closed if in_memory is None else closed._keep(in_memory)
+
+    def _keep(self, in_memory: int) -> Partition:
+        """Keep the newest rows in memory, and let older chunks go."""
+        chunks, let_go, gone = [*self.chunks], self.let_go, self.rows_let_go
+        while let_go < self.closed and self.rows - gone - chunks[let_go].count >= in_memory:
+            gone += chunks[let_go].count
+            chunks[let_go] = chunks[let_go].let_go()
+            let_go += 1
+        return self._replace(chunks=tuple(chunks), let_go=let_go, rows_let_go=gone)
+
+    def after(self, offset: int) -> Iterator[Chunk]:
+        """Yield the chunks with rows behind an offset."""
+        first = bisect.bisect_right(self.chunks, offset, key=lambda chunk: chunk.last_offset)
+        return iter(self.chunks[first:])
 
 
 @dataclass(frozen=True)
@@ -31,13 +99,9 @@ class Snapshot:
     version : str
         The same for the same rows, also after a restart.
     sources : tuple of Source
-        What ``Columns.source`` counts.
-    partitions : dict of int to Columns
-        The rows of each partition, in the order of their offsets.
-    minutes : dict of int to (int, Intervals)
-        Of each partition so many first rows, added up by minute and source.
-    blocks : dict of int to tuple of Block
-        Of each partition its rows, added up by source, `BLOCK_ROWS` at a time.
+        What the rows' ``source`` counts.
+    partitions : dict of int to Partition
+        The rows of each partition.
     totals : Totals
         What the rows of each source add up to.
     problems : tuple of str
@@ -46,22 +110,20 @@ class Snapshot:
 
     version: str = ""
     sources: tuple[Source, ...] = ()
-    partitions: Mapping[int, Columns] = field(default_factory=dict)
-    minutes: Mapping[int, tuple[int, Intervals]] = field(default_factory=dict)
-    blocks: Mapping[int, tuple[Block, ...]] = field(default_factory=dict)
+    partitions: Mapping[int, Partition] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
     problems: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
         """How many readings there are."""
-        return sum(len(rows.offset) for rows in self.partitions.values())
+        return sum(partition.rows for partition in self.partitions.values())
 
     @property
     def newest_ms(self) -> int | None:
         """The newest ``recorded_at``, in milliseconds since 1970."""
-        times = (int(rows.stream_ms[-1]) for rows in self.partitions.values() if len(rows.offset))
-        return max(times, default=None)
+        filled = [partition for partition in self.partitions.values() if partition.rows]
+        return max((partition.newest_ms for partition in filled), default=None)
 
     def chosen(self, filters: Filters) -> Array:
         """Return for each source whether its readings pass the filters."""
@@ -75,81 +137,50 @@ class Snapshot:
         )
 
     def totals_since(self, start_ms: int) -> Totals:
-        """Return what the rows recorded after a moment add up to, by whole blocks where possible.
+        """Return what the rows recorded after a moment add up to, by whole chunks where possible.
 
         So a day of a million rows costs little more than its last minutes.
         """
-        totals, loose = Totals(), []
-        totals.add(NO_ROWS, len(self.sources))
-        for partition, rows in self.partitions.items():
-            # Rows before this one are too old, all of them; among the rest, late ones can be.
-            first = int(np.searchsorted(rows.stream_ms, start_ms, side="right"))
-            size, blocks = len(rows.offset), self.blocks.get(partition, ())
-            number = min(-(-first // BLOCK_ROWS), len(blocks))
-            begin = max(number * BLOCK_ROWS, first)
-            loose.append(rows.cut(first, begin))
-            for block in blocks[number:]:
-                if block.oldest_ms > start_ms:
-                    totals.merge(block.totals)
-                else:
-                    loose.append(rows.cut(begin, begin + BLOCK_ROWS))
-                begin += BLOCK_ROWS
-            loose.append(rows.cut(begin, size))
-        recent = _joined(loose)
-        totals.add(recent.take(recent.recorded_ms > start_ms), len(self.sources))
+        totals, loose = Totals(), [NO_ROWS]
+        totals.grow(len(self.sources))
+        for partition in self.partitions.values():
+            for number, chunk in enumerate(partition.chunks):
+                if number < partition.closed and chunk.oldest_ms > start_ms:
+                    totals.merge(partition.totals[number])
+                elif chunk.newest_ms > start_ms:
+                    loose.append(chunk.since(start_ms))
+        rows = pd.concat(loose)
+        totals.add(rows[rows["recorded_ms"] > start_ms])
         return totals
 
-    def intervals_since(self, start_ms: int, filters: Filters, by_minute: bool) -> Intervals:
-        """Return what was emitted after a moment, by whole minutes where those will do."""
-        chosen = self.chosen(filters)
-        parts = []
-        for partition, rows in self.partitions.items():
-            first = 0
+    def intervals_since(self, start_ms: int, by_minute: bool) -> Iterator[pd.DataFrame]:
+        """Yield what was emitted after a moment, by whole minutes where those will do."""
+        in_memory = [NO_ROWS]
+        for partition in self.partitions.values():
             if by_minute:
-                first, minutes = self.minutes[partition]
-                parts.append(minutes)
-            since = int(np.searchsorted(rows.stream_ms, start_ms, side="right"))
-            parts.append(rows.cut(max(first, since), len(rows.offset)).intervals())
-        found = joined(parts)
-        return found.take((found.end_ms > start_ms) & chosen[found.source])
+                yield partition.minutes
+            for chunk in partition.chunks[partition.closed if by_minute else 0 :]:
+                if chunk.newest_ms <= start_ms:
+                    continue
+                if chunk.kept is None:  # one at a time: they may be too many for the memory
+                    yield intervals(chunk.since(start_ms))
+                else:
+                    in_memory.append(chunk.since(start_ms))
+        yield intervals(pd.concat(in_memory))
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """Yield all rows as they are in the CSV, some thousands of one partition at a time."""
+        sources = pd.DataFrame(self.sources, columns=SOURCE_FIELDS)
+        texts = [name for name in SOURCE_FIELDS if name not in ("latitude", "longitude")]
+        sources = sources.astype(dict.fromkeys(texts, "str")).astype(
+            dict.fromkeys(texts, "category") | {"latitude": "float64", "longitude": "float64"}
+        )
+        chunks = [(number, c.rows) for number, p in self.partitions.items() for c in p.chunks]
+        for number, rows in [(0, NO_ROWS), *chunks]:
+            frame = rows.join(sources, on="source").assign(partition=np.int32(number))
+            times = pd.to_datetime(frame["recorded_ms"], unit="ms", utc=True)
+            yield frame.assign(recorded_at=times.dt.as_unit("ms"))[FRAME_FIELDS]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return all rows as pandas shows them: in the order of time, then partition and offset."""
-        rows = _joined(list(self.partitions.values()))
-        lengths = [len(part.offset) for part in self.partitions.values()]
-        partition = np.repeat(np.array(list(self.partitions), np.int32), lengths)
-        order = np.lexsort((rows.offset, partition, rows.recorded_ms))
-        rows = rows.take(order)
-        columns: dict[str, object] = {
-            "partition": partition[order],
-            "offset": rows.offset,
-            "reading_id": _texts(rows.reading_id),
-            "recorded_at": pd.to_datetime(rows.recorded_ms, unit="ms", utc=True).as_unit("ms"),
-            "interval_s": rows.interval_s,
-            "load_mw": rows.load_mw,
-            "co2_kg": rows.co2_kg,
-        }
-        for place, name in enumerate(Source._fields):
-            values = pd.Series([source[place] for source in self.sources])
-            if name in ("latitude", "longitude"):
-                columns[name] = values.to_numpy(float)[rows.source]
-            else:
-                codes, texts = pd.factorize(values.astype(str))
-                categories = pd.Index(texts, dtype="str")
-                columns[name] = pd.Categorical.from_codes(codes[rows.source], categories)
-        return pd.DataFrame(
-            {name: columns[name] for name in ("partition", "offset", *READING_FIELDS)}
-        )
-
-
-def _joined(parts: list[Columns]) -> Columns:
-    if not parts:
-        return NO_ROWS
-    return parts[0] if len(parts) == 1 else Columns(*map(np.concatenate, zip(*parts, strict=True)))
-
-
-def _texts(ids: Array) -> pd.Series[str]:
-    """Return ids of a fixed length as pandas' text, without a Python object for each."""
-    buffers = [None, pa.py_buffer(np.ascontiguousarray(ids))]
-    fixed = pa.Array.from_buffers(pa.binary(ID_BYTES), len(ids), buffers)
-    return pd.Series(pd.array(fixed.cast(pa.binary()).cast(pa.string()), dtype="str"))
+        """Return all rows in the order of time, then of partition and offset."""
+        return pd.concat(self.frames()).sort_values(IN_TIME, ignore_index=True)

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from labkit.table.columns import iso_times
+from labkit.table.csv_frames import Array, iso_times
 from labkit.table.grouping import By, Groups
-from labkit.table.intervals import Array
 from labkit.table.snapshot import Filters, Snapshot
-from labkit.table.totals import Totals
+from labkit.table.source_totals import Totals
 
 LARGE_EMITTER_T_PER_YEAR = 25_000.0
 HOURS_PER_YEAR = 8760

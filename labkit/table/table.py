@@ -9,23 +9,37 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zlib import crc32
 
 import pandas as pd
+import pyarrow as pa
 
 from labkit.core.config import load_config
 from labkit.sink.csv_tail import LogTail, Piece, partitions
 from labkit.sink.segment_files import topic_dir
-from labkit.table.ahead import parsed_ahead
-from labkit.table.columns import Parsed, Sources, give_back_memory
-from labkit.table.growing import GrowingColumns
+from labkit.table.csv_frames import Chunk, Sources, Span, read_rows
 from labkit.table.paging import Page, ends, format_cursor, page_after
-from labkit.table.snapshot import Filters, Snapshot
-from labkit.table.totals import Block, Totals, more_blocks
+from labkit.table.snapshot import Filters, Partition, Snapshot
+from labkit.table.source_totals import Totals
 
-ALL_FOLLOWING = 1.05  # rows differ in length
 MANY_ROWS = 10_000
+
+Found = tuple[int, Piece, pd.DataFrame | ValueError]  # a partition, and some rows of it
+
+
+def ahead(items: Iterator[Found]) -> Iterator[Found]:
+    """Yield items, and let a thread prepare the next one meanwhile.
+
+    Reading a file, its checksum and Arrow's parser need no lock of Python's: so opening a large
+    CSV takes two thirds of the time.
+    """
+    with ThreadPoolExecutor(1, "labkit-ahead") as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
 
 
 def read_table(data_dir: str | Path | None = None, topic: str | None = None) -> pd.DataFrame:
@@ -49,8 +63,9 @@ def read_table(data_dir: str | Path | None = None, topic: str | None = None) -> 
     """
     config = load_config()
     table = Table(topic_dir(config.data_path(data_dir), topic or config.topic))
-    table.refresh()
-    return table.frame
+    table.refresh()  # pd.read_csv of every row whose checksum is true: see `csv_frames.read_rows`
+    rows = pd.concat(table.snapshot.frames())
+    return rows.sort_values(["recorded_at", "partition", "offset"], ignore_index=True)
 
 
 class Table:
@@ -61,24 +76,20 @@ class Table:
     topic_dir : Path
         The topic's folder; it need not be there yet.
     in_memory : int, optional
-        About how many of the newest rows stay in memory; None: all.
-    spill_dir : Path, optional
-        Where the others lie, in files without a name.
+        About how many of the newest rows stay in memory; None: all. Older rows are read again from
+        the CSV when they are asked for.
     """
 
-    def __init__(
-        self, topic_dir: Path, in_memory: int | None = None, spill_dir: Path | None = None
-    ) -> None:
+    def __init__(self, topic_dir: Path, in_memory: int | None = None) -> None:
         self.topic_dir = topic_dir
-        self._in_memory, self._spill_dir = in_memory, spill_dir
         self.snapshot = Snapshot()
+        self._in_memory = in_memory
         self._lock = threading.Lock()
         self._sources = Sources()
-        self._totals = Totals()
         self._tails: dict[int, LogTail] = {}
-        self._columns: dict[int, GrowingColumns] = {}
-        self._blocks: dict[int, tuple[Block, ...]] = {}
+        self._partitions: dict[int, Partition] = {}
         self._foreign: dict[int, str] = {}
+        self._totals = Totals()
 
     def __repr__(self) -> str:
         return f"Table({str(self.topic_dir)!r}, rows={self.snapshot.rows})"
@@ -117,88 +128,86 @@ class Table:
         """
         if not self._lock.acquire(timeout=wait_s):
             return 0
+        is_first = not self._tails
         try:
-            for partition in partitions(self.topic_dir):
-                if partition not in self._tails:
-                    self._tails[partition] = LogTail(self.topic_dir, partition)
-                    self._columns[partition] = GrowingColumns(self._spill_dir)
-            new_rows = self._read()
+            for number in partitions(self.topic_dir):
+                self._tails.setdefault(number, LogTail(self.topic_dir, number))
+                self._partitions.setdefault(number, Partition())
+            new_rows = self._read(ahead if is_first else iter)
             if new_rows > MANY_ROWS:
-                give_back_memory()
+                pa.default_memory_pool().release_unused()
             return new_rows
-        except BaseException:  # what was read ahead is lost: the next time begins anew
-            self._forget()
+        except BaseException:  # what was read and not yet counted is lost: begin again next time
+            self._tails.clear()
+            self._partitions.clear()
+            self._foreign.clear()
+            self._totals = Totals()
             raise
         finally:
             self._lock.release()
 
-    def _read(self) -> int:
+    def _read(self, in_order: Callable[[Iterator[Found]], Iterator[Found]]) -> int:
         problems, new_rows = [tail.problem for tail in self._tails.values()], 0
-        for partition, piece, parsed in parsed_ahead(self._pieces()):
+        for number, piece, rows in in_order(self._found()):
             if piece.starts_over:
-                self._start_over(partition)
-            if piece.rows:
-                new_rows += self._append(partition, piece, parsed)
+                self._start_over(number)
+            if isinstance(rows, ValueError):
+                self._foreign[number] = f"partition {number} holds rows of another kind: {rows}"
+            elif len(rows):
+                self._append(number, piece, self._sources.number(rows))
+                new_rows += len(rows)
             self._publish()
         if problems != [tail.problem for tail in self._tails.values()]:
             self._publish()
         return new_rows
 
+    def _found(self) -> Iterator[Found]:
+        """Yield what was appended, parsed."""
+        for number, piece in self._pieces():
+            try:
+                yield number, piece, read_rows(piece.rows)
+            except ValueError as error:
+                yield number, piece, error
+
     def _pieces(self) -> Iterator[tuple[int, Piece]]:
-        for partition, tail in self._tails.items():
+        for number, tail in self._tails.items():
             try:
                 for piece in tail.read():
-                    yield partition, piece
+                    yield number, piece
             except FileNotFoundError:
-                pass  # taken away while we looked; the next look finds out what there is now
+                pass  # deleted while we looked; the next look finds out what there is now
             except OSError as error:
-                tail.problem = f"partition {partition} cannot be read: {error.strerror}"
+                tail.problem = f"partition {number} cannot be read: {error.strerror}"
 
-    def _append(self, partition: int, piece: Piece, parsed: Callable[[], Parsed]) -> int:
-        try:
-            new = self._sources.number(parsed())
-        except ValueError as error:
-            self._foreign[partition] = f"partition {partition} holds rows of another kind: {error}"
-            return 0
-        share = None if self._in_memory is None else self._in_memory // len(self._columns)
-        following = int(len(new.offset) * piece.following / len(piece.rows) * ALL_FOLLOWING)
-        self._columns[partition].append(new, share, following)
-        self._totals.add(new, len(self._sources))
-        known, rows = self._blocks.get(partition, ()), self._columns[partition].rows
-        self._blocks[partition] = more_blocks(known, rows, len(self._sources))
-        return len(new.offset)
+    def _append(self, number: int, piece: Piece, rows: pd.DataFrame) -> None:
+        anchor = piece.rows[piece.rows.rfind(b"\n", 0, -1) + 1 :]
+        span = Span(piece.path, piece.start, piece.start + len(piece.rows), anchor)
+        share = None if self._in_memory is None else self._in_memory // len(self._partitions)
+        new = Chunk.of((span,), self._sources, rows)
+        self._partitions[number] = self._partitions[number].append(new, share)
+        self._totals.add(rows)
 
-    def _start_over(self, partition: int) -> None:
+    def _start_over(self, number: int) -> None:
         """Forget a partition whose CSV was started anew, and count the others again."""
-        self._columns[partition] = GrowingColumns(self._spill_dir)
-        self._blocks.pop(partition, None)
-        self._foreign.pop(partition, None)
+        self._partitions[number] = Partition()
+        self._foreign.pop(number, None)
         self._totals = Totals()
-        for columns in self._columns.values():
-            self._totals.add(columns.rows, len(self._sources))
-
-    def _forget(self) -> None:
-        """Know nothing, as before the first look."""
-        for known in (self._tails, self._columns, self._blocks, self._foreign):
-            known.clear()
-        self._totals = Totals()
+        self._totals.grow(len(self._sources.all()))
+        for partition in self._partitions.values():
+            for chunk in partition.chunks:
+                self._totals.add(chunk.rows)
 
     def _publish(self) -> None:
         """Let the next question see what has been read."""
-        order = sorted(self._columns)
-        anchors = b"".join(self._tails[partition].anchor for partition in order)
-        columns = {partition: self._columns[partition].rows for partition in order}
-        rows = sum(len(part.offset) for part in columns.values())
-        problems = [*(self._tails[partition].problem for partition in order)]
-        problems += [self._foreign[partition] for partition in sorted(self._foreign)]
+        found = {number: self._partitions[number] for number in sorted(self._partitions)}
+        anchors = b"".join(self._tails[number].anchor for number in found)
+        problems = [self._tails[number].problem for number in found]
+        problems += [self._foreign[number] for number in sorted(self._foreign)]
+        rows = sum(partition.rows for partition in found.values())
         self.snapshot = Snapshot(
             version=f"{rows}-{crc32(anchors):08x}",
             sources=self._sources.all(),
-            partitions=columns,
-            minutes={
-                p: (self._columns[p].rows_in_minutes, self._columns[p].minutes) for p in order
-            },
-            blocks=dict(self._blocks),
+            partitions=found,
             totals=self._totals.copy(),
             problems=tuple(filter(None, problems)),
         )

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from labkit.core.errors import CursorInvalid
 from labkit.readings.reading import Reading
+from labkit.sink import csv_tail
 from labkit.sink.segment_files import topic_dir
-from labkit.table import paging
+from labkit.table import snapshot as snapshot_module
 from labkit.table.paging import format_cursor, parse_cursor
 from labkit.table.table import Table
 
@@ -131,12 +132,15 @@ def test_a_reading_is_shown_as_it_was_recorded(table: Table) -> None:
         assert shown[name] == row[name]
 
 
-@pytest.mark.parametrize("block", [1, 7, 65_536])
+@pytest.mark.parametrize("chunk", [1, 7, 65_536])
 @pytest.mark.parametrize("after", ["", None])
 def test_filters_choose_and_still_page_through_all(
-    table: Table, monkeypatch: pytest.MonkeyPatch, block: int, after: str | None
+    table: Table, monkeypatch: pytest.MonkeyPatch, chunk: int, after: str | None
 ) -> None:
-    monkeypatch.setattr(paging, "_SCAN_ROWS", block)
+    monkeypatch.setattr(snapshot_module, "OPEN_ROWS", chunk)
+    monkeypatch.setattr(csv_tail, "PIECE_BYTES", 250 * chunk)
+    table = Table(table.topic_dir, in_memory=10)
+    table.refresh()
     frame = table.frame
     fuels, sectors = frame["fuel"].unique()[:2].tolist(), frame["sector"].unique()[:3].tolist()
     wanted = frame[frame["fuel"].isin(fuels) & frame["sector"].isin(sectors)]

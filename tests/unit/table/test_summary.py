@@ -10,9 +10,9 @@ import pytest
 from csv_feed import TOPIC, CsvFeed
 
 from labkit.readings.emission_factors import COUNTRIES, FUELS, SECTORS
+from labkit.sink import csv_tail
 from labkit.sink.segment_files import topic_dir
 from labkit.table import snapshot as snapshot_module
-from labkit.table import totals
 from labkit.table.snapshot import Filters, Snapshot
 from labkit.table.summary import facilities, summary
 from labkit.table.table import Table
@@ -123,12 +123,12 @@ def test_a_filter_that_nothing_passes_is_an_empty_answer(snapshot: Snapshot) -> 
 
 
 @pytest.mark.parametrize("window_s", [10, 31, 60, 75, 100, 149, 1000])
-def test_blocks_add_up_to_their_rows(
+def test_chunks_add_up_to_their_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window_s: int
 ) -> None:
-    """Also where readings come late: a block is taken whole only if all of it is in the window."""
-    for module in (totals, snapshot_module):
-        monkeypatch.setattr(module, "BLOCK_ROWS", 7)
+    """Also where readings come late: a chunk is taken whole only if all of it is in the window."""
+    monkeypatch.setattr(snapshot_module, "OPEN_ROWS", 7)
+    monkeypatch.setattr(csv_tail, "PIECE_BYTES", 1_000)  # fewer than seven rows
     now = datetime.now(UTC)
     feed = CsvFeed(tmp_path)
     for rounds, minutes_ago in ((40, 1.0), (3, 0.0), (20, 0.5), (2, 2.0), (11, 0.0)):
@@ -136,7 +136,7 @@ def test_blocks_add_up_to_their_rows(
     feed.close()
     table = Table(topic_dir(tmp_path, TOPIC))
     table.refresh()
-    assert sum(len(blocks) for blocks in table.snapshot.blocks.values()) > 200
+    assert sum(partition.closed for partition in table.snapshot.partitions.values()) > 200
     rows = chosen(table.snapshot, {}, window_s)
     figures = summary(table.snapshot, window_s)
     assert (figures["records"], figures["co2_g"]) == (len(rows), grams(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import threading
@@ -17,13 +18,16 @@ from csv_feed import TOPIC, CsvFeed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import labkit as lab
+from labkit.core.errors import CursorOutdated
 from labkit.readings.fleet import Fleet
 from labkit.readings.reading import READING_FIELDS, Reading
 from labkit.sink import csv_tail
 from labkit.sink.csv_log import CsvLog
 from labkit.sink.csv_row import HEADER, decode_row, encode_marker, encode_row
 from labkit.sink.segment_files import segments, topic_dir
-from labkit.table import ahead, columns
+from labkit.table import csv_frames
+from labkit.table import snapshot as snapshot_module
 from labkit.table.table import Table, read_table
 
 START = datetime(2026, 11, 23, 22, tzinfo=UTC)
@@ -121,16 +125,18 @@ def test_the_frame_is_in_the_order_of_time(tmp_path: Path, feed: CsvFeed) -> Non
 @given(
     data=st.data(),
     small_pieces=st.booleans(),
-    with_threads=st.booleans(),
+    with_arrow=st.booleans(),
     one_by_one=st.booleans(),
+    open_rows=st.sampled_from([5, 4096]),
     in_memory=st.sampled_from([None, 0, 9]),
 )
 def test_read_in_any_increments_it_is_as_if_read_at_once(
     tmp_path_factory: pytest.TempPathFactory,
     data: st.DataObject,
     small_pieces: bool,
-    with_threads: bool,
+    with_arrow: bool,
     one_by_one: bool,
+    open_rows: int,
     in_memory: int | None,
 ) -> None:
     folder = tmp_path_factory.mktemp("grows")
@@ -139,13 +145,14 @@ def test_read_in_any_increments_it_is_as_if_read_at_once(
         p: sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=8), label=f"cuts {p}"))
         for p, content in contents.items()
     }
-    table, new_rows = Table(folder, in_memory, folder / "spilled"), 0
+    table, new_rows = Table(folder, in_memory), 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "FEW_ROWS", 100 if one_by_one else 0)
+        patch.setattr(csv_frames, "FEW_ROWS", 100 if one_by_one else 0)
+        patch.setattr(snapshot_module, "OPEN_ROWS", open_rows)
         if small_pieces:
             patch.setattr(csv_tail, "PIECE_BYTES", 100)  # less than a row
-        if with_threads:
-            patch.setattr(ahead, "MANY_BYTES", 1)
+        if with_arrow:
+            patch.setattr(csv_frames, "MANY_BYTES", 1)
         for step in range(9):
             for p, content in contents.items():
                 end = [*cuts[p], *[len(content)] * 9][step]
@@ -176,7 +183,7 @@ def test_nothing_new_costs_no_reading_and_keeps_the_version(tmp_path: Path) -> N
 @pytest.mark.parametrize("in_memory", [None, 0, 100, 5_000])
 def test_a_snapshot_stays_while_the_table_grows(tmp_path: Path, in_memory: int | None) -> None:
     path = write(tmp_path, HEADER + b"".join(lines(5)))
-    table = Table(tmp_path, in_memory, tmp_path / "spilled")
+    table = Table(tmp_path, in_memory)
     table.refresh()
     before = table.snapshot
     frame, grams = before.to_frame(), before.totals.grams.sum()
@@ -381,19 +388,41 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     assert table.refresh() == 1
 
 
-def test_rows_that_find_no_room_on_the_disk_stay_in_memory(tmp_path: Path) -> None:
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_module, "OPEN_ROWS", 7)
+    monkeypatch.setattr(csv_tail, "PIECE_BYTES", 1_000)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_rows_that_are_let_go_are_read_again_from_the_csv(tmp_path: Path) -> None:
     write(tmp_path, HEADER + b"".join(lines(50)))
-    no_folder = write(tmp_path, b"", "no-folder")
-    table, whole = Table(tmp_path, 10, no_folder), Table(tmp_path)
+    table, whole = Table(tmp_path, 10), Table(tmp_path)
     assert table.refresh() == whole.refresh()
+    in_memory = [c.count for c in table.snapshot.partitions[0].chunks if c.kept is not None]
+    assert 10 <= sum(in_memory) < 30
     pd.testing.assert_frame_equal(table.frame, whole.frame)
+    for cursor in (None, ""):
+        assert table.after(cursor, 100) == whole.after(cursor, 100)
 
 
-def test_rows_on_the_disk_leave_no_file_behind(tmp_path: Path) -> None:
-    write(tmp_path, HEADER + b"".join(lines(50)))
-    table = Table(tmp_path, 10, tmp_path / "spilled")
+@pytest.mark.usefixtures("small_chunks")
+def test_rows_that_are_let_go_leave_no_file_behind(tmp_path: Path) -> None:
+    write(tmp_path / "data", HEADER + b"".join(lines(50)))
+    table = Table(tmp_path / "data", 10)
     table.refresh()
-    assert list((tmp_path / "spilled").iterdir()) == []  # it has no name
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["0.csv"]
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("fresh", [b"", HEADER, HEADER + b"".join(lines(50, seed=8))])
+def test_rows_that_are_let_go_are_never_those_of_another_csv(tmp_path: Path, fresh: bytes) -> None:
+    write(tmp_path, HEADER + b"".join(lines(50)))
+    table = Table(tmp_path, 10)
+    table.refresh()
+    write(tmp_path, fresh)
+    with pytest.raises(CursorOutdated, match="started anew"):
+        table.after("", 5)
 
 
 def test_a_look_that_was_broken_off_loses_no_rows(tmp_path: Path) -> None:
@@ -426,3 +455,10 @@ def test_totals_are_those_of_the_frame(tmp_path: Path, feed: CsvFeed) -> None:
     np.testing.assert_allclose(totals.mwh.sum(), energy_mwh)
     newest = frame.sort_values("recorded_at").groupby("facility_id", observed=True).last()
     assert totals.last_ms.max() == newest["recorded_at"].max().value // 1_000_000
+
+
+def test_read_table_shows_the_call_of_pandas() -> None:
+    """What `lab.read_table??` prints in a notebook."""
+    source = inspect.getsource(lab.read_table)
+    assert "pd.read_csv(" in source or "pd.concat(" in source
+    assert "pd.read_csv(" in inspect.getsource(csv_frames.read_rows)

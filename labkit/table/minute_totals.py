@@ -1,0 +1,117 @@
+"""Emissions as intervals of time, and how they spread over the buckets of a chart.
+
+A chart of a day over a million rows does not need a million rows: rows are added up by minute and
+source, once. A minute of a source is an interval with kilograms, exactly as a reading is, so
+`spread` takes either.
+
+Intervals are a DataFrame with the columns ``end_ms``, ``length_ms``, ``source``, ``kg`` and
+``weight``: how much of the interval readings cover, which is 1 for a reading.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from labkit.table.csv_frames import NO_ROWS, Array
+
+MINUTE_MS = 60_000
+
+
+def intervals(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what each row says was emitted, and when."""
+    # 1.1 * 1000 is a little more than 1100; and no length may be zero.
+    length_ms = np.round(rows["interval_s"].to_numpy() * 1000, 3).clip(0.001)
+    return pd.DataFrame(
+        {
+            "end_ms": rows["recorded_ms"].to_numpy(),
+            "length_ms": length_ms,
+            "source": rows["source"].to_numpy(),
+            "kg": rows["co2_kg"].to_numpy(),
+            "weight": 1.0,
+        }
+    )
+
+
+def by_minute(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add up rows by minute and source; an interval longer than a minute stays as it is."""
+    found = intervals(rows)
+    is_long = found["length_ms"] > MINUTE_MS
+    short = found[~is_long] if is_long.any() else found
+    minute = (short["end_ms"] - short["length_ms"]) // MINUTE_MS
+    # An interval that begins in one minute can reach into the next.
+    behind_ms = (short["end_ms"] - (minute + 1) * MINUTE_MS).clip(lower=0)
+    parts = pd.DataFrame(
+        {
+            "minute": minute,
+            "source": short["source"],
+            "weight": (short["length_ms"] - behind_ms) / MINUTE_MS,
+            "kg_per_minute": short["kg"] / short["length_ms"] * MINUTE_MS,
+        }
+    )
+    in_next = behind_ms > 0
+    ended = parts[in_next].assign(weight=behind_ms[in_next] / MINUTE_MS)
+    ended["minute"] += 1
+    parts = pd.concat([parts, ended])
+    parts["kg"] = parts["weight"] * parts.pop("kg_per_minute")
+    minutes = parts.groupby(["minute", "source"], as_index=False)[["kg", "weight"]].sum()
+    minutes["end_ms"] = ((minutes.pop("minute") + 1) * MINUTE_MS).astype("int64")
+    minutes["length_ms"] = float(MINUTE_MS)
+    return pd.concat([minutes[found.columns], found[is_long]], ignore_index=True)
+
+
+NO_MINUTES = intervals(NO_ROWS)
+
+
+def spread(
+    intervals: pd.DataFrame,
+    line_of_source: Array,
+    lines: int,
+    start_ms: int,
+    bucket_ms: int,
+    count: int,
+) -> tuple[Array, Array]:
+    """Spread kilograms evenly over the buckets that each interval touches.
+
+    Parameters
+    ----------
+    line_of_source : array of int
+        To which of the ``lines`` each source adds; negative: to none.
+    start_ms, bucket_ms, count : int
+        The buckets: where the first begins, how long each is, how many there are.
+
+    Returns
+    -------
+    kg : array of float, shape (lines, count)
+    covered : array of float, shape (lines, count)
+        How much of each bucket readings cover: 1 for one facility all the time.
+    """
+    line = line_of_source[intervals["source"].to_numpy()]
+    # Where each interval begins and ends, in buckets since the start of the first.
+    ends = (intervals["end_ms"].to_numpy() - start_ms) / bucket_ms
+    lengths = intervals["length_ms"].to_numpy() / bucket_ms
+    begins = ends - lengths
+    inside = (ends > 0) & (begins < count) & (line >= 0)
+    line, lengths = line[inside], lengths[inside]
+    begins, ends = begins[inside].clip(0, count), ends[inside].clip(0, count)
+    first = begins.astype(np.int64)
+    last = np.maximum(np.ceil(ends).astype(np.int64) - 1, first)
+    in_first = np.minimum(ends, first + 1) - begins
+    row = line * (count + 1)
+    across = last > first
+    in_last, row_across = (ends - last)[across], row[across]
+    after_first, last_across = first[across] + 1, last[across]
+    size = lines * (count + 1)
+
+    def add_up(per_bucket: Array) -> Array:
+        total = np.bincount(row + first, in_first * per_bucket, size)
+        weight = per_bucket[across]
+        total += np.bincount(row_across + last_across, in_last * weight, size)
+        # The whole buckets between: up by the weight where they begin, down where they end.
+        steps = np.bincount(row_across + after_first, weight, size)
+        steps -= np.bincount(row_across + last_across, weight, size)
+        table: Array = total.reshape(lines, -1) + steps.reshape(lines, -1).cumsum(axis=1)
+        return table[:, :count].clip(0)
+
+    kg, weight = intervals["kg"].to_numpy()[inside], intervals["weight"].to_numpy()[inside]
+    return add_up(kg / lengths), add_up(weight)
