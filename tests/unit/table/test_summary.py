@@ -122,23 +122,28 @@ def test_a_filter_that_nothing_passes_is_an_empty_answer(snapshot: Snapshot) -> 
     assert figures["as_of"] is not None
 
 
-@pytest.mark.parametrize("window_s", [10, 31, 60, 75, 100, 149, 1000])
-def test_chunks_add_up_to_their_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window_s: int
-) -> None:
-    """Also where readings come late: a chunk is taken whole only if all of it is in the window."""
-    monkeypatch.setattr(snapshot_module, "OPEN_ROWS", 7)
-    monkeypatch.setattr(csv_tail, "PIECE_BYTES", 1_000)  # fewer than seven rows
+@pytest.fixture(scope="module")
+def in_small_chunks(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    folder = tmp_path_factory.mktemp("late")
     now = datetime.now(UTC)
-    feed = CsvFeed(tmp_path)
+    feed = CsvFeed(folder)
     for rounds, minutes_ago in ((40, 1.0), (3, 0.0), (20, 0.5), (2, 2.0), (11, 0.0)):
         feed.write(rounds, until=now - timedelta(minutes=minutes_ago))
     feed.close()
-    table = Table(topic_dir(tmp_path, TOPIC))
-    table.refresh()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshot_module, "OPEN_ROWS", 7)
+        patch.setattr(csv_tail, "PIECE_BYTES", 1_000)  # fewer than seven rows
+        table = Table(topic_dir(folder, TOPIC))
+        table.refresh()
     assert sum(partition.closed for partition in table.snapshot.partitions.values()) > 200
-    rows = chosen(table.snapshot, {}, window_s)
-    figures = summary(table.snapshot, window_s)
+    return table.snapshot
+
+
+@pytest.mark.parametrize("window_s", [10, 31, 60, 75, 100, 149, 1000])
+def test_chunks_add_up_to_their_rows(in_small_chunks: Snapshot, window_s: int) -> None:
+    """Also where readings come late: a chunk is taken whole only if all of it is in the window."""
+    rows = chosen(in_small_chunks, {}, window_s)
+    figures = summary(in_small_chunks, window_s)
     assert (figures["records"], figures["co2_g"]) == (len(rows), grams(rows))
     by_plant = rows.groupby("facility_id", observed=True)[["co2_kg", "interval_s"]].sum()
     rates = by_plant["co2_kg"] / by_plant["interval_s"] * 3.6
