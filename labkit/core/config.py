@@ -73,7 +73,7 @@ class LabConfig(BaseSettings):
         2_000_000,
         ge=0,
         description="So many of the newest readings the API keeps in memory (88 bytes each). Older "
-        "ones lie in a file in the state folder and are served just the same.",
+        "ones are read again from the CSV when they are asked for.",
     )
     trusted_hosts: str = Field(
         "",

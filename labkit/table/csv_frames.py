@@ -49,13 +49,14 @@ class Source(NamedTuple):
 
 
 SOURCE_FIELDS = list(Source._fields)
-ROW_FIELDS = ["offset", "recorded_ms", "interval_s", "source", "load_mw", "co2_kg", "reading_id"]
 FRAME_FIELDS = ["partition", "offset", *READING_FIELDS]
 
 _NUMBERS = {"partition": "int32", "offset": "int64"} | dict.fromkeys(
     ("interval_s", "latitude", "longitude", "load_mw", "co2_kg"), "float64"
 )
 _TYPES = {name: pd.api.types.pandas_dtype(_NUMBERS.get(name, "str")) for name in COLUMNS[:-1]}
+_MANY: dict[str, Any] = {"engine": "pyarrow"}
+_FEW: dict[str, Any] = {"engine": "c", "low_memory": False}
 _TIME = pd.ArrowDtype(pa.timestamp("ms", tz="UTC"))
 
 
@@ -73,14 +74,15 @@ def read_rows(lines: bytes) -> pd.DataFrame:
         dtype=_TYPES,
         keep_default_na=False,  # a facility may be called "null" or "N/A"
         na_values=[""],
-        engine="pyarrow" if len(lines) >= MANY_BYTES else "c",
+        **_MANY if len(lines) >= MANY_BYTES else _FEW,
     )
-    is_reading = rows["quality"] != DEAD_LETTER
-    if not is_reading.all():
-        rows = rows[is_reading]
-    if rows.isna().to_numpy().any() or (rows["reading_id"].str.len() != ID_LENGTH).any():
-        raise ValueError("a field is missing, or an id is not a UUID")
-    rows["recorded_ms"] = rows["recorded_at"].astype(_TIME).astype("int64")
+    if b",," in lines:  # a cell without a value: else there is nothing to look for
+        rows = rows[rows["quality"] != DEAD_LETTER]
+        if rows.isna().to_numpy().any():
+            raise ValueError("a field is missing")
+    if (rows["reading_id"].str.len() != ID_LENGTH).any():
+        raise ValueError("an id is not a UUID")
+    rows["recorded_at"] = rows["recorded_at"].astype(_TIME)
     return rows
 
 
@@ -96,9 +98,18 @@ class Sources:
         return tuple(self._numbers)
 
     def number(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Replace the ten fields of each row by the number of its source."""
-        rows["source"] = self._numbers_of(rows)
-        return rows[ROW_FIELDS].copy()  # so that nothing else of what was parsed stays in memory
+        """Return a copy of rows with the number of its source instead of the ten fields of each."""
+        return pd.DataFrame(
+            {
+                "offset": rows["offset"].array,
+                "recorded_ms": rows["recorded_at"].astype("int64").array,
+                "interval_s": rows["interval_s"].array,
+                "source": self._numbers_of(rows),
+                "load_mw": rows["load_mw"].array,
+                "co2_kg": rows["co2_kg"].array,
+                "reading_id": rows["reading_id"].array,
+            }
+        )
 
     def _numbers_of(self, rows: pd.DataFrame) -> Array:
         if len(rows) <= FEW_ROWS:
@@ -208,4 +219,7 @@ def _read_again(chunk: Chunk) -> pd.DataFrame:
             msg = f"{path.name} was started anew while its older rows were being read"
             raise CursorOutdated(msg, "GET /api/readings (without `after`: the newest readings)")
         frames.append(chunk.sources.number(read_rows(lines)))
-    return pd.concat(frames, ignore_index=True)
+    rows = pd.concat(frames, ignore_index=True)
+    del frames
+    pa.default_memory_pool().release_unused()
+    return rows

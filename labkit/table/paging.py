@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from labkit.core.errors import CursorInvalid, CursorOutdated
-from labkit.table.csv_frames import FRAME_FIELDS, ROW_FIELDS, Array, iso_times
+from labkit.table.csv_frames import FRAME_FIELDS, NO_ROWS, Array, iso_times
 from labkit.table.snapshot import Filters, Partition, Snapshot
 
 CURSOR_PATTERN = r"^([0-9]{1,9}\.[0-9]{1,18}(-[0-9]{1,9}\.[0-9]{1,18})*)?$"
@@ -140,7 +140,7 @@ def _first_matches(
         if count <= 0:
             break
         rows = chunk.rows
-        start = int(rows["offset"].searchsorted(after, side="right"))
+        start = int(rows["offset"].to_numpy().searchsorted(after, side="right"))
         found.append(_from_chosen(rows.iloc[start:], chosen).iloc[:count])
         count -= len(found[-1])
     return found
@@ -179,5 +179,5 @@ def _readings(
     return readings
 
 
-_ROW = [name for name in FRAME_FIELDS if name in ROW_FIELDS]
+_ROW = [name for name in FRAME_FIELDS if name in NO_ROWS]
 _BY_TIME = itemgetter(0)
