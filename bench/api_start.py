@@ -1,8 +1,8 @@
 """The API's start on many rows, compared with ``pd.read_csv``: time and memory.
 
 Each runs in its own process. Time is from after the imports until every row can be queried; memory
-is what the process then shares with no other (USS). Then the same with most rows on disk, compared
-with a tenth of the rows: the effect of the setting that limits the memory.
+is what the process then shares with no other (USS). Then the same with most rows in the CSV only,
+compared with a tenth of the rows: the effect of the setting that limits the memory.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def measure(scale: Scale) -> list[Figure]:
             f"the same with {few:,} rows",
             [(ours.memory_mb, small.memory_mb) for ours, small in bounded],
             bar=Bar("≤", 1.2),
-            note=f"{IN_MEMORY}={few}: older rows are in a file, and are served the same way",
+            note=f"{IN_MEMORY}={few}: older rows are read again from the CSV on demand",
         ),
     ]
 

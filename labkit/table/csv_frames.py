@@ -68,7 +68,7 @@ def read_rows(lines: bytes) -> pd.DataFrame:
     ValueError
         A row has a true checksum and is not a reading: another program wrote it.
     """
-    rows = pd.read_csv(
+    rows: pd.DataFrame = pd.read_csv(
         BytesIO(HEADER + lines),
         usecols=list(_TYPES),
         dtype=_TYPES,
