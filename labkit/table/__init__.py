@@ -1,8 +1,11 @@
-"""Stage 5, the CSV as rows to ask: a table in memory that reads only what was appended.
+"""Stage 5, the CSV as rows to query: pandas frames in memory that take in what was appended.
 
-`table` keeps it up to date; `paging`, `emission_series` and `summary` answer questions, and
-`export` writes it as one file. It imports `sink`, `readings` and `core`, and never Kafka.
-Start with `table`.
+- `table` keeps the frames up to date; `csv_frames` parses rows; `snapshot` is one moment of it.
+- `source_totals` and `minute_totals` are the running sums.
+- `paging`, `emission_series`, `summary` (`grouping`) and `dashboard_query` answer questions.
+- `export` writes all rows into one file.
+
+It imports `sink`, `readings` and `core`, and never Kafka. Start with `table`.
 """
 
 import lazy_loader as lazy

@@ -32,8 +32,8 @@ Found = tuple[int, Piece, pd.DataFrame | ValueError]  # a partition, and some ro
 def ahead(items: Iterator[Found]) -> Iterator[Found]:
     """Yield items, and let a thread prepare the next one meanwhile.
 
-    Reading a file, its checksum and Arrow's parser need no lock of Python's: so opening a large
-    CSV takes two thirds of the time.
+    Reading a file, its checksum and Arrow's parser do not hold Python's global lock, so opening a
+    large CSV is faster.
     """
     with ThreadPoolExecutor(1, "labkit-ahead") as thread:
         following = thread.submit(next, items, None)
