@@ -19,7 +19,7 @@ import pyarrow as pa
 from labkit.core.config import load_config
 from labkit.sink.csv_tail import LogTail, Piece, partitions
 from labkit.sink.segment_files import topic_dir
-from labkit.table.csv_frames import Chunk, Sources, Span, read_rows
+from labkit.table.csv_frames import Chunk, Sources, Span
 from labkit.table.paging import Page, ends, format_cursor, page_after
 from labkit.table.snapshot import Filters, Partition, Snapshot
 from labkit.table.source_totals import Totals
@@ -154,7 +154,7 @@ class Table:
             if isinstance(rows, ValueError):
                 self._foreign[number] = f"partition {number} holds rows of another kind: {rows}"
             elif len(rows):
-                self._append(number, piece, self._sources.number(rows))
+                self._append(number, piece, rows)
                 new_rows += len(rows)
             self._publish()
         if problems != [tail.problem for tail in self._tails.values()]:
@@ -165,7 +165,7 @@ class Table:
         """Yield what was appended, parsed."""
         for number, piece in self._pieces():
             try:
-                yield number, piece, read_rows(piece.rows)
+                yield number, piece, self._sources.read(piece.rows)
             except ValueError as error:
                 yield number, piece, error
 

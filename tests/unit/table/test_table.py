@@ -147,7 +147,7 @@ def test_read_in_any_increments_it_is_as_if_read_at_once(
     }
     table, new_rows = Table(folder, in_memory), 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_frames, "FEW_ROWS", 100 if one_by_one else 0)
+        patch.setattr(csv_frames, "FEW_BYTES", 32 * 1024 if one_by_one else 0)
         patch.setattr(snapshot_module, "OPEN_ROWS", open_rows)
         if small_pieces:
             patch.setattr(csv_tail, "PIECE_BYTES", 100)  # less than a row
