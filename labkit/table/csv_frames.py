@@ -251,7 +251,7 @@ def _read_again(chunk: Chunk) -> pd.DataFrame:
         except FileNotFoundError:
             lines = b""
         if not lines.endswith(anchor):
-            msg = f"{path.name} was started anew while its older rows were being read"
+            msg = f"{path.name} was started again while its older rows were being read"
             raise CursorOutdated(msg, "GET /api/readings (without `after`: the newest readings)")
         frames.append(chunk.sources.read(lines))
     rows = pd.concat(frames, ignore_index=True)

@@ -19,7 +19,7 @@ from labkit.table.snapshot import Filters, Snapshot
 from labkit.table.source_totals import Totals
 
 BUCKETS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
-MAX_BUCKETS = 180  # of a bucket chosen here; whoever names one may have `LIMIT_BUCKETS`
+MAX_BUCKETS = 180  # of a bucket chosen here; a request may ask for `LIMIT_BUCKETS`
 LIMIT_BUCKETS = 5000
 COVERED = 0.5  # of a bucket; below that a line has a gap
 SILENT_AFTER = 3  # intervals without a reading, and a facility is not waited for any more

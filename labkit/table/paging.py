@@ -125,7 +125,7 @@ def _checked(position: dict[int, int], snapshot: Snapshot) -> dict[int, int]:
         if offset > end.get(partition, -1):
             msg = (
                 f"`after` names offset {offset} of partition {partition}, and the CSV ends at "
-                f"{end.get(partition, 'nothing')}: it was started anew"
+                f"{end.get(partition, 'nothing')}: it was started again"
             )
             raise CursorOutdated(msg, "GET /api/readings (without `after`: the newest readings)")
     return position

@@ -1,7 +1,7 @@
 """The CSV as a table in memory, brought up to date by reading only what was appended.
 
-`read_table` is the short way: everything, once, as a pandas DataFrame. A `Table` is for whoever
-asks again every two seconds: a refresh costs what is new, and a page of readings costs the page,
+`read_table` is the short way: everything, once, as a pandas DataFrame. A `Table` is for those who
+ask again every two seconds: a refresh costs what is new, and a page of readings costs the page,
 whether the CSV holds a thousand rows or ten million.
 """
 
@@ -188,7 +188,7 @@ class Table:
         self._totals.add(rows)
 
     def _start_over(self, number: int) -> None:
-        """Forget a partition whose CSV was started anew, and count the others again."""
+        """Forget a partition whose CSV was started again, and count the others again."""
         self._partitions[number] = Partition()
         self._foreign.pop(number, None)
         self._totals = Totals()

@@ -162,7 +162,7 @@ def test_p1_a_torn_number_is_a_number(api: Api) -> None:
 def test_p2_only_what_is_new(api: Api) -> None:
     cursor = get(api, "/api/readings?limit=1")["next"]
     expect_revealed(ex.p2, 24, NOT_ATTEMPTED, cursor, says="nothing has come in")
-    expect_revealed(ex.p2, 24, NOT_ATTEMPTED, "0.999999", says="it was started anew")
+    expect_revealed(ex.p2, 24, NOT_ATTEMPTED, "0.999999", says="it was started again")
     lab.start_producer(ex.TOPIC, readings_per_s=0, count=24).wait()
     lab.running()[0].wait_until_caught_up()
     expect_revealed(ex.p2, READINGS + 24, NOT_YET, cursor, says="it was 24")
