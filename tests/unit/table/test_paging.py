@@ -170,7 +170,7 @@ def test_a_filter_that_nothing_passes_moves_the_cursor_to_the_end(table: Table) 
 def test_a_cursor_behind_the_end_says_that_the_csv_was_started_anew(
     table: Table, cursor: str
 ) -> None:
-    with pytest.raises(CursorInvalid, match="started anew"):
+    with pytest.raises(CursorInvalid, match="started again"):
         table.after(cursor, 10)
 
 

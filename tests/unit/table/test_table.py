@@ -421,7 +421,7 @@ def test_rows_that_are_let_go_are_never_those_of_another_csv(tmp_path: Path, fre
     table = Table(tmp_path, 10)
     table.refresh()
     write(tmp_path, fresh)
-    with pytest.raises(CursorOutdated, match="started anew"):
+    with pytest.raises(CursorOutdated, match="started again"):
         table.after("", 5)
 
 
