@@ -1,21 +1,22 @@
 """Kafka's own command-line tools, from the same verified jars as the broker.
 
-In Kafka's download each tool is a short script in ``bin/`` that starts Java with a main class. The
-table below has the name of each script and its class. Java is started directly, so the tools also
-work on Windows, where the class path is too long for the scripts.
+In Kafka's download each tool is a short script in ``bin/`` that starts Java with a main class;
+``kafka_tools.csv`` lists both. Java is started directly, so the tools also work on Windows, where
+the class path is too long for the scripts.
 """
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from labkit.broker.install.java import class_path, java_executable
 from labkit.broker.install.kafka_jars import Group, kafka_jars
@@ -46,62 +47,14 @@ class Tool:
     serves: bool = False
 
 
-def _tool(name: str, bootstrap: Place = "first") -> Tool:
-    return Tool(f"org.apache.kafka.tools.{name}", bootstrap)
+def _read_tools() -> Iterator[tuple[str, Tool]]:
+    with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        row: dict[str, Any]
+        for row in csv.DictReader(file):
+            yield row.pop("name"), Tool(**{**row, "serves": row["serves"] == "yes"})
 
 
-def _connect(name: str, serves: bool = True) -> Tool:
-    return Tool(f"org.apache.kafka.{name}", "nowhere", "connect", serves=serves)
-
-
-TOOLS: dict[str, Tool] = {
-    "connect-distributed": _connect("connect.cli.ConnectDistributed"),
-    "connect-mirror-maker": _connect("connect.mirror.MirrorMaker"),
-    "connect-plugin-path": _connect("tools.ConnectPluginPath", serves=False),
-    "connect-standalone": _connect("connect.cli.ConnectStandalone"),
-    "kafka-acls": _tool("AclCommand"),
-    "kafka-broker-api-versions": _tool("BrokerApiVersionsCommand"),
-    "kafka-client-metrics": _tool("ClientMetricsCommand"),
-    "kafka-cluster": _tool("ClusterTool", "last"),
-    "kafka-configs": Tool("kafka.admin.ConfigCommand"),
-    "kafka-console-consumer": _tool("consumer.ConsoleConsumer"),
-    "kafka-console-producer": _tool("ConsoleProducer"),
-    "kafka-console-share-consumer": _tool("consumer.ConsoleShareConsumer"),
-    "kafka-consumer-groups": _tool("consumer.group.ConsumerGroupCommand"),
-    "kafka-consumer-perf-test": _tool("ConsumerPerformance"),
-    "kafka-delegation-tokens": _tool("DelegationTokenCommand"),
-    "kafka-delete-records": _tool("DeleteRecordsCommand"),
-    "kafka-dump-log": _tool("DumpLogSegments", "nowhere"),
-    "kafka-e2e-latency": _tool("EndToEndLatency"),
-    "kafka-features": _tool("FeatureCommand"),
-    "kafka-get-offsets": _tool("GetOffsetShell"),
-    "kafka-groups": _tool("GroupsCommand"),
-    "kafka-jmx": _tool("JmxTool", "nowhere"),
-    "kafka-leader-election": _tool("LeaderElectionCommand"),
-    "kafka-log-dirs": _tool("LogDirsCommand"),
-    "kafka-metadata-quorum": _tool("MetadataQuorumCommand"),
-    "kafka-metadata-shell": Tool("org.apache.kafka.shell.MetadataShell", "nowhere"),
-    "kafka-producer-perf-test": _tool("ProducerPerformance"),
-    "kafka-reassign-partitions": _tool("reassign.ReassignPartitionsCommand"),
-    "kafka-replica-verification": Tool(
-        "org.apache.kafka.tools.ReplicaVerificationTool", bootstrap_option="--broker-list"
-    ),
-    "kafka-server-start": Tool("kafka.Kafka", "nowhere", serves=True),
-    "kafka-share-consumer-perf-test": _tool("ShareConsumerPerformance"),
-    "kafka-share-groups": _tool("consumer.group.ShareGroupCommand"),
-    "kafka-storage": Tool("kafka.tools.StorageTool", "nowhere"),
-    "kafka-streams-application-reset": _tool("StreamsResetter"),
-    "kafka-streams-groups": _tool("streams.StreamsGroupCommand"),
-    "kafka-topics": _tool("TopicCommand"),
-    "kafka-transactions": _tool("TransactionsCommand"),
-    "kafka-verifiable-consumer": _tool("VerifiableConsumer"),
-    "kafka-verifiable-producer": _tool("VerifiableProducer"),
-    "kafka-verifiable-share-consumer": _tool("VerifiableShareConsumer"),
-    "trogdor agent": _connect("trogdor.agent.Agent"),
-    "trogdor agent-client": _connect("trogdor.agent.AgentClient", serves=False),
-    "trogdor client": _connect("trogdor.coordinator.CoordinatorClient", serves=False),
-    "trogdor coordinator": _connect("trogdor.coordinator.Coordinator"),
-}
+TOOLS = dict(_read_tools())
 """The name of each script in ``bin/`` (for trogdor: with its action), and how to start it."""
 
 
@@ -195,13 +148,12 @@ def java_command(tool: Tool) -> list[str]:
 
     ``KAFKA_HEAP_OPTS`` and ``KAFKA_OPTS`` work as for Kafka's scripts.
     """
-    level = "INFO" if tool.serves else "WARN"
     return [
         str(java_executable()),
         *shlex.split(os.environ.get("KAFKA_HEAP_OPTS", HEAP)),
         "-XX:+UseSerialGC",  # the collector that starts fastest
         f"-Dlog4j2.configurationFile={LOG_CONFIG.as_uri()}",
-        f"-Dlabkit.level={level}",
+        f"-Dlabkit.level={'INFO' if tool.serves else 'WARN'}",
         *shlex.split(os.environ.get("KAFKA_OPTS", "")),
         "-cp",
         class_path(kafka_jars(tool.group)),
