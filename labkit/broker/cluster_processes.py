@@ -83,7 +83,7 @@ def ports_in_use(nodes: Sequence[NodeState]) -> set[int]:
 def _from_data_folders(folder: Path) -> ClusterState | None:
     """Return the cluster whose records are in the folder although ``cluster.json`` is missing."""
     ids = {
-        int(one.name.removeprefix("node-")): node_setup.formatted_cluster_id(one)
+        int(one.name.removeprefix("node-")): node_setup.formatted_as(one).get("cluster.id")
         for one in folder.glob("node-*")
     }
     found = {number: cluster_id for number, cluster_id in sorted(ids.items()) if cluster_id}

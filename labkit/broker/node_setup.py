@@ -21,11 +21,12 @@ from pathlib import Path
 from labkit.broker.cluster_state import NodeState
 from labkit.broker.install.java import class_path, java_executable
 from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir
-from labkit.broker.security_properties import write_private
+from labkit.broker.security_properties import read_properties, write_private
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.tcp import connection_error
 
 LOG_CONFIG = Path(__file__).with_name("broker-log4j2.properties")
+SETTINGS = Path(__file__).with_name("broker.properties")
 # What formatting writes into a data folder: cluster and node id, and the initial features.
 META, FEATURES = "meta.properties", "bootstrap.checkpoint"
 PORTS = range(20_000, 32_000)
@@ -78,16 +79,14 @@ def properties(node: NodeState, nodes: Sequence[NodeState], data_dir: Path) -> d
     in_sync = 2 if copies == 3 else 1
     voters = (f"{one.node_id}@127.0.0.1:{one.controller_port}" for one in nodes)
     return {
-        "process.roles": "broker,controller",
+        **read_properties(SETTINGS),
         "node.id": str(node.node_id),
         "controller.quorum.voters": ",".join(voters),
-        "controller.listener.names": "CONTROLLER",
         # Loopback only: nothing outside this machine can reach the lab's broker.
         "listeners": f"PLAINTEXT://{node.address},CONTROLLER://127.0.0.1:{node.controller_port}",
         # The address that the broker gives its clients, which they use from then on.
         "advertised.listeners": f"PLAINTEXT://{node.address}",
         "log.dirs": str(data_dir),
-        "auto.create.topics.enable": "false",
         "default.replication.factor": str(copies),
         "min.insync.replicas": str(in_sync),
         "offsets.topic.replication.factor": str(copies),
@@ -95,18 +94,6 @@ def properties(node: NodeState, nodes: Sequence[NodeState], data_dir: Path) -> d
         "transaction.state.log.min.isr": str(in_sync),
         "share.coordinator.state.topic.replication.factor": str(copies),
         "share.coordinator.state.topic.min.isr": str(in_sync),
-        # How soon a silent broker is considered dead and other replicas become leaders; Kafka's
-        # default is nine seconds.
-        "broker.session.timeout.ms": "4000",
-        "broker.heartbeat.interval.ms": "1000",
-        # Kafka's default is 50 partitions, which slows the first group down.
-        "offsets.topic.num.partitions": "3",
-        "transaction.state.log.num.partitions": "3",
-        # Memory for the keys during compaction. Kafka's default of 128 MB is half of the lab's heap
-        # and is initialized at each start; this is enough for 150,000 keys at a time.
-        "log.cleaner.dedupe.buffer.size": str(4 * 1024**2),
-        # A new group starts at once instead of waiting three seconds for more members.
-        "group.initial.rebalance.delay.ms": "0",
     }
 
 
@@ -168,19 +155,12 @@ def _let_kafka_format(node: NodeState, draft: Path, jars: Sequence[Path], cluste
     config.unlink()
 
 
-def formatted_cluster_id(folder: Path) -> str | None:
-    """Return the cluster id in a node's data folder; None if it is not formatted."""
-    return formatted_as(folder).get("cluster.id")
-
-
 def formatted_as(folder: Path) -> dict[str, str]:
     """Return the ``meta.properties`` of a node's data folder; empty if it is not formatted."""
     try:
-        lines = (folder / "data" / META).read_text(encoding="utf-8").splitlines()
+        return read_properties(folder / "data" / META)
     except FileNotFoundError:
         return {}
-    pairs = (line.partition("=") for line in lines if not line.startswith("#"))
-    return {key.strip(): value.strip() for key, _, value in pairs if key.strip()}
 
 
 def java(jars: Sequence[Path], heap_mb: int, *options: str) -> list[str]:

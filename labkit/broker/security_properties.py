@@ -60,6 +60,13 @@ def write_private(path: Path, properties: Mapping[str, str]) -> Path:
     return path
 
 
+def read_properties(path: Path) -> dict[str, str]:
+    """Read a simple properties file: ``key=value`` lines, and comments."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition("=") for line in lines if not line.startswith("#"))
+    return {key.strip(): value.strip() for key, _, value in pairs if key.strip()}
+
+
 def login(mechanism: str, **options: str) -> str:
     """Return a line of Java's login configuration (JAAS) for ``sasl.jaas.config``.
 

@@ -1,6 +1,6 @@
 """Kafka Connect: its own workers, from the same jars as the broker.
 
-It imports `broker` and `core`. Start with `connect`.
+It imports `topics`, `broker` and `core`. Start with `connect`.
 
 - `connect`: `start_connect` and `Connect`, for the facade.
 - `connect_workers`: the workers' settings and processes, and waiting for them.

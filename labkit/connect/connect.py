@@ -25,6 +25,7 @@ from labkit.connect.connect_workers import connect_dir
 from labkit.core import background_workers
 from labkit.core.errors import LabError
 from labkit.core.progress_bar import waiting
+from labkit.topics.topics import config_text
 
 
 class Connect(SideCluster):
@@ -94,7 +95,7 @@ class Connect(SideCluster):
 
         See: Kafka documentation, "Connect: REST API" (``PUT /connectors/{name}/config``).
         """
-        settings = {key: _text(value) for key, value in config.items()}
+        settings = {key: config_text(value) for key, value in config.items()}
         known = self._rest.ask("GET", f"{place(name)}/config", may_miss=True)
         if known is not None and (known != settings | {"name": name} or self.status(name).failure):
             # With new settings only, it would seem for a while to run with them already.
@@ -175,11 +176,6 @@ class Connect(SideCluster):
             for one in self.workers
         ]
         return f"<Connect {self.group_id}: {', '.join(said)}>"
-
-
-def _text(value: Any) -> str:
-    """Return a setting as text, as Connect takes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def start_connect(

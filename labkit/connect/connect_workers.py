@@ -17,7 +17,7 @@ from pathlib import Path
 from labkit.broker import cluster_processes, node_setup
 from labkit.broker.cluster_state import ClusterState, NodeState, read_cluster
 from labkit.broker.install.kafka_jars import kafka_jars
-from labkit.broker.security_properties import client_properties, write_private
+from labkit.broker.security_properties import client_properties, read_properties, write_private
 from labkit.connect.connect_rest import RETRY_EVERY_S, ConnectorStatus, Rest, send
 from labkit.core.config import LabConfig, load_config
 from labkit.core.errors import LabError, WorkerFailed
@@ -25,7 +25,7 @@ from labkit.core.waiting import wait_until
 
 HEAP_MB = 256
 MAIN_CLASS = "org.apache.kafka.connect.cli.ConnectDistributed"
-STRING = "org.apache.kafka.connect.storage.StringConverter"
+SETTINGS = Path(__file__).with_name("connect-worker.properties")
 KIND = "connect worker"
 JOIN_TIMEOUT_S = 120.0
 GONE_TIMEOUT_S = 60.0
@@ -112,26 +112,10 @@ def worker_properties(
         "bootstrap.servers": bootstrap_servers,
         "group.id": group_id,
         **topics,
-        "offset.storage.partitions": "3",  # 25 by default
-        "status.storage.partitions": "3",
+        **read_properties(SETTINGS),
         # Loopback only: there is no password, and anyone who creates a connector can write files.
         "listeners": f"http://127.0.0.1:{port}",
-        "rest.advertised.host.name": "127.0.0.1",
         "rest.advertised.port": str(port),
-        # Records are passed on as text, unless a connector's own settings differ.
-        "key.converter": STRING,
-        "value.converter": STRING,
-        # Plugins are listed in a file of their jar. The default, a search through all classes,
-        # makes a start take four times as long.
-        "plugin.discovery": "service_load",
-        # How soon a silent worker counts as dead; the default for its consumers is 45 s.
-        "session.timeout.ms": "6000",
-        "heartbeat.interval.ms": "2000",
-        "consumer.session.timeout.ms": "6000",
-        # How long a lost worker's tasks wait for it to come back; by default five minutes.
-        "scheduled.rebalance.max.delay.ms": "3000",
-        # How often a sink's offsets are committed; by default once a minute.
-        "offset.flush.interval.ms": "5000",
     }
 
 

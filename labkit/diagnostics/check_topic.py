@@ -13,12 +13,13 @@ from typing import Any
 
 from labkit.broker.kafka_clients import bootstrap_servers
 from labkit.core.advice import Advice
+from labkit.core.tables import aligned, html_table
 from labkit.core.terminal_text import visible
 from labkit.diagnostics import known_problems
 from labkit.diagnostics.known_problems import Answer
 from labkit.topics.group_watch import GroupDescription, GroupWatch
 from labkit.topics.offsets_watch import OffsetsWatch
-from labkit.topics.topic_model import Partition, Topic
+from labkit.topics.topic_model import Partition, Topic, shown
 from labkit.topics.topics import describe_topic
 
 COLUMNS = ("partition", "log start", "committed", "end", "a restart begins at", "to come", "member")
@@ -86,21 +87,20 @@ class TopicReport:
         ]
         return {**asdict(self), "partitions": partitions, "answers": answers}
 
-    @property
-    def rows(self) -> list[tuple[str, ...]]:
-        """The table as text, a row for each partition."""
-        return [
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows = [
             (
                 str(one.partition),
-                _shown(one.start),
-                "nothing" if one.committed is None else _shown(one.committed),
-                _shown(one.end),
-                f"→ {_shown(one.begins_at)}" + (" (the end)" if one.begins_at == one.end else ""),
-                _shown(one.to_come),
-                one.member or "nobody",
+                shown(one.start),
+                "nothing" if one.committed is None else shown(one.committed),
+                shown(one.end),
+                f"→ {shown(one.begins_at)}" + (" (the end)" if one.begins_at == one.end else ""),
+                shown(one.to_come),
+                visible(one.member or "nobody"),
             )
             for one in self.partitions
         ]
+        return [COLUMNS, *rows]
 
     @property
     def notes(self) -> list[Advice]:
@@ -108,21 +108,13 @@ class TopicReport:
         return [Advice(one.heading, one.sentence, one.next_line) for one in self.answers]
 
     def __repr__(self) -> str:
-        rows = [COLUMNS, *(tuple(map(visible, row)) for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        table = aligned(self._rows())
         return "\n".join([visible(self.summary), *table, *map(repr, self.notes)])
 
     def _repr_html_(self) -> str:
-        def row(cells: tuple[str, ...], tag: str) -> str:
-            return "".join(f"<{tag}>{html.escape(visible(cell))}</{tag}>" for cell in cells)
-
-        body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in self.rows)
-        return (
-            f"<p>{html.escape(visible(self.summary))}</p>"
-            f"<table><thead><tr>{row(COLUMNS, 'th')}</tr></thead><tbody>{body}</tbody></table>"
-            + "".join(note._repr_html_() for note in self.notes)
-        )
+        notes = "".join(note._repr_html_() for note in self.notes)
+        summary = html.escape(visible(self.summary))
+        return f"<p>{summary}</p>{html_table(self._rows())}{notes}"
 
 
 def examine_topic(topic: str, group_id: str | None, sent: int | None = None) -> TopicReport:
@@ -229,7 +221,3 @@ def _idle(topic: Topic, group_now: GroupDescription | None) -> list[Answer]:
             said, f"lab.alter_topic({topic.name!r}, num_partitions={len(ours)})"
         )
     ]
-
-
-def _shown(number: int | None) -> str:
-    return "?" if number is None else f"{number:,}"

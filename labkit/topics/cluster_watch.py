@@ -7,6 +7,7 @@ broker is dead at once, but stays leader in the metadata until it has missed its
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -17,8 +18,8 @@ from labkit.broker.kafka_clients import ReusedClients
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.json_files import read_json
-from labkit.topics.topic_metadata import read_metadata
-from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
+from labkit.topics.topic_metadata import partitions_of, read_metadata
+from labkit.topics.topic_model import BrokerView, ClusterView, Partition
 
 REQUEST_TIMEOUT_MS = 1_500
 ATTEMPTS = 2
@@ -71,7 +72,7 @@ class ClusterWatch:
         if own is None:
             brokers = _foreign_brokers(client)
         metadata = read_metadata(client, self.topic)
-        partitions = _replicas(metadata) if metadata is not None else ()
+        partitions = _partitions(metadata) if metadata is not None else ()
         trouble = ""
         if not partitions:
             trouble = (
@@ -103,17 +104,9 @@ def _foreign_brokers(client: KafkaAdminClient) -> tuple[BrokerView, ...]:
     )
 
 
-def _replicas(metadata: dict[str, Any]) -> tuple[Replicas, ...]:
-    found = sorted(metadata["partitions"], key=lambda one: one["partition_index"])
-    return tuple(
-        Replicas(
-            one["partition_index"],
-            one["leader_id"] if one["leader_id"] >= 0 else None,
-            tuple(one["replica_nodes"]),
-            tuple(sorted(one["isr_nodes"])),
-        )
-        for one in found
-    )
+def _partitions(metadata: dict[str, Any]) -> tuple[Partition, ...]:
+    found = partitions_of(metadata)
+    return tuple(replace(one, isr=tuple(sorted(one.isr))) for one in found)
 
 
 def _controller_on_disk(cluster: ClusterState) -> int | None:

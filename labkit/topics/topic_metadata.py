@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -99,34 +99,36 @@ def read_topics(client: KafkaAdminClient, found: list[dict[str, Any]]) -> list[T
     cluster_id = client.describe_cluster()["cluster_id"]
     configs = read_configs(client, [metadata["name"] for metadata in found], "modified")
     offsets = _read_offsets(client, found)
-    topics = []
-    for metadata in found:
-        name = metadata["name"]
-        partitions = []
-        for partition in sorted(metadata["partitions"], key=lambda one: one["partition_index"]):
-            index, leader = partition["partition_index"], partition["leader_id"]
-            start, end = offsets.get(TopicPartition(name, index), (None, None))
-            partitions.append(
-                Partition(
-                    partition=index,
-                    leader=leader if leader >= 0 else None,
-                    replicas=tuple(partition["replica_nodes"]),
-                    isr=tuple(partition["isr_nodes"]),
-                    start_offset=start,
-                    end_offset=end,
-                )
-            )
-        topics.append(
-            Topic(
-                name=name,
-                topic_id=_kafka_uuid(metadata["topic_id"]),
-                cluster_id=cluster_id,
-                internal=metadata["is_internal"],
-                partitions=tuple(partitions),
-                config={key: value for key, value in configs[name].items() if value is not None},
-            )
+    return [
+        Topic(
+            name=metadata["name"],
+            topic_id=_kafka_uuid(metadata["topic_id"]),
+            cluster_id=cluster_id,
+            internal=metadata["is_internal"],
+            partitions=partitions_of(metadata, offsets),
+            config={
+                key: value for key, value in configs[metadata["name"]].items() if value is not None
+            },
         )
-    return topics
+        for metadata in found
+    ]
+
+
+def partitions_of(
+    metadata: dict[str, Any],
+    offsets: Mapping[TopicPartition, tuple[int, int]] | None = None,
+) -> tuple[Partition, ...]:
+    """Return a topic's partitions in order, with their start and end offsets where known."""
+    return tuple(
+        Partition(
+            one["partition_index"],
+            one["leader_id"] if one["leader_id"] >= 0 else None,
+            tuple(one["replica_nodes"]),
+            tuple(one["isr_nodes"]),
+            *(offsets or {}).get(TopicPartition(metadata["name"], one["partition_index"]), ()),
+        )
+        for one in sorted(metadata["partitions"], key=lambda one: one["partition_index"])
+    )
 
 
 def read_configs(

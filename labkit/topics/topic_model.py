@@ -6,11 +6,11 @@ Kafka is not imported here, because the widgets draw these and must load without
 from __future__ import annotations
 
 import codecs
-import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from labkit.core.tables import aligned, html_table
 from labkit.core.terminal_text import visible
 
 VALUE_BYTES = 160
@@ -25,16 +25,17 @@ BrokerState = Literal["running", "frozen", "dead"]
 class Partition:
     """One partition of a topic, as the cluster saw it a moment ago.
 
-    `leader` is None while no broker leads it; the offsets are None while its leader does not
-    answer. `isr` are the in-sync replicas: those that can become leader without losing a record.
+    `leader` is None while no broker leads it; the offsets are None where they were not asked for,
+    and while its leader does not answer. `isr` are the in-sync replicas: those that can become
+    leader without losing a record.
     """
 
     partition: int
     leader: int | None
     replicas: tuple[int, ...]
     isr: tuple[int, ...]
-    start_offset: int | None
-    end_offset: int | None
+    start_offset: int | None = None
+    end_offset: int | None = None
 
     @property
     def records(self) -> int | None:
@@ -83,40 +84,31 @@ class Topic:
     def __repr__(self) -> str:
         return (
             f"Topic({self.name!r}, {_count(self.num_partitions, 'partition')} × "
-            f"{_count(self.replication_factor, 'replica')}, {_shown(self.records)} records)"
+            f"{_count(self.replication_factor, 'replica')}, {shown(self.records)} records)"
         )
 
     def __str__(self) -> str:
-        rows = [_HEADINGS, *self._rows()]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-        table = ["  ".join(map(str.rjust, row, widths)) for row in rows]
+        table = aligned(self._rows(), str.rjust)
         return "\n".join([repr(self), f"  id {self.topic_id}{self._config_line()}", *table])
 
     def _repr_html_(self) -> str:
-        def row(cells: Iterable[str], tag: str) -> str:
-            inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
-            return f"<tr>{inner}</tr>"
-
         caption = f"{self.name}: id {self.topic_id}{self._config_line()}"
-        body = "".join(row(cells, "td") for cells in self._rows())
-        return (
-            f"<table><caption>{html.escape(caption)}</caption>"
-            f"<thead>{row(_HEADINGS, 'th')}</thead><tbody>{body}</tbody></table>"
-        )
+        return html_table(self._rows(), caption)
 
     def _rows(self) -> list[tuple[str, ...]]:
-        return [
+        rows = [
             (
                 str(partition.partition),
-                _shown(partition.leader),
-                _ids(partition.replicas),
-                _ids(partition.isr),
-                _shown(partition.start_offset),
-                _shown(partition.end_offset),
-                _shown(partition.records),
+                shown(partition.leader),
+                ", ".join(map(str, partition.replicas)),
+                ", ".join(map(str, partition.isr)),
+                shown(partition.start_offset),
+                shown(partition.end_offset),
+                shown(partition.records),
             )
             for partition in self.partitions
         ]
+        return [_HEADINGS, *rows]
 
     def _config_line(self) -> str:
         settings = [f"{key}={value}" for key, value in sorted(self.config.items())]
@@ -130,12 +122,9 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _shown(number: int | None) -> str:
+def shown(number: int | None) -> str:
+    """Write a number, or a question mark where it is unknown."""
     return "?" if number is None else f"{number:,}"
-
-
-def _ids(brokers: tuple[int, ...]) -> str:
-    return ", ".join(map(str, brokers))
 
 
 @dataclass(frozen=True)
@@ -196,16 +185,6 @@ class BrokerView:
 
 
 @dataclass(frozen=True)
-class Replicas:
-    """One partition: its leader, its replicas, and which of them are in sync."""
-
-    partition: int
-    leader: int | None
-    replicas: tuple[int, ...]
-    isr: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class ClusterView:
     """The cluster at one moment.
 
@@ -218,7 +197,7 @@ class ClusterView:
     is_own: bool
     brokers: tuple[BrokerView, ...]
     controller: int | None = None
-    partitions: tuple[Replicas, ...] | None = None
+    partitions: tuple[Partition, ...] | None = None
     trouble: str = ""
 
     @property

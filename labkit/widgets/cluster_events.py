@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
+from labkit.topics.topic_model import BrokerView, ClusterView, Partition
 
 SIGNS = {"running": "●", "frozen": "❄", "dead": "✕"}
 """A sign for each state of a broker, so that colour is not the only mark."""
@@ -37,7 +37,7 @@ def _controller_change(before: int | None, after: int | None) -> Iterator[str]:
         yield f"active controller moved {before} → {after}"
 
 
-def _partition_changes(before: Sequence[Replicas], after: Sequence[Replicas]) -> Iterator[str]:
+def _partition_changes(before: Sequence[Partition], after: Sequence[Partition]) -> Iterator[str]:
     known = {one.partition: one for one in before}
     same: dict[str, list[int]] = {}
     for one in after:
@@ -53,7 +53,7 @@ def _together(noun: str, same: dict[str, list[int]]) -> Iterator[str]:
         yield f"{noun}{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}: {what}"
 
 
-def _one_partition(was: Replicas, now: Replicas) -> Iterator[str]:
+def _one_partition(was: Partition, now: Partition) -> Iterator[str]:
     if now.leader != was.leader:
         if now.leader is None:
             yield f"no leader any more ({was.leader} led)"
@@ -83,7 +83,7 @@ def summary(view: ClusterView) -> str:
     return "; ".join(parts) + "."
 
 
-def _in_sync(partitions: Sequence[Replicas]) -> str:
+def _in_sync(partitions: Sequence[Partition]) -> str:
     short = sum(len(one.isr) < len(one.replicas) for one in partitions)
     leaderless = sum(one.leader is None for one in partitions)
     if leaderless:

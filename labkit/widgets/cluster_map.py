@@ -12,7 +12,7 @@ from typing import Any
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.progress_bar import quietly
-from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
+from labkit.topics.topic_model import BrokerView, ClusterView, Partition
 from labkit.widgets.broker_buttons import PROGRESS, VERBS, Verb, apply_action, button_of
 from labkit.widgets.cluster_events import SIGNS, changes, summary
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
@@ -222,13 +222,13 @@ def _with_last_partitions(last: ClusterView, view: ClusterView) -> ClusterView:
     return replace(view, partitions=last.partitions)
 
 
-def _role(part: Replicas, node_id: int) -> str:
+def _role(part: Partition, node_id: int) -> str:
     if part.leader == node_id:
         return "leader"
     return "in sync" if node_id in part.isr else "behind"
 
 
-def _partition(one: Replicas) -> dict[str, Any]:
+def _partition(one: Partition) -> dict[str, Any]:
     return {
         "partition": one.partition,
         "leader": one.leader,

@@ -11,7 +11,7 @@ from on_screen import painted_colours
 from playwright.sync_api import Page, expect
 from widget_anywhere import show
 
-from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
+from labkit.topics.topic_model import BrokerView, ClusterView, Partition
 from labkit.widgets.cluster_map import _MapState
 from labkit.widgets.line_series import LineSeries
 
@@ -31,7 +31,7 @@ def map_of(**changes: Any) -> dict[str, Any]:
             for number, state in states.items()
         ),
         "controller": 1,
-        "partitions": (Replicas(0, 1, (1, 2, 3), (1,)), Replicas(1, None, (2, 3, 1), (2,))),
+        "partitions": (Partition(0, 1, (1, 2, 3), (1,)), Partition(1, None, (2, 3, 1), (2,))),
         **changes,
     }
     return _MapState("co2-emissions")._snapshot(ClusterView(**facts)) | {

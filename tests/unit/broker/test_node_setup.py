@@ -70,12 +70,12 @@ def test_a_port_that_is_listened_on_is_not_free() -> None:
 
 
 def test_a_formatted_folder_tells_whose_it_is(tmp_path: Path) -> None:
-    assert node_setup.formatted_cluster_id(tmp_path) is None
+    assert node_setup.formatted_as(tmp_path).get("cluster.id") is None
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / node_setup.META).write_text(
         "#\nnode.id=1\ncluster.id=abc-DEF\nversion=1\n"
     )
-    assert node_setup.formatted_cluster_id(tmp_path) == "abc-DEF"
+    assert node_setup.formatted_as(tmp_path).get("cluster.id") == "abc-DEF"
 
 
 def test_last_error_prefers_the_log_and_falls_back_to_what_java_said(tmp_path: Path) -> None:

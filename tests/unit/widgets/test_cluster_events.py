@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from labkit.topics.topic_model import BrokerView, ClusterView, Replicas
+from labkit.topics.topic_model import BrokerView, ClusterView, Partition
 from labkit.widgets.cluster_events import changes, summary
 
 THREE = (1, 2, 3)
@@ -17,8 +17,8 @@ def brokers(*states: str) -> tuple[BrokerView, ...]:
     )
 
 
-def led_by(leader: int | None, isr: tuple[int, ...] = THREE, partition: int = 0) -> Replicas:
-    return Replicas(partition, leader, THREE, isr)
+def led_by(leader: int | None, isr: tuple[int, ...] = THREE, partition: int = 0) -> Partition:
+    return Partition(partition, leader, THREE, isr)
 
 
 CALM = ClusterView("t", True, brokers(*["running"] * 3), 2, (led_by(1), led_by(1, partition=1)))
