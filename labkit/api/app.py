@@ -18,7 +18,7 @@ from labkit.api.data_source import VERSION, DataSource
 from labkit.api.openapi_examples import add_examples
 from labkit.api.response_models import ParameterError
 from labkit.api.routes import routes
-from labkit.api.waitress_server import HOST, MAX_BODY_BYTES, listen, serve
+from labkit.api.waitress_server import HOST, MAX_BODY_BYTES, serve
 from labkit.api.web_page import pages
 from labkit.core import background_workers
 from labkit.core.config import load_config
@@ -91,7 +91,14 @@ class Api(background_workers.ThreadWorker):
     def __init__(self, data_dir: Path, topic: str, port: int, name: str) -> None:
         self.data_dir = data_dir
         self.topic = topic
-        listener = _listen(port)
+        try:
+            if port not in range(MAX_PORT + 1):
+                raise OSError(f"ports go from 0 to {MAX_PORT}")
+            listener = socket.create_server((HOST, port))
+        except OSError as error:
+            msg = f"port {port} cannot be used: {error}"
+            next_line = "labkit api --port 0 (in Python start_api(port=0)): any free port"
+            raise LabError(msg, next_line) from error
         self.port: int = listener.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}"
         app = create_app(data_dir, topic)
@@ -158,15 +165,3 @@ def start_api(
     if hasattr(builtins, "__IPYTHON__"):  # a notebook prints nothing for `api = start_api()`
         print(f"The dashboard: {api.url}")  # noqa: T201
     return api
-
-
-def _listen(port: int) -> socket.socket:
-    try:
-        if port not in range(MAX_PORT + 1):
-            raise OSError(f"ports go from 0 to {MAX_PORT}")
-        return listen(port)
-    except OSError as error:
-        msg = f"port {port} cannot be used: {error}"
-        raise LabError(
-            msg, "labkit api --port 0 (in Python start_api(port=0)): any free port"
-        ) from error

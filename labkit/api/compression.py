@@ -6,7 +6,7 @@ Zstandard would gain little over gzip here.
 
 from __future__ import annotations
 
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Response, g, request
 from flask_compress import Compress
 
 MIN_BYTES = 1_000  # a shorter answer fits into one packet as it is
@@ -21,20 +21,13 @@ MIMETYPES = [
 ]
 
 
-class FileCache:
+class FileCache(dict[str, bytes]):
     """Compressed files of the page, by ETag: each file is compressed once."""
-
-    def __init__(self) -> None:
-        self._files: dict[str, bytes] = {}
-
-    def get(self, key: str) -> bytes | None:
-        """Return a file's compressed bytes."""
-        return self._files.get(key)
 
     def set(self, key: str, compressed: bytes) -> None:
         """Keep a file's compressed bytes; an answer that is not a file has no key."""
         if not key.endswith(";"):
-            self._files[key] = compressed
+            self[key] = compressed
 
 
 def install(app: Flask) -> None:
@@ -47,19 +40,17 @@ def install(app: Flask) -> None:
         COMPRESS_STREAMS=False,
         COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False,  # the routes answer 304 themselves
         COMPRESS_CACHE_BACKEND=FileCache,
-        COMPRESS_CACHE_KEY=_cache_key,
+        COMPRESS_CACHE_KEY=lambda _request: str(g.get("compressed_file", "")),
         COMPRESS_REGISTER=False,
     )
     compress = Compress(app)
 
+    @app.after_request
     def after_request(response: Response) -> Response:
         response.vary.add("Accept-Encoding")
-        if request.accept_encodings.quality("gzip") == 0:  # Flask-Compress overlooks "gzip;q=0"
-            return response
-        compressed: Response = compress.after_request(response)
-        return compressed
-
-    app.after_request(after_request)
+        if request.accept_encodings.quality("gzip") != 0:  # Flask-Compress overlooks "gzip;q=0"
+            response = compress.after_request(response)
+        return response
 
 
 def prepare_file(response: Response) -> Response:
@@ -77,7 +68,3 @@ def prepare_file(response: Response) -> Response:
         response.get_data()  # a streamed answer could not be cached
         response.headers.pop("Accept-Ranges", None)  # a range would be one of other bytes
     return response
-
-
-def _cache_key(_request: Request) -> str:
-    return str(g.get("compressed_file", ""))

@@ -37,29 +37,21 @@ def _schema_of(model: type[NoQuery]) -> dict[str, Any]:
     return super(NoQuery, model).model_json_schema()
 
 
+def _filter(description: str, example: str) -> Any:
+    return Field(
+        [],
+        description=f"{description} {example}; may be repeated.",
+        json_schema_extra={"example": [example]},
+    )
+
+
 class Selection(NoQuery):
     """Filters. Each may be repeated, and then a reading matches any of its values."""
 
-    sector: list[str] = Field(
-        [],
-        description="For example power; may be repeated.",
-        json_schema_extra={"example": ["power"]},
-    )
-    country: list[str] = Field(
-        [],
-        description="ISO 3166-1 alpha-2, for example PL; may be repeated.",
-        json_schema_extra={"example": ["PL"]},
-    )
-    fuel: list[str] = Field(
-        [],
-        description="For example coal; may be repeated.",
-        json_schema_extra={"example": ["coal"]},
-    )
-    facility_id: list[str] = Field(
-        [],
-        description="For example PL-COAL-001; may be repeated.",
-        json_schema_extra={"example": ["PL-COAL-001"]},
-    )
+    sector: list[str] = _filter("For example", "power")
+    country: list[str] = _filter("ISO 3166-1 alpha-2, for example", "PL")
+    fuel: list[str] = _filter("For example", "coal")
+    facility_id: list[str] = _filter("For example", "PL-COAL-001")
 
     @property
     def filters(self) -> Filters:
@@ -73,10 +65,8 @@ class ReadingsQuery(Selection):
     after: str | None = Field(
         None,
         description="The `next` of an earlier answer; empty: from the first reading.",
-        json_schema_extra={
-            "pattern": CURSOR_PATTERN,
-            "example": "0.41-1.97-2.63",
-        },  # described here, checked by `parse_cursor`
+        # Described here, checked by `parse_cursor`.
+        json_schema_extra={"pattern": CURSOR_PATTERN, "example": "0.41-1.97-2.63"},
     )
     limit: int = Field(500, ge=1, le=5000, description="Readings in one answer.")
 

@@ -103,11 +103,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return False
 
 
-def listen(port: int) -> socket.socket:
-    """Listen on a port of 127.0.0.1; 0 takes any free one."""
-    return socket.create_server((HOST, port))
-
-
 def serve(app: Flask, listener: socket.socket, stop: threading.Event) -> None:
     """Run waitress until ``stop`` is set; its own loop has no way to end."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue only delays
