@@ -67,23 +67,21 @@ def _candidates(fault: str) -> list[NodeState]:
 
 
 def _start_again(undo: Mapping[str, Any]) -> None:
-    one = _find(undo)
-    if one is not None and one.state == "dead":
-        node_control.restart(cluster_dir(), one.node_id)
+    if _state(undo) == "dead":
+        node_control.restart(cluster_dir(), undo["node_id"])
 
 
 def _thaw(undo: Mapping[str, Any]) -> None:
-    one = _find(undo)
-    if one is not None and one.state == "frozen":
-        node_control.thaw(cluster_dir(), one.node_id)
+    if _state(undo) == "frozen":
+        node_control.thaw(cluster_dir(), undo["node_id"])
 
 
-def _find(undo: Mapping[str, Any]) -> NodeState | None:
-    """Return the victim; None if the cluster was stopped or reset meanwhile."""
+def _state(undo: Mapping[str, Any]) -> str | None:
+    """Return the victim's state; None if the cluster was stopped or reset meanwhile."""
     cluster = read_cluster()
     if cluster is None or not (cluster.keep or any(one.is_alive for one in cluster.owners)):
         return None
-    return cluster.node(undo["node_id"])
+    return cluster.node(undo["node_id"]).state
 
 
 KINDS = (

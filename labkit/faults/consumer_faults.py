@@ -31,7 +31,7 @@ def consumer_kill(context: FaultContext) -> None:
 
     Promise: no record is lost, none is stored twice, none out of order.
     """
-    run = _victim(context)
+    run = context.choose(running_members(context))
     if run["parent_pid"] in {one["pid"] for one in read_run_files("up")}:
         why = "it is a stage of `labkit up`, which ends when one of its stages does"
         next_line = "labkit produce, labkit consume and labkit api, each in its own terminal"
@@ -51,8 +51,8 @@ def consumer_freeze(context: FaultContext) -> None:
 
     Promise: no partition ever has two writers; nothing is lost or stored twice.
     """
-    run = _victim(context)
-    context.record_undo(_description(run), **_process_identity(run))
+    run = context.choose(running_members(context))
+    context.record_undo(_description(run), **process_identity(run))
     psutil.Process(run["pid"]).suspend()
 
 
@@ -64,9 +64,9 @@ def slow_consumer(context: FaultContext) -> None:
 
     Promise: records may arrive late; none is lost or duplicated.
     """
-    run = _victim(context)
+    run = context.choose(running_members(context))
     process = psutil.Process(run["pid"])
-    context.record_undo(_description(run), **_process_identity(run))
+    context.record_undo(_description(run), **process_identity(run))
 
     def hinder(stop: threading.Event) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):  # it has ended
@@ -94,14 +94,23 @@ def disk_full(context: FaultContext) -> None:
             "on Windows a small virtual disk as data folder shows the same"
         )
         raise does_not_apply("disk-full", why, "labkit break consumer-kill")
-    run = _victim(context)
+    run = context.choose(running_members(context))
     process = psutil.Process(run["pid"])
     soft, hard = process.rlimit(psutil.RLIMIT_FSIZE)
-    context.record_undo(_description(run), soft=soft, **_process_identity(run))
+    context.record_undo(_description(run), soft=soft, **process_identity(run))
     folder = topic_dir(context.data_dir, context.topic)
     logs = [segments(folder, partition) for partition in run["partitions"] or ()]
     sizes = [files[-1].stat().st_size for files in logs if files]
     process.rlimit(psutil.RLIMIT_FSIZE, (max(SPARE_BYTES, min(sizes, default=0)), hard))
+
+
+def running_members(context: FaultContext) -> list[dict[str, Any]]:
+    """Return the run files of the group's consumers; raise a `LabError` if there is none."""
+    members = _members(context.topic, context.group_id)
+    if not members:
+        why = f"no consumer of {context.topic} in the group {context.group_id} runs"
+        raise does_not_apply(context.plan.fault, why, "labkit consume   (in another terminal)")
+    return members
 
 
 def _members(topic: str, group_id: str) -> list[dict[str, Any]]:
@@ -118,24 +127,18 @@ def _members(topic: str, group_id: str) -> list[dict[str, Any]]:
     )
 
 
-def _victim(context: FaultContext) -> dict[str, Any]:
-    members = _members(context.topic, context.group_id)
-    if not members:
-        why = f"no consumer of {context.topic} in the group {context.group_id} runs"
-        raise does_not_apply(context.plan.fault, why, "labkit consume   (in another terminal)")
-    return context.choose(members)
-
-
 def _description(run: Mapping[str, Any]) -> str:
     parts = ", ".join(map(str, run["partitions"] or ())) or "none"
     return f"consumer in process {run['pid']} (partitions {parts})"
 
 
-def _process_identity(run: Mapping[str, Any]) -> dict[str, Any]:
+def process_identity(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `is_alive`."""
     return {"pid": run["pid"], "process_started": run["process_started"]}
 
 
-def _resume(undo: Mapping[str, Any]) -> None:
+def resume(undo: Mapping[str, Any]) -> None:
+    """Let a frozen process run again, if it is still alive."""
     if is_alive(undo["pid"], undo["process_started"]):
         with contextlib.suppress(psutil.NoSuchProcess):
             psutil.Process(undo["pid"]).resume()
@@ -155,13 +158,12 @@ def _replace(undo: Mapping[str, Any]) -> None:
     if len(_members(undo["topic"], undo["group_id"])) >= undo["members"]:
         return
     log_path = load_config().state_dir / "logs" / "consumer-revived.log"
-    consumer = start_process(undo["command"], log_path)  # it ends with `labkit down`
-    _revived.append(consumer)
+    _revived.append(start_process(undo["command"], log_path))  # it ends with `labkit down`
 
 
 KINDS = (
     FaultKind("consumer-kill", consumer_kill, _replace, revives=True),
-    FaultKind("consumer-freeze", consumer_freeze, _resume),
-    FaultKind("slow-consumer", slow_consumer, _resume),
+    FaultKind("consumer-freeze", consumer_freeze, resume),
+    FaultKind("slow-consumer", slow_consumer, resume),
     FaultKind("disk-full", disk_full, _restore_limit),
 )

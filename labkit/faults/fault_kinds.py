@@ -107,31 +107,29 @@ class FaultKind:
     @property
     def summary(self) -> str:
         """What it does, in one sentence."""
-        return self._paragraphs[0]
+        return self._paragraph()
 
     @property
     def watch(self) -> str:
         """What to watch while it lasts."""
-        return self._paragraph("Watch")
+        return self._paragraph("Watch: ")
 
     @property
     def promise(self) -> str:
         """What the lab promises nevertheless."""
-        return self._paragraph("Promise")
+        return self._paragraph("Promise: ")
 
     @property
     def destroys(self) -> str:
         """What cannot be restored; empty for most faults."""
-        return self._paragraph("Destroys")
+        return self._paragraph("Destroys: ")
 
-    @property
-    def _paragraphs(self) -> list[str]:
+    def _paragraph(self, heading: str = "") -> str:
+        """Return a paragraph of the fault's docstring; without a heading the first one."""
         text = inspect.getdoc(self.apply) or ""
-        return [" ".join(one.split()) for one in text.split("\n\n")]
-
-    def _paragraph(self, heading: str) -> str:
-        found = (one for one in self._paragraphs if one.startswith(f"{heading}: "))
-        return next(found, "").removeprefix(f"{heading}: ")
+        paragraphs = (" ".join(one.split()) for one in text.split("\n\n"))
+        found = (one for one in paragraphs if one.startswith(heading))
+        return next(found, "").removeprefix(heading)
 
 
 def does_not_apply(fault: str, why: str, next_line: str) -> LabError:

@@ -128,10 +128,8 @@ class Fault:
         """Wait for the end of its time or a request, and undo it."""
         record = self._context.record
         request = None
-        while not self._mend_now.wait(POLL_S) and time.time() < record.until:
+        while request is None and not self._mend_now.wait(POLL_S) and time.time() < record.until:
             request = record.mend_request()
-            if request is not None:
-                break
         try:
             self._context.end()
             _undo(record, revive=self._revive and request is not False)
@@ -191,9 +189,8 @@ def inject(
         near = get_close_matches(name, FAULTS, n=3) or list(FAULTS)
         raise LabError(f"there is no fault {name!r}; near it: {', '.join(near)}", "labkit break")
     if for_s <= 0:
-        raise LabError(
-            f"a fault lasts some time, not {for_s:g} s", f"labkit break {name} --for 20s"
-        )
+        msg = f"a fault lasts some time, not {for_s:g} s"
+        raise LabError(msg, f"labkit break {name} --for 20s")
     if kind.destroys and not destroy:
         msg = f"{name} destroys what cannot be restored: {kind.destroys}"
         raise LabError(msg, f"lab.inject({name!r}, destroy=True)   or: labkit break {name} --yes")
@@ -249,7 +246,6 @@ def mend(*, revive: bool = True) -> list[str]:
                 wait_until(
                     lambda one=one: not (one.has_injector and one.exists),  # type: ignore[misc]
                     MEND_TIMEOUT_S,
-                    TimeoutError,
                     every_s=POLL_S,
                 )
         if one.exists:

@@ -137,10 +137,8 @@ class Proxy(ThreadWorker):
         self._open |= pair
         try:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            ways = [
-                asyncio.ensure_future(self._forward(reader, to_broker)),
-                asyncio.ensure_future(self._forward(from_broker, writer)),
-            ]
+            directions = ((reader, to_broker), (from_broker, writer))
+            ways = [asyncio.ensure_future(self._forward(*one)) for one in directions]
             _, pending = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in pending:
                 way.cancel()

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
@@ -20,6 +19,7 @@ from labkit.producer.send_loop import produce
 from labkit.readings.fleet import Fleet
 from labkit.readings.malformed_values import BAD_RECORDS, BadRecord, spoil
 from labkit.readings.pacing import Pace, at_rate
+from labkit.readings.reading import Reading
 from labkit.topics.topics import describe_topic
 
 HOT_READINGS_PER_S = 300.0
@@ -40,10 +40,7 @@ def hot_partition(context: FaultContext) -> None:
     fleet = Fleet(context.plan.seed, size=1)
     (facility,) = fleet.facilities
     context.record_undo(f"the partition of the key {facility.facility_id} in {context.topic}")
-    source = at_rate(fleet.readings_now(), Pace(HOT_READINGS_PER_S, time.monotonic()))
-    context.run_in_background(
-        lambda stop: produce(context.topic, source, stop, name="hot-partition")
-    )
+    _send(context, fleet.readings_now(), HOT_READINGS_PER_S)
 
 
 def poison_records(context: FaultContext) -> None:
@@ -58,16 +55,15 @@ def poison_records(context: FaultContext) -> None:
     names = sorted(BAD_RECORDS)
     context.rng.shuffle(names)
     context.record_undo(f"{len(names)} invalid records among the readings of {context.topic}")
-    pace = Pace(len(names) / (context.plan.for_s * POISON_SHARE), time.monotonic())
-    source = at_rate(_malformed(Fleet(context.plan.seed), names), pace)
-    context.run_in_background(
-        lambda stop: produce(context.topic, source, stop, name="poison-records")
-    )
+    fleet = Fleet(context.plan.seed)
+    malformed = (spoil(name, fleet.reading(datetime.now(UTC))) for name in names)
+    _send(context, malformed, len(names) / (context.plan.for_s * POISON_SHARE))
 
 
-def _malformed(fleet: Fleet, names: list[str]) -> Iterator[BadRecord]:
-    for name in names:
-        yield spoil(name, fleet.reading(datetime.now(UTC)))
+def _send(context: FaultContext, records: Iterator[Reading | BadRecord], per_s: float) -> None:
+    source = at_rate(records, Pace(per_s, time.monotonic()))
+    name = context.plan.fault
+    context.run_in_background(lambda stop: produce(context.topic, source, stop, name=name))
 
 
 def rebalance_storm(context: FaultContext) -> None:
@@ -94,13 +90,12 @@ def _join_and_leave_repeatedly(context: FaultContext, stop: threading.Event) -> 
 
 def _join_and_leave(context: FaultContext, stop: threading.Event) -> None:
     """Stay a member until it gets a partition, which takes two rounds of heartbeats."""
-    settings: dict[str, Any] = {
-        "group_id": context.group_id,
-        "enable_auto_commit": False,
-        "session_timeout_ms": load_config().session_timeout_ms,
-        "partition_assignment_strategy": [CooperativeStickyAssignor],  # as the group's members
-    }
-    member = kafka_clients.consumer(**settings)
+    member = kafka_clients.consumer(
+        group_id=context.group_id,
+        enable_auto_commit=False,
+        session_timeout_ms=load_config().session_timeout_ms,
+        partition_assignment_strategy=[CooperativeStickyAssignor],  # as the group's members
+    )
     try:
         member.subscribe([context.topic], listener=_Idle(member))
         until = time.monotonic() + MAX_STAY_S

@@ -12,8 +12,7 @@ from kafka import TopicPartition
 
 from labkit.core.config import dead_letter_topic
 from labkit.core.errors import TopicNotFound
-from labkit.core.processes import is_alive, is_labkit
-from labkit.core.run_files import read_run_files
+from labkit.faults.consumer_faults import process_identity, resume, running_members
 from labkit.faults.fault_kinds import FaultContext, FaultKind, does_not_apply
 from labkit.sink.partition_status import read_progress
 from labkit.topics.topic_metadata import cluster
@@ -84,15 +83,7 @@ def retention_passes(context: FaultContext) -> None:
 
     Destroys: the records that one partition holds now, read or not.
     """
-    members = [
-        {"pid": run["pid"], "process_started": run["process_started"]}
-        for run in read_run_files("consumer")
-        if (run["topic"], run["group_id"]) == (context.topic, context.group_id)
-        and is_labkit(run["pid"])
-    ]
-    if not members:
-        why = f"no consumer of {context.topic} in the group {context.group_id} runs"
-        raise does_not_apply(context.plan.fault, why, "labkit consume   (in another terminal)")
+    members = [process_identity(run) for run in running_members(context)]
     context.record_undo(f"unread records of {context.topic}", members=members)
     for one in members:
         psutil.Process(one["pid"]).suspend()
@@ -154,9 +145,7 @@ def _restore_setting(undo: Mapping[str, Any]) -> None:
 
 def _resume_all(undo: Mapping[str, Any]) -> None:
     for one in undo["members"]:
-        if is_alive(**one):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                psutil.Process(one["pid"]).resume()
+        resume(one)
 
 
 KINDS = (

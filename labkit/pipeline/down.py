@@ -52,7 +52,11 @@ def stop_lab(say: Say) -> list[str]:
             raise WorkerFailed(msg, "lab.stop_all() in its notebook, or restart that kernel")
         stopped.append(run["name"])
 
-    _mend(say)
+    try:  # first: a frozen process could not react to the request to stop
+        for one in mend(revive=False):
+            say(f"{'mended':<9} {one}")
+    except LabError as error:
+        say(f"not everything could be mended: {error.what}")
     for kind in STOP_ORDER:
         for run in read_run_files(kind):
             stop(run, STOP_TIMEOUT_S.get(kind, DEFAULT_STOP_TIMEOUT_S))
@@ -67,24 +71,11 @@ def stop_lab(say: Say) -> list[str]:
         broker.stop()
         stopped.append("broker")
     for run in read_run_files("lab"):
-        if run["pid"] in _own_ancestors():
+        if run["pid"] in {process.pid for process in psutil.Process().parents()}:
             say("JupyterLab stays: this terminal runs inside it.")
         else:
             stop(run, STOP_TIMEOUT_S["lab"])
     return stopped
-
-
-def _mend(say: Say) -> None:
-    """Undo the active faults: a frozen process could not react to the request to stop."""
-    try:
-        for one in mend(revive=False):
-            say(f"{'mended':<9} {one}")
-    except LabError as error:
-        say(f"not everything could be mended: {error.what}")
-
-
-def _own_ancestors() -> set[int]:
-    return {process.pid for process in psutil.Process().parents()}
 
 
 def _stop(run: dict[str, Any], timeout_s: float) -> bool:
@@ -115,7 +106,7 @@ def _ended(run: dict[str, Any], timeout_s: float) -> bool:
         )
 
     try:
-        return wait_until(is_gone, timeout_s, TimeoutError)
+        return wait_until(is_gone, timeout_s)
     except TimeoutError:
         return False
 
@@ -144,6 +135,5 @@ def _is_of_the_lab(folder: Path) -> bool:
 def reset_lab(folders: list[Path], say: Say) -> None:
     """Stop the lab, and delete the folders."""
     stop_lab(say)
-    for folder in folders:
-        if folder.exists():
-            shutil.rmtree(folder)
+    for folder in filter(Path.exists, folders):
+        shutil.rmtree(folder)

@@ -14,7 +14,7 @@ from labkit.core.run_files import read_run_files
 from labkit.core.terminal_text import visible
 from labkit.faults.active_faults import active_faults
 from labkit.ledger.stage_totals import get_json
-from labkit.sink.partition_status import read_progress
+from labkit.sink.partition_status import STALE_AFTER_S, read_progress
 from labkit.topics.topic_metadata import cluster
 from labkit.topics.topics import list_topics
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from labkit.topics.topic_model import Topic
 
-STALE_S = 5.0
-"""A partition whose status file is older has no writer."""
+TOPIC_FIELDS = "name", "topic_id", "num_partitions", "replication_factor", "records", "end_offsets"
 
 
 def lab_status() -> dict[str, Any]:
@@ -59,7 +58,7 @@ def lab_status() -> dict[str, Any]:
     try:
         servers = bootstrap_servers()
         topics = list_topics()
-        status["topics"] = [_describe(topic) for topic in topics]
+        status["topics"] = [{name: getattr(one, name) for name in TOPIC_FIELDS} for one in topics]
         status["bootstrap_servers"] = servers
         status["groups"] = _groups(topics)
     except BrokerUnavailable as error:
@@ -86,17 +85,6 @@ def _own_brokers() -> list[dict[str, Any]]:
         }
         for node in known.nodes
     ]
-
-
-def _describe(topic: Topic) -> dict[str, Any]:
-    return {
-        "name": topic.name,
-        "topic_id": topic.topic_id,
-        "num_partitions": topic.num_partitions,
-        "replication_factor": topic.replication_factor,
-        "records": topic.records,
-        "end_offsets": topic.end_offsets,
-    }
 
 
 def _groups(topics: list[Topic]) -> list[dict[str, Any]]:
@@ -134,7 +122,7 @@ def _partitions() -> list[dict[str, Any]]:
             **status.model_dump(mode="json"),
             "data_dir": data_dir,
             "troubles": status.troubles,
-            "stale": (now - status.updated_at).total_seconds() > STALE_S,
+            "stale": (now - status.updated_at).total_seconds() > STALE_AFTER_S,
         }
         for data_dir, topic in sorted(places)
         for status in read_progress(Path(data_dir), topic)
@@ -154,61 +142,46 @@ def _api() -> str | None:
 def status_view(status: dict[str, Any]) -> RenderableType:
     """Return the status for a terminal."""
     from rich.console import Group
-    from rich.markup import escape
     from rich.table import Table
     from rich.text import Text
 
-    def table(title: str, *headings: str) -> Table:
-        columns = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        columns.add_column(title)
-        for heading in headings:
-            columns.add_column(heading)
-        return columns
-
-    def shown(text: str) -> Text:
-        return Text(visible(text))  # no markup: a group may be called [red]
+    def shown(text: object) -> Text:
+        return Text(visible(str(text)))  # no markup: a group may be called [red]
 
     head = Table.grid(padding=(0, 2))
     head.add_row("[bold]Lab[/]", shown(status["lab_dir"]))
     servers = status["bootstrap_servers"]
-    answer = [f"Apache Kafka answers at {servers}"] if servers else []
-    problem = [status["problem"]] if status["problem"] else []
-    head.add_row("[bold]Broker[/]", shown("; ".join(answer + problem)))
-    head.add_row(
-        "[bold]Page[/]", f"[cyan]{escape(status['api'])}[/]" if status["api"] else "no API runs"
-    )
+    said = [servers and f"Apache Kafka answers at {servers}", status["problem"]]
+    head.add_row("[bold]Broker[/]", shown("; ".join(filter(None, said))))
+    page = Text(status["api"], style="cyan") if status["api"] else "no API runs"
+    head.add_row("[bold]Page[/]", page)
     parts: list[RenderableType] = [head]
-    if len(status["brokers"]) > 1 or any(node["state"] != "running" for node in status["brokers"]):
-        nodes = table("node", "address", "process", "state")
-        for node in status["brokers"]:
-            nodes.add_row(
-                str(node["node_id"]), node["address"], str(node["pid"] or ""), node["state"]
-            )
-        parts += ["", nodes]
-    if status["faults"]:
-        faults = table("broken on purpose")
-        for fault in status["faults"]:
-            faults.add_row(shown(fault["in_words"]))
-        parts += ["", faults]
-    if status["topics"]:
-        topics = table("topic", "partitions", "records")
-        for topic in status["topics"]:
-            records = "?" if topic["records"] is None else f"{topic['records']:,}"
-            topics.add_row(shown(topic["name"]), str(topic["num_partitions"]), records)
-        parts += ["", topics]
-    if status["groups"]:
-        groups = table("consumer group", "topic", "lag")
-        for group in status["groups"]:
-            groups.add_row(shown(group["group_id"]), shown(group["topic"]), f"{group['lag']:,}")
-        parts += ["", groups]
-    if status["workers"]:
-        workers = table("running", "name", "process", "topic", "since")
-        for run in status["workers"]:
-            since = datetime.fromtimestamp(run["started_at"]).astimezone().strftime("%H:%M:%S")
-            name, topic = shown(run["name"]), shown(run.get("topic", ""))
-            workers.add_row(run["kind"], name, str(run["pid"]), topic, since)
-        parts += ["", workers]
-    else:
+
+    def add_table(headings: list[str], rows: list[list[object]]) -> None:
+        if rows:
+            table = Table(*headings, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+            for row in rows:
+                table.add_row(*map(shown, row))
+            parts.extend(["", table])
+
+    nodes = status["brokers"]
+    if len(nodes) > 1 or any(node["state"] != "running" for node in nodes):
+        rows = [[one["node_id"], one["address"], one["pid"] or "", one["state"]] for one in nodes]
+        add_table(["node", "address", "process", "state"], rows)
+    add_table(["broken on purpose"], [[fault["in_words"]] for fault in status["faults"]])
+    rows = []
+    for topic in status["topics"]:
+        records = "?" if topic["records"] is None else f"{topic['records']:,}"
+        rows.append([topic["name"], topic["num_partitions"], records])
+    add_table(["topic", "partitions", "records"], rows)
+    rows = [[one["group_id"], one["topic"], f"{one['lag']:,}"] for one in status["groups"]]
+    add_table(["consumer group", "topic", "lag"], rows)
+    rows = []
+    for run in status["workers"]:
+        since = datetime.fromtimestamp(run["started_at"]).astimezone().strftime("%H:%M:%S")
+        rows.append([run["kind"], run["name"], run["pid"], run.get("topic", ""), since])
+    add_table(["running", "name", "process", "topic", "since"], rows)
+    if not status["workers"]:
         parts += ["", "No producer, consumer or API runs. Next: labkit up"]
     for partition in status["partitions"]:
         place = f"{partition['topic']} in {partition['data_dir']}"

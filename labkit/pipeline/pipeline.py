@@ -115,7 +115,10 @@ class Pipeline:
         )
         port = [] if options.port is None else ["--port", str(options.port)]
         self.stages["api"] = ChildProcess("api", ["api", *place, *port])
-        self.stages["producer"] = ChildProcess("producer", self._produce_arguments())
+        amounts = {"rate": options.readings_per_s, "seed": options.seed, "faults": options.faults}
+        produce = ["produce", "--topic", options.topic]
+        produce += [word for name, value in amounts.items() for word in (f"--{name}", str(value))]
+        self.stages["producer"] = ChildProcess("producer", produce)
         waits: dict[str, Callable[[], str | None]] = {
             "producer": self._producer_ready,
             "api": self._api_ready,
@@ -133,16 +136,6 @@ class Pipeline:
                 msg = f"The {late} is not at work after {READY_S:g} s."
                 raise WorkerFailed(msg, f"read its log: {self.stages[late].log_path}")
             time.sleep(0.05)
-
-    def _produce_arguments(self) -> list[str]:
-        options = self.options
-        return [
-            "produce",
-            *("--topic", options.topic),
-            *("--rate", str(options.readings_per_s)),
-            *("--seed", str(options.seed)),
-            *("--faults", str(options.faults)),
-        ]
 
     def _producer_ready(self) -> str | None:
         sent = read_sent_counts(self.topic_id).acked
@@ -185,9 +178,8 @@ class Pipeline:
         if ledger.lag:
             self.say(f"consumer  storing the last {ledger.lag:,} records ...")
         while not ledger.agrees and keep_waiting() and time.monotonic() < deadline:
-            if "consumer" not in self.stages or not self.stages["consumer"].is_running:
-                break
-            if not ledger.lag and ledger.state != "on the way":
+            is_moving = ledger.lag or ledger.state == "on the way"
+            if not is_moving or not self.stages["consumer"].is_running:
                 break
             time.sleep(0.1)
             ledger = reader.read()

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, computed_field
 
@@ -55,26 +55,8 @@ BAD_SHARE = 0.006  # malformed records among the readings, as from a real chimne
 Say = Callable[[str], None]
 
 
-class Planned(NamedTuple):
-    """One fault of a soak's plan."""
-
-    name: str
-    seed: int
-    for_s: float
-
-
-def schedule(seed: int) -> Iterator[Planned]:
-    """Yield the faults of a soak without end: the same seed gives the same faults in that order."""
-    names = sorted(name for name, kind in FAULTS.items() if not kind.destroys)
-    dice = random.Random(f"soak-{seed}")  # noqa: S311 (repeatable, not secret)
-    while True:
-        dice.shuffle(names)
-        for name in names:
-            yield Planned(name, dice.randrange(10**6), round(dice.uniform(*LASTS_S), 1))
-
-
 class SoakFault(BaseModel):
-    """One fault of a soak."""
+    """One fault of a soak, planned or done."""
 
     name: str
     seed: int
@@ -86,6 +68,17 @@ class SoakFault(BaseModel):
     """Why it could not be injected here."""
     problem: str = ""
     """What prevented the recovery."""
+
+
+def schedule(seed: int) -> Iterator[SoakFault]:
+    """Yield the faults of a soak without end: the same seed gives the same faults in that order."""
+    names = sorted(name for name, kind in FAULTS.items() if not kind.destroys)
+    dice = random.Random(f"soak-{seed}")  # noqa: S311 (repeatable, not secret)
+    while True:
+        dice.shuffle(names)
+        for name in names:
+            fault_seed, for_s = dice.randrange(10**6), round(dice.uniform(*LASTS_S), 1)
+            yield SoakFault(name=name, seed=fault_seed, for_s=for_s)
 
 
 class SoakReport(BaseModel):
@@ -167,9 +160,9 @@ class SoakReport(BaseModel):
         from rich.console import Group
         from rich.table import Table
 
-        faults = Table(title=f"Faults, seed {self.seed}")
-        for name in ("fault", "done", "recovered", "seconds, worst"):
-            faults.add_column(name, justify="left" if name == "fault" else "right")
+        faults = Table("fault", title=f"Faults, seed {self.seed}")
+        for name in ("done", "recovered", "seconds, worst"):
+            faults.add_column(name, justify="right")
         for name in sorted({one.name for one in self.faults}):
             mine = [one for one in self.faults if one.name == name]
             done = [one for one in mine if not one.skipped]
@@ -179,10 +172,10 @@ class SoakReport(BaseModel):
         whole = Table(show_header=False)
         for name, figure in self.figures().items():
             whole.add_row(name, figure)
-        problems = [f"{one.name}, seed {one.seed}: {one.problem}" for one in self.faults]
-        told = [text for text, one in zip(problems, self.faults, strict=True) if one.problem]
-        kept = [f"The lab of this soak is kept: {self.folder}"] if self.folder else []
-        return Group(self.verdict.view(), faults, whole, *told, *kept)
+        told = [f"{one.name}, seed {one.seed}: {one.problem}" for one in self.faults if one.problem]
+        if self.folder:
+            told.append(f"The lab of this soak is kept: {self.folder}")
+        return Group(self.verdict.view(), faults, whole, *told)
 
 
 @dataclass(frozen=True)
@@ -217,8 +210,9 @@ def run_soak(options: SoakOptions, stop: threading.Event, say: Say) -> SoakRepor
         report = _run(options, stop, say)
     if report.passed:
         shutil.rmtree(folder, ignore_errors=True)
-        return report
-    return report.model_copy(update={"folder": str(folder)})
+    else:
+        report.folder = str(folder)
+    return report
 
 
 def _run(options: SoakOptions, stop: threading.Event, say: Say) -> SoakReport:
@@ -271,19 +265,21 @@ class Soak:
         for planned in schedule(self._options.seed):
             if self._stop.wait(CALM_S) or time.monotonic() >= until:
                 break
-            done.append(self._inject(planned))
-            if done[-1].problem:
+            self._inject(planned)
+            done.append(planned)
+            if planned.problem:
                 break
         return done
 
-    def _inject(self, planned: Planned) -> SoakFault:
-        name, seed, for_s = planned
-        report = SoakFault(name=name, seed=seed, for_s=for_s)
+    def _inject(self, report: SoakFault) -> None:
+        """Inject a planned fault, and report in it how it went."""
+        name, seed, for_s = report.name, report.seed, report.for_s
         try:
             fault = inject(name, for_s=for_s, seed=seed)
         except LabError as error:
             self._say(f"{name}: skipped: {error.what}")
-            return report.model_copy(update={"skipped": error.what})
+            report.skipped = error.what
+            return
         report.victim = fault.victim
         self._say(f"{name} for {for_s:g} s, seed {seed}: {fault.victim}")
         until = time.monotonic() + for_s
@@ -295,10 +291,10 @@ class Soak:
             self._recover(RECOVERY_S)
         except LabError as error:
             self._say(f"  NOT recovered: {error.what}")
-            return report.model_copy(update={"problem": error.what})
-        took_s = round(time.monotonic() - mended, 2)
+            report.problem = error.what
+            return
+        report.recovered_s = took_s = round(time.monotonic() - mended, 2)
         self._say(f"  recovered {took_s:.1f} s after its end; {self.producer.counts.acked:,} acked")
-        return report.model_copy(update={"recovered_s": took_s})
 
     def _recover(self, timeout_s: float) -> None:
         """Wait until records flow again, or raise a `WorkerFailed` that says why they do not.
@@ -338,8 +334,7 @@ class Soak:
         def error() -> WorkerFailed:
             if not ends:
                 return WorkerFailed("no broker says how far the topic goes")
-            said = f"{behind:,} records are not stored yet; {self.consumer.status}"
-            return WorkerFailed(said)
+            return WorkerFailed(f"{behind:,} records are not stored yet; {self.consumer.status}")
 
         wait_until(is_stored, timeout_s, error, every_s=POLL_S)
 
@@ -359,12 +354,12 @@ class Soak:
     def served(self, rows: int) -> int | None:
         """Return how many readings the API serves, after giving it time to read them all."""
 
-        def serves_all() -> bool:
-            return served_totals(self.data_dir, self.topic).records == rows
+        def count() -> int | None:
+            return served_totals(self.data_dir, self.topic).records
 
         with suppress(TimeoutError):
-            wait_until(serves_all, RECOVERY_S, TimeoutError, every_s=POLL_S)
-        return served_totals(self.data_dir, self.topic).records
+            wait_until(lambda: count() == rows, RECOVERY_S, every_s=POLL_S)
+        return count()
 
 
 def _stop_everything() -> None:

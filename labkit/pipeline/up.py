@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -14,18 +15,20 @@ from filelock import FileLock, Timeout
 
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
+from labkit.core.rates import Rates
 from labkit.core.run_files import RunFile, read_run_files
 from labkit.core.shutdown import StopEvent, stop_event
 from labkit.ledger.ledger import LedgerReader
 from labkit.ledger.ledger_model import Ledger
 from labkit.pipeline.pipeline import Pipeline, UpOptions
-from labkit.pipeline.up_display import Display, Rates, Sample
+from labkit.pipeline.up_display import Display, Sample
 from labkit.sink.partition_status import read_progress
 
 FRAME_S = 0.25
 """The time between two frames of the live view."""
 SAMPLE_S = 1.0
 """The time between two reads of the ledger."""
+RATE_OVER_S = 10.0
 CTRL_C_STATUS = 128 + signal.SIGINT
 
 
@@ -85,13 +88,14 @@ def _only_one(pipeline: Pipeline) -> Iterator[None]:
 
 def _run(pipeline: Pipeline, display: Display, stop: StopEvent) -> Ledger:
     """Show the stages until the time is over or a stop is asked for; then bring it to an end."""
+    run_for_s = math.inf if pipeline.options.run_for_s is None else pipeline.options.run_for_s
     with LedgerReader(pipeline.options.topic, pipeline.options.data_dir) as reader:
         sampler = Sampler(reader)
         display.begin(pipeline)
         if pipeline.options.open_browser and not stop.is_set():
             webbrowser.open(pipeline.url)
         try:
-            while not stop.wait(FRAME_S) and not _is_over(pipeline.options, display.ran_s):
+            while not stop.wait(FRAME_S) and display.ran_s < run_for_s:
                 pipeline.check()
                 display.show(sampler.newest)
         finally:
@@ -104,17 +108,13 @@ def _run(pipeline: Pipeline, display: Display, stop: StopEvent) -> Ledger:
     return ledger
 
 
-def _is_over(options: UpOptions, ran_s: float) -> bool:
-    return options.run_for_s is not None and ran_s >= options.run_for_s
-
-
 class Sampler:
     """Reads the ledger about once a second in a thread, so that the picture never waits for it."""
 
     def __init__(self, reader: LedgerReader) -> None:
         self.newest: Sample | None = None
         self._reader = reader
-        self._rates = Rates()
+        self._rates: Rates[str] = Rates(RATE_OVER_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="labkit-up-sampler", daemon=True)
         self._thread.start()
@@ -124,8 +124,10 @@ class Sampler:
             started = time.monotonic()
             try:
                 ledger = self._reader.read()
-                problem = self._trouble()
-                self.newest = Sample(ledger, self._rates.add(ledger, started), problem)
+                counts = {name: stage.records for name, stage in ledger.stages.items()}
+                rates = self._rates.add(started, counts)
+                known = {name: rate for name, rate in rates.items() if rate is not None}
+                self.newest = Sample(ledger, known, self._trouble())
             except LabError as error:
                 if self.newest is not None:
                     self.newest.problem = error.what

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ from labkit.ledger.ledger_model import SIGNS, Ledger, LedgerState, count, tonnes
 if TYPE_CHECKING:
     from labkit.pipeline.pipeline import Pipeline
 
-RATE_WINDOW_S = 10.0
 PLAIN_LINE_S = 5.0
 STAGES = {
     "emitted": ("producer", "emitted by the chimneys"),
@@ -52,27 +50,6 @@ class Sample:
     ledger: Ledger
     per_s: dict[str, float]
     problem: str = ""
-
-
-@dataclass
-class Rates:
-    """Records per second of each stage, over the last few seconds."""
-
-    _seen: deque[tuple[float, Ledger]] = field(default_factory=deque)
-
-    def add(self, ledger: Ledger, at: float) -> dict[str, float]:
-        """Add a ledger, and return the rates in records per second."""
-        self._seen.append((at, ledger))
-        while len(self._seen) > 2 and at - self._seen[1][0] >= RATE_WINDOW_S:
-            self._seen.popleft()
-        start, first = self._seen[0]
-        if at <= start:
-            return {}
-        return {
-            name: (stage.records - (first.stages[name].records or 0)) / (at - start)
-            for name, stage in ledger.stages.items()
-            if stage.records is not None
-        }
 
 
 class Display:
@@ -177,11 +154,7 @@ def live_view(pipeline: Pipeline, sample: Sample, ran_s: float) -> RenderableTyp
 
 def ledger_table(ledger: Ledger, per_s: dict[str, float]) -> Table:
     """Return the five stages, in the order of the journey."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("stage")
-    table.add_column("where the CO₂ is")
-    for heading in ("readings", "per second", "tonnes of CO₂"):
-        table.add_column(heading, justify="right")
+    table = _table("stage", "where the CO₂ is", right=("readings", "per second", "tonnes of CO₂"))
     for name, stage in ledger.stages.items():
         who, where = STAGES[name]
         rate = f"{per_s[name]:,.0f}" if name in per_s else ""
@@ -193,13 +166,18 @@ def ledger_table(ledger: Ledger, per_s: dict[str, float]) -> Table:
 
 def partition_table(ledger: Ledger) -> Table:
     """Return how far the CSV has followed each partition."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("partition", "next offset in topic", "next offset in CSV", "lag (on its way)"):
-        table.add_column(heading, justify="right")
+    headings = ("partition", "next offset in topic", "next offset in CSV", "lag (on its way)")
+    table = _table(right=headings)
     for place in ledger.partitions:
-        table.add_row(
-            str(place.partition), count(place.end_offset), count(place.position), count(place.lag)
-        )
+        offsets = (place.end_offset, place.position, place.lag)
+        table.add_row(str(place.partition), *map(count, offsets))
+    return table
+
+
+def _table(*left: str, right: tuple[str, ...]) -> Table:
+    table = Table(*left, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in right:
+        table.add_column(heading, justify="right")
     return table
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
-from labkit.widgets.line_series import LineSeries, Rates
+from labkit.core.rates import Rates
+from labkit.widgets.line_series import LineSeries
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
 from labkit.widgets.text_twin import table_text
 
@@ -172,7 +173,8 @@ def throughput_chart(
     group_id, topic = group_id or config.group_id, topic or config.topic
     lines = LineSeries(window_s, 1 / updates_per_s)
     title = f"Records per second: appended to {topic}, committed by {group_id}"
-    appended, committed = Rates(RATE_OVER_S), Rates(RATE_OVER_S)
+    appended: Rates[int] = Rates(RATE_OVER_S)
+    committed: Rates[int] = Rates(RATE_OVER_S)
 
     def measure(offsets: Offsets, now: float) -> dict[str, float | None]:
         ends = appended.add(now, offsets.ends)

@@ -1,4 +1,4 @@
-"""Time series for the line charts, with summaries in numbers, and rates of counters.
+"""Time series for the line charts, with summaries in numbers.
 
 A value is None if it could not be read: a gap in the line, not a zero.
 """
@@ -42,7 +42,10 @@ class LineSeries:
         return {
             "window_s": self.window_s,
             "bucket_s": self.bucket_s,
-            "times": [_iso(at) for at, _ in self._points],
+            "times": [
+                datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+                for at, _ in self._points
+            ],
             "series": [{"key": key, "label": key, "values": self.values(key)} for key in keys],
         }
 
@@ -57,41 +60,3 @@ class LineSeries:
         if not known:
             return None, None, None
         return values[-1], min(known), max(known)
-
-
-class Rates:
-    """Rates of counters: the mean growth of the last seconds.
-
-    Parameters
-    ----------
-    over_s : float
-        The seconds to average over. A consumer commits in steps, so a short time gives spikes.
-    """
-
-    def __init__(self, over_s: float) -> None:
-        self._over_s = over_s
-        self._counts: deque[tuple[float, Mapping[int, int | None]]] = deque()
-
-    def add(self, at: float, counts: Mapping[int, int | None]) -> dict[int, float | None]:
-        """Add the counts of one moment; return each rate per second, None if there is none.
-
-        A count that is lower than before belongs to something new (a topic created again, a group
-        that was reset): its rate starts again.
-        """
-        self._counts.append((at, dict(counts)))
-        while len(self._counts) > 2 and self._counts[1][0] <= at - self._over_s:
-            self._counts.popleft()
-        return {which: self._rate(which, at, count) for which, count in counts.items()}
-
-    def _rate(self, which: int, at: float, count: int | None) -> float | None:
-        if count is None:
-            return None
-        for then, counts in self._counts:
-            before = counts.get(which)
-            if before is not None and then < at:
-                return (count - before) / (at - then) if count >= before else None
-        return None
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

@@ -10,7 +10,7 @@ import ipywidgets
 
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
-from labkit.widgets.line_series import Rates
+from labkit.core.rates import Rates
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
 from labkit.widgets.producer_controls import ProducerControls
 from labkit.widgets.producer_figures import RATE_OVER_S, figures_of
@@ -113,7 +113,7 @@ class _PanelState:
         self.producer: Producer | None = None
         self._started_with: dict[str, Any] = {}
         self._state = "Press Start: the producer runs in the background until you press Stop."
-        self._rates = Rates(RATE_OVER_S)
+        self._rates: Rates[int] = Rates(RATE_OVER_S)
         controls.on_press(self._toggle)
 
     def _toggle(self) -> None:

@@ -1,4 +1,4 @@
-"""Figures over time: gaps stay gaps, a window has an end, and a counter that falls has no rate."""
+"""Figures over time: gaps stay gaps, and a window has an end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.widgets.line_series import MAX_POINTS, LineSeries, Rates
+from labkit.widgets.line_series import MAX_POINTS, LineSeries
 
 
 def test_a_line_has_a_value_or_a_gap_at_each_time() -> None:
@@ -38,21 +38,3 @@ def test_it_keeps_the_window_and_never_too_much(quarters: int, points: int) -> N
         lines.add(float(number), {"a": number})
     assert len(lines.values("a")) == min(points, int(window_s) + 1, MAX_POINTS)
     assert lines.values("a")[-1] == points - 1
-
-
-def test_a_rate_is_a_mean_of_the_last_seconds() -> None:
-    rates = Rates(over_s=4)
-    assert rates.add(0, {0: 0}) == {0: None}
-    assert rates.add(1, {0: 10}) == {0: 10}
-    # A consumer that commits every four seconds: steps, and yet one rate.
-    found = [rates.add(at, {0: 10 + 40 * (at // 4)})[0] for at in range(2, 40)]
-    assert found[-8:] == [10.0] * 8
-
-
-def test_a_counter_that_falls_or_is_new_has_no_rate() -> None:
-    rates = Rates(over_s=4)
-    rates.add(0, {0: 100})
-    assert rates.add(1, {0: 7, 1: 5_000}) == {0: None, 1: None}
-    for at in range(2, 8):
-        found = rates.add(at, {0: 7, 1: None})
-    assert found == {0: 0.0, 1: None}
