@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 from labkit.broker.cluster_state import cluster_dir
@@ -22,14 +21,7 @@ ABOUT: dict[Verb, str] = {
 }
 """What a button will do; the sentence begins with the button's word."""
 REVIVE = "starts broker {0} again on its port, with the data that is on its disk."
-
-
-PROGRESS: dict[Verb, str] = {
-    "kill": "Killing",
-    "freeze": "Freezing",
-    "thaw": "Thawing",
-    "restart": "Restarting",
-}
+PROGRESS = {"kill": "Killing", "freeze": "Freezing", "thaw": "Thawing", "restart": "Restarting"}
 ALLOWED: dict[Verb, tuple[str, ...]] = {
     "kill": ("running", "frozen"),
     "freeze": ("running",),
@@ -42,13 +34,7 @@ def apply_action(verb: Verb, node_id: int) -> None:
     """Apply a button's action to one of the lab's own brokers."""
     from labkit.broker import node_control  # imported here, because it needs Kafka
 
-    actions: dict[Verb, Callable[..., None]] = {
-        "kill": node_control.kill,
-        "freeze": node_control.freeze,
-        "thaw": node_control.thaw,
-        "restart": node_control.restart,
-    }
-    actions[verb](cluster_dir(), node_id)
+    getattr(node_control, verb)(cluster_dir(), node_id)
 
 
 def button_of(verb: Verb, one: BrokerView, is_own: bool) -> dict[str, Any]:

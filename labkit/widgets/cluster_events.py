@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from labkit.topics.topic_model import BrokerView, ClusterView, Partition
+from labkit.topics.topic_model import ClusterView, Partition
 
 SIGNS = {"running": "●", "frozen": "❄", "dead": "✕"}
 """A sign for each state of a broker, so that colour is not the only mark."""
@@ -15,40 +15,33 @@ def changes(before: ClusterView, after: ClusterView) -> list[str]:
 
     A fact that was unknown at one of the two moments is not a change.
     """
+    states = {one.node_id: one.state for one in before.brokers}
+    brokers = [
+        (f"{states[one.node_id]} → {one.state}", one.node_id)
+        for one in after.brokers
+        if states.get(one.node_id, one.state) != one.state
+    ]
+    known = {one.partition: one for one in before.partitions or ()}
+    partitions = [
+        (what, one.partition)
+        for one in after.partitions or ()
+        if one.partition in known
+        for what in _one_partition(known[one.partition], one)
+    ]
+    controllers = (before.controller, after.controller)
+    moved = None not in controllers and before.controller != after.controller
     return [
-        *_broker_changes(before.brokers, after.brokers),
-        *_controller_change(before.controller, after.controller),
-        *_partition_changes(before.partitions or (), after.partitions or ()),
+        *_together("broker", brokers),
+        *(["active controller moved {} → {}".format(*controllers)] if moved else []),
+        *_together("partition", partitions),
     ]
 
 
-def _broker_changes(before: Sequence[BrokerView], after: Sequence[BrokerView]) -> Iterator[str]:
-    known = {one.node_id: one.state for one in before}
-    same: dict[str, list[int]] = {}
-    for one in after:
-        was = known.get(one.node_id)
-        if was is not None and was != one.state:
-            same.setdefault(f"{was} → {one.state}", []).append(one.node_id)
-    yield from _together("broker", same)
-
-
-def _controller_change(before: int | None, after: int | None) -> Iterator[str]:
-    if before is not None and after is not None and before != after:
-        yield f"active controller moved {before} → {after}"
-
-
-def _partition_changes(before: Sequence[Partition], after: Sequence[Partition]) -> Iterator[str]:
-    known = {one.partition: one for one in before}
-    same: dict[str, list[int]] = {}
-    for one in after:
-        if (was := known.get(one.partition)) is not None:
-            for what in _one_partition(was, one):
-                same.setdefault(what, []).append(one.partition)
-    yield from _together("partition", same)
-
-
-def _together(noun: str, same: dict[str, list[int]]) -> Iterator[str]:
+def _together(noun: str, found: list[tuple[str, int]]) -> Iterator[str]:
     """Yield each change once, with the numbers of all that share it."""
+    same: dict[str, list[int]] = {}
+    for what, number in found:
+        same.setdefault(what, []).append(number)
     for what, numbers in same.items():
         yield f"{noun}{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}: {what}"
 

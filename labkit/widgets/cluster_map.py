@@ -64,7 +64,12 @@ class ClusterMap(LiveWidget):
             for one in shot["brokers"]
         ]
         partitions = [
-            [str(one["partition"]), _shown(one["leader"]), _ids(one["replicas"]), _ids(one["isr"])]
+            [
+                str(one["partition"]),
+                "none" if one["leader"] is None else str(one["leader"]),
+                _ids(one["replicas"]),
+                _ids(one["isr"]),
+            ]
             for one in shot["partitions"]
         ]
         events = [f"{one['at']}  {one['text']}" for one in shot["events"]]
@@ -100,9 +105,8 @@ class _MapState:
             return
         self._action = f"{PROGRESS[verb]} broker {node_id} …"
         if self._worker is None:
-            self._worker = threading.Thread(
-                target=self._work, name="labkit-cluster-map", daemon=True
-            )
+            name = "labkit-cluster-map"
+            self._worker = threading.Thread(target=self._work, name=name, daemon=True)
             self._worker.start()
         self._presses.put((verb, node_id))
 
@@ -137,16 +141,15 @@ class _MapState:
             self._watch = ClusterWatch(self._topic)
         view: ClusterView = self._watch.read()
         if self._last is not None:
-            view = _with_last_partitions(self._last, view)
+            if view.partitions is None:  # no broker answers now
+                view = replace(view, partitions=self._last.partitions)
             for what in changes(self._last, view):
                 self._note(what)
         # Between two controllers there is none for a moment; keep the last to report the move.
-        known = (
-            view.controller
-            if view.controller is not None or self._last is None
-            else (self._last.controller)
-        )
-        self._last = replace(view, controller=known)
+        known = view
+        if view.controller is None and self._last is not None:
+            known = replace(view, controller=self._last.controller)
+        self._last = known
         return self._snapshot(view)
 
     def _snapshot(self, view: ClusterView) -> Snapshot:
@@ -156,7 +159,15 @@ class _MapState:
             "sentence": summary(view),
             "busy": bool(self._action),
             "brokers": [self._broker(one, view) for one in view.brokers],
-            "partitions": [_partition(one) for one in view.partitions or ()],
+            "partitions": [
+                {
+                    "partition": one.partition,
+                    "leader": one.leader,
+                    "replicas": list(one.replicas),
+                    "isr": list(one.isr),
+                }
+                for one in view.partitions or ()
+            ],
             "events": list(self._events),
         }
 
@@ -215,30 +226,10 @@ def cluster_map(topic: str | None = None, *, updates_per_s: float = 2.0) -> Clus
     return ClusterMap(f"cluster map of {topic}", _MapState(topic), updates_per_s)
 
 
-def _with_last_partitions(last: ClusterView, view: ClusterView) -> ClusterView:
-    """Keep the last known partitions if no broker answers now."""
-    if view.partitions is not None or last.partitions is None:
-        return view
-    return replace(view, partitions=last.partitions)
-
-
 def _role(part: Partition, node_id: int) -> str:
     if part.leader == node_id:
         return "leader"
     return "in sync" if node_id in part.isr else "behind"
-
-
-def _partition(one: Partition) -> dict[str, Any]:
-    return {
-        "partition": one.partition,
-        "leader": one.leader,
-        "replicas": list(one.replicas),
-        "isr": list(one.isr),
-    }
-
-
-def _shown(node_id: int | None) -> str:
-    return "none" if node_id is None else str(node_id)
 
 
 def _ids(nodes: list[int]) -> str:

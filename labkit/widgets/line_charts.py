@@ -52,10 +52,18 @@ class _Reader:
         self._watch: Any = None
         self._keys: list[str] = []
 
+    def chart(self, name: str, updates_per_s: float) -> LineChart:
+        first = self.snapshot("Asking Kafka …")
+        return LineChart(name, first, self.read, finish=self.close, updates_per_s=updates_per_s)
+
     def read(self) -> Snapshot:
         now = time.time()
         try:
-            offsets = self._ask()
+            if self._watch is None:
+                from labkit.topics.offsets_watch import OffsetsWatch  # widgets need no Kafka
+
+                self._watch = OffsetsWatch(self.topic, self.group_id)
+            offsets: Offsets = self._watch.read()
         except LabError as error:
             self._lines.add(now, {})  # a gap: no answer
             return self.snapshot(in_words(error))
@@ -63,15 +71,6 @@ class _Reader:
         self._lines.add(now, point)
         self._keys = _shown(point)
         return self.snapshot("" if offsets.has_commits else _no_commits(self.group_id, self.topic))
-
-    def _ask(self) -> Offsets:
-        if self._watch is None:
-            # Imported here, because the widgets themselves need no Kafka.
-            from labkit.topics.offsets_watch import OffsetsWatch
-
-            self._watch = OffsetsWatch(self.topic, self.group_id)
-        found: Offsets = self._watch.read()
-        return found
 
     def snapshot(self, state: str) -> Snapshot:
         rows = [[key, *map(_figure, self._lines.digest(key))] for key in self._keys]
@@ -135,10 +134,10 @@ def lag_chart(
     """
     config = load_config()
     group_id, topic = group_id or config.group_id, topic or config.topic
-    lines = LineSeries(window_s, 1 / updates_per_s)
     title = f"Lag of group {group_id} in topic {topic}"
+    lines = LineSeries(window_s, 1 / updates_per_s)
     reader = _Reader(group_id, topic, lines, title, "records", _lags)
-    return _show(f"lag chart of {group_id} in {topic}", reader, updates_per_s)
+    return reader.chart(f"lag chart of {group_id} in {topic}", updates_per_s)
 
 
 def throughput_chart(
@@ -171,7 +170,6 @@ def throughput_chart(
     """
     config = load_config()
     group_id, topic = group_id or config.group_id, topic or config.topic
-    lines = LineSeries(window_s, 1 / updates_per_s)
     title = f"Records per second: appended to {topic}, committed by {group_id}"
     appended: Rates[int] = Rates(RATE_OVER_S)
     committed: Rates[int] = Rates(RATE_OVER_S)
@@ -185,13 +183,9 @@ def throughput_chart(
             COMMITTED: _sum(committed.add(now, offsets.committed)),
         }
 
+    lines = LineSeries(window_s, 1 / updates_per_s)
     reader = _Reader(group_id, topic, lines, title, "records/s", measure)
-    return _show(f"throughput chart of {topic} and {group_id}", reader, updates_per_s)
-
-
-def _show(name: str, reader: _Reader, updates_per_s: float) -> LineChart:
-    first = reader.snapshot("Asking Kafka …")
-    return LineChart(name, first, reader.read, finish=reader.close, updates_per_s=updates_per_s)
+    return reader.chart(f"throughput chart of {topic} and {group_id}", updates_per_s)
 
 
 def _lags(offsets: Offsets, _now: float) -> dict[str, float | None]:

@@ -15,6 +15,8 @@ from labkit.table.grouping import By
 from labkit.table.table import Table
 from labkit.widgets.live_widget import LiveWidget, Snapshot
 
+NOTHING_STORED = "No readings stored yet: do a producer and a consumer run? (lab.running())"
+
 
 class LiveChart(LiveWidget):
     """A live chart of CO2 rates; see `live_chart`."""
@@ -66,18 +68,14 @@ def live_chart(
 
     def read() -> Snapshot:
         table.refresh()
+        rows = table.snapshot.rows
+        stored = f"{rows:,} readings stored so far." if rows else NOTHING_STORED
         return {
             "title": f"CO₂ by {by}, the last {window_s:,} s of topic {topic}",
             "series": emission_series(table.snapshot, by, window_s),
-            "state": _stored(table.snapshot.rows),
+            "state": stored,
         }
 
     # The first snapshot is read here, so that an error shows in the cell.
     name = f"live chart of {topic} by {by}"
     return LiveChart(name, read(), read, updates_per_s=updates_per_s)
-
-
-def _stored(rows: int) -> str:
-    if rows:
-        return f"{rows:,} readings stored so far."
-    return "No readings stored yet: do a producer and a consumer run? (lab.running())"

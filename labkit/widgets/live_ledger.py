@@ -50,9 +50,7 @@ def live_ledger(
     """
     finish = None
     if read is None:
-        from labkit.ledger.ledger import (
-            LedgerReader,  # only here: the widgets themselves need no Kafka
-        )
+        from labkit.ledger.ledger import LedgerReader  # only here: widgets need no Kafka
 
         reader = LedgerReader(topic, data_dir)
         read, finish = reader.read, reader.close

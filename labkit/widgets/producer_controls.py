@@ -106,26 +106,16 @@ def _none_if_none(value: str) -> str | None:
 
 
 def _range(least: float, most: float, step: float, description: str) -> dict[str, Any]:
-    return {
-        "min": least,
-        "max": most,
-        "step": step,
-        "description": description,
-        # One message when the mouse is released, not one for each pixel.
-        "continuous_update": False,
-        "style": WIDE,
-        "layout": ROOM,
-    }
+    bounds = {"min": least, "max": most, "step": step}
+    # One message when the mouse is released, not one for each pixel.
+    looks = {"continuous_update": False, "style": WIDE, "layout": ROOM}
+    return {"description": description, **bounds, **looks}
 
 
 def _choice(description: str, options: dict[str, Any], value: Any) -> Any:
-    return ipywidgets.Dropdown(
-        options=list(options.items()),
-        value=value,
-        description=description,
-        style=WIDE,
-        layout=ROOM,
-    )
+    choices = list(options.items())
+    looks = {"description": description, "style": WIDE, "layout": ROOM}
+    return ipywidgets.Dropdown(options=choices, value=value, **looks)
 
 
 def _row(*controls: Any) -> Any:

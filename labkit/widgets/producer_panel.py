@@ -13,11 +13,12 @@ from labkit.core.errors import LabError
 from labkit.core.rates import Rates
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
 from labkit.widgets.producer_controls import ProducerControls
-from labkit.widgets.producer_figures import RATE_OVER_S, figures_of
 from labkit.widgets.text_twin import table_text
 
 if TYPE_CHECKING:
     from labkit.producer.producer import Producer
+
+RATE_OVER_S = 3.0
 
 
 class PanelFigures(LiveWidget):
@@ -157,9 +158,7 @@ class _PanelState:
         return self.producer is not None and self.producer.is_running
 
     def _start(self, options: dict[str, Any]) -> None:
-        from labkit.producer.producer import (
-            start_producer,  # only here: widgets themselves need no Kafka
-        )
+        from labkit.producer.producer import start_producer  # only here: widgets need no Kafka
 
         self._rates = Rates(RATE_OVER_S)
         self._started_with = options
@@ -186,7 +185,7 @@ class _PanelState:
         rows = []
         if self.producer is not None:
             per_s = self._rates.add(time.monotonic(), {0: self.producer.counts.records})[0]
-            rows = figures_of(self.producer, per_s)
+            rows = _figures_of(self.producer, per_s)
         return {
             "title": f"Producer {self._name} → topic {self._topic}",
             "state": self._state,
@@ -250,3 +249,28 @@ def producer_panel(
     controls = ProducerControls(readings_per_s, faults)
     state = _PanelState(topic, seed, name, controls)
     return ProducerPanel(f"producer panel of {topic}", state, updates_per_s)
+
+
+def _figures_of(producer: Producer, records_per_s: float | None) -> list[list[str]]:
+    """Return a producer's figures; ``records_per_s`` is the mean of the last `RATE_OVER_S`."""
+    counts, metrics = producer.counts, producer.metrics
+    acked = f"{counts.acked + counts.bad_acked:,}", "acknowledged by the brokers"
+    if not producer.options.asks_for_acks:
+        acked = "–", "acks=0: no broker answers, and nobody knows"
+    per_s = "–" if records_per_s is None else f"{records_per_s:,.0f}"
+    rows = [
+        ["sent", f"{counts.records:,}", "records of this run, bad ones included"],
+        ["acked", *acked],
+        ["failed", f"{counts.failed:,}", "refused for certain"],
+        ["unknown", f"{counts.unknown:,}", "without an answer: in the topic, or not"],
+        ["bad on purpose", f"{counts.bad:,}", "values that are not valid readings"],
+        ["records/s", per_s, f"mean of the last {RATE_OVER_S:g} s"],
+    ]
+    if metrics is not None:
+        rows += [
+            ["bytes/s", f"{metrics.bytes_per_s:,.0f}", "as sent, mean of the last 10 to 20 s"],
+            ["batch", f"{metrics.batch_bytes:,.0f} bytes", "mean, as sent"],
+            ["request", f"{metrics.records_per_request:,.1f} records", "mean of each request"],
+            ["compression", f"{metrics.compression_ratio:.2f}", "compressed size by uncompressed"],
+        ]
+    return rows

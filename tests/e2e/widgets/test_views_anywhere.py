@@ -13,8 +13,9 @@ from widget_anywhere import show
 
 from labkit.topics.group_watch import GroupDescription, Member
 from labkit.topics.topic_model import Partition, SeenRecord, Topic, TopicSnapshot
-from labkit.widgets.group_assignment import MemberLetters, group_snapshot
-from labkit.widgets.partition_lanes import KeyMarks, topic_snapshot
+from labkit.widgets.group_view import group_snapshot
+from labkit.widgets.partition_view import topic_snapshot
+from labkit.widgets.text_twin import Places
 
 pytestmark = pytest.mark.chromium
 
@@ -54,7 +55,7 @@ def topic_of(partitions: int, last: int = 12, first: int = 1_000) -> dict[str, A
         "up-to-date": dict.fromkeys(numbers, first + last + 1),
     }
     topic = Topic("co2-emissions", "id", "cluster", False, tuple(told), {})
-    return topic_snapshot(TopicSnapshot(topic, records, positions), KeyMarks()) | {"fresh": True}
+    return topic_snapshot(TopicSnapshot(topic, records, positions), Places()) | {"fresh": True}
 
 
 def group_of(members: int, partitions: int, state: str = "Stable") -> dict[str, Any]:
@@ -69,7 +70,7 @@ def group_of(members: int, partitions: int, state: str = "Stable") -> dict[str, 
         for number in range(members)
     )
     sight = GroupDescription("csv-writer", state, "range", found, {"co2-emissions": partitions})
-    return group_snapshot(sight, MemberLetters()) | {"fresh": True}
+    return group_snapshot(sight, Places()) | {"fresh": True}
 
 
 @pytest.mark.parametrize("kind", ["vscode-light", "vscode-dark"])

@@ -12,7 +12,8 @@ from waiting import wait_until
 import labkit as lab
 from labkit.broker import kafka_clients
 from labkit.topics.group_watch import GroupDescription, GroupWatch
-from labkit.widgets.group_assignment import MemberLetters, group_snapshot
+from labkit.widgets.group_view import group_snapshot
+from labkit.widgets.text_twin import Places
 
 
 class Reader:
@@ -72,7 +73,7 @@ def shared_out(sight: GroupDescription, topic: str) -> list[int]:
 def test_members_join_share_idle_and_leave(
     watch: GroupWatch, join: Callable[[], Reader], topic: str
 ) -> None:
-    letters = MemberLetters()
+    letters: Places[str] = Places()
     # On a new broker the first question makes the topic that keeps the groups.
     read_until(watch, lambda seen: seen.state == "Dead" and not seen.problem)
     first = join()

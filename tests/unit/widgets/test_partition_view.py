@@ -21,8 +21,8 @@ from labkit.topics.topic_model import (
 )
 from labkit.widgets import partition_view
 from labkit.widgets.live_widget import LiveWidget, keep_last_on_error
-from labkit.widgets.partition_lanes import KeyMarks, empty_topic, topic_snapshot, topic_text
-from labkit.widgets.text_twin import counted, letters, table_text
+from labkit.widgets.partition_view import empty_topic, topic_snapshot, topic_text
+from labkit.widgets.text_twin import Places, counted, letters, table_text
 
 
 def record(
@@ -72,12 +72,12 @@ def test_bytes_are_shown_as_text_only_where_they_are_text(data: bytes | None, wo
 
 
 def test_a_key_keeps_its_mark_as_long_as_it_is_on_the_screen() -> None:
-    marks = KeyMarks()
-    assert marks.places([b"a", b"b", None, b"a"]) == {b"a": 0, b"b": 1}
-    assert marks.places([b"b", b"c"]) == {b"b": 1, b"c": 0}  # the free place is used again
-    assert marks.places([b"d", b"c", b"b"]) == {b"b": 1, b"c": 0, b"d": 2}
+    marks: Places[bytes] = Places()
+    assert marks.of([b"a", b"b", None, b"a"]) == {b"a": 0, b"b": 1}
+    assert marks.of([b"b", b"c"]) == {b"b": 1, b"c": 0}  # the free place is used again
+    assert marks.of([b"d", b"c", b"b"]) == {b"b": 1, b"c": 0, b"d": 2}
     many = [str(number).encode() for number in range(700)]
-    assert sorted(marks.places(many).values()) == list(range(700))
+    assert sorted(marks.of(many).values()) == list(range(700))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_lag_and_arrows_are_counted_from_what_was_committed() -> None:
             records={0: (record(8), record(9, b"other"))},
             positions={"csv-writer": {0: 7, 1: 4}, "ahead": {1: 9}},
         ),
-        KeyMarks(),
+        Places(),
     )
     assert shown["lanes"][0]["groups"] == [{"group": "csv-writer", "position": 7, "lag": 3}]
     assert [one["lag"] for one in shown["lanes"][1]["groups"]] == [0, 0]
@@ -110,7 +110,7 @@ def test_lag_and_arrows_are_counted_from_what_was_committed() -> None:
 def test_a_record_that_came_after_the_end_was_asked_for_counts() -> None:
     shown = topic_snapshot(
         sight(partition(end_offset=3), records={0: (record(3),)}, positions={"g": {0: 3}}),
-        KeyMarks(),
+        Places(),
     )
     assert (shown["lanes"][0]["end"], shown["lanes"][0]["groups"][0]["lag"]) == (4, 1)
 
@@ -122,7 +122,7 @@ def test_replicas_that_lag_and_partitions_without_a_leader_are_told() -> None:
             partition(1, leader=None, isr=(), start_offset=None, end_offset=None),
             positions={"g": {1: 5}},
         ),
-        KeyMarks(),
+        Places(),
     )
     assert shown["lanes"][0]["out_of_sync"] == [3]
     assert "nobody leads partition 1 now" in shown["sentence"]
@@ -133,14 +133,14 @@ def test_replicas_that_lag_and_partitions_without_a_leader_are_told() -> None:
 
 
 def test_what_was_left_out_is_told() -> None:
-    shown = topic_snapshot(sight(partition(), notes=("the last 4 records of each",)), KeyMarks())
+    shown = topic_snapshot(sight(partition(), notes=("the last 4 records of each",)), Places())
     assert shown["state"].startswith("The last 4 records of each. Read by a consumer")
 
 
 def test_null_and_binary_are_told_from_text() -> None:
     shown = topic_snapshot(
         sight(partition(), records={0: (record(0, None, None), record(1, b"\x00", b"\xff"))}),
-        KeyMarks(),
+        Places(),
     )
     first, second = shown["lanes"][0]["records"]
     assert (first["mark"], first["key"], first["value"]) == ("–", "null", "null")
@@ -151,12 +151,12 @@ def test_the_snapshot_stays_small_whatever_the_records_are() -> None:
     big = tuple(
         record(offset, b"k" * (KEY_BYTES + 1), b"v" * (VALUE_BYTES + 1)) for offset in range(12)
     )
-    shown = topic_snapshot(sight(partition(end_offset=12), records={0: big}), KeyMarks())
+    shown = topic_snapshot(sight(partition(end_offset=12), records={0: big}), Places())
     assert len(json.dumps(shown)) < 12 * 600
 
 
 def test_a_group_of_a_hostile_name_does_nothing_to_a_terminal() -> None:
-    shown = topic_snapshot(sight(partition(), positions={"\x1b[2J": {0: 1}}), KeyMarks())
+    shown = topic_snapshot(sight(partition(), positions={"\x1b[2J": {0: 1}}), Places())
     assert "\x1b" not in topic_text(shown)
 
 
