@@ -9,7 +9,6 @@ import builtins
 import socket
 import threading
 from pathlib import Path
-from typing import Self
 
 from flask_openapi3 import Info, OpenAPI, Server
 
@@ -116,12 +115,6 @@ class Api(background_workers.ThreadWorker):
 
     def __repr__(self) -> str:
         return f"<Api {self.url} ← {self.data_dir / self.topic}: {self.state}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.stop()
 
 
 def start_api(

@@ -81,16 +81,12 @@ class DataSource:
 
     def current(self, snapshot: Snapshot | None = None) -> CurrentState:
         """Return the current state; without a snapshot, with the rows read so far."""
-        return CurrentState(
-            self._read_so_far() if snapshot is None else snapshot,
-            read_progress(self.data_dir, self.topic),
-            producers(self.topic),
-        )
-
-    def _read_so_far(self) -> Snapshot:
-        if self._loaded.is_set():
-            self.table.refresh(wait_s=REFRESH_WAIT_S)
-        return self.table.snapshot
+        if snapshot is None:
+            if self._loaded.is_set():
+                self.table.refresh(wait_s=REFRESH_WAIT_S)
+            snapshot = self.table.snapshot
+        statuses = read_progress(self.data_dir, self.topic)
+        return CurrentState(snapshot, statuses, producers(self.topic))
 
     def health(self) -> dict[str, Any]:
         """Return whether there are data, how old the newest reading is, and what is wrong."""
@@ -122,11 +118,12 @@ class DataSource:
         newest = max(statuses, key=lambda status: status.updated_at, default=None)
         partitions = [self._partition(status) for status in statuses]
         rates = [one["rate_per_s"] for one in partitions]
+        is_running = any(status.is_fresh for status in statuses)
         lags_s = [status.lag_s for status in statuses if status.lag_s is not None]
         return {
             "topic": self.topic,
             "group_id": newest.group_id if newest else None,
-            "state": _state(statuses),
+            "state": "running" if is_running else "stale" if statuses else "absent",
             "partitions": partitions,
             "producers": [
                 {name: run.get(name) for name in ("name", "pid", "emitted", "acked")}
@@ -170,9 +167,3 @@ class DataSource:
             "age_s": status.silent_s,
             "rate_per_s": rate if status.is_fresh else 0.0,
         }
-
-
-def _state(statuses: list[PartitionStatus]) -> str:
-    """Return whether a consumer runs, ran once, or never has."""
-    is_running = any(status.is_fresh for status in statuses)
-    return "running" if is_running else "stale" if statuses else "absent"

@@ -117,7 +117,7 @@ def _reading(snapshot: Snapshot, place: Place, times: dict[str, datetime]) -> di
         "partition": partition,
         "offset": offset,
         "stages": [
-            {"stage": stage, "at": _iso(times[stage]), "after_ms": _after_ms(times, stage)}
+            {"stage": stage, "at": iso(times[stage]), "after_ms": _after_ms(times, stage)}
             for stage in STAGES
             if stage in times
         ],
@@ -128,5 +128,6 @@ def _after_ms(times: dict[str, datetime], stage: str) -> float:
     return round((times[stage] - times["created"]).total_seconds() * 1000, 1)
 
 
-def _iso(at: datetime) -> str:
+def iso(at: datetime) -> str:
+    """Return a time in UTC as the API writes it, to the millisecond."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

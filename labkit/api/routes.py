@@ -18,6 +18,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from labkit.api import pipeline_models as lab_models
 from labkit.api import response_models as models
 from labkit.api.data_source import VERSION, DataSource
+from labkit.api.reading_latency import iso
 from labkit.table.dashboard_query import dashboard
 from labkit.table.emission_series import emission_series
 from labkit.table.paging import page_after
@@ -111,7 +112,7 @@ def get_dashboard(query: models.DashboardQuery) -> Response:
             top=query.top,
             limit=query.limit,
         )
-        return {"served_at": _now(), **live, **shown}
+        return {"served_at": iso(datetime.now(UTC)), **live, **shown}
 
     return _conditional_answer(f"{now.version}-{_fingerprint(live)}", answer)
 
@@ -171,10 +172,6 @@ def _without_volatile(content: Any) -> Any:
         kept = content.keys() - VOLATILE_FIELDS
         return {name: _without_volatile(content[name]) for name in sorted(kept)}
     return content
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _json(content: dict[str, Any]) -> Response:

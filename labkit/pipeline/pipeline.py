@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,12 @@ READY_S = 120.0
 """How long a stage may take to start: a few seconds, unless the machine is very busy."""
 CATCH_UP_S = 60.0
 """How long the consumer may take at the end to store the last records."""
+STOPPED = {
+    "producer": "stopped; every record it sent is accounted for",
+    "consumer": "stopped; its offsets are committed",
+    "api": "stopped",
+}
+"""The stages in the order in which they stop, and what is said then."""
 
 
 @dataclass(frozen=True)
@@ -167,9 +174,12 @@ class Pipeline:
                 msg = f"The {stage} has ended: {words}"
                 raise WorkerFailed(msg, f"read its log: {child.log_path}")
 
-    def stop_producer(self) -> None:
-        """Stop the producer; it waits for its last acknowledgements."""
-        self._stop("producer", "stopped; every record it sent is accounted for")
+    def stop(self, name: str) -> None:
+        """Stop a stage if it runs: it first completes what it has begun."""
+        child = self.stages.pop(name, None)
+        if child is not None:
+            child.stop()
+            self.say(f"{name:<9} {STOPPED[name]}")
 
     def catch_up(self, reader: LedgerReader, keep_waiting: Callable[[], bool]) -> Ledger:
         """Wait until the topic's records are stored and served, and return the last ledger."""
@@ -185,13 +195,8 @@ class Pipeline:
             ledger = reader.read()
         return ledger
 
-    def stop_consumer(self) -> None:
-        """Stop the consumer; it stores what it holds and commits its offsets."""
-        self._stop("consumer", "stopped; its offsets are committed")
-
-    def stop_rest(self) -> None:
-        """Stop the API, and the broker unless another process of the lab uses it."""
-        self._stop("api", "stopped")
+    def stop_broker(self) -> None:
+        """Stop the broker, unless another process of the lab uses it."""
         if self.broker is None or not self.broker.is_own:
             return
         if others_need_cluster():
@@ -202,17 +207,12 @@ class Pipeline:
 
     def abandon(self) -> None:
         """Stop what still runs, producer first; report errors and continue."""
-        for step in (self.stop_producer, self.stop_consumer, self.stop_rest):
+        steps: list[Callable[[], None]] = [partial(self.stop, name) for name in STOPPED]
+        for step in [*steps, self.stop_broker]:
             try:
                 step()
             except LabError as error:
                 self.say(error.what)
-
-    def _stop(self, name: str, sentence: str) -> None:
-        child = self.stages.pop(name, None)
-        if child is not None:
-            child.stop()
-            self.say(f"{name:<9} {sentence}")
 
     def _done(self, name: str, started: float, sentence: str) -> None:
         self.startup_s[name] = round(time.monotonic() - started, 2)

@@ -102,9 +102,9 @@ def _run(pipeline: Pipeline, display: Display, stop: StopEvent) -> Ledger:
             sampler.stop()
             display.end()
         stop.clear()  # a second Ctrl-C breaks the waiting off
-        pipeline.stop_producer()
+        pipeline.stop("producer")
         ledger = pipeline.catch_up(reader, lambda: not stop.is_set())
-        pipeline.stop_consumer()
+        pipeline.stop("consumer")
     return ledger
 
 
