@@ -37,15 +37,7 @@ class CurrentState(NamedTuple):
 
 
 class DataSource:
-    """The table and the status files behind the API; the CSV is first read in the background.
-
-    Parameters
-    ----------
-    data_dir : Path
-        The data folder.
-    topic : str
-        The topic whose CSV is shown.
-    """
+    """The table and the status files behind the API; the CSV is first read in the background."""
 
     def __init__(self, data_dir: Path, topic: str) -> None:
         self.data_dir = data_dir

@@ -27,15 +27,7 @@ NOT_WEIGHED = "counted by its offsets, dead letters included; to weigh it, read 
 
 
 class LedgerFromFiles:
-    """The ledger that the API serves; safe to use from several threads.
-
-    Parameters
-    ----------
-    data_dir : Path
-        The data folder.
-    topic : str
-        The topic.
-    """
+    """The ledger that the API serves; safe to use from several threads."""
 
     def __init__(self, data_dir: Path, topic: str) -> None:
         self._data_dir, self._topic = data_dir, topic
@@ -113,7 +105,8 @@ class LedgerFromFiles:
         if not consumer_runs:
             if producers and not hindrances:
                 hindrances = ["No consumer is running. Next: labkit consume"]
-            if self._tallies.written_at > _oldest(statuses):
+            oldest = min((status.updated_at.timestamp() for status in statuses), default=0.0)
+            if self._tallies.written_at > oldest:
                 # What was sent after the consumer's last status is behind its position, not lost.
                 lag = max(lag or 0, sent.emitted - (csv.records or 0))
         return Circumstances(
@@ -151,10 +144,6 @@ def _served(snapshot: Snapshot) -> Stage:
     if not snapshot.partitions:
         return Stage(note="there is no CSV yet")
     return Stage(records=snapshot.rows, grams=int(snapshot.totals.grams.sum()))
-
-
-def _oldest(statuses: list[PartitionStatus]) -> float:
-    return min((status.updated_at.timestamp() for status in statuses), default=0.0)
 
 
 def total(numbers: Sequence[int | None]) -> int | None:

@@ -11,12 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 from pydantic import BaseModel
 
 from labkit.core.config import load_config
 from labkit.core.json_files import read_json, write_json
-from labkit.core.processes import is_alive
+from labkit.core.processes import is_alive, mark_of
 
 
 class ActiveFault(BaseModel):
@@ -88,8 +87,7 @@ def new_fault(fault: str, seed: int, for_s: float, number: int) -> ActiveFault:
         victim="",
         undo={},
         began_at=time.time(),
-        pid=os.getpid(),
-        process_started=psutil.Process().create_time(),
+        **mark_of(os.getpid()),
     )
 
 

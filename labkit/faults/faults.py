@@ -81,10 +81,7 @@ class Fault:
         """Whether it has not been undone yet."""
         return self._thread.is_alive()
 
-    @property
-    def is_running(self) -> bool:
-        """The same, under the name that `labkit.running` uses."""
-        return self.is_active
+    is_running = is_active  # the name that `labkit.running` uses
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until it is undone, and return whether it is. Raise its error if it had one."""

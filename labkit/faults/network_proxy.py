@@ -34,15 +34,7 @@ _REQUEST = re.compile(rb"CONNECT (127\.0\.0\.1|localhost):(\d{1,5}) HTTP/1\.[01]
 
 
 class Proxy(ThreadWorker):
-    """A CONNECT proxy to the lab's own brokers, in a thread.
-
-    Parameters
-    ----------
-    name : str
-        Its name in the lab.
-    port : int
-        0: any free port.
-    """
+    """A CONNECT proxy to the lab's own brokers, in a thread; see `start_proxy`."""
 
     def __init__(self, name: str = "proxy", port: int = 0) -> None:
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -116,7 +108,9 @@ class Proxy(ThreadWorker):
         try:
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), HEAD_TIMEOUT_S)
             request = _REQUEST.match(head) if len(head) <= MAX_HEAD_BYTES else None
-            if request is None or int(request[2]) not in _brokers_ports():
+            cluster = read_cluster()
+            ports = {one.port for one in (cluster.nodes if cluster else ())}
+            if request is None or int(request[2]) not in ports:
                 writer.write(b"HTTP/1.1 403 Only to the lab's own brokers\r\n\r\n")
             elif self._is_cut:
                 writer.write(b"HTTP/1.1 503 The line is cut\r\n\r\n")
@@ -174,11 +168,6 @@ class Proxy(ThreadWorker):
 
 
 _NO_LINGER = struct.pack("ii", 1, 0) if os.name != "nt" else struct.pack("hh", 1, 0)
-
-
-def _brokers_ports() -> set[int]:
-    cluster = read_cluster()
-    return {one.port for one in (cluster.nodes if cluster else ())}
 
 
 def start_proxy(port: int = 0, *, name: str = "proxy") -> Proxy:

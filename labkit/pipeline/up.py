@@ -127,16 +127,13 @@ class Sampler:
                 counts = {name: stage.records for name, stage in ledger.stages.items()}
                 rates = self._rates.add(started, counts)
                 known = {name: rate for name, rate in rates.items() if rate is not None}
-                self.newest = Sample(ledger, known, self._trouble())
+                statuses = read_progress(self._reader.data_dir, self._reader.topic)
+                trouble = next((one for status in statuses for one in status.troubles), "")
+                self.newest = Sample(ledger, known, trouble)
             except LabError as error:
                 if self.newest is not None:
                     self.newest.problem = error.what
             self._stop.wait(max(0.1, SAMPLE_S - (time.monotonic() - started)))
-
-    def _trouble(self) -> str:
-        """Return why a partition is not being stored, where that is so."""
-        statuses = read_progress(self._reader.data_dir, self._reader.topic)
-        return next((trouble for status in statuses for trouble in status.troubles), "")
 
     def stop(self) -> None:
         """End the thread; the reader is free for others then."""

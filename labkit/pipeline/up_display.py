@@ -55,11 +55,7 @@ class Sample:
 class Display:
     """The output of ``labkit up``.
 
-    Parameters
-    ----------
-    as_json : bool
-        Keep standard output for one JSON document at the end; everything else goes to standard
-        error.
+    With ``as_json``, standard output gets one JSON document at the end, standard error all else.
     """
 
     def __init__(self, as_json: bool = False) -> None:

@@ -17,15 +17,7 @@ Point = Mapping[str, float | None]
 
 
 class LineSeries:
-    """The values of the last ``window_s`` seconds, by the name of their line.
-
-    Parameters
-    ----------
-    window_s : float
-        How far back the lines reach.
-    bucket_s : float
-        The approximate distance of two points.
-    """
+    """The values of the last ``window_s`` seconds, about every ``bucket_s``, by line."""
 
     def __init__(self, window_s: float, bucket_s: float = 1.0) -> None:
         self.window_s, self.bucket_s = window_s, bucket_s

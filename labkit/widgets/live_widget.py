@@ -133,20 +133,10 @@ def in_words(error: LabError) -> str:
 
 
 def keep_last_on_error(read: Callable[[], Snapshot], nothing: Snapshot) -> Callable[[], Snapshot]:
-    """Wrap a reader so that an error becomes part of the snapshot.
+    """Wrap a reader so that a `LabError` becomes part of the snapshot.
 
-    Parameters
-    ----------
-    read : callable
-        Returns the next snapshot, or raises a `LabError`.
-    nothing : dict
-        The snapshot while there is no topic. While no broker answers, the last one stays.
-
-    Returns
-    -------
-    callable
-        It always returns a snapshot. If ``read`` raised, ``fresh`` is False and ``state`` is the
-        reason.
+    ``fresh`` is False then, and ``state`` is the reason. ``nothing`` is the snapshot while there is
+    no topic; while no broker answers, the last one stays.
     """
     last = nothing
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
@@ -70,10 +69,6 @@ class ProducerControls:
             "compression_type": _none_if_none(self.compression_type.value),
             "faults": self.faults.value,
         }
-
-    def on_press(self, call: Callable[[], None]) -> None:
-        """Call a function when the button is pressed; it must return quickly."""
-        self.switch.on_click(lambda _button: call())
 
     def show_running(self, runs: bool) -> None:
         """Label the button with what it will do: a word, an icon and a colour."""

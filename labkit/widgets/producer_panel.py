@@ -115,9 +115,9 @@ class _PanelState:
         self._started_with: dict[str, Any] = {}
         self._state = "Press Start: the producer runs in the background until you press Stop."
         self._rates: Rates[int] = Rates(RATE_OVER_S)
-        controls.on_press(self._toggle)
+        controls.switch.on_click(self._toggle)
 
-    def _toggle(self) -> None:
+    def _toggle(self, _button: object) -> None:
         if self.wanted.is_set():
             self.wanted.clear()
         else:
