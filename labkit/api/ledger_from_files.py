@@ -49,27 +49,25 @@ class LedgerFromFiles:
         producers: list[dict[str, Any]],
     ) -> dict[str, Any]:
         """Return every stage, whether they agree, and a sentence that says so."""
+        pids = {run["pid"] for run in producers}
         with self._lock:
-            return self._read(snapshot, statuses, {run["pid"] for run in producers})
-
-    def _read(
-        self, snapshot: Snapshot, statuses: list[PartitionStatus], producers: set[int]
-    ) -> dict[str, Any]:
-        sent = self._read_tallies()
-        served = _served(snapshot)
-        csv = _stored(statuses, served)
-        figures = {**sent_stages(sent), "topic": Stage(), "csv": csv, "served": served}
-        if figures != self._figures:
-            self._figures, self._changed_at = figures, time.monotonic()
-        around = self._circumstances(sent, csv, statuses, producers)
+            sent = self._read_tallies()
+            served = _served(snapshot)
+            csv = _stored(statuses, served)
+            figures = {**sent_stages(sent), "topic": Stage(), "csv": csv, "served": served}
+            if figures != self._figures:
+                self._figures, self._changed_at = figures, time.monotonic()
+            around = self._circumstances(sent, csv, statuses, pids)
+            topic_id = self._topic_id
         state, sentence = judge(figures, around)
         written = total([status.end_offset for status in statuses])
+        oldest = total([status.start_offset for status in statuses])
         stages = {**figures, "topic": Stage(records=written, note=NOT_WEIGHED)}
         return {
             "topic_name": self._topic,
-            "topic_id": self._topic_id,
+            "topic_id": topic_id,
             "stages": [_to_dict(name, stages[name]) for name in MEANING],
-            "retained": _retained(statuses),
+            "retained": None if written is None or oldest is None else written - oldest,
             "dead_letters": sum(status.dead_letters for status in statuses),
             "unknown": sent.unknown,
             "lag": total([status.lag for status in statuses]),
@@ -150,12 +148,6 @@ def total(numbers: Sequence[int | None]) -> int | None:
     """Add up; None as soon as one number is unknown."""
     known = [number for number in numbers if number is not None]
     return sum(known) if known and len(known) == len(numbers) else None
-
-
-def _retained(statuses: list[PartitionStatus]) -> int | None:
-    end = total([status.end_offset for status in statuses])
-    start = total([status.start_offset for status in statuses])
-    return None if end is None or start is None else end - start
 
 
 def _to_dict(name: str, stage: Stage) -> dict[str, Any]:

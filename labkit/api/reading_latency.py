@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from labkit.api.recent_values import KEEP_S, Recent
-from labkit.readings.tracing_header import Acked, Followed
+from labkit.readings.tracing_header import Acked
 from labkit.sink.partition_status import PartitionStatus
 from labkit.table.paging import ends, reading_id_at
 from labkit.table.snapshot import Snapshot
@@ -48,8 +48,10 @@ class LatencyTracker:
         }
         with self._lock:
             for status in statuses:
-                if status.followed is not None:
-                    self._add(status.partition, status.followed)
+                if (followed := status.followed) is not None:
+                    stages = ("created", "polled", "stored")
+                    times = {stage: getattr(followed, f"{stage}_at") for stage in stages}
+                    self._seen.setdefault((status.partition, followed.offset), times)
             for place, times in self._seen.items():
                 if place in acked:
                     times["acked"] = acked[place]
@@ -63,13 +65,6 @@ class LatencyTracker:
                 for place, times in self._seen.items()
                 if times["stored"] >= old or place in last
             }
-
-    def _add(self, partition: int, followed: Followed) -> None:
-        times = followed.model_dump(exclude={"offset"})
-        place = (partition, followed.offset)
-        self._seen.setdefault(
-            place, {stage: times[f"{stage}_at"] for stage in ("created", "polled", "stored")}
-        )
 
     def _served_at(self, place: Place) -> datetime | None:
         """Return when an answer was first made from a table that holds the row.

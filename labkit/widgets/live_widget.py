@@ -25,19 +25,9 @@ Snapshot = dict[str, Any]
 class LiveWidget(anywidget.AnyWidget):
     """A widget whose snapshot is updated by a thread until `stop`.
 
-    Parameters
-    ----------
-    name : str
-        Its name in `labkit.running`. Showing another widget under the same name closes this one, so
-        a cell that is run twice leaves one chart.
-    first : dict
-        The first snapshot.
-    read : callable
-        Returns the next snapshot; called from the thread only.
-    finish : callable, optional
-        Called by the thread when it ends.
-    updates_per_s : float
-        How often ``read`` is called, at most five times a second.
+    It begins with the snapshot ``first``; the thread calls ``read`` for the others, at most five
+    times a second, and ``finish`` when it ends. Another widget of the same name closes this one, so
+    a cell that is run twice leaves one chart.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
