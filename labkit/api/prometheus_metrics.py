@@ -1,11 +1,8 @@
 """``/metrics``: the lab's figures for Prometheus.
 
-Prometheus reads this address every few seconds and stores every answer, so that its users can query
-how a figure grew (``rate``) and get an alert when one is wrong. The names follow its rules: a
-counter ends in ``_total`` and starts again with the process or the topic; the unit, seconds or
-grams, is part of the name; figures that cannot be added up have separate names, not labels.
-
-Like the whole API, it reads the CSV and the small files beside it, and never asks Kafka.
+The names follow Prometheus's rules: a counter ends in ``_total`` and starts again with the process
+or the topic; the unit, seconds or grams, is part of the name; figures that cannot be added up have
+separate names, not labels. Like the whole API, it never asks Kafka.
 
 ``prometheus_metrics.csv`` holds each metric's name and meaning, and the field that it shows: of the
 ledger's stages, or of a partition's status (counters only grow, gauges go up and down).

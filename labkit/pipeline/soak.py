@@ -317,6 +317,7 @@ class Soak:
         self._wait_until_stored(deadline - time.monotonic())
 
     def _wait_until_stored(self, timeout_s: float) -> None:
+        folder = topic_dir(self.data_dir, self.topic)
         ends: dict[int, int | None] = {}
         behind = 0
 
@@ -324,7 +325,8 @@ class Soak:
             nonlocal ends, behind
             with suppress(LabError, RuntimeError):  # KafkaError is a RuntimeError: ask again
                 ends = ends or describe_topic(self.topic).end_offsets
-            behind = sum(max(0, (end or 0) - self._position(one)) for one, end in ends.items())
+            last = {one: CsvReader(folder, one).last_offset() for one in ends}
+            behind = sum(max(0, (end or 0) - last[one] - 1) for one, end in ends.items())
             if ends and not behind:
                 return True
             if not self.consumer.is_running:
@@ -337,9 +339,6 @@ class Soak:
             return WorkerFailed(f"{behind:,} records are not stored yet; {self.consumer.status}")
 
         wait_until(is_stored, timeout_s, error, every_s=POLL_S)
-
-    def _position(self, partition: int) -> int:
-        return CsvReader(topic_dir(self.data_dir, self.topic), partition).last_offset() + 1
 
     def settle(self) -> None:
         """Mend everything, stop the producer, and wait until all records are stored."""

@@ -3,13 +3,13 @@
 The drawing is in ``web/src/widget``. It imports `ledger`, `table`, `topics` and what is below them.
 Start with `live_widget`.
 
-- `live_widget`: the base class; a thread keeps the snapshot up to date
+- `live_widget`: the base class; a thread keeps the snapshot up to date, also while a cell runs
 - `live_chart`, `live_ledger`, `dashboard_frame`: stored readings, the carbon ledger, the web page
 - `line_charts`, over `line_series`: lag and throughput
 - `partition_view`: a topic's partitions; `group_view`: a group's members and their partitions
 - `cluster_map`, over `cluster_events` and `broker_buttons`: brokers, with buttons to break them
 - `producer_panel`, over `producer_controls`: a producer with controls
-- `text_twin`: the widgets' content as text; `subshell`: button presses while a cell runs
+- `text_twin`: the widgets' content as text
 """
 
 from labkit.widgets.cluster_map import ClusterMap, cluster_map

@@ -15,8 +15,7 @@ from labkit.core.progress_bar import quietly
 from labkit.topics.topic_model import BrokerView, ClusterView, Partition
 from labkit.widgets.broker_buttons import PROGRESS, VERBS, Verb, apply_action, button_of
 from labkit.widgets.cluster_events import SIGNS, changes, summary
-from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
-from labkit.widgets.subshell import route_to_subshell
+from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words, route_to_subshell
 from labkit.widgets.text_twin import table_text
 
 EVENTS_KEPT = 10

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any, ClassVar
 
 import anywidget
+import ipywidgets
 import traitlets
 
 from labkit.core import background_workers
@@ -151,3 +152,21 @@ def bundled(file: str) -> str:
     except FileNotFoundError as error:
         msg = f"the notebook widgets have not been built: labkit/widgets/static/{file} is missing"
         raise FrontEndMissing(msg, "cd web && npm ci && npm run build") from error
+
+
+def route_to_subshell(*widgets: ipywidgets.Widget) -> None:
+    """Handle the browser's messages to these widgets in a subshell, while a cell runs.
+
+    JupyterLab (4.4 and newer) sends them to a *subshell*, a second thread of the kernel, so that a
+    button works while a cell sleeps. ipykernel 7.4 redirects each message to the shell from which
+    its widget last sent one. That is the cells' shell, where it waits until the cell is done. This
+    function switches the redirection off. The callbacks then run in the subshell's thread, and must
+    return quickly.
+
+    See: Jupyter Enhancement Proposal 91 (subshells); ipykernel, ``comm/comm.py``,
+    ``_reply_subshell_for``.
+    """
+    for widget in widgets:
+        comm: Any = widget.comm
+        if hasattr(comm, "_reply_subshell_for"):
+            comm._reply_subshell_for = lambda _data, sent_to: sent_to

@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets
 
-from labkit.widgets.subshell import route_to_subshell
+from labkit.widgets.live_widget import route_to_subshell
 
 HIGHEST_PER_S = 2_000
 BATCH_SIZES = {
