@@ -14,8 +14,9 @@ imports are inside the commands, so that ``labkit --help`` does not load pandas 
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -66,21 +67,40 @@ def labkit(
     Start with `labkit up`: the whole pipeline in one terminal.
     Or with `labkit lab`: the same, lesson by lesson, in Jupyter.
     """
-    terminal.show_tracebacks(debug)
+    if debug:
+        os.environ[terminal.DEBUG_VARIABLE] = "1"  # also for the processes that this one starts
 
 
-for commands in (
-    lab_commands,
-    inspect_commands,
-    stage_commands,
-    fault_commands,
-    broker_commands,
-    connect_commands,
-    topic_commands,
-    tool_commands,
-    verify_commands,
-):
-    commands.add_to(app)
+PANELS: dict[str, list[Callable[..., None]]] = {
+    "The lab": [
+        lab_commands.up,
+        lab_commands.lab,
+        lab_commands.down,
+        lab_commands.reset,
+        tool_commands.bench,
+    ],
+    "Look": [inspect_commands.status, inspect_commands.ledger, inspect_commands.doctor],
+    "One stage at a time": [
+        stage_commands.produce,
+        stage_commands.consume,
+        stage_commands.api,
+        stage_commands.export,
+    ],
+    "Break it": [fault_commands.break_, fault_commands.mend, fault_commands.proxy],
+    "Apache Kafka": [tool_commands.kafka],
+    "Break and prove": [verify_commands.check, verify_commands.soak],
+}
+for panel, functions in PANELS.items():
+    for function in functions:
+        is_tool = function in (tool_commands.kafka, tool_commands.bench)
+        app.command(
+            function.__name__.strip("_"),
+            rich_help_panel=panel,
+            context_settings=tool_commands.PASS_THROUGH if is_tool else None,
+        )(function)
+app.add_typer(broker_commands.commands, name="broker", rich_help_panel="Apache Kafka")
+app.add_typer(connect_commands.commands, name="connect", rich_help_panel="Apache Kafka")
+app.add_typer(topic_commands.commands, name="topics", rich_help_panel="Apache Kafka")
 help_text.from_docstrings(app)
 
 

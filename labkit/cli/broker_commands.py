@@ -12,13 +12,10 @@ if TYPE_CHECKING:
     from labkit.broker.broker import Broker
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Start, stop, break and inspect the lab's own brokers."
+    name="broker",
+    no_args_is_help=True,
+    help="Start, stop, break and inspect the lab's own brokers.",
 )
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.add_typer(commands, name="broker", rich_help_panel="Apache Kafka")
 
 
 @commands.command()

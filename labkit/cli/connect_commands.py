@@ -9,13 +9,10 @@ import typer
 from labkit.cli import shared_options, terminal
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Kafka Connect's own workers, beside the lab's consumers."
+    name="connect",
+    no_args_is_help=True,
+    help="Kafka Connect's own workers, beside the lab's consumers.",
 )
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.add_typer(commands, name="connect", rich_help_panel="Apache Kafka")
 
 
 @commands.command()

@@ -12,15 +12,7 @@ from labkit.cli.lab_commands import seconds
 if TYPE_CHECKING:
     from labkit.faults.fault_kinds import FaultKind
 
-PANEL = "Break it"
 DEFAULT_S = 20.0
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.command("break", rich_help_panel=PANEL)(break_)
-    for command in (mend, proxy):
-        app.command(rich_help_panel=PANEL)(command)
 
 
 def break_(
@@ -80,11 +72,9 @@ def break_(
 
 def _told(kind: FaultKind) -> str:
     """Return the description of a fault."""
-    parts = [f"{kind.name}\n  {kind.summary}", f"  Watch: {kind.watch}"]
-    parts += [f"  Promise: {kind.promise}"]
-    if kind.destroys:
-        parts += [f"  Destroys: {kind.destroys}"]
-    return "\n".join(parts)
+    destroys = f"\n  Destroys: {kind.destroys}" if kind.destroys else ""
+    said = f"{kind.name}\n  {kind.summary}\n  Watch: {kind.watch}\n  Promise: {kind.promise}"
+    return said + destroys
 
 
 def mend() -> None:

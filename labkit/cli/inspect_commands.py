@@ -9,14 +9,6 @@ import typer
 
 from labkit.cli import shared_options, terminal
 
-PANEL = "Look"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    for command in (status, ledger, doctor):
-        app.command(rich_help_panel=PANEL)(command)
-
 
 def status(as_json: shared_options.Json = False) -> None:
     """Show what runs in this lab, in any terminal or notebook: broker, topics, stages, page.

@@ -74,7 +74,8 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
         "LabApp.user_settings_dir": user_settings_dir,
         "LanguageServerManager.autodetect": False,  # it would run npm at every start
         "ServerApp.allow_unauthenticated_access": False,  # also for the addresses of extensions
-        "ServerApp.allow_root": _is_root(),  # in a container there may be no other user
+        "ServerApp.allow_root": hasattr(os, "geteuid")
+        and os.geteuid() == 0,  # in a container there may be no other user
         "ServerApp.ip": "127.0.0.1",
         "ServerApp.open_browser": open_browser,
         "ServerApp.port": port,
@@ -102,8 +103,7 @@ def _folder_to_show(folder: Path | None, config: LabConfig) -> Path:
     lessons = config.lab_dir / "notebooks"
     shown = folder or (lessons if lessons.is_dir() else config.lab_dir)
     if not shown.is_dir():
-        msg = f"There is no folder {shown}."
-        raise LabError(msg, "labkit lab")
+        raise LabError(f"There is no folder {shown}.", "labkit lab")
     return shown.resolve()
 
 
@@ -153,10 +153,6 @@ def _write_overrides(config: LabConfig) -> Path:
 
 def _start_page(shown: Path) -> str:
     return f"/lab/tree/{quote(FIRST_LESSON)}" if (shown / FIRST_LESSON).is_file() else "/lab"
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _stop_without_asking(server: Any) -> None:

@@ -10,14 +10,7 @@ import typer
 
 from labkit.cli import shared_options, terminal
 
-PANEL = "The lab"
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    for command in (up, lab, down, reset):
-        app.command(rich_help_panel=PANEL)(command)
 
 
 def seconds(text: str) -> float:
@@ -108,9 +101,7 @@ def down() -> None:
     print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing of this lab was running.")
 
 
-def reset(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
+def reset(yes: shared_options.Yes = False) -> None:
     """Stop the lab, and delete its broker's topics, its logs and the stored CSV. It asks first.
 
     Example: `labkit reset`

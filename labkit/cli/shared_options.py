@@ -36,4 +36,5 @@ Port = Annotated[
     int | None,
     typer.Option(min=0, max=65535, help="The page's port on 127.0.0.1; 0: any free one."),
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]

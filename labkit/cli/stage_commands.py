@@ -9,14 +9,6 @@ import typer
 
 from labkit.cli import shared_options, terminal
 
-PANEL = "One stage at a time"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    for command in (produce, consume, api, export):
-        app.command(rich_help_panel=PANEL)(command)
-
 
 def produce(
     topic: shared_options.Topic = None,
@@ -68,6 +60,13 @@ def produce(
     stop = stop_event()
     topic = terminal.topic_name(topic)
     ensure_topic(topic)
+    options: dict[str, Any] = {  # start_producer refuses a word that it does not know
+        "key": None if key == "none" else key,
+        "acks": int(acks) if acks.isdigit() else acks,
+        "linger_ms": linger_ms,
+        "batch_size": batch_size,
+        "compression_type": compression_type,
+    }
     producer = start_producer(
         topic,
         rate,
@@ -76,7 +75,7 @@ def produce(
         faults=faults,
         replay=replay,
         speed=speed,
-        **producer_options(key, acks, linger_ms, batch_size, compression_type),
+        **options,
     )
     terminal.say(f"Producing to the topic {topic}. Ctrl-C stops.")
     while not producer.wait(0.2) and not stop.is_set():
@@ -95,23 +94,6 @@ def produce(
             "labkit ledger",
         )
     terminal.exit_as_asked(stop)
-
-
-def producer_options(
-    key: str,
-    acks: str,
-    linger_ms: int | None,
-    batch_size: int | None,
-    compression_type: str | None,
-) -> dict[str, Any]:
-    """Return the options of a producer for `labkit.start_producer`."""
-    return {
-        "key": None if key == "none" else key,
-        "acks": int(acks) if acks.isdigit() else acks,
-        "linger_ms": linger_ms,
-        "batch_size": batch_size,
-        "compression_type": compression_type,
-    }
 
 
 def consume(

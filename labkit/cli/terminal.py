@@ -39,12 +39,6 @@ def use_utf8() -> None:
             reconfigure(encoding="utf-8", errors="replace")
 
 
-def show_tracebacks(wanted: bool) -> None:
-    """Remember ``--debug``, also for the processes that this one starts."""
-    if wanted:
-        os.environ[DEBUG_VARIABLE] = "1"
-
-
 def console(stderr: bool = False) -> Console:
     """Return a rich console on standard output or standard error; it respects ``NO_COLOR``."""
     from rich.console import Console
@@ -99,31 +93,22 @@ def errors_as_text() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        log_path = _log_traceback()
-        _show_traceback_if_asked()
         what = f"Something went wrong that the lab did not expect: {type(error).__name__}: {error}."
-        _tell(what, f"read {log_path}, or run it again as `labkit --debug ...`")
+        next_line = f"read {_log_traceback()}, or run it again as `labkit --debug ...`"
+        tell(LabError(what, next_line))
         sys.exit(1)
 
 
 def tell(error: LabError) -> None:
     """Print an error as one sentence and the next line to type."""
-    _show_traceback_if_asked()
-    _tell(error.what, error.next_line)
-
-
-def _tell(what: str, next_line: str) -> None:
-    out = console(stderr=True)
-    out.print("[bold red]Error:[/]", end=" ")
-    out.print(visible(what), markup=False, soft_wrap=True)
-    if next_line:
-        out.print("[bold]Next:[/] ", end=" ")
-        out.print(visible(next_line), markup=False, soft_wrap=True)
-
-
-def _show_traceback_if_asked() -> None:
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exc()
+    out = console(stderr=True)
+    out.print("[bold red]Error:[/]", end=" ")
+    out.print(visible(error.what), markup=False, soft_wrap=True)
+    if error.next_line:
+        out.print("[bold]Next:[/] ", end=" ")
+        out.print(visible(error.next_line), markup=False, soft_wrap=True)
 
 
 def _log_traceback() -> Path:

@@ -18,12 +18,6 @@ PASS_THROUGH = {
 }
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.command(rich_help_panel="Apache Kafka", context_settings=PASS_THROUGH)(kafka)
-    app.command(rich_help_panel="The lab", context_settings=PASS_THROUGH)(bench)
-
-
 def kafka(context: typer.Context) -> None:
     """Run one of Kafka's own command-line tools, from the same jars as the broker.
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from labkit.cli import shared_options
+
 commands = typer.Typer(no_args_is_help=True, help="Create, describe and change topics.")
 
 Name = Annotated[str, typer.Argument(help="The topic.")]
@@ -21,11 +23,6 @@ Settings = Annotated[
         help="A setting of this topic, such as retention.ms=3600000.",
     ),
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.add_typer(commands, name="topics", rich_help_panel="Apache Kafka")
 
 
 @commands.command("list")
@@ -107,10 +104,7 @@ def alter(name: Name, partitions: Partitions = None, config: Settings = None) ->
 
 
 @commands.command()
-def delete(
-    name: Name,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
+def delete(name: Name, yes: shared_options.Yes = False) -> None:
     """Delete a topic and every record in it. It asks first.
 
     Example: `labkit topics delete sensors --yes`

@@ -11,14 +11,6 @@ import typer
 from labkit.cli import shared_options, terminal
 from labkit.cli.lab_commands import seconds
 
-PANEL = "Break and prove"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    for command in (check, soak):
-        app.command(rich_help_panel=PANEL)(command)
-
 
 def check(
     topic: shared_options.Topic = None,
