@@ -7,11 +7,11 @@ import time
 from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from werkzeug.exceptions import ServiceUnavailable
 
-from labkit.api.ledger_from_files import LedgerFromFiles, producers, total
+from labkit.api.ledger_from_files import CurrentState, LedgerFromFiles, producers, total
 from labkit.api.reading_latency import LatencyTracker
 from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.config import load_config
@@ -26,14 +26,6 @@ REFRESH_WAIT_S = 1.0  # how long it waits for another request that reads new row
 RATE_OVER_S = 10.0
 LOADING = "the CSV is being read for the first time"
 VERSION = version("labkit")
-
-
-class CurrentState(NamedTuple):
-    """The state at one moment: readings, the partitions' status files, the running producers."""
-
-    snapshot: Snapshot
-    statuses: list[PartitionStatus]
-    producers: list[dict[str, Any]]
 
 
 class DataSource:
@@ -136,11 +128,11 @@ class DataSource:
 
     def ledger(self, state: CurrentState) -> dict[str, Any]:
         """Return the carbon ledger, from files alone."""
-        return self._ledger.read(*state)
+        return self._ledger.read(state)
 
     def latency(self, state: CurrentState) -> dict[str, Any]:
         """Return how long readings take to each stage."""
-        self._latency.update(*state)
+        self._latency.update(state)
         return self._latency.to_dict(state.snapshot)
 
     def live(self, snapshot: Snapshot) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.run_files import read_run_files
@@ -24,6 +24,14 @@ from labkit.sink.partition_status import PartitionStatus
 from labkit.table.snapshot import Snapshot
 
 NOT_WEIGHED = "counted by its offsets, dead letters included; to weigh it, read it: labkit ledger"
+
+
+class CurrentState(NamedTuple):
+    """The state at one moment: readings, the partitions' status files, the running producers."""
+
+    snapshot: Snapshot
+    statuses: list[PartitionStatus]
+    producers: list[dict[str, Any]]
 
 
 class LedgerFromFiles:
@@ -42,24 +50,20 @@ class LedgerFromFiles:
         self._figures: dict[str, Stage] = {}
         self._changed_at = 0.0
 
-    def read(
-        self,
-        snapshot: Snapshot,
-        statuses: list[PartitionStatus],
-        producers: list[dict[str, Any]],
-    ) -> dict[str, Any]:
+    def read(self, state: CurrentState) -> dict[str, Any]:
         """Return every stage, whether they agree, and a sentence that says so."""
-        pids = {run["pid"] for run in producers}
+        statuses = state.statuses
+        pids = {run["pid"] for run in state.producers}
         with self._lock:
             sent = self._read_tallies()
-            served = _served(snapshot)
+            served = _served(state.snapshot)
             csv = _stored(statuses, served)
             figures = {**sent_stages(sent), "topic": Stage(), "csv": csv, "served": served}
             if figures != self._figures:
                 self._figures, self._changed_at = figures, time.monotonic()
             around = self._circumstances(sent, csv, statuses, pids)
             topic_id = self._topic_id
-        state, sentence = judge(figures, around)
+        verdict, sentence = judge(figures, around)
         written = total([status.end_offset for status in statuses])
         oldest = total([status.start_offset for status in statuses])
         stages = {**figures, "topic": Stage(records=written, note=NOT_WEIGHED)}
@@ -72,8 +76,8 @@ class LedgerFromFiles:
             "unknown": sent.unknown,
             "lag": total([status.lag for status in statuses]),
             "gap_records": around.gap,
-            "state": state,
-            "agrees": state == "agrees",
+            "state": verdict,
+            "agrees": verdict == "agrees",
             "sentence": sentence,
         }
 

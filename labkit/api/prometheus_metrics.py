@@ -24,7 +24,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from labkit.api.data_source import VERSION, CurrentState, DataSource
+from labkit.api.data_source import VERSION, DataSource
+from labkit.api.ledger_from_files import CurrentState
 from labkit.ledger.ledger_model import LedgerState
 from labkit.sink.partition_status import PartitionStatus
 

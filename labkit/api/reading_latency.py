@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from labkit.api.ledger_from_files import CurrentState
 from labkit.api.recent_values import KEEP_S, Recent
 from labkit.readings.tracing_header import Acked
-from labkit.sink.partition_status import PartitionStatus
 from labkit.table.paging import ends, reading_id_at
 from labkit.table.snapshot import Snapshot
 
@@ -32,13 +32,9 @@ class LatencyTracker:
         self._answers: Recent[dict[int, int]] = Recent()
         self._lock = threading.Lock()
 
-    def update(
-        self,
-        snapshot: Snapshot,
-        statuses: list[PartitionStatus],
-        producers: list[dict[str, Any]],
-    ) -> None:
-        """Read what the stages report now; ``snapshot`` is the table that is served."""
+    def update(self, state: CurrentState) -> None:
+        """Read what the stages report now; its snapshot is the table that is served."""
+        snapshot, statuses, producers = state
         now = time.time()
         self._answers.add(now, ends(snapshot))
         acked = {

@@ -28,10 +28,7 @@ class DashboardFrame(anywidget.AnyWidget):
 class HasUrl(Protocol):
     """Anything with the address of an API."""
 
-    @property
-    def url(self) -> str:
-        """The address, with its port."""
-        ...
+    url: str
 
 
 def show_dashboard(api: HasUrl, height_px: int = 900, *, view: str = "") -> DashboardFrame:
