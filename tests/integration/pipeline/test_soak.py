@@ -43,7 +43,8 @@ def test_a_short_soak(tmp_path: Path) -> None:
     assert (process.returncode, report["passed"]) == (0, True)
     assert report["injected"] == report["recovered"] > 0
     done = [(one["name"], one["seed"], one["for_s"]) for one in report["faults"]]
-    assert done == [tuple(one) for one in islice(schedule(SEED), len(done))]
+    planned = islice(schedule(SEED), len(done))
+    assert done == [(one.name, one.seed, one.for_s) for one in planned]
     verdict = report["verdict"]
     assert (verdict["seed"], verdict["violations"], verdict["unjournalled"]) == (SEED, {}, 0)
     assert verdict["acked"] > 100
