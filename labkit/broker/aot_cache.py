@@ -27,6 +27,7 @@ from labkit.broker import node_setup
 from labkit.broker.cluster_state import NodeState
 from labkit.broker.install.java import java_executable
 from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir, kafka_jars
+from labkit.broker.security_properties import write_private
 from labkit.broker.supervisor import start_node, stop_processes
 from labkit.core.config import load_config
 from labkit.core.shutdown import STOP_WITH_PARENT, stop_event
@@ -98,7 +99,8 @@ def _train(folder: Path, jars: list[Path], cache: Path, stop: threading.Event) -
     port, controller_port = node_setup.free_ports(2)
     one = NodeState(node_id=1, port=port, controller_port=controller_port)
     node_setup.format_data(one, folder, jars, node_setup.new_cluster_id())
-    settings = node_setup.write_properties(one, [one], folder)
+    properties = node_setup.properties(one, [one], folder / "data")
+    settings = write_private(folder / "server.properties", properties)
     learn = f"-XX:AOTCacheOutput={draft}"
     command = node_setup.command(jars, 256, settings, folder / "broker.log", learn)
     broker = start_node(folder, {"command": command, "output": str(folder / "broker.out")})

@@ -194,7 +194,8 @@ def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = Fals
     """
     configured = load_config().bootstrap_servers
     if configured:
-        return Broker(configured, _ask_cluster_id())
+        with admin() as client:
+            return Broker(configured, str(client.describe_cluster()["cluster_id"]))
     folder = cluster_dir()
     with waiting(f"Starting Apache Kafka {KAFKA_VERSION}"), cluster_lock(folder):
         cluster = read_cluster(folder)
@@ -225,8 +226,3 @@ def find_broker() -> Broker | None:
 def stop_cluster() -> bool:
     """Stop the lab's own cluster; return whether one ran. Its records stay on disk."""
     return cluster_processes.stop_cluster(cluster_dir())
-
-
-def _ask_cluster_id() -> str:
-    with admin() as client:
-        return str(client.describe_cluster()["cluster_id"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from labkit.broker.cluster_state import (
     write_cluster,
 )
 from labkit.broker.install.kafka_jars import kafka_jars
+from labkit.broker.security_properties import write_private
 from labkit.broker.supervisor import stop_processes
 from labkit.core.background_workers import start_process
 from labkit.core.config import load_config
@@ -33,6 +34,7 @@ from labkit.core.waiting import wait_until
 START_TIMEOUT_S = 180.0  # a busy machine of two cores; most take four seconds
 SUPERVISOR_STOP_S = 10.0
 PORT_WAIT_S = 3.0
+SIDE_HEAP_MB = 256  # a cluster beside the lab's holds a topic or two
 _supervisors: list[subprocess.Popen[bytes]] = []  # kept, so that an ended child is reaped
 
 
@@ -97,9 +99,17 @@ def _from_data_folders(folder: Path) -> ClusterState | None:
 
 
 def start(
-    cluster: ClusterState, folder: Path, nodes: Sequence[NodeState] | None = None
+    cluster: ClusterState,
+    folder: Path,
+    nodes: Sequence[NodeState] | None = None,
+    *,
+    kind: str = "broker",
+    properties: Callable[[NodeState, Path], Mapping[str, str]] | None = None,
 ) -> ClusterState:
     """Start nodes (by default all), and wait until each accepts connections.
+
+    A cluster with ``properties`` is not the lab's own: they get a node and its data folder, and
+    return its ``server.properties``.
 
     Called under the cluster's lock, with ``cluster.json`` written: even if we are killed now, the
     supervisor knows the cluster's owners and stops it when they are gone. If the start fails, what
@@ -110,12 +120,18 @@ def start(
     def command(one: NodeState, log: Path) -> list[str]:
         own = folder / one.name
         node_setup.format_data(one, own, jars, cluster.cluster_id)
-        settings = node_setup.write_properties(one, cluster.nodes, own)
-        heap_mb = load_config().broker_heap_mb
-        return node_setup.command(jars, heap_mb, settings, log, *aot_cache.options(jars))
+        path, data = own / "server.properties", own / "data"
+        if properties is None:
+            heap_mb = load_config().broker_heap_mb
+            write_private(path, node_setup.properties(one, cluster.nodes, data))
+        else:
+            heap_mb = SIDE_HEAP_MB
+            write_private(path, properties(one, data))
+        return node_setup.command(jars, heap_mb, path, log, *aot_cache.options(jars))
 
     wanted = cluster.nodes if nodes is None else nodes
-    return start_processes(cluster, folder, wanted, command, train=aot_cache.is_wanted(jars))
+    train = properties is None and aot_cache.is_wanted(jars)
+    return start_processes(cluster, folder, wanted, command, kind=kind, train=train)
 
 
 def start_processes(

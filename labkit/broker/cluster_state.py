@@ -94,11 +94,6 @@ class ClusterState(BaseModel):
         return ",".join(node.address for node in self.nodes)
 
     @property
-    def is_running(self) -> bool:
-        """Whether every node's process is alive."""
-        return all(node.is_running for node in self.nodes)
-
-    @property
     def is_supervised(self) -> bool:
         """Whether the supervisor and at least one node run."""
         has_supervisor = self.supervisor is not None and self.supervisor.is_alive
@@ -157,11 +152,6 @@ def write_cluster(cluster: ClusterState, folder: Path) -> None:
     write_json(folder / "cluster.json", cluster.model_dump())
 
 
-def mark(pid: int) -> ProcessMark:
-    """Return a process's mark."""
-    return ProcessMark(**mark_of(pid))
-
-
 def owner() -> ProcessMark:
     """Return the process whose end also ends a broker that is started here.
 
@@ -171,8 +161,8 @@ def owner() -> ProcessMark:
     for variable in (OWNER_PID, "JPY_PARENT_PID"):
         pid = os.environ.get(variable, "")
         if pid.isdigit() and psutil.pid_exists(int(pid)):
-            return mark(int(pid))
-    return mark(os.getpid())
+            return ProcessMark(**mark_of(int(pid)))
+    return ProcessMark(**mark_of(os.getpid()))
 
 
 def add_owner(cluster: ClusterState, folder: Path, *, keep: bool) -> None:

@@ -97,12 +97,6 @@ def properties(node: NodeState, nodes: Sequence[NodeState], data_dir: Path) -> d
     }
 
 
-def write_properties(node: NodeState, nodes: Sequence[NodeState], folder: Path) -> Path:
-    """Write a node's ``server.properties``, and return its path."""
-    settings = properties(node, nodes, folder / "data")
-    return write_private(folder / "server.properties", settings)
-
-
 def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id: str) -> None:
     """Format a node's data folder, unless it is formatted already.
 

@@ -84,19 +84,19 @@ class Supervisor:
             self._write_state()
 
     def _write_state(self) -> None:
-        nodes = {name: mark_of(one.pid) for name, one in self._nodes.items() if is_running(one)}
+        nodes = {name: mark_of(one.pid) for name, one in self._nodes.items() if one.poll() is None}
         write_json(self._folder / "keeper.json", {"keeper": mark_of(os.getpid()), "nodes": nodes})
 
     def _report_ended(self) -> None:
         """Log the nodes that have died; the others go on, as replicas are meant to."""
-        ended = [name for name, node in self._nodes.items() if not is_running(node)]
+        ended = [name for name, node in self._nodes.items() if node.poll() is not None]
         for name in ended:
             say(f"{name} has ended, exit status {self._nodes.pop(name).returncode}")
         if ended:
             self._write_state()
 
     def _running(self) -> list[subprocess.Popen[bytes]]:
-        return [one for one in self._nodes.values() if is_running(one)]
+        return [one for one in self._nodes.values() if one.poll() is None]
 
     def _is_idle(self) -> bool:
         """Tell whether no node runs, or nobody needs the cluster."""
@@ -120,14 +120,11 @@ class Supervisor:
             return False
 
     def _stop_nodes(self) -> None:
-        say(f"stops {len(self._running())} nodes: {self._why()}")
-        stop_processes([psutil.Process(one.pid) for one in self._running()])
+        running = self._running()
+        why = "no owner is left" if running else "no node is left"
+        say(f"stops {len(running)} nodes: {'it was asked to' if self._asked_to_end else why}")
+        stop_processes([psutil.Process(one.pid) for one in running])
         (self._folder / "keeper.json").unlink(missing_ok=True)
-
-    def _why(self) -> str:
-        if self._asked_to_end:
-            return "it was asked to"
-        return "no owner is left" if self._running() else "no node is left"
 
     def _train_later(self) -> None:
         """Start a process that makes the cache for faster starts, once the lab is quiet."""
@@ -169,11 +166,6 @@ def die_with_parent() -> Callable[[], None] | None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
     return ask_kernel
-
-
-def is_running(child: subprocess.Popen[bytes]) -> bool:
-    """Tell whether a child runs; one that has ended is reaped."""
-    return child.poll() is None
 
 
 def stop_processes(processes: list[psutil.Process], timeout_s: float = STOP_TIMEOUT_S) -> None:

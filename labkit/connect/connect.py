@@ -101,7 +101,8 @@ class Connect(SideCluster):
             # With new settings only, it would seem for a while to run with them already.
             self.delete(name)
         self._rest.ask("PUT", f"{place(name)}/config", settings)
-        return self._wait(name, timeout_s, int(settings.get("tasks.max", "1")))
+        tasks = int(settings.get("tasks.max", "1"))
+        return connect_workers.wait_until_runs(name, tasks, timeout_s, self._rest)
 
     def wait(self, name: str, timeout_s: float = 60.0) -> ConnectorStatus:
         """Wait until a connector and all its tasks run on running workers.
@@ -109,12 +110,8 @@ class Connect(SideCluster):
         After a worker was killed that takes about ten seconds: six until the group notices, and
         three in which the worker may come back.
         """
-        return self._wait(name, timeout_s, len(self.status(name).tasks))
-
-    def _wait(self, name: str, timeout_s: float, tasks: int) -> ConnectorStatus:
-        return connect_workers.wait_until_runs(
-            name, tasks, timeout_s, self._rest, lambda: self.workers
-        )
+        tasks = len(self.status(name).tasks)
+        return connect_workers.wait_until_runs(name, tasks, timeout_s, self._rest)
 
     def status(self, name: str) -> ConnectorStatus:
         """Return the status of a connector and its tasks, as the group last heard.

@@ -84,12 +84,12 @@ class Rest:
     """
 
     def __init__(self, workers: Callable[[], Sequence[NodeState]]) -> None:
-        self._workers = workers
+        self.workers = workers
 
     @property
     def urls(self) -> list[str]:
         """The addresses of the running workers."""
-        return [f"http://{one.address}" for one in self._workers() if one.state == "running"]
+        return [f"http://{one.address}" for one in self.workers() if one.state == "running"]
 
     def ask(self, method: str, path: str, body: Any = None, *, may_miss: bool = False) -> Any:
         """Return a worker's answer; None for 404 if ``may_miss``.
@@ -139,7 +139,7 @@ class Rest:
     def _read(self, answer: dict[str, Any]) -> ConnectorStatus:
         """Read a status in Connect's format, where a worker is an address."""
         name, own = answer["name"], answer["connector"]
-        numbers = {one.address: one.node_id for one in self._workers()}
+        numbers = {one.address: one.node_id for one in self.workers()}
         tasks = (
             Task(name, one["id"], one["state"], numbers.get(one["worker_id"]), one.get("trace", ""))
             for one in answer["tasks"]

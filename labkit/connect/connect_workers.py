@@ -11,7 +11,6 @@ node is a worker, its port is that of the REST API, and the cluster's id is the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from labkit.broker import cluster_processes, node_setup
@@ -71,7 +70,9 @@ def start(
 
     def command(one: NodeState, log: Path) -> list[str]:
         own = worker_properties(cluster.cluster_id, servers, one.port, copies)
-        return worker_command(jars, folder / one.name, log, {**own, **secrets})
+        path = write_private(folder / one.name / "worker.properties", {**own, **secrets})
+        java = node_setup.java(jars, HEAP_MB, *node_setup.logging_to(log))
+        return [*java, MAIN_CLASS, str(path)]
 
     try:
         return cluster_processes.start_processes(cluster, folder, nodes, command, kind=KIND)
@@ -85,16 +86,7 @@ def worker_properties(
 ) -> dict[str, str]:
     """Return a worker's settings, which differ within a group only by the port.
 
-    Parameters
-    ----------
-    group_id : str
-        The workers' group; the names of its three topics begin with it.
-    bootstrap_servers : str
-        The cluster that stores the group and its topics.
-    port : int
-        The port of the worker's REST API, on 127.0.0.1 only.
-    copies : int
-        The replication factor of its topics.
+    `copies` is the replication factor of the group's three topics, whose names begin with its own.
 
     See: Kafka documentation, "Kafka Connect: Running Kafka Connect" and "Connect Configs".
     """
@@ -128,14 +120,6 @@ def security_properties(config: LabConfig) -> dict[str, str]:
     return {f"{prefix}{key}": value for prefix in prefixes for key, value in own.items()}
 
 
-def worker_command(
-    jars: Sequence[Path], folder: Path, log: Path, properties: dict[str, str]
-) -> list[str]:
-    """Write a worker's properties into its folder, and return the command that runs it."""
-    path = write_private(folder / "worker.properties", properties)
-    return [*node_setup.java(jars, HEAP_MB, *node_setup.logging_to(log)), MAIN_CLASS, str(path)]
-
-
 def wait_until_joined(cluster: ClusterState, folder: Path) -> None:
     """Wait until each worker answers for the group, which it does once it has joined."""
     for one in cluster.nodes:
@@ -163,13 +147,7 @@ def _wait_until_answers(one: NodeState, cluster: ClusterState, folder: Path) -> 
     wait_until(answers, JOIN_TIMEOUT_S, too_late, every_s=RETRY_EVERY_S, retry_on=(OSError,))
 
 
-def wait_until_runs(
-    name: str,
-    tasks: int,
-    timeout_s: float,
-    rest: Rest,
-    workers: Callable[[], Sequence[NodeState]],
-) -> ConnectorStatus:
+def wait_until_runs(name: str, tasks: int, timeout_s: float, rest: Rest) -> ConnectorStatus:
     """Wait until a connector and this many of its tasks run, on running workers.
 
     Raises
@@ -188,7 +166,7 @@ def wait_until_runs(
         if status.failure:
             raise WorkerFailed(status.failure, f"connect.delete({name!r}), and mend its cause")
         # The group learns late of a dead worker: until then its tasks seem to run.
-        alive = {one.node_id for one in workers() if one.is_running}
+        alive = {one.node_id for one in rest.workers() if one.is_running}
         is_whole = len(status.tasks) == tasks or time.monotonic() > began + FEWER_TASKS_S
         is_running = status.is_running and {one.worker for one in status.tasks} <= alive
         return status if is_whole and is_running else None
@@ -197,7 +175,7 @@ def wait_until_runs(
         status = rest.status(name)
         seen = status.tasks if status else ()
         how = ", ".join(f"task {one.task} {one.state}" for one in seen) or "it has no task"
-        log = cluster_processes.log_path(load_config().state_dir / "logs", workers()[0], KIND)
+        log = cluster_processes.log_path(load_config().state_dir / "logs", rest.workers()[0], KIND)
         return LabError(f"{name} does not run after {timeout_s:g} s: {how}", f"read {log}")
 
     status = wait_until(running, timeout_s, error, every_s=RETRY_EVERY_S)

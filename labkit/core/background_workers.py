@@ -44,17 +44,12 @@ def register(thing: Stoppable) -> None:
     """Register ``thing`` by its name; a previous one of that name is stopped first."""
     replace(thing.name)
     _registry[thing.name] = thing
-    watch_stop_requests(_stop_by_name)
+    watch_stop_requests(_stop_and_print)  # `labkit down` must not end a notebook's whole process
 
 
 def replace(name: str) -> None:
     """Stop the worker ``name``, if there is one; its errors are printed and not raised."""
-    previous = _registry.pop(name, None)
-    if previous is not None:
-        try:
-            previous.stop()
-        except LabError as error:
-            print(f"The previous one: {error}", file=sys.stderr)  # noqa: T201
+    _stop_and_print(name, "The previous one: ")
 
 
 def running() -> list[Stoppable]:
@@ -75,22 +70,19 @@ def stop_all(timeout_s: float = 15.0) -> None:
 
 
 @atexit.register
-def _stop_quietly() -> None:
+def _stop_at_exit() -> None:
     for name in reversed(list(_registry)):
-        try:
-            _registry.pop(name).stop(5.0)
-        except LabError as error:
-            print(error, file=sys.stderr)  # noqa: T201
+        _stop_and_print(name, "", 5.0)
 
 
-def _stop_by_name(name: str) -> None:
-    """Stop one worker for ``labkit down``, which must not end a notebook's whole process."""
+def _stop_and_print(name: str, said: str = "", *timeout_s: float) -> None:
+    """Stop the worker ``name``, if there is one; print its error instead of raising it."""
     thing = _registry.pop(name, None)
     if thing is not None:
         try:
-            thing.stop()
+            thing.stop(*timeout_s)
         except LabError as error:
-            print(error, file=sys.stderr)  # noqa: T201
+            print(f"{said}{error}", file=sys.stderr)  # noqa: T201
 
 
 class ThreadWorker:

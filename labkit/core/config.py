@@ -84,9 +84,7 @@ class LabConfig(BaseSettings):
     @classmethod
     def _no_password_in_the_clear(cls, protocol: str, info: ValidationInfo) -> str:
         servers: str = info.data.get("bootstrap_servers") or "127.0.0.1"
-        hosts = [
-            server.strip().rpartition(":")[0] or server.strip() for server in servers.split(",")
-        ]
+        hosts = [one.strip().rpartition(":")[0] or one.strip() for one in servers.split(",")]
         if protocol == "SASL_PLAINTEXT" and not all(map(_is_loopback, hosts)):
             raise ValueError(
                 f"SASL_PLAINTEXT sends your password unencrypted, and {servers} is not only this "
@@ -142,10 +140,8 @@ def dead_letter_topic(topic: str) -> str:
 def find_lab_dir(start: Path | None = None) -> Path:
     """Return the lab that contains ``start`` (default: the working directory)."""
     here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents):
-        if (folder / STATE_FOLDER).is_dir():
-            return folder
-    return here
+    folders = (here, *here.parents)
+    return next((folder for folder in folders if (folder / STATE_FOLDER).is_dir()), here)
 
 
 def load_config() -> LabConfig:

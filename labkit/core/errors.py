@@ -1,23 +1,4 @@
-"""The lab's exceptions, as a tree.
-
-LabError
-├── SettingInvalid         a LABKIT_* variable has a value that it cannot have
-├── BrokerUnavailable      nothing answers at the address, or a broker would not start
-├── JarRefused             a jar of Kafka is not the one in ``jars.lock``
-├── TopicNotFound          the topic is not on this cluster
-├── TopicConfigDiffers     the topic is there, with other partitions or settings
-├── TopicRefused           the cluster does not accept that name, number or setting
-├── BadReading             bytes that are not a valid CO2 reading
-├── ReplayError            a line of the user's own CSV cannot be replayed
-├── SinkError              the CSV on disk cannot be continued
-│   ├── SinkLocked         another process is writing this partition
-│   ├── SinkDamaged        a row before the tail is not as it was written
-│   └── SinkForeign        the CSV belongs to another topic or cluster
-├── CursorInvalid          the ``after`` of an API call is not a cursor
-│   └── CursorOutdated     it points past the last row: the CSV was started again
-├── FrontEndMissing        the web page or the widgets have not been built
-└── WorkerFailed           a background thread or process ended with an error
-    └── ConsumerHung       the Kafka client hangs; a new process can continue
+"""The lab's exceptions; each is a `LabError`.
 
 Every message says what happened and the next line to type. That line is also available
 separately, as ``next_line``, so that a notebook or a terminal can show it by itself.

@@ -17,56 +17,40 @@ CONNECT_TIMEOUT_S = 3.0
 
 def broker(config: LabConfig) -> Check:
     """Check whether a broker answers: first its port, then Kafka's protocol."""
+    name = "broker"
     try:
         servers = bootstrap_servers()
     except BrokerUnavailable as error:
         cluster = read_cluster()
         if cluster is not None and any(one.is_running for one in cluster.nodes):  # but frozen
             said = f"{error.what[:1].upper()}{error.what[1:]}."
-            return Check("broker", "broken", said, error.next_line)
-        return Check(
-            "broker",
-            "ok",
-            "None runs in this lab now; `labkit up` and `labkit broker start` start one.",
-        )
+            return Check(name, "broken", said, error.next_line)
+        said = "None runs in this lab now; `labkit up` and `labkit broker start` start one."
+        return Check(name, "ok", said)
     if all(connection_error(address, CONNECT_TIMEOUT_S) for address in servers.split(",")):
-        named = " (LABKIT_BOOTSTRAP_SERVERS)" if config.bootstrap_servers else ""
-        return Check(
-            "broker",
-            "broken",
-            f"Nothing listens at {servers}{named}.",
-            "start that cluster, or unset LABKIT_BOOTSTRAP_SERVERS"
-            if config.bootstrap_servers
-            else "labkit broker start",
-        )
+        named, advice = "", "labkit broker start"
+        if config.bootstrap_servers:
+            named = " (LABKIT_BOOTSTRAP_SERVERS)"
+            advice = "start that cluster, or unset LABKIT_BOOTSTRAP_SERVERS"
+        return Check(name, "broken", f"Nothing listens at {servers}{named}.", advice)
     try:
         topics = list_topics()
     except LabError as error:
-        return Check(
-            "broker",
-            "broken",
-            f"{servers} is open and does not speak Kafka with us: {error.what}",
-            error.next_line,
-        )
+        said = f"{servers} is open and does not speak Kafka with us: {error.what}"
+        return Check(name, "broken", said, error.next_line)
     told = advertised(servers)
+    elsewhere = ", ".join(told.unreachable)
     if told.unreachable and len(told.unreachable) < len(told.brokers):
-        return Check(
-            "broker",
-            "note",
-            f"{servers} answers, and of its {len(told.brokers)} brokers nothing answers "
-            f"at {', '.join(told.unreachable)}: dead, or out of reach from here.",
-            "labkit broker status",
-        )
-    if not told.leads_somewhere:
-        return Check(
-            "broker",
-            "broken",
-            f"{servers} answers, and sends its clients on to "
-            f"{', '.join(told.unreachable)}, where nothing does (advertised.listeners).",
-            f"advertised.listeners=PLAINTEXT://{servers.partition(',')[0]}   (in the "
-            "broker's server.properties; then restart it)",
-        )
-    return Check("broker", "ok", f"Apache Kafka answers at {servers}, with {len(topics)} topics.")
+        said = f"{servers} answers, and of its {len(told.brokers)} brokers nothing answers at "
+        said += f"{elsewhere}: dead, or out of reach from here."
+        return Check(name, "note", said, "labkit broker status")
+    if told.unreachable:
+        said = f"{servers} answers, and sends its clients on to {elsewhere}, where nothing does "
+        said += "(advertised.listeners)."
+        setting = f"advertised.listeners=PLAINTEXT://{servers.partition(',')[0]}"
+        advice = f"{setting}   (in the broker's server.properties; then restart it)"
+        return Check(name, "broken", said, advice)
+    return Check(name, "ok", f"Apache Kafka answers at {servers}, with {len(topics)} topics.")
 
 
 def versions() -> Check:
@@ -79,12 +63,11 @@ def versions() -> Check:
         said = f"No broker is there to ask; the lab's own is Kafka {KAFKA_VERSION}."
         return Check(name, "ok", said)
     if not KAFKA_VERSION.startswith(f"{spoken}."):
-        return Check(
-            name,
-            "note",
-            f"The broker speaks the protocol of Kafka {spoken}, and the lessons are true "
-            f"of Kafka {KAFKA_VERSION}: some cells may behave otherwise.",
-            "unset LABKIT_BOOTSTRAP_SERVERS   (the lab then starts its own broker)",
+        said = (
+            f"The broker speaks the protocol of Kafka {spoken}, and the lessons are true of Kafka "
         )
+        said += f"{KAFKA_VERSION}: some cells may behave otherwise."
+        advice = "unset LABKIT_BOOTSTRAP_SERVERS   (the lab then starts its own broker)"
+        return Check(name, "note", said, advice)
     said = f"The broker speaks the protocol of Kafka {spoken}, and kafka-python knows it."
     return Check(name, "ok", said)

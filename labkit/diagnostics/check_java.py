@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -30,12 +31,9 @@ def java() -> Check:
     version = said.partition('"')[2].partition('"')[0]
     major = version.partition(".")[0].partition("-")[0]
     if answer.returncode != 0 or not major.isdecimal() or int(major) < JAVA_NEEDED:
-        return Check(
-            "java",
-            "broken",
-            f"{executable} says {said!r}; Kafka 4 needs Java {JAVA_NEEDED} or newer.",
-            f"set JAVA_HOME to a Java of {JAVA_NEEDED} or newer",
-        )
+        problem = f"{executable} says {said!r}; Kafka 4 needs Java {JAVA_NEEDED} or newer."
+        advice = f"set JAVA_HOME to a Java of {JAVA_NEEDED} or newer"
+        return Check("java", "broken", problem, advice)
     return Check("java", "ok", f"Java {version} at {executable}.")
 
 
@@ -45,24 +43,16 @@ def jars() -> Check:
     missing = [jar for jar in wanted if not (jar_dir() / jar.file_name).exists()]
     if missing:
         size_mb = sum(jar.size for jar in missing) / 1e6
-        return Check(
-            "kafka's jars",
-            "note",
-            f"{len(missing)} of {len(wanted)} jars of Kafka {KAFKA_VERSION} are not here "
-            f"yet; the first start fetches them ({size_mb:.0f} MB).",
-            "labkit broker start",
-        )
+        said = f"{len(missing)} of {len(wanted)} jars of Kafka {KAFKA_VERSION} are not here yet; "
+        said += f"the first start fetches them ({size_mb:.0f} MB)."
+        return Check("kafka's jars", "note", said, "labkit broker start")
     try:
         kafka_jars()
     except JarRefused as error:
         return Check("kafka's jars", "broken", f"{error.what}.", error.next_line)
     size_mb = sum(jar.size for jar in wanted) / 1e6
-    return Check(
-        "kafka's jars",
-        "ok",
-        f"{len(wanted)} jars of Kafka {KAFKA_VERSION}, {size_mb:.0f} MB, all verified, "
-        f"in {jar_dir()}.",
-    )
+    said = f"{len(wanted)} jars of Kafka {KAFKA_VERSION}, {size_mb:.0f} MB, all verified, "
+    return Check("kafka's jars", "ok", f"{said}in {jar_dir()}.")
 
 
 def docker() -> Check:
@@ -70,18 +60,14 @@ def docker() -> Check:
     path = Path(
         os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
     )
-    none = Check("docker", "ok", "No Docker engine answers here, and the lab does not need one.")
-    if not hasattr(socket, "AF_UNIX") or not path.exists():
-        return none
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(DOCKER_TIMEOUT_S)
-        try:
+    sentence = "No Docker engine answers here, and the lab does not need one."
+    if hasattr(socket, "AF_UNIX") and path.exists():
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(DOCKER_TIMEOUT_S)
             client.connect(str(path))
             client.sendall(DOCKER_HELLO)
-            answers = client.recv(64).startswith(b"HTTP/1.1 200")
-        except OSError:
-            return none
-    if not answers:
-        return none
-    sentence = "A Docker engine answers: `docker compose up -d` is another way to a broker."
+            if client.recv(64).startswith(b"HTTP/1.1 200"):
+                sentence = (
+                    "A Docker engine answers: `docker compose up -d` is another way to a broker."
+                )
     return Check("docker", "ok", sentence)

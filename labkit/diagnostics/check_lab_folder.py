@@ -18,13 +18,10 @@ def ports(config: LabConfig) -> Check:
     name, wanted = "ports", config.api_port
     ours = {run.get("port") for run in read_run_files("api")}
     if wanted and wanted not in ours and not node_setup.is_free(wanted):
-        return Check(
-            name,
-            "broken",
-            f"LABKIT_API_PORT={wanted} is taken by another program, so the page cannot "
-            "be served there.",
-            "labkit api --port 0   (any free port)",
+        said = (
+            f"LABKIT_API_PORT={wanted} is taken by another program, so the page cannot be served "
         )
+        return Check(name, "broken", f"{said}there.", "labkit api --port 0   (any free port)")
     cluster = read_cluster()
     nodes = cluster.nodes if cluster else []
     taken = [
@@ -34,13 +31,11 @@ def ports(config: LabConfig) -> Check:
         if not one.is_running and not node_setup.is_free(port)
     ]
     if taken:
-        return Check(
-            name,
-            "note",
-            f"Another program has taken port {', '.join(taken)} of this lab; the next "
-            "start takes a free one, and clients need the new address.",
-            "labkit broker start",
+        said = (
+            f"Another program has taken port {', '.join(taken)} of this lab; the next start takes "
         )
+        said += "a free one, and clients need the new address."
+        return Check(name, "note", said, "labkit broker start")
     shown = ", ".join(f"{one.port} (broker {one.node_id})" for one in nodes)
     return Check(name, "ok", f"The lab's own: {shown}." if shown else "The lab takes free ports.")
 
@@ -52,12 +47,9 @@ def storage() -> Check:
         return Check("storage", "ok", "This lab has no cluster yet.")
     odd = [problem for one in cluster.nodes if (problem := _stale(cluster, one))]
     if odd:
-        return Check(
-            "storage",
-            "broken",
-            f"{' '.join(odd)} {STALE_STORAGE.sentence}",
-            f"{STALE_STORAGE.next_line}   (deletes its topics; it asks first)",
-        )
+        said = f"{' '.join(odd)} {STALE_STORAGE.sentence}"
+        advice = f"{STALE_STORAGE.next_line}   (deletes its topics; it asks first)"
+        return Check("storage", "broken", said, advice)
     return Check("storage", "ok", f"The data in {cluster_dir()} is of this lab's cluster.")
 
 
@@ -92,10 +84,7 @@ def start_up_caches() -> Check:
         return Check(name, "ok", said)
     size_mb = sum(path.stat().st_size for path in stale) / 1e6
     remove = "del" if os.name == "nt" else "rm"
-    return Check(
-        name,
-        "ok",
-        f"{len(stale)} in {cache_dir()} ({size_mb:.0f} MB) fit another Java or other jars "
-        "than here; a broker starts without them.",
-        f"{remove} {' '.join(str(path) for path in stale)}   (if no other lab uses them)",
-    )
+    said = f"{len(stale)} in {cache_dir()} ({size_mb:.0f} MB) fit another Java or other jars than "
+    said += "here; a broker starts without them."
+    advice = f"{remove} {' '.join(map(str, stale))}   (if no other lab uses them)"
+    return Check(name, "ok", said, advice)

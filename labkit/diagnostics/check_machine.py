@@ -34,12 +34,9 @@ def python() -> Check:
     """Check whether this Python is new enough."""
     version = sys.version.split()[0]
     if sys.version_info < PYTHON_NEEDED:
-        return Check(
-            "python",
-            "broken",
-            f"This is Python {version}; the lab needs 3.11 or newer.",
-            "install Python 3.11 or newer, and make the environment again",
-        )
+        said = f"This is Python {version}; the lab needs 3.11 or newer."
+        advice = "install Python 3.11 or newer, and make the environment again"
+        return Check("python", "broken", said, advice)
     return Check("python", "ok", f"Python {version} at {sys.executable}.")
 
 
@@ -49,12 +46,8 @@ def package() -> Check:
     try:
         version = metadata.version("labkit")
     except metadata.PackageNotFoundError:
-        return Check(
-            "package",
-            "note",
-            f"labkit runs from {here}, and is not installed in this Python.",
-            f"{sys.executable} -m pip install -e {here.parent}",
-        )
+        said = f"labkit runs from {here}, and is not installed in this Python."
+        return Check("package", "note", said, f"{sys.executable} -m pip install -e {here.parent}")
     return Check("package", "ok", f"labkit {version} from {here}.")
 
 
@@ -65,12 +58,9 @@ def kafka_client() -> Check:
     if others or version is None or not version.startswith("3.0."):
         found = f"{others[0]} {version_of(others[0])}" if others else f"kafka-python {version}"
         remove = f"{sys.executable} -m pip uninstall -y {' '.join(others)} && " if others else ""
-        return Check(
-            "kafka client",
-            "broken",
-            f"`import kafka` is {found}; the lab needs kafka-python 3.0.12 or newer.",
-            f"{remove}{sys.executable} -m {INSTALL_CLIENT}",
-        )
+        said = f"`import kafka` is {found}; the lab needs kafka-python 3.0.12 or newer."
+        advice = f"{remove}{sys.executable} -m {INSTALL_CLIENT}"
+        return Check("kafka client", "broken", said, advice)
     return Check("kafka client", "ok", f"kafka-python {version}.")
 
 
@@ -83,28 +73,17 @@ def notebook_kernel() -> Check:
     try:
         kernel = Path(KernelSpecManager().get_kernel_spec("python3").argv[0])
     except NoSuchKernel:
-        return Check(
-            name,
-            "broken",
-            "Jupyter has no Python kernel, so no notebook can run.",
-            f"{here} -m pip install ipykernel",
-        )
+        said = "Jupyter has no Python kernel, so no notebook can run."
+        return Check(name, "broken", said, f"{here} -m pip install ipykernel")
     if kernel.is_absolute() and kernel.parent.resolve() != here.parent.resolve():
-        return Check(
-            name,
-            "note",
-            f"Notebooks run with {kernel}, and this is {here}: what pip installs here is "
-            "not there.",
-            f"{here} -m ipykernel install --sys-prefix",
+        said = (
+            f"Notebooks run with {kernel}, and this is {here}: what pip installs here is not there."
         )
+        return Check(name, "note", said, f"{here} -m ipykernel install --sys-prefix")
     pip = shutil.which("pip")
     if pip and Path(pip).parent.resolve() != Path(sysconfig.get_path("scripts")).resolve():
-        return Check(
-            name,
-            "note",
-            f"Typing `pip` runs {pip}, which installs into another Python.",
-            f"{here} -m pip install ..., or %pip in a notebook",
-        )
+        said = f"Typing `pip` runs {pip}, which installs into another Python."
+        return Check(name, "note", said, f"{here} -m pip install ..., or %pip in a notebook")
     return Check(name, "ok", "Notebooks run with this same Python.")
 
 
@@ -112,18 +91,13 @@ def settings(config: LabConfig) -> Check:
     """List the LABKIT_* settings that are set; secrets are never shown."""
     known = {f"LABKIT_{field.upper()}" for field in LabConfig.model_fields} | INTERNAL_VARIABLES
     unknown = [name for name in os.environ if name.startswith("LABKIT_") and name not in known]
-    changed = {
-        f"LABKIT_{field.upper()}": getattr(config, field)
+    shown = ", ".join(
+        f"LABKIT_{field.upper()}={getattr(config, field)}"
         for field in sorted(config.model_fields_set)
-    }
-    shown = ", ".join(f"{name}={value}" for name, value in changed.items())
+    )
     if unknown:
-        return Check(
-            "settings",
-            "note",
-            f"The lab knows no setting {', '.join(sorted(unknown))}; set are {shown}.",
-            "compare with the names in labkit/core/config.py",
-        )
+        said = f"The lab knows no setting {', '.join(sorted(unknown))}; set are {shown}."
+        return Check("settings", "note", said, "compare with the names in labkit/core/config.py")
     return Check("settings", "ok", f"{shown}.")
 
 
@@ -132,9 +106,8 @@ def front_end() -> Check:
     package = resources.files("labkit")
     if all((package / part / "static").is_dir() for part in ("api", "widgets")):
         return Check("front end", "ok", "The web page and widgets are built.")
-    return Check(
-        "front end", "broken", "The web page and the widgets have not been built.", "make setup"
-    )
+    said = "The web page and the widgets have not been built."
+    return Check("front end", "broken", said, "make setup")
 
 
 def disk(config: LabConfig) -> Check:
@@ -163,12 +136,8 @@ def clock() -> Check:
     installed = Path(__file__).stat().st_mtime
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     if time.time() < installed - 86_400:
-        return Check(
-            "clock",
-            "note",
-            f"The clock says {now}, a time before labkit was installed.",
-            "set the machine's clock",
-        )
+        said = f"The clock says {now}, a time before labkit was installed."
+        return Check("clock", "note", said, "set the machine's clock")
     return Check("clock", "ok", f"The clock says {now}.")
 
 
@@ -178,10 +147,6 @@ def loopback() -> Check:
         with socket.create_server(("127.0.0.1", 0)) as server:
             socket.create_connection(server.getsockname(), timeout=3).close()
     except OSError as error:
-        return Check(
-            "loopback",
-            "broken",
-            f"Programs here cannot reach each other on 127.0.0.1: {error}.",
-            "allow connections to 127.0.0.1 in the firewall",
-        )
+        said = f"Programs here cannot reach each other on 127.0.0.1: {error}."
+        return Check("loopback", "broken", said, "allow connections to 127.0.0.1 in the firewall")
     return Check("loopback", "ok", "127.0.0.1 can be listened on.")

@@ -209,15 +209,11 @@ def _idle(topic: Topic, group_now: GroupDescription | None) -> list[Answer]:
     idle = [one.client_id for one in ours if not one.assigned.get(topic.name)]
     if not idle:
         return []
-    count = topic.num_partitions
-    holds = f"{count} partition" + ("" if count == 1 else "s")
+    holds = f"{topic.num_partitions} partition" + "s" * (topic.num_partitions != 1)
     said = f"{len(idle)} of {len(ours)} members ({', '.join(idle)}) get nothing: each partition "
     said += f"goes to one member, and {topic.name!r} has {holds}. More partitions give each some; "
     said += (
         "running consumers notice them within metadata_max_age_ms (5 minutes), new ones at once."
     )
-    return [
-        known_problems.GROUP.answer(
-            said, f"lab.alter_topic({topic.name!r}, num_partitions={len(ours)})"
-        )
-    ]
+    more = f"lab.alter_topic({topic.name!r}, num_partitions={len(ours)})"
+    return [known_problems.GROUP.answer(said, more)]

@@ -6,6 +6,7 @@ something is wrong. With a topic, the doctor examines what a consumer of that to
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from labkit.diagnostics import check_java, check_lab_folder, check_machine
 from labkit.diagnostics.machine_report import Check, MachineReport
 
 if TYPE_CHECKING:
-    from labkit.core.config import LabConfig
     from labkit.diagnostics.check_topic import TopicReport
 
 
@@ -60,8 +60,8 @@ def examine() -> list[Check]:
         config = load_config()
     except SettingInvalid as error:
         wrong = Check("settings", "broken", f"{error.what}.", error.next_line)
-        return [*_run_all((check_machine.python, check_machine.package)), wrong]
-    checks: tuple[Callable[[], Check], ...] = (
+        return [_run(check_machine.python), _run(check_machine.package), wrong]
+    checks: list[Callable[[], Check]] = [
         check_machine.python,
         check_machine.package,
         check_machine.kafka_client,
@@ -78,21 +78,11 @@ def examine() -> list[Check]:
         check_lab_folder.storage,
         check_lab_folder.start_up_caches,
         check_java.docker,
-        *_broker_checks(config),
-    )
-    return _run_all(checks)
-
-
-def _broker_checks(config: LabConfig) -> tuple[Callable[[], Check], ...]:
-    """Return the checks that need a Kafka client; none if `import kafka` itself fails."""
-    try:
+    ]
+    with contextlib.suppress(ImportError):  # `import kafka` itself may fail
         from labkit.diagnostics import check_broker
-    except ImportError:
-        return ()
-    return (lambda: check_broker.broker(config), check_broker.versions)
 
-
-def _run_all(checks: tuple[Callable[[], Check], ...]) -> list[Check]:
+        checks += [lambda: check_broker.broker(config), check_broker.versions]
     return [_run(check) for check in checks]
 
 

@@ -58,11 +58,10 @@ class MachineReport:
             said = html.escape(visible(check.sentence))
             if check.next_line:
                 said += f"<br>Next: <code>{html.escape(visible(check.next_line))}</code>"
-            mark = f"{SIGNS[check.verdict]} {check.verdict}"
             rows += (
-                f'<tr><td {left}>{mark}</td><th scope="row" {left}>{html.escape(check.name)}</th>'
+                f"<tr><td {left}>{SIGNS[check.verdict]} {check.verdict}</td>"
+                f'<th scope="row" {left}>{html.escape(check.name)}</th><td {left}>{said}</td></tr>'
             )
-            rows += f"<td {left}>{said}</td></tr>"
         return f"<p>{self.summary}</p><table><tbody>{rows}</tbody></table>"
 
 

@@ -6,13 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
-from labkit.broker import aot_cache, cluster_processes, node_setup
+from labkit.broker import cluster_processes
 from labkit.broker.cluster_state import ClusterState, NodeState, add_owner, read_cluster
-from labkit.broker.install.kafka_jars import kafka_jars
-from labkit.broker.security_properties import write_private
 from labkit.core.progress_bar import waiting
-
-HEAP_MB = 256  # it holds a topic or two
 
 
 class SideCluster:
@@ -48,16 +44,8 @@ def start_one_node(
 ) -> ClusterState:
     """Start a cluster of one broker in a folder; called under the folder's lock.
 
-    ``properties`` gets the node and its data folder, and returns its ``server.properties``.
+    ``properties`` is as for `cluster_processes.start`.
     """
     cluster = cluster_processes.plan(read_cluster(folder), 1, 0, folder)
     add_owner(cluster, folder, keep=False)
-    jars = kafka_jars()
-
-    def command(one: NodeState, log: Path) -> list[str]:
-        own = folder / one.name
-        node_setup.format_data(one, own, jars, cluster.cluster_id)
-        path = write_private(own / "server.properties", properties(one, own / "data"))
-        return node_setup.command(jars, HEAP_MB, path, log, *aot_cache.options(jars))
-
-    return cluster_processes.start_processes(cluster, folder, cluster.nodes, command, kind=kind)
+    return cluster_processes.start(cluster, folder, kind=kind, properties=properties)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from traceback import walk_tb
 from types import FrameType
 from typing import Any
 
@@ -37,12 +38,7 @@ class Trace:
     @cached_property
     def frames(self) -> tuple[FrameType, ...]:
         """The frames of the calls: the learner's first, the one that raised last."""
-        found: list[FrameType] = []
-        step = self.error.__traceback__
-        while step is not None:
-            found.append(step.tb_frame)
-            step = step.tb_next
-        return tuple(found)
+        return tuple(frame for frame, _ in walk_tb(self.error.__traceback__))
 
     @property
     def is_kafka_error(self) -> bool:
@@ -54,7 +50,9 @@ class Trace:
 
     def is_a(self, *names: str) -> bool:
         """Tell whether it is one of these errors of kafka-python, or of a subclass."""
-        return self.is_kafka_error and any(kind.__name__ in names for kind in _kinds(self.error))
+        return self.is_kafka_error and any(
+            kind.__name__ in names for kind in type(self.error).__mro__
+        )
 
     def passed(self, package: str, function: str = "") -> bool:
         """Tell whether a call went through a package, or through a function of it."""
@@ -118,10 +116,6 @@ def chain(error: BaseException) -> Iterator[BaseException]:
             todo.append(one.__cause__)
         elif one.__context__ is not None and not one.__suppress_context__:
             todo.append(one.__context__)
-
-
-def _kinds(error: BaseException) -> tuple[type, ...]:
-    return type(error).__mro__
 
 
 def call(client: Any, **changes: Any) -> str:

@@ -26,6 +26,7 @@ from labkit.broker import node_setup
 from labkit.broker.cluster_state import NodeState
 from labkit.broker.install.kafka_jars import kafka_jars
 from labkit.broker.kafka_clients import admin
+from labkit.broker.security_properties import write_private
 from labkit.core.errors import BrokerUnavailable
 
 PASSWORD = "canary-tr0ub4dor"
@@ -153,7 +154,8 @@ def secured(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.M
     folder = lab_dir / "secured"
     jars = kafka_jars()
     node_setup.format_data(one, folder, jars, node_setup.new_cluster_id())
-    path = node_setup.write_properties(one, [one], folder)
+    properties = node_setup.properties(one, [one], folder / "data")
+    path = write_private(folder / "server.properties", properties)
     settings = path.read_text().replace(
         "listeners=PLAINTEXT", f"listeners=SECURE://127.0.0.1:{secure_port},PLAINTEXT"
     )
