@@ -42,12 +42,7 @@ def plan(known: ClusterState | None, brokers: int | None, port: int, folder: Pat
     """Return the cluster to start: the existing one on its old ports, or a new one."""
     known = known or _from_data_folders(folder)
     if known is None:
-        ports = node_setup.free_ports(2 * (brokers or 1))
-        nodes = [
-            NodeState(node_id=number, port=one, controller_port=other)
-            for number, (one, other) in enumerate(zip(ports[::2], ports[1::2], strict=True), 1)
-        ]
-        known = ClusterState(cluster_id=node_setup.new_cluster_id(), nodes=nodes)
+        known = _new_cluster(node_setup.new_cluster_id(), range(1, (brokers or 1) + 1))
     elif brokers not in (None, len(known.nodes)):
         msg = f"this lab's cluster was made with {len(known.nodes)} broker(s), not {brokers}"
         raise LabError(msg, "labkit reset   (deletes its topics), then start it again")
@@ -89,13 +84,15 @@ def _from_data_folders(folder: Path) -> ClusterState | None:
         for one in folder.glob("node-*")
     }
     found = {number: cluster_id for number, cluster_id in sorted(ids.items()) if cluster_id}
-    if not found:
-        return None
-    ports = iter(node_setup.free_ports(2 * len(found)))
+    return _new_cluster(next(iter(found.values())), list(found)) if found else None
+
+
+def _new_cluster(cluster_id: str, node_ids: Sequence[int]) -> ClusterState:
+    ports = iter(node_setup.free_ports(2 * len(node_ids)))
     nodes = [
-        NodeState(node_id=number, port=next(ports), controller_port=next(ports)) for number in found
+        NodeState(node_id=one, port=next(ports), controller_port=next(ports)) for one in node_ids
     ]
-    return ClusterState(cluster_id=next(iter(found.values())), nodes=nodes)
+    return ClusterState(cluster_id=cluster_id, nodes=nodes)
 
 
 def start(

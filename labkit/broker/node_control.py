@@ -84,16 +84,13 @@ def complete(cluster: ClusterState, folder: Path) -> ClusterState:
     """
     frozen = [str(one.node_id) for one in cluster.nodes if one.state == "frozen"]
     if len(cluster.nodes) - len(frozen) < cluster.majority:
-        msg = (
-            f"of this lab's brokers, {', '.join(frozen)} of {len(cluster.nodes)} are frozen: "
-            "without a majority of controllers the cluster stands still"
-        )
+        msg = f"of this lab's brokers, {', '.join(frozen)} of {len(cluster.nodes)} are frozen: "
+        msg += "without a majority of controllers the cluster stands still"
         raise BrokerUnavailable(msg, f"labkit broker thaw {frozen[0]}")
     dead = [one for one in cluster.nodes if one.state == "dead"]
     if dead:
         return start_nodes(cluster, folder, dead)
-    running = {one.node_id for one in cluster.nodes if one.state == "running"}
-    wait_until_joined(cluster, running)
+    wait_until_joined(cluster, {one.node_id for one in cluster.nodes if one.state == "running"})
     return cluster
 
 
@@ -120,10 +117,9 @@ def wait_until_joined(cluster: ClusterState, node_ids: set[int]) -> None:
         return
     # Nodes that have just started know their own current state; others may know an older one.
     asked = [one.address for one in able if one.node_id in node_ids]
-    with admin(
-        bootstrap_servers=",".join(asked), bootstrap_timeout_ms=JOIN_TIMEOUT_S * 1000
-    ) as client:
-        msg = f"not all of {len(cluster.nodes)} brokers joined the cluster"
+    servers, timeout_ms = ",".join(asked), JOIN_TIMEOUT_S * 1000
+    msg = f"not all of {len(cluster.nodes)} brokers joined the cluster"
+    with admin(bootstrap_servers=servers, bootstrap_timeout_ms=timeout_ms) as client:
         wait_until(
             lambda: node_ids <= {one["broker_id"] for one in client.describe_cluster()["brokers"]},
             JOIN_TIMEOUT_S,

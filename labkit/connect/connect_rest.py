@@ -75,13 +75,7 @@ def _reason(trace: str) -> str:
 
 
 class Rest:
-    """The REST API of a group: requests go to any worker that answers.
-
-    Parameters
-    ----------
-    workers : callable
-        Returns the current workers.
-    """
+    """The REST API of a group: requests go to any of the current workers that answers."""
 
     def __init__(self, workers: Callable[[], Sequence[NodeState]]) -> None:
         self.workers = workers

@@ -86,15 +86,7 @@ def _stop_and_print(name: str, said: str = "", *timeout_s: float) -> None:
 
 
 class ThreadWorker:
-    """A function that runs in a thread until its stop event is set.
-
-    Parameters
-    ----------
-    name : str
-        The name in the registry.
-    target : callable
-        Called with a `threading.Event`; returns soon after it is set.
-    """
+    """A function that runs in a thread, and returns soon after its stop event is set."""
 
     def __init__(self, name: str, target: Callable[[threading.Event], None]) -> None:
         self.name = name
@@ -155,18 +147,7 @@ def start_process(
     """Start a process of this lab in a session of its own; its output is appended to a log.
 
     Because of the session, neither Ctrl-C nor a closed terminal reaches it: it can outlive us, or
-    be stopped by us in the right order.
-
-    Parameters
-    ----------
-    command : sequence of str
-        The program and its arguments.
-    log_path : Path
-        Where standard output and standard error go.
-    stdin : int
-        Its standard input, as for `subprocess.Popen`.
-    variables : mapping, optional
-        Further environment variables.
+    be stopped by us in the right order. ``variables`` are added to its environment.
     """
     config = load_config()
     log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -191,12 +172,7 @@ def start_process(
 class ChildProcess:
     """A ``labkit`` command in a separate process, which ends when we end.
 
-    Parameters
-    ----------
-    name : str
-        The name in the registry, and of the log file in ``<state_dir>/logs``.
-    arguments : list of str
-        The arguments of ``labkit``.
+    Its log is ``<state_dir>/logs/<name>-<our pid>.log``.
     """
 
     def __init__(self, name: str, arguments: list[str]) -> None:

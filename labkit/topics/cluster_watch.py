@@ -8,7 +8,6 @@ broker is dead at once, but stays leader in the metadata until it has missed its
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
@@ -19,7 +18,7 @@ from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.json_files import read_json
 from labkit.topics.topic_metadata import partitions_of, read_metadata
-from labkit.topics.topic_model import BrokerView, ClusterView, Partition
+from labkit.topics.topic_model import BrokerView, ClusterView
 
 REQUEST_TIMEOUT_MS = 1_500
 ATTEMPTS = 2
@@ -27,13 +26,7 @@ ATTEMPTS = 2
 
 
 class ClusterWatch:
-    """Reads the lab's cluster repeatedly, from one thread and with the same client.
-
-    Parameters
-    ----------
-    topic : str
-        The topic whose partitions are read.
-    """
+    """Reads the cluster and a topic's partitions repeatedly, from one thread with one client."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
@@ -44,12 +37,11 @@ class ClusterWatch:
         """Return the cluster as it is now; ``trouble`` says what is unknown."""
         is_own = not load_config().bootstrap_servers
         own = read_cluster() if is_own else None
-        brokers = _own_brokers(own) if own is not None else ()
+        nodes = own.nodes if own is not None else ()
+        brokers = tuple(BrokerView(one.node_id, one.state, one.address) for one in nodes)
         if is_own and not brokers:
-            return ClusterView(
-                self.topic, True, (), trouble="This lab has no cluster yet. Next: "
-                "lab.start_broker(brokers=3)"
-            )  # fmt: skip
+            nothing = "This lab has no cluster yet. Next: lab.start_broker(brokers=3)"
+            return ClusterView(self.topic, True, (), trouble=nothing)
         able = [one for one in brokers if one.state == "running"]
         if own is not None and len(able) < own.majority:
             self._clients.close()
@@ -72,12 +64,12 @@ class ClusterWatch:
         if own is None:
             brokers = _foreign_brokers(client)
         metadata = read_metadata(client, self.topic)
-        partitions = _partitions(metadata) if metadata is not None else ()
-        trouble = ""
-        if not partitions:
-            trouble = (
-                f"There is no topic {self.topic!r} yet. Next: lab.ensure_topic({self.topic!r})"
-            )
+        partitions = tuple(
+            replace(one, isr=tuple(sorted(one.isr)))
+            for one in (partitions_of(metadata) if metadata is not None else ())
+        )
+        missing = f"There is no topic {self.topic!r} yet. Next: lab.ensure_topic({self.topic!r})"
+        trouble = "" if partitions else missing
         controller = _active_controller(client) if own is None else _controller_on_disk(own)
         is_own = own is not None
         return ClusterView(self.topic, is_own, brokers, controller, partitions, trouble)
@@ -85,10 +77,6 @@ class ClusterWatch:
     def close(self) -> None:
         """Close the client."""
         self._clients.close()
-
-
-def _own_brokers(cluster: ClusterState) -> tuple[BrokerView, ...]:
-    return tuple(BrokerView(one.node_id, one.state, one.address) for one in cluster.nodes)
 
 
 def _foreign_brokers(client: KafkaAdminClient) -> tuple[BrokerView, ...]:
@@ -102,11 +90,6 @@ def _foreign_brokers(client: KafkaAdminClient) -> tuple[BrokerView, ...]:
         )
         for one in found
     )
-
-
-def _partitions(metadata: dict[str, Any]) -> tuple[Partition, ...]:
-    found = partitions_of(metadata)
-    return tuple(replace(one, isr=tuple(sorted(one.isr))) for one in found)
 
 
 def _controller_on_disk(cluster: ClusterState) -> int | None:

@@ -85,7 +85,11 @@ class GroupWatch:
                 state=found["group_state"],
                 assignor=found["protocol_data"],
                 members=members,
-                partitions=_count_partitions(clients.admin, self._topics),
+                partitions={
+                    one["name"]: len(one["partitions"])
+                    for one in clients.admin.describe_topics(list(self._topics))
+                    if one["partitions"]
+                },
                 problem=problem,
             )
 
@@ -127,11 +131,3 @@ def _member(told: dict[str, Any]) -> Member:
             for one in assignment.get("assigned_partitions", ())
         },
     )
-
-
-def _count_partitions(client: KafkaAdminClient, topics: tuple[str, ...]) -> dict[str, int]:
-    return {
-        found["name"]: len(found["partitions"])
-        for found in client.describe_topics(list(topics))
-        if found["partitions"]
-    }

@@ -44,13 +44,7 @@ class Offsets:
 
 
 class OffsetsWatch:
-    """Reads the offsets repeatedly, from one thread and with the same client.
-
-    Parameters
-    ----------
-    topic, group_id : str
-        Whose end offsets, and whose committed offsets.
-    """
+    """Reads a topic's end offsets and a group's commits repeatedly, from one thread."""
 
     def __init__(self, topic: str, group_id: str) -> None:
         self.topic, self.group_id = topic, group_id
@@ -64,16 +58,13 @@ class OffsetsWatch:
         BrokerUnavailable, TopicNotFound
         """
         with self._clients.use() as clients:
-            return self._ask(clients.admin)
-
-    def _ask(self, client: KafkaAdminClient) -> Offsets:
-        metadata = read_metadata(client, self.topic)
-        if metadata is None:
-            raise no_such_topic(client, self.topic)
-        # The commits first: a record that arrives between the requests then counts as lag.
-        committed = self._committed(client)
-        ends = _ends(client, self.topic, metadata)
-        return Offsets(ends, {partition: committed.get(partition) for partition in ends})
+            metadata = read_metadata(clients.admin, self.topic)
+            if metadata is None:
+                raise no_such_topic(clients.admin, self.topic)
+            # The commits first: a record that arrives between the requests then counts as lag.
+            committed = self._committed(clients.admin)
+            ends = _ends(clients.admin, self.topic, metadata)
+            return Offsets(ends, {partition: committed.get(partition) for partition in ends})
 
     def _committed(self, client: KafkaAdminClient) -> dict[int, int | None]:
         try:

@@ -224,10 +224,8 @@ def _raise_refusal(reply: Mapping[str, Any], what: str, next_line: str) -> None:
 
 def _refuse_fewer_partitions(topic: Topic, num_partitions: int) -> None:
     if num_partitions < topic.num_partitions:
-        msg = (
-            f"topic {topic.name!r} has {topic.num_partitions} partitions and cannot have "
-            f"{num_partitions}: Kafka never takes a partition away, its records would be lost"
-        )
+        msg = f"topic {topic.name!r} has {topic.num_partitions} partitions and cannot have "
+        msg += f"{num_partitions}: Kafka never takes a partition away, its records would be lost"
         raise TopicRefused(msg, start_again_line(topic, {"num_partitions": num_partitions}))
 
 
@@ -306,8 +304,7 @@ def alter_line(topic: Topic, wishes: Mapping[str, Any]) -> str:
     if "num_partitions" in wishes:
         words.append(f"--partitions {wishes['num_partitions']}")
     words += [f"--config {key}={value}" for key, value in wishes.get("config", {}).items()]
-    call = ", ".join([repr(topic.name), *_keywords(wishes)])
-    return f"lab.alter_topic({call})   # in a terminal: {' '.join(words)}"
+    return f"lab.alter_topic({_arguments(topic, wishes)})   # in a terminal: {' '.join(words)}"
 
 
 def start_again_line(topic: Topic, wishes: Mapping[str, Any]) -> str:
@@ -315,11 +312,11 @@ def start_again_line(topic: Topic, wishes: Mapping[str, Any]) -> str:
     wishes = {"num_partitions": topic.num_partitions, **wishes}
     if topic.config:
         wishes["config"] = {**topic.config, **wishes.get("config", {})}
-    call = ", ".join([repr(topic.name), *_keywords(wishes)])
+    call = _arguments(topic, wishes)
     lost = "its records" if topic.records is None else f"its {topic.records:,} records"
     cost = "" if topic.records == 0 else f"   # {lost} are lost"
     return f"lab.delete_topic({topic.name!r}); lab.ensure_topic({call}){cost}"
 
 
-def _keywords(wishes: Mapping[str, Any]) -> list[str]:
-    return [f"{key}={value!r}" for key, value in wishes.items()]
+def _arguments(topic: Topic, wishes: Mapping[str, Any]) -> str:
+    return ", ".join([repr(topic.name), *(f"{key}={value!r}" for key, value in wishes.items())])

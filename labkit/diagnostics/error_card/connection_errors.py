@@ -184,8 +184,5 @@ def no_docker(trace: Trace) -> Answer | None:
             "x86-64 and ARM, and the lab needs no image at all.",
         )
     is_missing = isinstance(error, FileNotFoundError) and error.filename in ("docker", "docker.exe")
-    return (
-        known_problems.DOCKER.answer()
-        if is_missing or "docker.errors.DockerException" in kinds
-        else None
-    )
+    is_dockers = is_missing or "docker.errors.DockerException" in kinds
+    return known_problems.DOCKER.answer() if is_dockers else None

@@ -61,7 +61,8 @@ def answer_to(
     """
     for one in chain(error):
         if isinstance(one, LabError):
-            return Answer(None, _sentence(one.what), one.next_line).to(one)
+            said = f"{one.what[:1].upper()}{one.what[1:].rstrip('.')}."
+            return Answer(None, said, one.next_line).to(one)
         trace = Trace(one, variables or {}, took_s)
         for recognize in RECOGNIZERS:
             # A recognizer may fail at an unusual object; the next one is tried.
@@ -70,10 +71,6 @@ def answer_to(
                 if found is not None:
                     return found.to(one)
     return None
-
-
-def _sentence(what: str) -> str:
-    return f"{what[:1].upper()}{what[1:].rstrip('.')}."
 
 
 class ErrorCards:

@@ -19,17 +19,7 @@ MOST_ERRORS = 20
 
 @dataclass(frozen=True)
 class Trace:
-    """One error, and the cell's variables around it.
-
-    Parameters
-    ----------
-    error : BaseException
-        With its traceback.
-    variables : mapping
-        The notebook's variables by name.
-    took_s : float
-        How long the cell ran, in seconds.
-    """
+    """One error with its traceback, the notebook's variables, and how long its cell ran."""
 
     error: BaseException
     variables: Mapping[str, Any]
