@@ -92,18 +92,12 @@ def worker_properties(
     """
     # The whole state of the group is in three topics: the connectors' settings, the source
     # connectors' offsets and the tasks' status. So any worker can die and another can take over.
-    topics = {
-        f"{kind}.storage.{key}": value
-        for kind in ("config", "offset", "status")
-        for key, value in (
-            ("topic", f"{group_id}-{kind}s" if kind != "status" else f"{group_id}-status"),
-            ("replication.factor", str(copies)),
-        )
-    }
+    topics = {"config": "configs", "offset": "offsets", "status": "status"}
     return {
         "bootstrap.servers": bootstrap_servers,
         "group.id": group_id,
-        **topics,
+        **{f"{kind}.storage.topic": f"{group_id}-{name}" for kind, name in topics.items()},
+        **{f"{kind}.storage.replication.factor": str(copies) for kind in topics},
         **read_properties(SETTINGS),
         # Loopback only: there is no password, and anyone who creates a connector can write files.
         "listeners": f"http://127.0.0.1:{port}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -28,13 +29,12 @@ def java() -> Check:
         [executable, "-version"], capture_output=True, text=True, timeout=JAVA_TIMEOUT_S
     )
     said = (answer.stderr or answer.stdout).partition("\n")[0]
-    version = said.partition('"')[2].partition('"')[0]
-    major = version.partition(".")[0].partition("-")[0]
-    if answer.returncode != 0 or not major.isdecimal() or int(major) < JAVA_NEEDED:
+    version = re.search(r'"((\d+)[^"]*)', said)
+    if answer.returncode != 0 or version is None or int(version[2]) < JAVA_NEEDED:
         problem = f"{executable} says {said!r}; Kafka 4 needs Java {JAVA_NEEDED} or newer."
         advice = f"set JAVA_HOME to a Java of {JAVA_NEEDED} or newer"
         return Check("java", "broken", problem, advice)
-    return Check("java", "ok", f"Java {version} at {executable}.")
+    return Check("java", "ok", f"Java {version[1]} at {executable}.")
 
 
 def jars() -> Check:

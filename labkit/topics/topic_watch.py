@@ -124,12 +124,11 @@ class TopicWatch:
 
     def _fetch(self, client: KafkaConsumer, ends: Mapping[int, int]) -> None:
         places = {TopicPartition(self._name, number) for number in ends}
-        if client.assignment() != places:
+        is_new = client.assignment() != places
+        if is_new:
             client.assign(sorted(places))
-            for place in places:
-                client.seek(place, self._next[place.partition])
         for place in places:
-            if client.position(place) != self._next[place.partition]:
+            if is_new or client.position(place) != self._next[place.partition]:
                 client.seek(place, self._next[place.partition])
         deadline = time.monotonic() + READ_S
         while any(self._next[number] < end for number, end in ends.items()):

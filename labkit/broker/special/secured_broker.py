@@ -124,14 +124,10 @@ def secured_properties(
     own = secrets.token_urlsafe(18)
     users = {f"user_{username}": password.get_secret_value(), "user_broker": own}
     jaas = login(MECHANISM, username="broker", password=own, **users)
-    per_listener = {
-        f"listener.name.{listener}.{key}": value
-        for listener in ("clients", "controller")
-        for key, value in {
-            "sasl.enabled.mechanisms": MECHANISM,
-            f"{MECHANISM.lower()}.sasl.jaas.config": jaas,
-        }.items()
-    }
+    per_listener = {}
+    for listener in ("listener.name.clients", "listener.name.controller"):
+        per_listener[f"{listener}.sasl.enabled.mechanisms"] = MECHANISM
+        per_listener[f"{listener}.plain.sasl.jaas.config"] = jaas
     return {
         **node_setup.properties(one, [one], data_dir),
         "listeners": f"CLIENTS://{one.address},CONTROLLER://127.0.0.1:{one.controller_port}",
