@@ -138,16 +138,12 @@ def _first_steps(address: str) -> None:
         producer.flush(FIRST_STEPS_S)
     finally:
         producer.close(timeout=FIRST_STEPS_S)
-    consumer = kafka_clients.consumer(
-        bootstrap_servers=address, group_id="training", auto_offset_reset="earliest"
-    )
-    try:
+    settings = {"group_id": "training", "auto_offset_reset": "earliest"}
+    with kafka_clients.consumer(bootstrap_servers=address, **settings) as consumer:
         consumer.subscribe(["training"])
         deadline = time.monotonic() + FIRST_STEPS_S
         while not consumer.poll(500) and time.monotonic() < deadline:
-            pass
-    finally:
-        consumer.close()  # which commits
+            pass  # it commits when it is closed
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import Self
 
@@ -150,11 +150,8 @@ def why_no_docker() -> str | None:
 
 def _ask_docker() -> str | None:
     try:
-        client = docker.from_env(timeout=10)
-        try:
+        with closing(docker.from_env(timeout=10)) as client:
             client.images.get(IMAGE)
-        finally:
-            client.close()
     except NotFound:
         return f"the image {IMAGE} is not here: docker pull {IMAGE}"
     except DockerException as error:
@@ -164,8 +161,7 @@ def _ask_docker() -> str | None:
 
 def remove_leftovers() -> None:
     """Remove the containers of test runs that were killed."""
-    client = docker.from_env()
-    for container in client.containers.list(all=True, filters={"label": LABEL}):
-        if not psutil.pid_exists(int(container.labels[LABEL])):
-            container.remove(force=True, v=True)
-    client.close()
+    with closing(docker.from_env()) as client:
+        for container in client.containers.list(all=True, filters={"label": LABEL}):
+            if not psutil.pid_exists(int(container.labels[LABEL])):
+                container.remove(force=True, v=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from labkit.broker import aot_cache, node_setup
-from labkit.broker.cluster_state import ClusterState, NodeState, cluster_dir, read_cluster
+from labkit.broker.cluster_state import cluster_dir, read_cluster
 from labkit.broker.install.kafka_jars import cache_dir, kafka_jars
 from labkit.core.config import LabConfig
 from labkit.core.run_files import read_run_files
@@ -45,29 +45,22 @@ def storage() -> Check:
     cluster = read_cluster()
     if cluster is None:
         return Check("storage", "ok", "This lab has no cluster yet.")
-    odd = [problem for one in cluster.nodes if (problem := _stale(cluster, one))]
+    # An empty one was not formatted before the node's first start.
+    folder = cluster_dir()
+    found = {one.node_id: node_setup.formatted_as(folder / one.name) for one in cluster.nodes}
+    are_mixed = len({told.get("cluster.id") for told in found.values()} - {None}) > 1
+    odd = []
+    for node_id, told in found.items():
+        if told and told.get("node.id") != str(node_id):
+            odd.append(f"The data of node {node_id} is of node {told.get('node.id')}.")
+        elif told and are_mixed:
+            cluster_id = told.get("cluster.id")
+            odd.append(f"The data of node {node_id} is of cluster {cluster_id}, and not all are.")
     if odd:
         said = f"{' '.join(odd)} {STALE_STORAGE.sentence}"
         advice = f"{STALE_STORAGE.next_line}   (deletes its topics; it asks first)"
         return Check("storage", "broken", said, advice)
-    return Check("storage", "ok", f"The data in {cluster_dir()} is of this lab's cluster.")
-
-
-def _stale(cluster: ClusterState, one: NodeState) -> str:
-    """Return what is wrong with a node's data folder; empty if nothing is."""
-    told = node_setup.formatted_as(cluster_dir() / one.name)
-    if not told:
-        return ""  # not formatted before its first start
-    number, cluster_id = told.get("node.id"), told.get("cluster.id")
-    if number != str(one.node_id):
-        return f"The data of node {one.node_id} is of node {number}."
-    others = {
-        node_setup.formatted_as(cluster_dir() / other.name).get("cluster.id")
-        for other in cluster.nodes
-    }
-    if len(others - {None}) > 1:
-        return f"The data of node {one.node_id} is of cluster {cluster_id}, and not all are."
-    return ""
+    return Check("storage", "ok", f"The data in {folder} is of this lab's cluster.")
 
 
 def start_up_caches() -> Check:

@@ -47,15 +47,14 @@ class Trace:
     def passed(self, package: str, function: str = "") -> bool:
         """Tell whether a call went through a package, or through a function of it."""
         return any(
-            (module_of(frame) + ".").startswith(package + ".")
-            and function in ("", frame.f_code.co_name)
+            _is_in(frame, package) and function in ("", frame.f_code.co_name)
             for frame in self.frames
         )
 
     def local(self, name: str, package: str = "kafka") -> Any:
         """Return the local variable of this name in the first call into a package that has one."""
         for frame in self.frames:
-            if (module_of(frame) + ".").startswith(package + ".") and name in frame.f_locals:
+            if _is_in(frame, package) and name in frame.f_locals:
                 return frame.f_locals[name]
         return None
 
@@ -64,7 +63,7 @@ class Trace:
         """The Kafka client whose method was called, or None."""
         for frame in self.frames:
             one = frame.f_locals.get("self")
-            if type(one).__name__ in CLIENTS and module_of(frame).startswith("kafka."):
+            if type(one).__name__ in CLIENTS and _is_in(frame, "kafka"):
                 return one
         return None
 
@@ -85,9 +84,9 @@ class Trace:
         return None
 
 
-def module_of(frame: FrameType) -> str:
-    """Return the full name of a frame's module."""
-    return str(frame.f_globals.get("__name__", ""))
+def _is_in(frame: FrameType, package: str) -> bool:
+    """Tell whether a frame is in this package or module."""
+    return f"{frame.f_globals.get('__name__', '')}.".startswith(f"{package}.")
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
