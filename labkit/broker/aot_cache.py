@@ -72,13 +72,7 @@ def is_wanted(jars: Sequence[Path]) -> bool:
 
 
 def train(stop: threading.Event) -> bool:
-    """Run a temporary broker once to make the cache.
-
-    Returns
-    -------
-    bool
-        Whether the cache exists now.
-    """
+    """Run a temporary broker once to make the cache; return whether it exists now."""
     jars = kafka_jars()
     cache = cache_file(jars)
     try:

@@ -152,14 +152,7 @@ def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
 
 
 def probe(servers: str, timeout_s: float = PROBE_TIMEOUT_S) -> None:
-    """Try all addresses at once, until one accepts a TCP connection.
-
-    Parameters
-    ----------
-    servers : str
-        ``host:port``, several separated by commas.
-    timeout_s : float
-        How long to wait for an answer, in seconds.
+    """Try all addresses, separated by commas, at once, until one accepts a TCP connection.
 
     Raises
     ------
@@ -208,11 +201,6 @@ class ReusedClients:
     Creating a client takes several requests and some tenths of a second. After any error both are
     created again: a broker may have another address, and a client that got a corrupt batch is
     unusable.
-
-    Parameters
-    ----------
-    request_timeout_ms : int
-        How long one request may take.
     """
 
     def __init__(self, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> None:

@@ -10,7 +10,7 @@ See: kafka-python 3.0.12, ``kafka/errors.py``; Kafka 4.3 documentation, "Broker 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -68,10 +68,6 @@ class Answer:
         """The error, and the name of the problem."""
         parts = (self.error, self.problem.name if self.problem else "")
         return " · ".join(part for part in parts if part)
-
-    def to(self, error: BaseException) -> Answer:
-        """Return the answer with the name of the error that it answers."""
-        return replace(self, error=type(error).__name__)
 
 
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

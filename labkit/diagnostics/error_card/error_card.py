@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from labkit.core.advice import Advice
@@ -62,14 +63,14 @@ def answer_to(
     for one in chain(error):
         if isinstance(one, LabError):
             said = f"{one.what[:1].upper()}{one.what[1:].rstrip('.')}."
-            return Answer(None, said, one.next_line).to(one)
+            return Answer(None, said, one.next_line, type(one).__name__)
         trace = Trace(one, variables or {}, took_s)
         for recognize in RECOGNIZERS:
             # A recognizer may fail at an unusual object; the next one is tried.
             with contextlib.suppress(Exception):
                 found = recognize(trace)
                 if found is not None:
-                    return found.to(one)
+                    return replace(found, error=type(one).__name__)
     return None
 
 
