@@ -7,7 +7,8 @@ one lab write for each other are described in ``docs/formats.md``.
 - `background_workers`: threads and processes by name; `shutdown`: how a process is told to stop.
 - `run_files`: what runs in this lab; `processes`: pids; `json_files`: files replaced in one step.
 - `waiting`: wait for a condition; `progress_bar`: show that something takes long.
-- `terminal_text`: escape control characters; `tcp`: try an address.
+- `terminal_text`: escape control characters; `tables`: rows as text and HTML.
+- `rates`: the growth of counters per second; `tcp`: try an address.
 """
 
 import lazy_loader as lazy

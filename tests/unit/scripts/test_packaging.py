@@ -180,6 +180,10 @@ def test_the_wheel_is_whole(wheel: Path) -> None:
         entry_points = archive.read(f"{info}/entry_points.txt").decode()
     for name in (
         "broker/install/jars.lock",
+        "broker/broker.properties",
+        "broker/kafka_tools.csv",
+        "connect/connect-worker.properties",
+        "diagnostics/known_problems.toml",
         "py.typed",
         "api/static/index.html",
         "api/openapi_examples.json",
