@@ -74,8 +74,8 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
         "LabApp.user_settings_dir": user_settings_dir,
         "LanguageServerManager.autodetect": False,  # it would run npm at every start
         "ServerApp.allow_unauthenticated_access": False,  # also for the addresses of extensions
-        "ServerApp.allow_root": hasattr(os, "geteuid")
-        and os.geteuid() == 0,  # in a container there may be no other user
+        # In a container there may be no other user.
+        "ServerApp.allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,
         "ServerApp.ip": "127.0.0.1",
         "ServerApp.open_browser": open_browser,
         "ServerApp.port": port,

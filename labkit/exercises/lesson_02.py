@@ -26,9 +26,10 @@ def p1() -> Observed:
     if not found:
         raise NotAttempted("nothing has been sent yet: run the cell above this one.")
     used = sorted({record.partition for record in found})
+    where = ", ".join(map(str, used))
     return Observed(
         len(used),
-        f"All {len(found)} records with the key `PL-COAL-001` are in partition {_listed(used)}: "
+        f"All {len(found)} records with the key `PL-COAL-001` are in partition {where}: "
         "the client hashes the key's bytes, and the same bytes give the same partition.",
     )
 
@@ -93,7 +94,7 @@ def q2(partition_of: Callable[[bytes, int], Any]) -> str:
 @exercise
 def q3(largest: int) -> str:
     """What is the largest replication factor that this cluster can give a topic now?"""
-    brokers = _brokers()
+    brokers = ask_cluster(lambda client: len(client.describe_cluster()["brokers"]))
     if largest != brokers:
         raise NotYet(
             f"you say {largest!r}, and {brokers} broker(s) run in this cluster. Two copies on one "
@@ -121,11 +122,3 @@ def q4() -> str:
         f"`retention.ms` is {HOUR_MS:,}. Kafka deletes whole segments of a log, so a record may "
         "stay longer than that, but is never deleted earlier."
     )
-
-
-def _brokers() -> int:
-    return ask_cluster(lambda client: len(client.describe_cluster()["brokers"]))
-
-
-def _listed(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers))

@@ -13,7 +13,12 @@ from labkit.exercises.engine.experiments import fresh_topic
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.lesson_support.child_programs import SENDER
-from labkit.exercises.queries.broker_queries import log_bytes_of, records_of, why_invalid
+from labkit.exercises.queries.broker_queries import (
+    attempts_in,
+    log_bytes_of,
+    records_of,
+    why_invalid,
+)
 
 FLEET_TOPIC = "lesson03-fleet"
 FACTORS_TOPIC = "lesson03-factors"
@@ -88,7 +93,7 @@ def q1() -> str:
 
     The record's key is the plant's `facility_id`, its value the reading in JSON.
     """
-    found = _attempts(FLEET_TOPIC)
+    found = attempts_in(FLEET_TOPIC)
     for record in found:
         reading = _reading_in(record)
         if record.key is None:
@@ -121,7 +126,7 @@ def q2() -> str:
     `epa98-gas`: 53.06 kg per mmBtu gross; 1 mmBtu is 1.055 GJ, and net is 0.9 of gross
     """
     latest: dict[Any, Any] = {}
-    for record in sorted(_attempts(FACTORS_TOPIC), key=lambda record: record.timestamp):
+    for record in sorted(attempts_in(FACTORS_TOPIC), key=lambda record: record.timestamp):
         reading = _reading_in(record)
         latest[reading.get("factor_id")] = reading.get("co2_kg")
     for factor_id in ("ipcc2006-gas", "epa98-gas"):
@@ -175,7 +180,7 @@ def q4() -> str:
 
     `send_all` sends them; you choose its settings.
     """
-    found = _attempts(PACKED_TOPIC)
+    found = attempts_in(PACKED_TOPIC)
     for record in found:
         if why := why_invalid(record):
             raise NotYet(f"{_place(record)} is not a reading: {why}.")
@@ -197,7 +202,7 @@ def q4() -> str:
 @exercise
 def q5(bad: int) -> str:
     """How many of the values in `lesson03-faulty` are not valid readings?"""
-    found = _attempts(FAULTY_TOPIC)
+    found = attempts_in(FAULTY_TOPIC)
     reasons = [reason for record in found if (reason := why_invalid(record))]
     if bad != len(reasons):
         raise NotYet(
@@ -207,14 +212,6 @@ def q5(bad: int) -> str:
         f"read back, {bad} of {len(found)} are not readings. One of them: {reasons[0]}. The broker "
         "took them all, because to Kafka a value is bytes."
     )
-
-
-def _attempts(topic: str) -> list[Any]:
-    """Return what was sent to an exercise's topic; an empty one was not attempted."""
-    found = records_of(topic)
-    if not found:
-        raise NotAttempted(f"`{topic}` holds no record yet.")
-    return found
 
 
 def _reading_in(record: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.broker_queries import (
+    attempts_in,
     committed_of,
     existing_topic,
     records_of,
@@ -48,10 +49,7 @@ def p1() -> Observed:
     How many of the four have nothing to do?
     """
     deadline = time.monotonic() + SETTLE_S
-    while True:
-        shares = shares_of(SHARED_GROUP)
-        if len(shares) == MEMBERS and sum(shares) > 0:
-            break
+    while len(shares := shares_of(SHARED_GROUP)) != MEMBERS or sum(shares) == 0:
         if time.monotonic() > deadline or not shares:
             raise NotAttempted(f"the group has {len(shares)} members: run the cell above again.")
         time.sleep(0.1)
@@ -192,9 +190,7 @@ def q5() -> str:
     It is the good reading of the same plant with the largest `load_mw`.
     Its `quality` is changed to `substituted`, and the key is the plant's id.
     """
-    found = records_of(SUBSTITUTES_TOPIC)
-    if not found:
-        raise NotAttempted(f"`{SUBSTITUTES_TOPIC}` holds no record yet.")
+    found = attempts_in(SUBSTITUTES_TOPIC)
     newest = max(found, key=lambda record: (record.timestamp, record.offset))
     if why := why_invalid(newest):
         raise NotYet(f"the newest record is not a reading: {why}.")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 from labkit.api.app import Api
+from labkit.broker.special.secured_broker import SecuredBroker
 from labkit.consumer.consumer import start_consumer
 from labkit.core import background_workers
 from labkit.core.config import load_config
@@ -34,7 +37,6 @@ from labkit.exercises.queries.metrics_queries import (
     state_once_silent,
     total,
 )
-from labkit.exercises.queries.secured_queries import secured_broker, using_secured
 from labkit.topics.topics import describe_topic
 
 TOPIC, GROUP, DATA_DIR = "lesson09-readings", "lesson09", "data/lesson09"
@@ -203,8 +205,13 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
 @exercise
 def q5() -> str:
     """Point the lab at the secured cluster, and make a topic `lesson09-locked` there."""
-    secured = secured_broker()
-    with using_secured(secured):
+    running = background_workers.running()
+    secured = next((thing for thing in running if isinstance(thing, SecuredBroker)), None)
+    if secured is None:
+        raise NotAttempted(
+            "no secured broker is running: run the cell with `lab.start_secured_broker`."
+        )
+    with _environment(secured.variables):
         try:
             topic = describe_topic(LOCKED_TOPIC)
         except TopicNotFound:
@@ -224,3 +231,18 @@ def q5() -> str:
             f"pointed at {secured.bootstrap_servers}."
         )
     raise NotYet(f"the lab is pointed at the secured cluster, and it has no `{LOCKED_TOPIC}` yet.")
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set some variables for some questions; no other variable is touched, as threads read them."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

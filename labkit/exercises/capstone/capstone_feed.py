@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from labkit.core.config import load_config
 from labkit.core.errors import BadReading, TopicNotFound
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
-from labkit.exercises.queries.broker_queries import records_of
+from labkit.exercises.queries.broker_queries import attempts_in
 from labkit.readings.fleet import Fleet
 from labkit.readings.malformed_values import spoil
 from labkit.readings.reading import Reading, grams
@@ -102,10 +102,7 @@ def _decoded(value: bytes, timestamp_ms: int) -> Reading | None:
 
 def sent() -> list[Any]:
     """Return what the learner's topic holds."""
-    found = records_of(TOPIC)
-    if not found:
-        raise NotAttempted(f"`{TOPIC}` holds no record yet.")
-    return found
+    return attempts_in(TOPIC)
 
 
 def good_rows() -> dict[tuple[int, int], Reading]:

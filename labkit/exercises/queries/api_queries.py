@@ -10,10 +10,10 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection
 from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -27,7 +27,6 @@ from labkit.table.table import read_table
 
 TIMEOUT_S = 15.0
 MAX_REQUESTS = 300
-ETAG, IF_NONE_MATCH, CONTENT_TYPE = "ETag", "If-None-Match", "Content-Type"
 
 App = Callable[..., Iterable[bytes]]
 
@@ -64,18 +63,12 @@ def api_url(topic: str) -> str:
 def ask(url: str, etag: str = "") -> Answer:
     """Send one request; an error response is returned, too."""
     place = urlsplit(url)
-    link = HTTPConnection(place.netloc, timeout=TIMEOUT_S)
-    try:
-        path = f"{place.path or '/'}?{place.query}".removesuffix("?")
-        link.request("GET", path, headers={IF_NONE_MATCH: etag} if etag else {})
-        return _answer(link.getresponse())
-    finally:
-        link.close()
-
-
-def _answer(found: HTTPResponse) -> Answer:
-    kind, tag = found.getheader(CONTENT_TYPE, ""), found.getheader(ETAG, "")
-    return Answer(found.status, kind, tag, found.read().decode())
+    path = f"{place.path or '/'}?{place.query}".removesuffix("?")
+    with closing(HTTPConnection(place.netloc, timeout=TIMEOUT_S)) as link:
+        link.request("GET", path, headers={"If-None-Match": etag} if etag else {})
+        found = link.getresponse()
+        kind, tag = found.getheader("Content-Type", ""), found.getheader("ETag", "")
+        return Answer(found.status, kind, tag, found.read().decode())
 
 
 def summary_and_table(topic: str, data_dir: str) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -158,7 +151,7 @@ class RecordingProxy:
         else:
             answer = ask(self.api + address, request.etag)
         time.sleep(self.delay_s)
-        headers = [(CONTENT_TYPE, answer.content_type), (ETAG, answer.etag)]
+        headers = [("Content-Type", answer.content_type), ("ETag", answer.etag)]
         phrase = HTTPStatus(answer.status).phrase
         # Recorded before it is sent: the client may send its next request at once.
         request.ended_s, request.status = time.monotonic(), answer.status

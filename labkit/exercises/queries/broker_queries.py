@@ -61,6 +61,14 @@ def records_of(name: str, limit: int = 20_000) -> list[Any]:
     return sorted(kept, key=lambda record: (record.partition, record.offset))
 
 
+def attempts_in(name: str) -> list[Any]:
+    """Return what was sent to an exercise's topic; an empty one was not attempted."""
+    found = records_of(name)
+    if not found:
+        raise NotAttempted(f"`{name}` holds no record yet.")
+    return found
+
+
 def why_invalid(record: Any) -> str:
     """Return why a record's value is not a valid reading; empty if it is one."""
     try:
