@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-from labkit.exercises.engine.exercise import Exercise
+from labkit.exercises.engine.exercise import Task
 from labkit.exercises.engine.learner_progress import Entry, lessons, read_learner_progress
 from labkit.exercises.engine.outcome import SIGNS, Outcome
 from labkit.exercises.engine.prediction import Prediction
@@ -103,13 +103,9 @@ def progress() -> CourseProgress:
     )
 
 
-def tasks_of(module: ModuleType) -> dict[str, Exercise | Prediction]:
+def tasks_of(module: ModuleType) -> dict[str, Task]:
     """Return a lesson's exercises and predictions by name, in the order they are written."""
-    return {
-        name: thing
-        for name, thing in vars(module).items()
-        if isinstance(thing, (Exercise, Prediction))
-    }
+    return {name: thing for name, thing in vars(module).items() if isinstance(thing, Task)}
 
 
 def _title(module: ModuleType) -> str:

@@ -21,7 +21,22 @@ BLANK = ...
 Check = Callable[..., str]
 
 
-class Exercise:
+class Task:
+    """What exercises and predictions share: the id, the question and the solution."""
+
+    def __init__(self, function: Callable[..., Any], solution: str) -> None:
+        lesson = function.__module__.rpartition("_")[2]
+        self.exercise_id = f"{lesson}.{function.__name__}"
+        self.question = inspect.getdoc(function) or ""
+        self.solution_code = textwrap.dedent(solution).strip()
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function  # so that `ex.q1??` shows the check itself
+
+    def __repr__(self) -> str:
+        return f"{self.exercise_id}: {self.question}"
+
+
+class Exercise(Task):
     """One question of a lesson; made by the decorator `exercise`.
 
     Parameters
@@ -36,15 +51,10 @@ class Exercise:
     """
 
     def __init__(self, check: Check, hints: Sequence[str], solution: str) -> None:
-        lesson = check.__module__.rpartition("_")[2]
-        self.exercise_id = f"{lesson}.{check.__name__}"
-        self.question = inspect.getdoc(check) or ""
+        super().__init__(check, solution)
         self.hints = tuple(hints)
-        self.solution_code = textwrap.dedent(solution).strip()
         self._check = check
         self._hints_given = 0
-        self.__doc__ = check.__doc__
-        self.__wrapped__ = check  # so that `ex.q1??` shows the check itself
 
     def check(self, *answers: Any) -> Result:
         """Mark an attempt: ask the broker, the CSV or the API, and say what was found.
@@ -87,9 +97,6 @@ class Exercise:
         """Return code that solves it. Type it rather than pasting it: you will notice more."""
         save_help_taken(self.exercise_id, solution_seen=True)
         return Help(f"{self.exercise_id} · a solution", self.solution_code, is_code=True)
-
-    def __repr__(self) -> str:
-        return f"{self.exercise_id}: {self.question}"
 
     def _repr_html_(self) -> str:
         return box(f"{self.exercise_id} · your turn", self.question)

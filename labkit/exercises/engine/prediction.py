@@ -5,14 +5,12 @@ A wrong prediction is not a mistake: a surprise is what a learner remembers.
 
 from __future__ import annotations
 
-import inspect
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from labkit.core.errors import LabError
-from labkit.exercises.engine.exercise import BLANK
+from labkit.exercises.engine.exercise import BLANK, Task
 from labkit.exercises.engine.learner_progress import save_attempt
 from labkit.exercises.engine.outcome import NotAttempted, Outcome, Result, box
 
@@ -29,7 +27,7 @@ Observe = Callable[..., Observed]
 Matches = Callable[[Any, Any], bool]
 
 
-class Prediction:
+class Prediction(Task):
     """One thing to predict; made by the decorator `prediction`.
 
     Parameters
@@ -48,16 +46,11 @@ class Prediction:
     def __init__(
         self, observe: Observe, matches: Matches, solution: str, is_certain: bool = True
     ) -> None:
-        lesson = observe.__module__.rpartition("_")[2]
-        self.exercise_id = f"{lesson}.{observe.__name__}"
-        self.question = inspect.getdoc(observe) or ""
-        self.solution_code = textwrap.dedent(solution).strip()
+        super().__init__(observe, solution)
         self.is_certain = is_certain
         self._observe = observe
         self._matches = matches
         self._said: Any = BLANK
-        self.__doc__ = observe.__doc__
-        self.__wrapped__ = observe
 
     def predict(self, value: Any) -> Result:
         """Record what you expect to happen, before you run it."""
@@ -89,9 +82,6 @@ class Prediction:
             return Result(self.exercise_id, Outcome.CORRECT, what, heading="As you predicted")
         what = f"you said {self._said!r}; {what}"
         return Result(self.exercise_id, Outcome.NOT_YET, what, heading="Not as you predicted")
-
-    def __repr__(self) -> str:
-        return f"{self.exercise_id}: {self.question}"
 
     def _repr_html_(self) -> str:
         return box(f"{self.exercise_id} · predict", self.question)
