@@ -24,7 +24,8 @@ def q1(told: Any) -> str:
     """At which address does the broker tell its clients to find it? Write `host:port`."""
     known = advertised().brokers
     if told in known.values():
-        return f"broker {_node_at(known, told)} tells each client: find me at {told}."
+        node = next(number for number, address in known.items() if address == told)
+        return f"broker {node} tells each client: find me at {told}."
     if not isinstance(told, str) or ":" not in told:
         raise NotYet(f"you say {told!r}. An address has two parts: a host, a colon and a port.")
     if "://" in told:
@@ -129,7 +130,3 @@ def _error_of_a_question(servers: str) -> str | None:
         except KafkaError as error:
             return str(error)
     return None
-
-
-def _node_at(known: dict[int, str], address: str) -> int:
-    return next(node_id for node_id, one in known.items() if one == address)

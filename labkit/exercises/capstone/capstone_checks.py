@@ -242,11 +242,7 @@ class Marks:
 
 def marks() -> Marks:
     """Ask every check that the cluster and the CSV can answer by themselves."""
-    found = []
-    for stage, criteria in STAGES.items():
-        for criterion in criteria:
-            found.append((stage, _result(criterion)))
-    return Marks(found)
+    return Marks([(stage, _result(one)) for stage, criteria in STAGES.items() for one in criteria])
 
 
 def _result(criterion: Criterion) -> Result:

@@ -108,8 +108,8 @@ def committed_of(group_id: str, topic: str) -> dict[int, int]:
     return ask_cluster(ask)
 
 
-def members_of(group_id: str) -> list[dict[str, Any]]:
-    """Return a group's members as the coordinator describes them; empty where it has none."""
+def shares_of(group_id: str) -> list[int]:
+    """Return how many partitions each member of a group has, the largest share first."""
 
     def ask(client: Any) -> list[dict[str, Any]]:
         try:
@@ -117,12 +117,7 @@ def members_of(group_id: str) -> list[dict[str, Any]]:
         except (KafkaError, KeyError):
             return []
 
-    return ask_cluster(ask)
-
-
-def shares_of(group_id: str) -> list[int]:
-    """Return how many partitions each member of a group has, the largest share first."""
-    assignments = [member["member_assignment"] or {} for member in members_of(group_id)]
+    assignments = [member["member_assignment"] or {} for member in ask_cluster(ask)]
     shares = [
         sum(len(one["partitions"]) for one in assignment.get("assigned_partitions", []))
         for assignment in assignments
