@@ -42,4 +42,4 @@ def test_the_lesson_runs_and_its_chart_moves(
     expect(state).to_contain_text("Stopped.")
     cluster = read_cluster()
     assert cluster is not None
-    assert not cluster.is_running
+    assert not any(one.is_running for one in cluster.nodes)
