@@ -103,7 +103,14 @@ class LabCollector(Collector):
         build.add_sample(build.name, {"version": VERSION}, 1)
         yield build
         ledger = self._data.ledger(state)
-        yield from _stages(topic, {one["stage"]: one for one in ledger["stages"]})
+        stages = {one["stage"]: one for one in ledger["stages"]}
+        if state.statuses:  # as the consumer last reported: the report's time is a metric, too
+            rows, grams = (
+                [one.rows for one in state.statuses],
+                [one.grams for one in state.statuses],
+            )
+            stages["csv"] = {"records": sum(rows), "co2_g": sum(grams)}
+        yield from _stages(topic, stages)
         yield _one_of(
             "labkit_ledger_state",
             get_args(LedgerState),
