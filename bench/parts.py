@@ -23,7 +23,7 @@ from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from rich.console import Console
 from rich.table import Table
 
-from labkit.consumer.fast_decode import PartitionRecords
+from labkit.consumer.optional_fast_decode import PartitionRecords
 from labkit.producer.delivery_log import DeliveryLog
 from labkit.readings.fleet import Fleet
 from labkit.readings.reading import Reading
@@ -108,7 +108,10 @@ def consumer_steps(readings: list[Reading]) -> list[Step]:
             "take a batch apart (kafka-python; not used)",
             lambda: taken_apart(Fetcher.PartitionRecords),
         ),
-        ("take a batch apart (labkit.consumer.fast_decode)", lambda: taken_apart(PartitionRecords)),
+        (
+            "take a batch apart (labkit.consumer.optional_fast_decode)",
+            lambda: taken_apart(PartitionRecords),
+        ),
         (
             "parse and validate (pydantic)",
             lambda: [Reading.from_json(value, timestamp_ms) for value, timestamp_ms in values],

@@ -30,7 +30,7 @@ from labkit.broker.node_setup import free_ports
 from labkit.core.background_workers import ChildProcess
 from labkit.core.config import load_config
 from labkit.core.run_files import read_run_files
-from labkit.readings.bad_reading_reasons import UUID7
+from labkit.readings.rejection_reasons import UUID7
 
 PER_S = 200
 FILE_PAUSE_S, API_PAUSE_S = 0.002, 0.01

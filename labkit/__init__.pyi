@@ -7,8 +7,8 @@ from .api.app import start_api as start_api
 from .broker.advertised_listeners import advertised as advertised
 from .broker.broker import Broker as Broker
 from .broker.broker import start_broker as start_broker
-from .broker.special.misadvertised_broker import start_second_broker as start_second_broker
-from .broker.special.secured_broker import start_secured_broker as start_secured_broker
+from .broker.lesson_brokers.misadvertised_broker import start_second_broker as start_second_broker
+from .broker.lesson_brokers.secured_broker import start_secured_broker as start_secured_broker
 from .checker.checker import check_pipeline as check_pipeline
 from .connect.connect import Connect as Connect
 from .connect.connect import start_connect as start_connect
@@ -22,7 +22,7 @@ from .diagnostics.doctor import doctor as doctor
 from .exercises.engine.course_overview import progress as progress
 from .exercises.engine.experiments import fresh_topic as fresh_topic
 from .exercises.engine.experiments import use_cluster as use_cluster
-from .exercises.lesson_support.connect_count import count_lines as count_lines
+from .exercises.lesson_support.kafka_connect_lines import count_lines as count_lines
 from .exercises.lesson_support.lesson_pictures import picture as picture
 from .faults.faults import inject as inject
 from .faults.faults import mend as mend
@@ -42,8 +42,8 @@ from .topics.topics import list_topics as list_topics
 from .widgets.cluster_map import cluster_map as cluster_map
 from .widgets.dashboard_frame import show_dashboard as show_dashboard
 from .widgets.group_view import group_view as group_view
-from .widgets.line_charts import lag_chart as lag_chart
-from .widgets.line_charts import throughput_chart as throughput_chart
+from .widgets.lag_and_rate_charts import lag_chart as lag_chart
+from .widgets.lag_and_rate_charts import throughput_chart as throughput_chart
 from .widgets.live_chart import live_chart as live_chart
 from .widgets.live_ledger import live_ledger as live_ledger
 from .widgets.partition_view import partition_view as partition_view

@@ -14,9 +14,9 @@ from flask_openapi3 import Info, OpenAPI, Server
 
 from labkit.api import compression, problem_responses, prometheus_metrics
 from labkit.api.data_source import VERSION, DataSource
+from labkit.api.json_routes import routes
 from labkit.api.openapi_examples import add_examples
-from labkit.api.response_models import ParameterError
-from labkit.api.routes import routes
+from labkit.api.response_schemas import ParameterError
 from labkit.api.waitress_server import HOST, MAX_BODY_BYTES, serve
 from labkit.api.web_page import pages
 from labkit.core import background_workers

@@ -14,8 +14,8 @@ from flask import Flask, Response, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from labkit.api import response_models
-from labkit.api.response_models import ParameterError
+from labkit.api import response_schemas
+from labkit.api.response_schemas import ParameterError
 from labkit.core.errors import CursorInvalid, CursorOutdated, FrontEndMissing, LabError
 
 # Load only from this server, and run no inline script. 'self' may frame the page: notebook 00 shows
@@ -69,7 +69,7 @@ def problem(status: int, detail: str, next_line: str = "", **extra: Any) -> Resp
 
 def invalid_query(error: ValidationError) -> Response:
     """Return what is wrong with each parameter, and the names of the known ones."""
-    known = ", ".join(getattr(response_models, error.title).model_fields) or "none"
+    known = ", ".join(getattr(response_schemas, error.title).model_fields) or "none"
     errors = []
     for wrong in error.errors(include_url=False, include_context=False, include_input=False):
         name = ".".join(str(place) for place in wrong["loc"][:1]) or "query"

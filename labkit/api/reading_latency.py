@@ -16,7 +16,7 @@ import numpy as np
 
 from labkit.api.ledger_from_files import CurrentState
 from labkit.api.recent_values import KEEP_S, Recent
-from labkit.readings.tracing_header import Acked
+from labkit.readings.tracing_record_header import Acked
 from labkit.table.paging import ends, reading_id_at
 from labkit.table.snapshot import Snapshot
 

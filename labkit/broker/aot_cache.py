@@ -5,7 +5,7 @@ the result in a file. To make it, a temporary broker runs in the background at l
 the first start; later starts of any lab on this machine use the file. Java checks that the file
 matches the jars, and starts without it if not.
 
-    python -m labkit.broker.aot_cache   (run by `supervisor`; it ends by itself)
+    python -m labkit.broker.aot_cache   (run by `broker_process`; it ends by itself)
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ import psutil
 from filelock import FileLock, Timeout
 
 from labkit.broker import node_setup
+from labkit.broker.broker_process import start_node, stop_processes
 from labkit.broker.cluster_state import NodeState
 from labkit.broker.install.java import java_executable
 from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir, kafka_jars
 from labkit.broker.security_properties import write_private
-from labkit.broker.supervisor import start_node, stop_processes
 from labkit.core.config import load_config
-from labkit.core.shutdown import STOP_WITH_PARENT, stop_event
+from labkit.core.stop_signals import STOP_WITH_PARENT, stop_event
 
 LISTEN_TIMEOUT_S = 300.0  # at low priority on a busy machine
 FIRST_STEPS_S = 30.0

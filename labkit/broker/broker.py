@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from labkit.broker import cluster_processes, node_control
+from labkit.broker import cluster_start, node_control
 from labkit.broker.cluster_state import (
     NodeState,
     add_owner,
@@ -137,7 +137,7 @@ class Broker:
         """
         if self.data_dir is not None:
             with waiting("Stopping Apache Kafka"):
-                cluster_processes.stop_cluster(self.data_dir)
+                cluster_start.stop_cluster(self.data_dir)
 
     def __enter__(self) -> Self:
         return self
@@ -201,13 +201,13 @@ def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = Fals
         cluster = read_cluster(folder)
         found = cluster is not None and cluster.is_supervised
         if cluster is None or not found:
-            cluster = cluster_processes.plan(cluster, brokers, port, folder)
+            cluster = cluster_start.plan(cluster, brokers, port, folder)
         elif brokers not in (None, len(cluster.nodes)) or port not in (0, cluster.nodes[0].port):
             msg = f"this lab runs {len(cluster.nodes)} broker(s) at {cluster.bootstrap_servers}"
             raise LabError(msg, "labkit broker stop   (then start it as you want it)")
         add_owner(cluster, folder, keep=keep)
         if not found:
-            cluster = cluster_processes.start(cluster, folder)
+            cluster = cluster_start.start(cluster, folder)
             node_control.wait_until_joined(cluster, {one.node_id for one in cluster.nodes})
         else:
             cluster = node_control.complete(cluster, folder)
@@ -225,4 +225,4 @@ def find_broker() -> Broker | None:
 
 def stop_cluster() -> bool:
     """Stop the lab's own cluster; return whether one ran. Its records stay on disk."""
-    return cluster_processes.stop_cluster(cluster_dir())
+    return cluster_start.stop_cluster(cluster_dir())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from labkit.broker import cluster_processes
+from labkit.broker import cluster_start
 from labkit.broker.cluster_state import (
     ClusterState,
     NodeState,
@@ -22,7 +22,7 @@ from labkit.broker.cluster_state import (
 from labkit.broker.kafka_clients import admin
 from labkit.core.errors import BrokerUnavailable, LabError
 from labkit.core.progress_bar import waiting
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 
 EFFECT_TIMEOUT_S = 10.0
 JOIN_TIMEOUT_S = 60.0
@@ -57,7 +57,7 @@ def stop(folder: Path, node_id: int) -> None:
     """Stop a node cleanly: it hands over its leaderships and closes its logs."""
     with cluster_lock(folder):
         cluster = _known(folder)
-        cluster_processes.stop_nodes(cluster, [_alive(folder, node_id)])
+        cluster_start.stop_nodes(cluster, [_alive(folder, node_id)])
 
 
 def restart(folder: Path, node_id: int) -> None:
@@ -68,7 +68,7 @@ def restart(folder: Path, node_id: int) -> None:
     with waiting(f"Restarting broker {node_id}"), cluster_lock(folder):
         cluster = _known(folder)
         one = cluster.node(node_id)
-        cluster_processes.stop_nodes(cluster, [one])
+        cluster_start.stop_nodes(cluster, [one])
         start_nodes(cluster, folder, [one])
 
 
@@ -97,12 +97,12 @@ def complete(cluster: ClusterState, folder: Path) -> ClusterState:
 def start_nodes(cluster: ClusterState, folder: Path, nodes: list[NodeState]) -> ClusterState:
     """Start dead nodes of a cluster on their ports; called under its lock."""
     for one in nodes:
-        for port in cluster_processes.ports_in_use([one]):
+        for port in cluster_start.ports_in_use([one]):
             # The other nodes know it by this port: only a start of all nodes can change it.
             msg = f"port {port}, where broker {one.node_id} was, is taken by another program"
             raise LabError(msg, "labkit broker stop, then labkit broker start")
     write_cluster(cluster, folder)
-    cluster = cluster_processes.start(cluster, folder, nodes)
+    cluster = cluster_start.start(cluster, folder, nodes)
     wait_until_joined(cluster, {one.node_id for one in nodes})
     return cluster
 

@@ -22,7 +22,7 @@ from labkit.checker.record_comparison import compare
 from labkit.checker.topic_reader import TopicReader, read_dead_letters
 from labkit.core.config import dead_letter_topic, load_config
 from labkit.core.run_files import read_run_files
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 from labkit.sink.partition_status import read_progress
 from labkit.sink.segment_files import topic_dir
 

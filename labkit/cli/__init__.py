@@ -4,9 +4,9 @@ Every command is a few lines around a function of the package, so a notebook can
 imports are inside the commands, so that ``labkit --help`` does not load pandas and a Kafka client.
 
 - `lab_commands`: ``up``, ``lab``, ``down``, ``reset``; `jupyterlab` runs the server of ``lab``.
-- `inspect_commands`: ``status``, ``ledger``, ``doctor``; `verify_commands`: ``check``, ``soak``.
+- `inspect_commands`: ``status``, ``ledger``, ``doctor``; `check_commands`: ``check``, ``soak``.
 - `stage_commands`: ``produce``, ``consume``, ``api``, ``export``.
-- `fault_commands`: ``break``, ``mend``, ``proxy``; `tool_commands`: ``kafka``, ``bench``.
+- `fault_commands`: ``break``, ``mend``, ``proxy``; `kafka_tool_commands`: ``kafka``, ``bench``.
 - `broker_commands`, `connect_commands`, `topic_commands`: ``labkit broker start`` and so on.
 - `terminal`: output, errors and exit statuses; `shared_options`: options of several commands;
   `help_text`: a command's help from its docstring.
@@ -23,16 +23,16 @@ import typer
 
 from labkit.cli import (
     broker_commands,
+    check_commands,
     connect_commands,
     fault_commands,
     help_text,
     inspect_commands,
+    kafka_tool_commands,
     lab_commands,
     stage_commands,
     terminal,
-    tool_commands,
     topic_commands,
-    verify_commands,
 )
 
 app = typer.Typer(
@@ -77,7 +77,7 @@ PANELS: dict[str, list[Callable[..., None]]] = {
         lab_commands.lab,
         lab_commands.down,
         lab_commands.reset,
-        tool_commands.bench,
+        kafka_tool_commands.bench,
     ],
     "Look": [inspect_commands.status, inspect_commands.ledger, inspect_commands.doctor],
     "One stage at a time": [
@@ -87,16 +87,16 @@ PANELS: dict[str, list[Callable[..., None]]] = {
         stage_commands.export,
     ],
     "Break it": [fault_commands.break_, fault_commands.mend, fault_commands.proxy],
-    "Apache Kafka": [tool_commands.kafka],
-    "Break and prove": [verify_commands.check, verify_commands.soak],
+    "Apache Kafka": [kafka_tool_commands.kafka],
+    "Break and prove": [check_commands.check, check_commands.soak],
 }
 for panel, functions in PANELS.items():
     for function in functions:
-        is_tool = function in (tool_commands.kafka, tool_commands.bench)
+        is_tool = function in (kafka_tool_commands.kafka, kafka_tool_commands.bench)
         app.command(
             function.__name__.strip("_"),
             rich_help_panel=panel,
-            context_settings=tool_commands.PASS_THROUGH if is_tool else None,
+            context_settings=kafka_tool_commands.PASS_THROUGH if is_tool else None,
         )(function)
 app.add_typer(broker_commands.commands, name="broker", rich_help_panel="Apache Kafka")
 app.add_typer(connect_commands.commands, name="connect", rich_help_panel="Apache Kafka")

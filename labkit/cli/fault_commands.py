@@ -39,7 +39,7 @@ def break_(
 
     Example: `labkit break broker-kill --for 20s --seed 7`
     """
-    from labkit.core.shutdown import stop_event
+    from labkit.core.stop_signals import stop_event
     from labkit.faults.faults import FAULTS, inject
 
     if listed or name is None:
@@ -100,7 +100,7 @@ def proxy(
 
     Example: `labkit proxy`, then `labkit break latency` in another terminal
     """
-    from labkit.core.shutdown import stop_event
+    from labkit.core.stop_signals import stop_event
     from labkit.faults.network_proxy import VARIABLE, start_proxy
 
     stop = stop_event()

@@ -94,7 +94,7 @@ def doctor(
 
 
 def _list_known_problems(as_json: bool) -> None:
-    from labkit.core.advice import Advice
+    from labkit.core.next_step import Advice
     from labkit.diagnostics.known_problems import KNOWN_PROBLEMS
 
     if as_json:

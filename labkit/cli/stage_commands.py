@@ -53,7 +53,7 @@ def produce(
     Example: `labkit produce --acks 1 --linger-ms 200 --compression-type gzip`
     """
     from labkit.core.errors import WorkerFailed
-    from labkit.core.shutdown import stop_event
+    from labkit.core.stop_signals import stop_event
     from labkit.producer.producer import start_producer
     from labkit.topics.topics import ensure_topic
 
@@ -119,7 +119,7 @@ def consume(
     from labkit.consumer.poll_loop import consume as consume_topic
     from labkit.core.config import load_config
     from labkit.core.errors import ConsumerHung
-    from labkit.core.shutdown import stop_event
+    from labkit.core.stop_signals import stop_event
     from labkit.topics.topics import describe_topic
 
     stop = stop_event()
@@ -154,7 +154,7 @@ def api(
     Example: `labkit api --data data --port 8050`, then open the address it prints.
     """
     from labkit.api.app import start_api
-    from labkit.core.shutdown import stop_event
+    from labkit.core.stop_signals import stop_event
 
     stop = stop_event()
     server = start_api(terminal.data_folder(data), port, terminal.topic_name(topic))

@@ -21,7 +21,7 @@ from labkit.core.terminal_text import visible, visible_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labkit.core.shutdown import StopEvent
+    from labkit.core.stop_signals import StopEvent
 
 DEBUG_VARIABLE = "LABKIT_DEBUG"
 CTRL_C_STATUS = 128 + signal.SIGINT

@@ -18,7 +18,7 @@ import psutil
 
 from labkit.broker.cluster_state import NodeState, add_owner, cluster_lock, read_cluster
 from labkit.broker.kafka_clients import admin, bootstrap_servers
-from labkit.broker.special.side_cluster import SideCluster
+from labkit.broker.lesson_brokers.side_cluster import SideCluster
 from labkit.connect import connect_workers
 from labkit.connect.connect_rest import ConnectorStatus, Rest, Task, place
 from labkit.connect.connect_workers import connect_dir

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from labkit.broker.cluster_state import NodeState
 from labkit.core.errors import LabError
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 
 ASK_TIMEOUT_S = 10.0
 RETRY_S = 60.0

@@ -13,14 +13,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from labkit.broker import cluster_processes, node_setup
+from labkit.broker import cluster_start, node_setup
 from labkit.broker.cluster_state import ClusterState, NodeState, read_cluster
 from labkit.broker.install.kafka_jars import kafka_jars
 from labkit.broker.security_properties import client_properties, read_properties, write_private
 from labkit.connect.connect_rest import RETRY_EVERY_S, ConnectorStatus, Rest, send
 from labkit.core.config import LabConfig, load_config
 from labkit.core.errors import LabError, WorkerFailed
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 
 HEAP_MB = 256
 MAIN_CLASS = "org.apache.kafka.connect.cli.ConnectDistributed"
@@ -45,7 +45,7 @@ def plan(
         is_wanted = (known.cluster_id, len(known.nodes)) == (group_id, workers)
         if is_wanted and known.is_supervised and _is_at(known, kafka_id):
             return known
-        cluster_processes.stop(known, folder)
+        cluster_start.stop(known, folder)
     ports = enumerate(node_setup.free_ports(workers), 1)
     nodes = [NodeState(node_id=number, port=port, controller_port=0) for number, port in ports]
     return ClusterState(cluster_id=group_id, nodes=nodes)
@@ -75,7 +75,7 @@ def start(
         return [*java, MAIN_CLASS, str(path)]
 
     try:
-        return cluster_processes.start_processes(cluster, folder, nodes, command, kind=KIND)
+        return cluster_start.start_processes(cluster, folder, nodes, command, kind=KIND)
     finally:
         for one in nodes if secrets else ():  # they have read it, and it contains a password
             (folder / one.name / "worker.properties").unlink(missing_ok=True)
@@ -121,7 +121,7 @@ def wait_until_joined(cluster: ClusterState, folder: Path) -> None:
 
 
 def _wait_until_answers(one: NodeState, cluster: ClusterState, folder: Path) -> None:
-    log = cluster_processes.log_path(load_config().state_dir / "logs", one, KIND)
+    log = cluster_start.log_path(load_config().state_dir / "logs", one, KIND)
 
     def failed(how: str) -> WorkerFailed:
         return WorkerFailed(f"{KIND} {one.node_id} {how}", f"read its log: {log}")
@@ -169,7 +169,7 @@ def wait_until_runs(name: str, tasks: int, timeout_s: float, rest: Rest) -> Conn
         status = rest.status(name)
         seen = status.tasks if status else ()
         how = ", ".join(f"task {one.task} {one.state}" for one in seen) or "it has no task"
-        log = cluster_processes.log_path(load_config().state_dir / "logs", rest.workers()[0], KIND)
+        log = cluster_start.log_path(load_config().state_dir / "logs", rest.workers()[0], KIND)
         return LabError(f"{name} does not run after {timeout_s:g} s: {how}", f"read {log}")
 
     status = wait_until(running, timeout_s, error, every_s=RETRY_EVERY_S)

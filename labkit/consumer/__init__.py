@@ -4,13 +4,13 @@ It imports `topics`, `broker`, `sink`, `readings` and `core`. Start with `poll_l
 
 - `poll_loop`: `consume`, the loop itself
 - `group_member`: the client and what the loop needs around it
-- `partition_assignment`: rebalances, locks, and the state of each partition
+- `rebalance_listener`: rebalances, locks, and the state of each partition
 - `dead_letter_queue`: records that are not readings
 - `client_health`: hangs, lost brokers, kafka-python's bugs and private parts
 - `consumer_report`: the status files, described in ``docs/formats.md``
 - `consumer`: `start_consumer`, the loop in a separate process
 - `group_processes`: several such processes, for ``--workers``
-- `fast_decode`: optional, unpacks fetched batches faster
+- `optional_fast_decode`: optional, unpacks fetched batches faster
 """
 
 import lazy_loader as lazy

@@ -254,7 +254,7 @@ def corrupt_partition(error: CorruptRecordError, topic: str) -> tuple[TopicParti
 
 
 def replace_record_reader(client: KafkaConsumer, reader: type) -> None:
-    """Let a client unpack what it fetches with another class; see `labkit.consumer.fast_decode`.
+    """Let a client unpack what it fetches with another class; see `optional_fast_decode`.
 
     Upstream: the fetcher has no setting for this.
     """

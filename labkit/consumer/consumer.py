@@ -14,7 +14,7 @@ from labkit.core.config import load_config
 from labkit.core.errors import WorkerFailed
 from labkit.core.progress_bar import waiting
 from labkit.core.run_files import read_run_files
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 from labkit.sink.partition_status import PartitionStatus, read_progress
 from labkit.topics.topics import describe_topic
 

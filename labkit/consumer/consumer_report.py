@@ -14,9 +14,9 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.structs import MemberState
 
 from labkit.consumer.dead_letter_queue import DeadLetter
-from labkit.consumer.partition_assignment import OPENING, PartitionAssignment, PartitionState
+from labkit.consumer.rebalance_listener import OPENING, PartitionAssignment, PartitionState
 from labkit.core.run_files import RunFile
-from labkit.readings.tracing_header import newest_followed
+from labkit.readings.tracing_record_header import newest_followed
 from labkit.sink.csv_log import CsvLog
 from labkit.sink.partition_status import LastDeadLetter, PartitionStatus
 

@@ -29,8 +29,8 @@ from labkit.consumer import client_health
 from labkit.consumer.client_health import Reachability, Watchdog
 from labkit.consumer.consumer_report import ConsumerReport
 from labkit.consumer.dead_letter_queue import DeadLetter, DeadLetterQueue
-from labkit.consumer.fast_decode import read_in_one_pass
-from labkit.consumer.partition_assignment import PartitionAssignment, PartitionState
+from labkit.consumer.optional_fast_decode import read_in_one_pass
+from labkit.consumer.rebalance_listener import PartitionAssignment, PartitionState
 from labkit.core.config import load_config
 from labkit.core.errors import ConsumerHung, SinkForeign
 from labkit.sink.csv_log import CsvLog
@@ -61,7 +61,7 @@ class GroupMember:
     owns_process : bool
         Whether the process may be ended if the client hangs.
     fast : bool
-        Unpack batches with `labkit.consumer.fast_decode`.
+        Unpack batches with `labkit.consumer.optional_fast_decode`.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """The consumer's loop: poll, decode, append to the CSV, flush, commit.
 
 This file is the whole stage in plain kafka-python. The difficult cases are in the files beside
-it: rebalances in `partition_assignment`, the client's bugs in `client_health`, records that are
+it: rebalances in `rebalance_listener`, the client's bugs in `client_health`, records that are
 not readings in `dead_letter_queue`.
 """
 
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 POLL_MS = 200  # how long a round waits for records, and so how soon it notices a stop
 FAST = True
-"""False: without the optional `fast_decode` and `row_cache`; the same rows, for 1.8 times the
-processor time."""
+"""False: without `optional_fast_decode` and `row_cache`; the same rows, for 1.8 times the processor
+time."""
 
 
 @dataclass

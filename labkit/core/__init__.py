@@ -3,10 +3,10 @@
 It imports nothing else of labkit. Start with `errors` and `config`. The files that processes of
 one lab write for each other are described in ``docs/formats.md``.
 
-- `errors`: the exceptions; `config`: the settings; `advice`: a sentence and a line to type.
-- `background_workers`: threads and processes by name; `shutdown`: how a process is told to stop.
+- `errors`: the exceptions; `config`: the settings; `next_step`: a sentence and a line to type.
+- `background_workers`: threads and processes by name; `stop_signals`: how to stop one.
 - `run_files`: what runs in this lab; `processes`: pids; `json_files`: files replaced in one step.
-- `waiting`: wait for a condition; `progress_bar`: show that something takes long.
+- `wait_until`: wait for a condition; `progress_bar`: show that something takes long.
 - `terminal_text`: escape control characters; `tables`: rows as text and HTML.
 - `rates`: the growth of counters per second; `tcp`: try an address.
 """

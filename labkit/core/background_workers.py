@@ -19,7 +19,7 @@ from typing import Protocol, Self
 
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
-from labkit.core.shutdown import STOP_WITH_PARENT, watch_stop_requests
+from labkit.core.stop_signals import STOP_WITH_PARENT, watch_stop_requests
 
 
 class Stoppable(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 
 IN_USE_S = 1.0
 Result = TypeVar("Result")

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labkit.broker.kafka_clients import bootstrap_servers
-from labkit.core.advice import Advice
+from labkit.core.next_step import Advice
 from labkit.core.tables import aligned, html_table
 from labkit.core.terminal_text import visible
 from labkit.diagnostics import known_problems

@@ -8,7 +8,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from labkit.broker.advertised_listeners import Advertised, advertised
-from labkit.broker.special.misadvertised_broker import find_second_broker
+from labkit.broker.lesson_brokers.misadvertised_broker import find_second_broker
 from labkit.core.errors import BrokerUnavailable
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from labkit.api.app import Api
-from labkit.broker.special.secured_broker import SecuredBroker
+from labkit.broker.lesson_brokers.secured_broker import SecuredBroker
 from labkit.consumer.consumer import start_consumer
 from labkit.core import background_workers
 from labkit.core.config import load_config

@@ -10,7 +10,7 @@ from labkit.core.errors import LabError
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
-from labkit.exercises.lesson_support.connect_count import count_lines
+from labkit.exercises.lesson_support.kafka_connect_lines import count_lines
 from labkit.exercises.queries.broker_queries import (
     committed_of,
     existing_topic,

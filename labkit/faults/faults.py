@@ -25,7 +25,7 @@ from typing import Self
 from labkit.core.background_workers import register
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 from labkit.faults import (
     broker_faults,
     consumer_faults,

@@ -11,15 +11,15 @@ from typing import Any
 import psutil
 
 from labkit.broker.broker import find_broker
-from labkit.broker.cluster_processes import stop_cluster
+from labkit.broker.cluster_start import stop_cluster
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
 from labkit.core.json_files import read_json
 from labkit.core.processes import is_labkit
 from labkit.core.run_files import ask_to_stop, read_run_files
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 from labkit.faults.faults import mend
-from labkit.sink.csv_tail import partitions
+from labkit.sink.new_csv_rows import partitions
 
 STOP_ORDER = ("up", "producer", "consumer", "api", "proxy")
 """Producers stop first, so that consumers can finish. `up` stops its own stages."""

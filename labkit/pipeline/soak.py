@@ -30,7 +30,7 @@ from labkit.consumer.consumer import Consumer, start_consumer
 from labkit.core.background_workers import ChildProcess, register, stop_all
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 from labkit.faults.faults import FAULTS, inject, mend
 from labkit.faults.network_proxy import start_proxy
 from labkit.ledger.stage_totals import served_totals

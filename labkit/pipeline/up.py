@@ -17,7 +17,7 @@ from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.rates import Rates
 from labkit.core.run_files import RunFile, read_run_files
-from labkit.core.shutdown import StopEvent, stop_event
+from labkit.core.stop_signals import StopEvent, stop_event
 from labkit.ledger.ledger import LedgerReader
 from labkit.ledger.ledger_model import Ledger
 from labkit.pipeline.pipeline import Pipeline, UpOptions

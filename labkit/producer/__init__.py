@@ -4,13 +4,13 @@ It imports `topics`, `broker`, `readings` and `core`. Start with `send_loop`. Th
 the counts are described in ``docs/formats.md``.
 
 - `send_loop`: `produce`, the loop itself
-- `delivery`: follows each record until it is acknowledged, failed or unknown
+- `delivery_reports`: follows each record until it is acknowledged, failed or unknown
 - `delivery_log`: the same, written down for the checker
 - `sent_counts`: how many were sent and what became of them, for the ledger
 - `producer_options`: key, ``acks``, batching and compression
 - `producer_client`: kafka-python's producer: settings, metrics, close, private parts
 - `producer`: `start_producer`, the loop in a thread
-- `fast_append`: optional, sends ordinary records faster
+- `optional_fast_send`: optional, sends ordinary records faster
 """
 
 import lazy_loader as lazy

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from labkit.core import background_workers
 from labkit.core.config import load_config
-from labkit.producer.delivery import DeliveryTracker
+from labkit.producer.delivery_reports import DeliveryTracker
 from labkit.producer.producer_client import ClientMetrics
 from labkit.producer.producer_options import Acks, CompressionType, KeyField, ProducerOptions
 from labkit.producer.send_loop import fleet_source, produce, replay_source

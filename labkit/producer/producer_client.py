@@ -78,7 +78,7 @@ def random_partition(client: KafkaProducer, topic: str) -> int | None:
 def append_to_open_batch(
     client: KafkaProducer, topic: str, partition: int, key: bytes, value: bytes, timestamp_ms: int
 ) -> Any:
-    """Append a record to the batch that is being filled; see `labkit.producer.fast_append`.
+    """Append a record to the batch that is being filled; see `labkit.producer.optional_fast_send`.
 
     Returns its future, or None if there is no such batch, or no more room in it. Then `send` opens
     another one, and wakes the sender for the full one.

@@ -1,7 +1,7 @@
 """The producer's loop: take the readings that are due, send them, count the answers.
 
-This file is the whole stage in plain kafka-python. `delivery` follows each record until a broker
-has answered for it.
+This file is the whole stage in plain kafka-python. `delivery_reports` follows each record
+until a broker has answered for it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from labkit.broker import kafka_clients
 from labkit.core.errors import LabError
 from labkit.core.processes import fewer_gc_runs
 from labkit.core.run_files import RunFile
-from labkit.producer.delivery import DeliveryTracker
 from labkit.producer.delivery_log import DeliveryLog
-from labkit.producer.fast_append import FastProducer
+from labkit.producer.delivery_reports import DeliveryTracker
+from labkit.producer.optional_fast_send import FastProducer
 from labkit.producer.producer_client import RELIABLE, close_client
 from labkit.producer.producer_options import ProducerOptions
 from labkit.producer.sent_counts import SentCounts, SentCountsFile
@@ -29,7 +29,7 @@ from labkit.readings.pacing import BATCH, Item, Pace, at_rate, at_speed
 from labkit.readings.replay import Replay
 from labkit.topics.topics import describe_topic
 
-FAST = True  # False: without the optional `fast_append`; the same records, slower
+FAST = True  # False: without the optional `optional_fast_send`; the same records, slower
 
 REPORT_S = 1.0  # how often the counts and the run file are written
 MIN_PAUSE_S = 0.005  # shorter sleeps cost more than they bring

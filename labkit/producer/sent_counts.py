@@ -19,7 +19,7 @@ from typing import Any
 
 from labkit.core.config import load_config
 from labkit.core.json_files import read_json, write_json
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 
 
 @dataclass(slots=True)

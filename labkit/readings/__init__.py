@@ -4,14 +4,14 @@ It imports `core` alone, and never Kafka. Start with `reading`. The JSON of a re
 described in ``docs/formats.md``.
 
 - `reading`: the domain model: encode, decode, validate
-- `bad_reading_reasons`: why bytes are not a reading, in one sentence
+- `rejection_reasons`: why bytes are not a reading, in one sentence
 - `fleet`: the simulated plants, with Faker
 - `plant_kinds`: sizes, efficiencies and daily loads
 - `emission_factors`: CO2 per unit of energy, with sources
 - `malformed_values`: deliberately malformed values
 - `pacing`: when the next reading is due
 - `replay`: a CSV of your own as readings
-- `tracing_header`: marks one record a second, to measure the time on the way
+- `tracing_record_header`: marks one record a second, to measure the time on the way
 """
 
 import lazy_loader as lazy

@@ -25,8 +25,8 @@ from pydantic import (
 )
 
 from labkit.core.errors import BadReading
-from labkit.readings.bad_reading_reasons import COUNTRY, FACTOR_ID, TEXT, UUID7, sentence, shorten
 from labkit.readings.emission_factors import FACTORS, Fuel, Sector, kg_per_mwh
+from labkit.readings.rejection_reasons import COUNTRY, FACTOR_ID, TEXT, UUID7, sentence, shorten
 
 MAX_VALUE_BYTES = 8_192  # a reading is about 450 bytes; the longest legal one stays below
 MAX_INTERVAL_S = 86_400.0

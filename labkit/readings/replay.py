@@ -22,10 +22,10 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from labkit.core.errors import ReplayError
-from labkit.readings.bad_reading_reasons import sentence, shorten
 from labkit.readings.emission_factors import FUELS, SECTORS, factor_for
 from labkit.readings.fleet import Fleet, uuid7
 from labkit.readings.reading import CLOCK_SKEW_S, MAX_INTERVAL_S, Facility, Reading
+from labkit.readings.rejection_reasons import sentence, shorten
 
 FIRST_INTERVAL_S = 3600.0  # what a facility's first row covers: monitors report by the hour
 STAND_INS = 96  # plants to borrow from: enough for most countries, sectors and fuels

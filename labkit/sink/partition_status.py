@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labkit.core.json_files import write_json
 from labkit.core.run_files import read_run_files
-from labkit.readings.tracing_header import Followed
+from labkit.readings.tracing_record_header import Followed
 from labkit.sink.segment_files import topic_dir
 
 STALE_AFTER_S = 5.0  # a status file is written about once a second

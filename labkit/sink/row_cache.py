@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from labkit.readings.bad_reading_reasons import FACTOR_ID, UUID7
 from labkit.readings.reading import (
     CLOCK_SKEW_S,
     LONGEST_FACTOR_ID,
@@ -30,6 +29,7 @@ from labkit.readings.reading import (
     iso_milliseconds,
     to_ms,
 )
+from labkit.readings.rejection_reasons import FACTOR_ID, UUID7
 from labkit.sink.csv_row import Cells, plant_cells
 
 MOST_PLANTS = 4_096

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from labkit.core.config import load_config
-from labkit.sink.csv_tail import LogTail, Piece, partitions
+from labkit.sink.new_csv_rows import LogTail, Piece, partitions
 from labkit.sink.segment_files import topic_dir
 from labkit.table.csv_frames import Chunk, Sources, Span
 from labkit.table.paging import Page, ends, format_cursor, page_after

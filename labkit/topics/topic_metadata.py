@@ -16,7 +16,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
 from labkit.broker.kafka_clients import admin, silent_nodes
 from labkit.core.errors import BrokerUnavailable, TopicNotFound, TopicRefused
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 from labkit.topics.topic_model import Partition, Topic
 
 OFFSETS_TIMEOUT_MS = 3_000

@@ -16,7 +16,7 @@ from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
 
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable, TopicConfigDiffers, TopicRefused
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 from labkit.topics.topic_metadata import (
     METADATA_TIMEOUT_S,
     ask_cluster,

@@ -5,17 +5,17 @@ Start with `live_widget`.
 
 - `live_widget`: the base class; a thread keeps the snapshot up to date, also while a cell runs
 - `live_chart`, `live_ledger`, `dashboard_frame`: stored readings, the carbon ledger, the web page
-- `line_charts`, over `line_series`: lag and throughput
+- `lag_and_rate_charts`, over `line_series`: lag and throughput
 - `partition_view`: a topic's partitions; `group_view`: a group's members and their partitions
 - `cluster_map`, over `cluster_events` and `broker_buttons`: brokers, with buttons to break them
 - `producer_panel`, over `producer_controls`: a producer with controls
-- `text_twin`: the widgets' content as text
+- `text_alternative`: the widgets' content as text
 """
 
 from labkit.widgets.cluster_map import ClusterMap, cluster_map
 from labkit.widgets.dashboard_frame import DashboardFrame, show_dashboard
 from labkit.widgets.group_view import GroupView, group_view
-from labkit.widgets.line_charts import LineChart, lag_chart, throughput_chart
+from labkit.widgets.lag_and_rate_charts import LineChart, lag_chart, throughput_chart
 from labkit.widgets.live_chart import LiveChart, live_chart
 from labkit.widgets.live_ledger import LiveLedger, live_ledger
 from labkit.widgets.partition_view import PartitionView, partition_view

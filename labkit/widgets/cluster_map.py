@@ -16,7 +16,7 @@ from labkit.topics.topic_model import BrokerView, ClusterView, Partition
 from labkit.widgets.broker_buttons import PROGRESS, VERBS, Verb, apply_action, button_of
 from labkit.widgets.cluster_events import SIGNS, changes, summary
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words, route_to_subshell
-from labkit.widgets.text_twin import table_text
+from labkit.widgets.text_alternative import table_text
 
 EVENTS_KEPT = 10
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from labkit.core.config import load_config
 from labkit.core.terminal_text import visible
 from labkit.widgets.live_widget import LiveWidget, Snapshot, keep_last_on_error
-from labkit.widgets.text_twin import Places, counted, letters, table_text
+from labkit.widgets.text_alternative import Places, counted, letters, table_text
 
 if TYPE_CHECKING:
     from labkit.topics.group_watch import GroupDescription, Member

@@ -17,7 +17,7 @@ from labkit.topics.topic_model import (
     bytes_in_words,
 )
 from labkit.widgets.live_widget import LiveWidget, Snapshot, keep_last_on_error
-from labkit.widgets.text_twin import Places, counted, letters, table_text
+from labkit.widgets.text_alternative import Places, counted, letters, table_text
 
 READER = "Read by a consumer that belongs to no group and commits nothing."
 MAX_LAST = 30

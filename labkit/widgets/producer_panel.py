@@ -13,7 +13,7 @@ from labkit.core.errors import LabError
 from labkit.core.rates import Rates
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
 from labkit.widgets.producer_controls import ProducerControls
-from labkit.widgets.text_twin import table_text
+from labkit.widgets.text_alternative import table_text
 
 if TYPE_CHECKING:
     from labkit.producer.producer import Producer

@@ -9,7 +9,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 from kafka.producer.future import FutureProduceResult, FutureRecordMetadata
 
-from labkit.producer.delivery import DeliveryTracker
+from labkit.producer.delivery_reports import DeliveryTracker
 
 
 class Client:

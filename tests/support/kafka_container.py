@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from require import require
 
-from labkit.broker.testing import LISTENERS, why_no_docker
-from labkit.broker.testing import KafkaContainer as PlainContainer
+from labkit.broker.broker_for_tests import LISTENERS, why_no_docker
+from labkit.broker.broker_for_tests import KafkaContainer as PlainContainer
 
 USER, PASSWORD = "learner", 'a "secret" \\ pass'
 SECURE = "SECURE"

@@ -45,7 +45,7 @@ def unit_of(test: str) -> str:
     module, _, name = test.partition("::")
     if chain := re.search(r"\[\w+-(in order|in reverse)\]", name):
         return chain[1]  # lessons that follow each other in one lab
-    if "[docker" in name or module.endswith("/broker/test_testing.py"):
+    if "[docker" in name or module.endswith("/broker/test_broker_for_tests.py"):
         return "docker"  # one container for all of them
     return test if module.startswith((*SPLIT, "tests/notebooks/test_run.py")) else module
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import schemathesis
 
-from labkit.api.response_models import Selection
+from labkit.api.response_schemas import Selection
 
 
 @schemathesis.hook

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from labkit.core import waiting
+from labkit.core import wait_until as lab_waiting
 
 PATIENCE_S = 120.0
 """How long to wait unless a test says otherwise. Nothing is timed; this only ends a hang."""
@@ -30,4 +30,4 @@ def wait_until(
         what = meaning() if callable(meaning) else meaning
         return AssertionError(f"not within {timeout_s:g} s: {what}")
 
-    return waiting.wait_until(condition, timeout_s, too_late, every_s=every_s)
+    return lab_waiting.wait_until(condition, timeout_s, too_late, every_s=every_s)

@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from labkit.core.advice import Advice
 from labkit.core.errors import LabError
+from labkit.core.next_step import Advice
 from labkit.diagnostics.error_card import client_errors, connection_errors, topic_errors
 from labkit.diagnostics.error_card.traceback_reader import Trace, chain
 from labkit.diagnostics.known_problems import Answer

@@ -15,7 +15,7 @@ from labkit.topics.group_watch import GroupDescription, Member
 from labkit.topics.topic_model import Partition, SeenRecord, Topic, TopicSnapshot
 from labkit.widgets.group_view import group_snapshot
 from labkit.widgets.partition_view import topic_snapshot
-from labkit.widgets.text_twin import Places
+from labkit.widgets.text_alternative import Places
 
 pytestmark = pytest.mark.chromium
 

@@ -14,7 +14,7 @@ import pytest
 from csv_feed import TOPIC, CsvFeed
 from raw_http import Answer, ask, get
 
-from labkit.api import response_models, web_page
+from labkit.api import response_schemas, web_page
 from labkit.api.app import Api, create_app, start_api
 from labkit.api.problem_responses import HEADERS
 from labkit.api.waitress_server import MAX_BODY_BYTES, MAX_HEADER_BYTES
@@ -80,7 +80,7 @@ def is_guarded(answer: Answer) -> None:
 def is_problem(answer: Answer) -> dict[str, object]:
     assert answer.headers["content-type"] == "application/problem+json"
     shown: dict[str, object] = json.loads(answer.body)
-    response_models.Problem.model_validate(shown)
+    response_schemas.Problem.model_validate(shown)
     assert shown["status"] == answer.status
     return shown
 

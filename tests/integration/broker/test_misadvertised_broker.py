@@ -8,7 +8,7 @@ import pytest
 
 import labkit as lab
 from labkit.broker import kafka_clients
-from labkit.broker.special.misadvertised_broker import find_second_broker
+from labkit.broker.lesson_brokers.misadvertised_broker import find_second_broker
 from labkit.core.errors import BrokerUnavailable
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import labkit as lab
 from labkit.broker.cluster_state import read_cluster
-from labkit.broker.special.secured_broker import SecuredBroker
+from labkit.broker.lesson_brokers.secured_broker import SecuredBroker
 from labkit.core.errors import BrokerUnavailable
 
 

@@ -15,8 +15,8 @@ from require import require
 from waiting import wait_until
 
 import labkit as lab
+from labkit.broker.broker_for_tests import why_no_docker
 from labkit.broker.kafka_clients import admin, consumer, producer
-from labkit.broker.testing import why_no_docker
 from labkit.core.errors import TopicNotFound
 
 pytestmark = pytest.mark.docker

@@ -30,7 +30,7 @@ from labkit.broker.broker import Broker
 from labkit.consumer.consumer import start_consumer
 from labkit.core.errors import BrokerUnavailable, SinkForeign, WorkerFailed
 from labkit.ledger.ledger import carbon_ledger
-from labkit.producer.delivery import MAX_IN_FLIGHT
+from labkit.producer.delivery_reports import MAX_IN_FLIGHT
 from labkit.sink.partition_status import read_progress
 
 # kafka-python leaves the socket of a refused connection to the garbage collector.

@@ -110,7 +110,7 @@ def test_nothing_listens_off_loopback_and_no_secret_shows(
     for part in (
         "labkit lab",
         "ipykernel_launcher",
-        "labkit.broker.supervisor",
+        "labkit.broker.broker_process",
         "kafka.Kafka",
         "consume",
     ):

@@ -15,7 +15,7 @@ from waiting import wait_until
 import labkit as lab
 from labkit.core.errors import BadReading, ReplayError, TopicNotFound, WorkerFailed
 from labkit.core.run_files import read_run_files
-from labkit.producer.delivery import partition_for
+from labkit.producer.delivery_reports import partition_for
 from labkit.producer.producer import produce, start_producer
 from labkit.producer.sent_counts import read_sent_counts
 from labkit.readings.fleet import Fleet

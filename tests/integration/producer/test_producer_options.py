@@ -17,7 +17,7 @@ from labkit.checker.delivery_history import delivery_log_sizes, read_deliveries
 from labkit.consumer.poll_loop import consume
 from labkit.core.errors import LabError
 from labkit.ledger.ledger import carbon_ledger
-from labkit.producer.delivery import partition_for
+from labkit.producer.delivery_reports import partition_for
 from labkit.producer.producer import Producer
 from labkit.readings.reading import Reading
 from labkit.topics.topics import describe_topic

@@ -13,7 +13,7 @@ import labkit as lab
 from labkit.broker import kafka_clients
 from labkit.topics.group_watch import GroupDescription, GroupWatch
 from labkit.widgets.group_view import group_snapshot
-from labkit.widgets.text_twin import Places
+from labkit.widgets.text_alternative import Places
 
 
 class Reader:

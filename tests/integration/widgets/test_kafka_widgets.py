@@ -19,7 +19,7 @@ from labkit.broker import kafka_clients
 from labkit.broker.broker import Broker
 from labkit.core import background_workers
 from labkit.core.errors import LabError
-from labkit.widgets.line_charts import APPENDED, COMMITTED, TOTAL, LineChart
+from labkit.widgets.lag_and_rate_charts import APPENDED, COMMITTED, TOTAL, LineChart
 from labkit.widgets.live_widget import LiveWidget
 
 # kafka-python leaves the sockets of refused connections to the garbage collector.

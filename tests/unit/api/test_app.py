@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from werkzeug.test import TestResponse
 
-from labkit.api import compression, data_source, pipeline_models, response_models, web_page
+from labkit.api import compression, data_source, pipeline_schemas, response_schemas, web_page
 from labkit.api.app import create_app, start_api
 from labkit.core import background_workers
 from labkit.core.errors import LabError
@@ -30,15 +30,15 @@ from labkit.core.run_files import read_run_files
 from labkit.sink.partition_status import PartitionStatus
 
 ANSWERS: dict[str, type[BaseModel]] = {
-    "/api/health": response_models.Health,
-    "/api/readings": response_models.Readings,
-    "/api/series": response_models.Series,
-    "/api/summary": response_models.Summary,
-    "/api/facilities": response_models.Facilities,
-    "/api/pipeline": pipeline_models.Pipeline,
-    "/api/latency": pipeline_models.Latency,
-    "/api/ledger": pipeline_models.FileLedger,
-    "/api/dashboard": pipeline_models.Dashboard,
+    "/api/health": response_schemas.Health,
+    "/api/readings": response_schemas.Readings,
+    "/api/series": response_schemas.Series,
+    "/api/summary": response_schemas.Summary,
+    "/api/facilities": response_schemas.Facilities,
+    "/api/pipeline": pipeline_schemas.Pipeline,
+    "/api/latency": pipeline_schemas.Latency,
+    "/api/ledger": pipeline_schemas.FileLedger,
+    "/api/dashboard": pipeline_schemas.Dashboard,
 }
 NEWS = [path for path in ANSWERS if path not in ("/api/health", "/api/latency")]
 """What new rows change."""
@@ -83,7 +83,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
 def problem(response: TestResponse) -> dict[str, Any]:
     assert response.content_type == "application/problem+json"
     shown: dict[str, Any] = json.loads(response.data)
-    response_models.Problem.model_validate(shown)
+    response_schemas.Problem.model_validate(shown)
     assert shown["status"] == response.status_code
     assert shown["title"]
     assert shown["detail"]
@@ -117,11 +117,11 @@ def test_answers_are_as_described(feed: CsvFeed, client: FlaskClient, path: str)
 def test_every_field_of_an_answer_is_described(feed: CsvFeed, client: FlaskClient) -> None:
     feed.write(rounds=30)
     reading = client.get("/api/readings").get_json()["readings"][0]
-    assert set(reading) == set(response_models.StoredReading.model_fields)
+    assert set(reading) == set(response_schemas.StoredReading.model_fields)
     facility = client.get("/api/facilities").get_json()["facilities"][0]
-    assert set(facility) == set(response_models.FacilityNow.model_fields)
+    assert set(facility) == set(response_schemas.FacilityNow.model_fields)
     assert set(client.get("/api/series").get_json()["series"][0]) == set(
-        response_models.Line.model_fields
+        response_schemas.Line.model_fields
     )
 
 
@@ -496,7 +496,7 @@ def test_every_operation_has_an_example_that_is_as_described(client: FlaskClient
             for content in response.get("content", {}).values():
                 assert "example" in content, f"{path} has no example of {status}"
                 if status != "200":
-                    response_models.Problem.model_validate(content["example"])
+                    response_schemas.Problem.model_validate(content["example"])
                 else:
                     shown[path] = content["example"]
     assert set(shown) == set(ANSWERS)

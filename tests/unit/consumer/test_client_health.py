@@ -9,7 +9,7 @@ from kafka.errors import CorruptRecordError
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
 from labkit.consumer.client_health import batch_bytes, corrupt_partition
-from labkit.consumer.fast_decode import PartitionRecords
+from labkit.consumer.optional_fast_decode import PartitionRecords
 
 PLACE = TopicPartition("co2-emissions", 12)
 

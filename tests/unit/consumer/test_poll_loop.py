@@ -14,7 +14,7 @@ from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
 from labkit.consumer import poll_loop
 from labkit.consumer.dead_letter_queue import DeadLetter
-from labkit.consumer.fast_decode import PartitionRecords
+from labkit.consumer.optional_fast_decode import PartitionRecords
 from labkit.readings.fleet import Fleet
 from labkit.readings.malformed_values import BAD_RECORDS
 from labkit.sink.csv_log import CsvLog

@@ -18,8 +18,8 @@ from kafka import errors as kafka_errors
 from kafka.consumer.fetcher import ConsumerRecord
 
 import labkit
-from labkit.core.advice import Advice
 from labkit.core.errors import TopicNotFound
+from labkit.core.next_step import Advice
 from labkit.diagnostics.error_card import error_card
 from labkit.diagnostics.error_card.error_card import answer_to
 from labkit.diagnostics.error_card.traceback_reader import chain

@@ -11,8 +11,8 @@ from fake_client import Client, send
 from kafka import errors as kafka_errors
 from sample_readings import make
 
-from labkit.producer.delivery import DeliveryTracker
 from labkit.producer.delivery_log import EVENTS, DeliveryLog, delivery_log_dir
+from labkit.producer.delivery_reports import DeliveryTracker
 from labkit.readings.malformed_values import spoil
 
 

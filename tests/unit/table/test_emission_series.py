@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from labkit.readings.emission_factors import COUNTRIES, FUELS, SECTORS
 from labkit.readings.fleet import Fleet
 from labkit.readings.reading import Reading
-from labkit.sink import csv_tail
+from labkit.sink import new_csv_rows
 from labkit.sink.csv_row import HEADER, encode_row
 from labkit.table import snapshot as snapshot_module
 from labkit.table.emission_series import BUCKETS_S, default_bucket_s, emission_series
@@ -182,7 +182,9 @@ def test_values_are_those_of_spreading_each_reading_by_hand(
     window_s, bucket_s = window_and_bucket_s
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snapshot_module, "OPEN_ROWS", rolled_up)
-        patch.setattr(csv_tail, "PIECE_BYTES", 300 * rolled_up)  # so that not all rows are added up
+        patch.setattr(
+            new_csv_rows, "PIECE_BYTES", 300 * rolled_up
+        )  # so that not all rows are added up
         snapshot = snapshot_of(tmp_path_factory.mktemp("spread"), readings)
     payload = emission_series(snapshot, "sector", window_s, bucket_s)
     kg: dict[tuple[str, int], float] = defaultdict(float)

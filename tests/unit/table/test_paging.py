@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from labkit.core.errors import CursorInvalid
 from labkit.readings.reading import Reading
-from labkit.sink import csv_tail
+from labkit.sink import new_csv_rows
 from labkit.sink.segment_files import topic_dir
 from labkit.table import snapshot as snapshot_module
 from labkit.table.paging import format_cursor, parse_cursor
@@ -138,7 +138,7 @@ def test_filters_choose_and_still_page_through_all(
     table: Table, monkeypatch: pytest.MonkeyPatch, chunk: int, after: str | None
 ) -> None:
     monkeypatch.setattr(snapshot_module, "OPEN_ROWS", chunk)
-    monkeypatch.setattr(csv_tail, "PIECE_BYTES", 250 * chunk)
+    monkeypatch.setattr(new_csv_rows, "PIECE_BYTES", 250 * chunk)
     table = Table(table.topic_dir, in_memory=10)
     table.refresh()
     frame = table.frame

@@ -9,7 +9,7 @@ import pytest
 from csv_feed import TOPIC, CsvFeed
 
 from labkit.readings.emission_factors import COUNTRIES, FUELS, SECTORS
-from labkit.sink import csv_tail
+from labkit.sink import new_csv_rows
 from labkit.sink.segment_files import topic_dir
 from labkit.table import snapshot as snapshot_module
 from labkit.table.snapshot import Filters, Snapshot
@@ -131,7 +131,7 @@ def in_small_chunks(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     feed.close()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snapshot_module, "OPEN_ROWS", 7)
-        patch.setattr(csv_tail, "PIECE_BYTES", 1_000)  # fewer than seven rows
+        patch.setattr(new_csv_rows, "PIECE_BYTES", 1_000)  # fewer than seven rows
         table = Table(topic_dir(folder, TOPIC))
         table.refresh()
     assert sum(partition.closed for partition in table.snapshot.partitions.values()) > 200

@@ -22,7 +22,7 @@ import labkit as lab
 from labkit.core.errors import CursorOutdated
 from labkit.readings.fleet import Fleet
 from labkit.readings.reading import READING_FIELDS, Reading
-from labkit.sink import csv_tail
+from labkit.sink import new_csv_rows
 from labkit.sink.csv_log import CsvLog
 from labkit.sink.csv_row import HEADER, decode_row, encode_marker, encode_row
 from labkit.sink.segment_files import segments, topic_dir
@@ -150,7 +150,7 @@ def test_read_in_any_increments_it_is_as_if_read_at_once(
         patch.setattr(csv_frames, "FEW_BYTES", 32 * 1024 if one_by_one else 0)
         patch.setattr(snapshot_module, "OPEN_ROWS", open_rows)
         if small_pieces:
-            patch.setattr(csv_tail, "PIECE_BYTES", 100)  # less than a row
+            patch.setattr(new_csv_rows, "PIECE_BYTES", 100)  # less than a row
         if with_arrow:
             patch.setattr(csv_frames, "MANY_BYTES", 1)
         for step in range(9):
@@ -270,7 +270,7 @@ def test_a_checkpoint_proves_rows_at_once_and_never_wrong_ones(tmp_path: Path) -
     path = folder / "0.csv"
     rows = path.read_bytes().splitlines(keepends=True)[1:]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_tail, "verify_row", None)  # it is not even called
+        patch.setattr(new_csv_rows, "verify_row", None)  # it is not even called
         table = Table(folder)
         table.refresh()
     assert shown(table.frame) == expected(rows)
@@ -391,7 +391,7 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot_module, "OPEN_ROWS", 7)
-    monkeypatch.setattr(csv_tail, "PIECE_BYTES", 1_000)
+    monkeypatch.setattr(new_csv_rows, "PIECE_BYTES", 1_000)
 
 
 @pytest.mark.usefixtures("small_chunks")

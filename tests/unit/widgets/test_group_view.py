@@ -13,7 +13,7 @@ from labkit.topics.group_watch import GroupDescription, Member
 from labkit.widgets import group_view
 from labkit.widgets.group_view import group_snapshot, group_text
 from labkit.widgets.live_widget import LiveWidget
-from labkit.widgets.text_twin import Places
+from labkit.widgets.text_alternative import Places
 
 
 def member(number: int, topic: str = "t", *partitions: int) -> Member:

@@ -22,7 +22,7 @@ from labkit.topics.topic_model import (
 from labkit.widgets import partition_view
 from labkit.widgets.live_widget import LiveWidget, keep_last_on_error
 from labkit.widgets.partition_view import empty_topic, topic_snapshot, topic_text
-from labkit.widgets.text_twin import Places, counted, letters, table_text
+from labkit.widgets.text_alternative import Places, counted, letters, table_text
 
 
 def record(

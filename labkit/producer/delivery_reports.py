@@ -19,14 +19,14 @@ from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
 from labkit.core.errors import TopicNotFound
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 from labkit.producer.delivery_log import DeliveryLog
 from labkit.producer.producer_client import ClientMetrics, random_partition, read_metrics
 from labkit.producer.producer_options import ProducerOptions
 from labkit.producer.sent_counts import SentCounts
 from labkit.readings.pacing import BATCH, Item
 from labkit.readings.reading import Reading, grams
-from labkit.readings.tracing_header import Marker
+from labkit.readings.tracing_record_header import Marker
 
 MAX_IN_FLIGHT = 5_000
 BAD = -1  # in place of the grams of a deliberately malformed record

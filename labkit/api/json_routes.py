@@ -15,8 +15,8 @@ from zlib import crc32
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Tag
 
-from labkit.api import pipeline_models as lab_models
-from labkit.api import response_models as models
+from labkit.api import pipeline_schemas as lab_models
+from labkit.api import response_schemas as models
 from labkit.api.data_source import VERSION, DataSource
 from labkit.api.reading_latency import iso
 from labkit.table.dashboard_query import dashboard

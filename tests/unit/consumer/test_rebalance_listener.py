@@ -11,8 +11,8 @@ import pytest
 from kafka import TopicPartition
 from sample_readings import make
 
-from labkit.consumer import partition_assignment
-from labkit.consumer.partition_assignment import (
+from labkit.consumer import rebalance_listener
+from labkit.consumer.rebalance_listener import (
     FIRST_WAIT_S,
     LONGEST_WAIT_S,
     OPENING,
@@ -55,7 +55,7 @@ class Client:
 
 @pytest.fixture(autouse=True)
 def a_topic(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partition_assignment, "describe_topic", lambda _name: TOPIC)
+    monkeypatch.setattr(rebalance_listener, "describe_topic", lambda _name: TOPIC)
 
 
 def assignment(folder: Path, client: Client, **known: Any) -> PartitionAssignment:

@@ -14,7 +14,7 @@ from sample_readings import AT
 
 from labkit.broker import kafka_clients
 from labkit.producer import send_loop
-from labkit.producer.fast_append import ROUTINE_BYTES, FastProducer
+from labkit.producer.optional_fast_send import ROUTINE_BYTES, FastProducer
 from labkit.readings.fleet import Fleet
 from labkit.readings.malformed_values import spoil
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
-from labkit.broker import cluster_processes
+from labkit.broker import cluster_start
 from labkit.broker.cluster_state import ClusterState, NodeState, add_owner, read_cluster
 from labkit.core.progress_bar import waiting
 
@@ -30,7 +30,7 @@ class SideCluster:
         """Stop it. Its data stays on disk for the next start."""
         if self.is_running:
             with waiting(f"Stopping {self.what}"):
-                cluster_processes.stop_cluster(self._folder)
+                cluster_start.stop_cluster(self._folder)
 
     def __enter__(self) -> Self:
         return self
@@ -44,8 +44,8 @@ def start_one_node(
 ) -> ClusterState:
     """Start a cluster of one broker in a folder; called under the folder's lock.
 
-    ``properties`` is as for `cluster_processes.start`.
+    ``properties`` is as for `cluster_start.start`.
     """
-    cluster = cluster_processes.plan(read_cluster(folder), 1, 0, folder)
+    cluster = cluster_start.plan(read_cluster(folder), 1, 0, folder)
     add_owner(cluster, folder, keep=False)
-    return cluster_processes.start(cluster, folder, kind=kind, properties=properties)
+    return cluster_start.start(cluster, folder, kind=kind, properties=properties)

@@ -1,6 +1,6 @@
 """Start and stop the processes of a whole cluster: plan its ports, start its nodes, wait for them.
 
-`start_broker` does the lab's cluster with it; `special` and Kafka Connect do their own.
+`start_broker` does the lab's cluster with it; ``lesson_brokers/`` and Kafka Connect do their own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from labkit.broker import aot_cache, node_setup
+from labkit.broker.broker_process import stop_processes
 from labkit.broker.cluster_state import (
     ClusterState,
     NodeState,
@@ -24,12 +25,11 @@ from labkit.broker.cluster_state import (
 )
 from labkit.broker.install.kafka_jars import kafka_jars
 from labkit.broker.security_properties import write_private
-from labkit.broker.supervisor import stop_processes
 from labkit.core.background_workers import start_process
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable, LabError
 from labkit.core.json_files import write_json
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 
 START_TIMEOUT_S = 180.0  # a busy machine of two cores; most take four seconds
 SUPERVISOR_STOP_S = 10.0
@@ -182,7 +182,7 @@ def ensure_supervisor(
     """Start the cluster's supervisor, unless it has one."""
     if cluster.supervisor is not None and cluster.supervisor.is_alive:
         return None
-    command = [sys.executable, "-m", "labkit.broker.supervisor", str(folder)]
+    command = [sys.executable, "-m", "labkit.broker.broker_process", str(folder)]
     supervisor = start_process(command + ["--train"] * train, logs / "supervisor.log")
     _supervisors[:] = [one for one in _supervisors if one.poll() is None]
     _supervisors.append(supervisor)

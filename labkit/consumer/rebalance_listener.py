@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 
 from labkit.consumer.client_health import resume
 from labkit.core.errors import BrokerUnavailable, LabError, SinkForeign, SinkLocked, TopicNotFound
-from labkit.readings.tracing_header import Followed
+from labkit.readings.tracing_record_header import Followed
 from labkit.sink.csv_log import CsvLog
 from labkit.sink.partition_status import LastDeadLetter
 from labkit.topics.topic_model import Topic

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from labkit.api.response_models import Health, Series, StoredReading, Summary
+from labkit.api.response_schemas import Health, Series, StoredReading, Summary
 from labkit.ledger.ledger_model import LedgerState
 from labkit.sink.partition_status import PartitionStatus
 

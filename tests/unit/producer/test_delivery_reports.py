@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kafka import errors as kafka_errors
 from sample_readings import AT, make
 
-from labkit.producer.delivery import MAX_IN_FLIGHT, DeliveryTracker, partition_for
+from labkit.producer.delivery_reports import MAX_IN_FLIGHT, DeliveryTracker, partition_for
 from labkit.readings.fleet import Fleet
 from labkit.readings.malformed_values import spoil
 from labkit.readings.pacing import BATCH

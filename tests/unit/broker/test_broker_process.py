@@ -8,7 +8,7 @@ import sys
 
 def test_the_supervisor_loads_no_models_and_no_client() -> None:
     """It runs as long as a broker does, and must stay small."""
-    code = "import sys, labkit.broker.supervisor; print(*sys.modules)"
+    code = "import sys, labkit.broker.broker_process; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()

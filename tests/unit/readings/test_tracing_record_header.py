@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit.readings.tracing_header import HEADER, KEEP, Marker, newest_followed
+from labkit.readings.tracing_record_header import HEADER, KEEP, Marker, newest_followed
 
 POLLED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -28,7 +28,7 @@ def test_one_record_is_marked_and_the_next_ones_are_not() -> None:
 
 
 def test_what_is_never_acknowledged_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labkit.readings.tracing_header.MARK_EVERY_S", 0.0)
+    monkeypatch.setattr("labkit.readings.tracing_record_header.MARK_EVERY_S", 0.0)
     marker = Marker()
     for number in range(10 * KEEP):
         marker.headers(number)

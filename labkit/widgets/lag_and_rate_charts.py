@@ -11,7 +11,7 @@ from labkit.core.errors import LabError
 from labkit.core.rates import Rates
 from labkit.widgets.line_series import LineSeries
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
-from labkit.widgets.text_twin import table_text
+from labkit.widgets.text_alternative import table_text
 
 if TYPE_CHECKING:
     from labkit.topics.offsets_watch import Offsets

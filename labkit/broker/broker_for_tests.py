@@ -30,7 +30,9 @@ try:
     from testcontainers.core.container import DockerContainer
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 except ImportError as error:
-    msg = "labkit.broker.testing needs testcontainers, which is not installed in this Python"
+    msg = (
+        "labkit.broker.broker_for_tests needs testcontainers, which is not installed in this Python"
+    )
     raise LabError(msg, f"{sys.executable} -m pip install pytest testcontainers") from error
 
 IMAGE = "apache/kafka:4.3.1"

@@ -1,4 +1,4 @@
-"""`fast_decode` compared with kafka-python: the same records, and the same errors."""
+"""`optional_fast_decode` compared with kafka-python: the same records, and the same errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka.record.util import calc_crc32c, encode_varint
 
-from labkit.consumer.fast_decode import PartitionRecords, read_number
+from labkit.consumer.optional_fast_decode import PartitionRecords, read_number
 
 PLACE = TopicPartition("co2-emissions", 2)
 CRC, ATTRIBUTES = DefaultRecordBatch.CRC_OFFSET, DefaultRecordBatch.ATTRIBUTES_OFFSET

@@ -16,8 +16,8 @@ from pydantic import SecretStr
 
 from labkit.broker import node_setup
 from labkit.broker.cluster_state import ClusterState, NodeState, cluster_lock
+from labkit.broker.lesson_brokers.side_cluster import SideCluster, start_one_node
 from labkit.broker.security_properties import login
-from labkit.broker.special.side_cluster import SideCluster, start_one_node
 from labkit.core import background_workers
 from labkit.core.config import Unprinted, load_config
 from labkit.core.progress_bar import waiting

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labkit.broker import cluster_processes, node_setup
+from labkit.broker import cluster_start, node_setup
 from labkit.broker.cluster_state import ClusterState, NodeState, cluster_lock, read_cluster
-from labkit.broker.special.side_cluster import SideCluster, start_one_node
+from labkit.broker.lesson_brokers.side_cluster import SideCluster, start_one_node
 from labkit.core import background_workers
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
@@ -47,7 +47,7 @@ class SecondBroker(SideCluster):
             It does not start; the message has Kafka's own words.
         """
         with waiting("Restarting the second broker"), cluster_lock(self._folder):
-            cluster_processes.stop(_known(self._folder), self._folder)
+            cluster_start.stop(_known(self._folder), self._folder)
             _start(self._folder, advertised_listeners)
 
     def __repr__(self) -> str:

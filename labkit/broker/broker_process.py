@@ -4,9 +4,9 @@ A broker outlives the notebook kernel that started it, so that a restarted kerne
 but it must not outlive the lab. So the brokers are children of this process, which checks several
 times a second whether an owner of the cluster is alive (JupyterLab, `labkit up`, a script).
 
-    python -m labkit.broker.supervisor <state_dir>/cluster [--train]
+    python -m labkit.broker.broker_process <state_dir>/cluster [--train]
 
-`cluster_processes` starts it. It communicates with the lab by small files in that folder:
+`cluster_start` starts it. It communicates with the lab by small files in that folder:
 
     cluster.json        owners and keep: for whom the cluster runs; the supervisor only reads it
     node-1/start.json   a request to start that node, removed when it is done

@@ -61,7 +61,7 @@ def soak(
 
     Example: `labkit soak --for 10m --seed 7`
     """
-    from labkit.core.shutdown import stop_event
+    from labkit.core.stop_signals import stop_event
     from labkit.pipeline.soak import SoakOptions, run_soak
 
     stop = stop_event()

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from labkit.core.waiting import wait_until
+from labkit.core.wait_until import wait_until
 
 
 def test_it_returns_what_the_condition_found() -> None:
