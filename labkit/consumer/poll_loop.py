@@ -1,8 +1,8 @@
-"""The consumer's loop: poll, decode, append to the CSV, flush, commit.
+"""The consumer's loop: poll, decode, deliver dead letters, write the CSV, commit.
 
-This file is the whole stage in plain kafka-python. The difficult cases are in the files beside
-it: rebalances in `rebalance_listener`, the client's bugs in `client_health`, records that are
-not readings in `dead_letter_queue`.
+This file is the stage's main path, on kafka-python's own client. The difficult cases are in the
+files beside it: rebalances in `rebalance_listener`, the client's bugs in `client_health`, records
+that are not readings in `dead_letter_queue`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from labkit.sink.row_cache import RowCache
 
 log = logging.getLogger(__name__)
 
-POLL_MS = 200  # how long a round waits for records, and so how soon it notices a stop
+POLL_MS = 200  # how long a round waits for records at most, and so how late it may notice a stop
 FAST = True
-"""False: without `optional_fast_decode` and `row_cache`; the same rows, for 1.8 times the processor
-time."""
+"""If False, `optional_fast_decode` and `row_cache` are not used: the same rows, but 1.8 times the
+processor time."""
 
 
 @dataclass
@@ -52,9 +52,11 @@ def consume(
 ) -> StoredCounts:
     """Store a topic's records as a member of a consumer group, until told to stop.
 
-    The CSV is the position: after a crash, the next owner of a partition continues behind the
-    CSV's last row. So every record that the topic retains is stored once, and in order. The
-    group's offsets are committed only after the rows are written, and only lag tools read them.
+    The CSV is the position: after a crash, the next owner of a partition continues after the
+    CSV's last valid row. So every record that the topic retains is stored once, and in order
+    within its partition. The group's offsets are committed only after the rows are written, and
+    this consumer never starts from them: they are for lag tools, and tell ``until_end`` how far
+    the other members are.
 
     Parameters
     ----------
@@ -63,14 +65,14 @@ def consume(
     group_id : str
         The consumer group. Its members share the topic's partitions.
     data_dir : Path
-        The data folder; each partition has its CSV in the topic's folder there.
+        The data folder. It has a folder for the topic, with the CSV of each partition.
     stop : threading.Event
-        When it is set, what was fetched is stored, the offsets are committed, and the group is
-        left, so that the others take over at once.
+        When it is set, what was polled is stored and the offsets are committed. Then this member
+        leaves the group, so that the other members take over at once.
     until_end : bool
-        Return when everything is stored that the topic held when this was called.
+        Return once everything that the topic held at the start is stored.
     owns_process : bool
-        The process does nothing else, and may be ended if the client hangs for good.
+        Whether the process does nothing else, so that it may be ended if the client hangs.
 
     Returns
     -------
@@ -80,11 +82,11 @@ def consume(
     Raises
     ------
     TopicNotFound, BrokerUnavailable
-        There is nothing to read from.
+        There is no such topic, or no broker answers.
     SinkForeign, SinkDamaged
         The CSV in the folder cannot be continued.
     ConsumerHung
-        The client did not move for a minute; a new process can go on.
+        The client's network thread did not answer for a minute; a new process can continue.
 
     See: Kafka documentation, "Consumer groups"; KIP-429 (cooperative rebalancing).
     """
@@ -107,7 +109,7 @@ def consume(
                 for record in records:
                     try:
                         csv.append(record.offset, decode(record.value, record.timestamp))
-                    except Exception as error:  # whatever it is: one record stops no partition
+                    except Exception as error:  # any error: one record must not stop a partition
                         letters.append(DeadLetter(record, error))
                         csv.mark(record.offset)
             undelivered = member.dead_letters.deliver(letters) if letters else {}
@@ -115,7 +117,7 @@ def consume(
             for partition, records in polled.items():
                 csv, trouble, is_full = member.logs[partition], None, False
                 places = [one for one in undelivered if one[0] == partition.partition]
-                if places:  # the CSV may not pass a dead letter that is not delivered
+                if places:  # the CSV must not go past an undelivered dead letter
                     trouble = undelivered[min(places)]
                     csv.drop_from(min(places)[1])
                 try:

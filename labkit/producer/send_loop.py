@@ -1,7 +1,7 @@
 """The producer's loop: take the readings that are due, send them, count the answers.
 
-This file is the whole stage in plain kafka-python. `delivery_reports` follows each record
-until a broker has answered for it.
+This file is the stage's main path, on kafka-python's own client. `delivery_reports` follows each
+record until it is acknowledged, failed or unknown.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from labkit.readings.pacing import BATCH, Item, Pace, at_rate, at_speed
 from labkit.readings.replay import Replay
 from labkit.topics.topics import describe_topic
 
-FAST = True  # False: without the optional `optional_fast_send`; the same records, slower
+FAST = True  # if False, `optional_fast_send` is not used: the same records, but slower
 
 REPORT_S = 1.0  # how often the counts and the run file are written
-MIN_PAUSE_S = 0.005  # shorter sleeps cost more than they bring
+MIN_PAUSE_S = 0.005  # shorter sleeps cost more than they gain
 MAX_PAUSE_S = 0.1  # so that a stop, a new rate and answers are noticed soon
 DRAIN_S = 8.0  # how long the last records may take to be acknowledged
-CLOSE_S = 2.0
+CLOSE_S = 2.0  # how long closing the client may take
 
 
 @fewer_gc_runs()
@@ -60,24 +60,24 @@ def produce(
     source : iterator of Reading, BadRecord or float
         What to send, paced: a float is a pause in seconds. See `fleet_source`, `replay_source`.
     stop : threading.Event
-        Ends the loop; the answers of records in flight are still awaited, for 8 s.
+        Ends the loop; records in flight still have up to 8 s to be acknowledged.
     count : int, optional
-        How many records to send, bad ones included; None: no end.
+        How many records to send, bad ones included; None: no limit.
     name : str
         The run's name in the lab.
     stamp_now : bool
         See `DeliveryTracker`.
     options : ProducerOptions, optional
-        Another key, ``acks``, batching or compression than the lab's own.
+        A key, ``acks``, batching or compression other than the lab's defaults.
     report : callable, optional
-        Called about once a second, and at the end.
+        Called with the run's `DeliveryTracker`, about once a second and at the end.
     delivery_log : bool
-        Write what became of each record, for `check_pipeline`: some 80 bytes a record.
+        Whether to log what became of each record, for `check_pipeline`: some 80 bytes a record.
 
     Returns
     -------
     SentCounts
-        Every record that was sent is acked, failed or unknown; with ``acks=0`` none is acked.
+        How many records were acked, failed or unknown; with ``acks=0`` none counts as acked.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def produce(
 
 
 def in_batches(source: Iterator[Item | float]) -> Iterator[tuple[list[Item], float]]:
-    """Return the items between two pauses of a source, with the pause that follows them."""
+    """Yield a source's items up to each pause, at most `BATCH` at once, with that pause."""
     batch: list[Item] = []
     try:
         for item in source:
@@ -152,7 +152,7 @@ def in_batches(source: Iterator[Item | float]) -> Iterator[tuple[list[Item], flo
                 batch = []
             if not isinstance(item, float):
                 batch.append(item)
-    except LabError:  # a wrong line in a replay: what came before it is sent
+    except LabError:  # an invalid line in a replay: what came before it is still sent
         yield batch, 0.0
         raise
     yield batch, 0.0
@@ -172,10 +172,10 @@ def _pause(tracker: DeliveryTracker, wait_s: float, stop: threading.Event) -> No
 def fleet_source(
     pace: Pace, seed: int = 7, faults: float = 0.0, fleet_size: int = 24
 ) -> Iterator[Item | float]:
-    """Return the readings of a fleet as they happen now, at a pace."""
+    """Return the readings that a simulated fleet makes now, and pauses that keep the pace."""
     return at_rate(Fleet(seed, fleet_size).readings_now(faults), pace)
 
 
 def replay_source(path: str | Path, speed: float = 1.0, seed: int = 7) -> Iterator[Item | float]:
-    """Return the readings of a user's own CSV, as far apart as they were recorded."""
+    """Return the readings of a user's own CSV, at their recorded pace times ``speed``."""
     return at_speed(Replay(path, seed).readings(), speed)

@@ -1,10 +1,10 @@
 """The CSV of one partition: where each record ends up, exactly once.
 
 The offset of the last valid row *is* the consumer's position. Data and position are one write, so
-a crash cannot separate them: the next owner cuts off a torn tail, and reads on from the offset
+a crash cannot separate them: the next owner cuts off a torn tail, and continues at the offset
 after the last valid row. This is the pattern of Kafka Connect's HDFS sink, whose file names hold
-the offsets; here every row holds its own. It needs no fsync: what a power cut takes back is
-fetched from Kafka again. The fsync at each checkpoint only keeps that little.
+the offsets; here every row holds its own. It does not depend on fsync: rows that a power cut
+destroys are fetched from Kafka again. The fsync at each checkpoint only keeps them few.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from labkit.sink.crash_recovery import VerifiedRows, recover_all
 from labkit.sink.csv_row import HEADER, Cells, encode_cells, encode_marker, encode_row
 from labkit.sink.segment_files import segment_path, segments, topic_dir
 
-CHECKPOINT_BYTES = 8 * 1024**2  # what has to be verified row by row after a crash, at most
+CHECKPOINT_BYTES = 8 * 1024**2  # after so many new bytes, the next checkpoint is written
 
 
 class Written(NamedTuple):
@@ -37,21 +37,22 @@ class CsvLog:
     """One partition's CSV, open for its one writer.
 
     Opening it takes the partition's lock, checks that the CSV was written from this very topic,
-    verifies every row and cuts off a torn tail. `append` and `mark` only collect rows; `flush` is
-    one write. The counts and ``next_offset`` describe what is in the file, not what is collected.
+    verifies it (up to the checkpoint by one checksum, then row by row) and cuts off a torn tail.
+    `append` and `mark` only collect rows; `flush` writes them together. The counts and
+    ``next_offset`` describe what is in the partition's files, not what is collected.
 
     Parameters
     ----------
     data_dir : Path
-        The data folder; the topic has a folder in it.
+        The data folder, which contains the topic's folder.
     topic : str
         The topic's name.
     partition : int
         The partition's number.
     topic_id, cluster_id : str
-        Kafka's ids. An offset means nothing in a topic that was deleted and created again.
+        Kafka's ids. Once a topic is deleted and created again, its old offsets mean nothing.
     segment_bytes : int
-        The file is rolled when it is longer than this, in bytes.
+        In bytes. When a file has reached this size, the next `flush` starts a new one.
 
     Raises
     ------
@@ -77,7 +78,7 @@ class CsvLog:
     ) -> None:
         self.folder = topic_dir(data_dir, topic)
         self.partition = partition
-        self.cut_bytes = 0  # the torn tail that opening found and cut off
+        self.cut_bytes = 0  # the length of the torn tail that was cut off at opening
         self._segment_bytes = segment_bytes
         ids = {"topic": topic, "topic_id": topic_id, "cluster_id": cluster_id}
         self._checkpoints = CheckpointFile(self.folder, partition, ids)
@@ -85,7 +86,7 @@ class CsvLog:
         self._active = VerifiedRows()
         # Collected, not yet written: offset, row, and its grams (None: a dead letter's marker).
         self._pending: list[tuple[int, bytes, int | None]] = []
-        self._lowest_offset = 0  # that the next collected row may have
+        self._lowest_offset = 0  # the lowest that the next collected row may have
         self.folder.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as undo:
             self._lock = self._checkpoints.take_lock()
@@ -105,17 +106,17 @@ class CsvLog:
 
     @property
     def rows(self) -> int:
-        """Readings in the file."""
+        """Readings in the partition's files."""
         return sum(one.rows for one in self._files())
 
     @property
     def dead_letters(self) -> int:
-        """Records that became dead letters: the marker rows in the file."""
+        """Records that became dead letters: the marker rows in the files."""
         return sum(one.dead_letters for one in self._files())
 
     @property
     def grams(self) -> int:
-        """The CO2 of all rows in the file, in whole grams."""
+        """The CO2 of all rows in the files, in whole grams."""
         return sum(one.grams for one in self._files())
 
     @property
@@ -124,12 +125,12 @@ class CsvLog:
         return self._checkpoints.gap_records
 
     def note_gap(self, next_offset: int) -> None:
-        """Record that Kafka deleted the records before ``next_offset``, the one that comes next."""
+        """Record that Kafka deleted the records between the last row and ``next_offset``."""
         self._checkpoints.add_gap(self.next_offset or 0, next_offset)
         self._checkpoint()
 
     def append(self, offset: int, reading: Reading | Cells) -> None:
-        """Collect the row of one reading, or of the cells that `row_cache` has ready for it."""
+        """Collect the row of one reading, given as such or as the cells that `row_cache` made."""
         if isinstance(reading, Cells):
             row, co2_g = encode_cells(self.partition, offset, reading.content), reading.co2_g
         else:
@@ -146,13 +147,13 @@ class CsvLog:
         self._lowest_offset = self._pending[-1][0] + 1 if self._pending else self.next_offset or 0
 
     def flush(self) -> Written:
-        """Write the collected rows in one write, or none of them.
+        """Write the collected rows, all or none of them.
 
         Raises
         ------
         SinkError
-            The disk did not take them. The file is as it was before, and the rows are forgotten:
-            their records have to be fetched again from ``next_offset`` on.
+            The disk refused the rows, a new file or a checkpoint. The collected rows are forgotten;
+            ``next_offset`` says which rows are stored, so fetch again from there on.
         """
         if not self._pending:
             return Written()
@@ -177,7 +178,7 @@ class CsvLog:
         if self._file.closed:
             return
         try:
-            # A checkpoint is only a shortcut: a full disk must not keep the lock.
+            # A checkpoint only saves time: a full disk must not prevent the lock's release.
             with contextlib.suppress(OSError):
                 self._checkpoint()
         finally:
@@ -208,7 +209,7 @@ class CsvLog:
         self._pending, self._lowest_offset = [], self.next_offset or 0
 
     def _recover(self) -> Path:
-        """Verify every row of every file, and return the file that is written to."""
+        """Verify the rows of every file, and return the file that is written to."""
         files = segments(self.folder, self.partition) or [
             segment_path(self.folder, self.partition, 0)
         ]
@@ -227,7 +228,7 @@ class CsvLog:
         self._checkpoint_bytes = self._active.bytes
 
     def _roll(self) -> None:
-        """Go on in a new file, named after the offset at which it starts."""
+        """Continue in a new file, named after the offset at which it starts."""
         self._checkpoint()
         path = segment_path(self.folder, self.partition, self._active.next_offset or 0)
         file = path.open("ab", buffering=0)
@@ -236,7 +237,7 @@ class CsvLog:
         self._path, self._file, self._active, self._checkpoint_bytes = path, file, VerifiedRows(), 0
 
     def _write_pending(self) -> Written:
-        """Write all collected rows; if the disk fails half-way, take the half back."""
+        """Write all collected rows; if the disk fails halfway, remove what was written."""
         known = self._active
         content = b"".join([row for _, row, _ in self._pending])
         content = content if known.bytes else HEADER + content
@@ -248,7 +249,7 @@ class CsvLog:
             try:
                 self._file.truncate(known.bytes)
             except OSError:
-                self._release()  # nobody may write behind half a row; the next opening cuts it
+                self._release()  # nothing may follow half a row; the next opening cuts it off
             raise
         masses = [co2_g for _, _, co2_g in self._pending if co2_g is not None]
         written = Written(len(masses), len(self._pending) - len(masses), sum(masses))

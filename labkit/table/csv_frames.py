@@ -1,8 +1,9 @@
-"""Rows of the CSV as pandas frames: `read_rows` is where text becomes numbers.
+"""Rows of the CSV as pandas frames: `read_rows` parses them (`Sources` itself, if they are few).
 
-Of a reading's fifteen fields ten say *where* it comes from, and repeat with every reading of that
-facility. `Sources` keeps each such combination once, and a row only holds its number, as a fact
-table of a data warehouse refers to a dimension. That is 88 bytes a row instead of half a kilobyte.
+Ten of a reading's fifteen fields say *where* it comes from and how its CO2 was found, and hardly
+differ among the readings of one facility. `Sources` keeps each such combination once, and a row
+holds only its number, as a fact table in a data warehouse refers to a dimension. So a row takes 88
+bytes instead of half a kilobyte.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ from labkit.sink.csv_row import COLUMNS, DEAD_LETTER, HEADER, restore
 
 Array = npt.NDArray[Any]
 
-MANY_BYTES = 256 * 1024  # from here on Arrow's parser is faster than pandas' own
-FEW_BYTES = 32 * 1024  # up to here Python's csv is faster: pandas takes 1 ms before its first row
+MANY_BYTES = 256 * 1024  # from this size on, Arrow's parser is faster than pandas' own
+FEW_BYTES = 32 * 1024  # up to this size Python's csv is faster: pandas needs 1 ms to begin
 ID_LENGTH = 36  # a UUID as text
 
 
-pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps what parsing took: 70 MB
+pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own would keep what parsing took: 70 MB
 
 
 class Source(NamedTuple):
-    """What the readings of one facility repeat, as their rows say it."""
+    """The ten fields in which the readings of one facility hardly differ."""
 
     facility_id: str
     facility: str
@@ -69,7 +70,7 @@ def read_rows(lines: bytes) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        A row has a true checksum and is not a reading: another program wrote it.
+        A row's checksum is right, but the row is not a reading: another program wrote it.
     """
     rows: pd.DataFrame = pd.read_csv(
         BytesIO(HEADER + lines),
@@ -79,7 +80,7 @@ def read_rows(lines: bytes) -> pd.DataFrame:
         na_values=[""],
         **_MANY if len(lines) >= MANY_BYTES else _SOME,
     )
-    if b",," in lines:  # a cell without a value: else there is nothing to look for
+    if b",," in lines:  # an empty cell; without one, no marker row and no missing field
         rows = rows[rows["quality"] != DEAD_LETTER]
         if rows.isna().to_numpy().any():
             raise ValueError("a field is missing")
@@ -94,14 +95,14 @@ class Sources:
 
     def __init__(self) -> None:
         self._numbers: dict[Source, int] = {}
-        self._cells: dict[tuple[Any, ...], int] = {}  # the same, as they are written in the file
+        self._cells: dict[tuple[Any, ...], int] = {}  # the same, by a row's cells
 
     def all(self) -> tuple[Source, ...]:
-        """Return the sources; a source's place is its number."""
+        """Return the sources; a source's index is its number."""
         return tuple(self._numbers)
 
     def read(self, lines: bytes) -> pd.DataFrame:
-        """Return verified rows with the number of its source instead of the ten fields of each.
+        """Parse verified rows; each has its source's number in place of the source's ten fields.
 
         Raises
         ------
@@ -130,7 +131,7 @@ class Sources:
         return pd.DataFrame({**columns, "reading_id": ids}, copy=False)
 
     def number(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return a copy of parsed rows with the number of its source in place of ten fields."""
+        """Return parsed rows with each one's source as a number in place of its ten fields."""
         group = rows.groupby(SOURCE_FIELDS, sort=False).ngroup()
         first = rows[~group.duplicated()]
         cells = zip(*(first[name].to_list() for name in SOURCE_FIELDS), strict=True)
@@ -167,7 +168,7 @@ def _source_cells(row: dict[str, str]) -> tuple[Any, ...]:
 
 
 def iso_times(times_ms: Array | Sequence[int]) -> list[str]:
-    """Return moments as the lab writes them: ``2026-11-23T22:13:04.123Z``."""
+    """Return times as the lab writes them: ``2026-11-23T22:13:04.123Z``."""
     texts = np.datetime_as_string(np.asarray(times_ms).astype("datetime64[ms]"))
     return [f"{text}Z" for text in texts.tolist()]
 
@@ -176,7 +177,7 @@ NO_ROWS = Sources().read(b"")
 
 
 class Span(NamedTuple):
-    """A stretch of a CSV file, and the row that it ends in, which proves that it is still there."""
+    """A part of a CSV file, and its last row, which tells later whether it is still there."""
 
     path: Path
     start: int
@@ -186,16 +187,16 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Rows of one partition that follow each other.
+    """Consecutive rows of one partition.
 
     Attributes
     ----------
     spans : tuple of Span
         Where they are in the CSV.
     sources : Sources
-        What their ``source`` counts.
+        The sources that the column ``source`` refers to by number.
     kept : DataFrame or None
-        The rows in the order of their offsets; None: in the CSV only.
+        The rows in the order of their offsets; None if they are in the CSV only.
     """
 
     spans: tuple[Span, ...]
@@ -208,24 +209,24 @@ class Chunk:
 
     @classmethod
     def of(cls, spans: tuple[Span, ...], sources: Sources, rows: pd.DataFrame) -> Chunk:
-        """Return a chunk of rows, at least one."""
+        """Return a chunk of these rows, of which there is at least one."""
         times = rows["recorded_ms"].to_numpy()
         last_offset = int(rows["offset"].to_numpy()[-1])
         return cls(spans, sources, rows, len(rows), last_offset, int(times.min()), int(times.max()))
 
     @property
     def rows(self) -> pd.DataFrame:
-        """The rows, read again from the CSV where they are not in memory."""
+        """The rows, read again from the CSV if they are not in memory."""
         return _read_again(self) if self.kept is None else self.kept
 
     def since(self, start_ms: int) -> pd.DataFrame:
-        """Return the rows from the first one on that was recorded after a moment."""
+        """Return the first row recorded after ``start_ms``, and all that follow it."""
         rows = self.rows
         is_later = rows["recorded_ms"].to_numpy() > start_ms
         return rows.iloc[int(is_later.argmax()) :] if is_later.any() else NO_ROWS
 
     def joined(self, following: Chunk) -> Chunk:
-        """Return one chunk of this one and the one behind it."""
+        """Return this chunk and the one that follows it as one."""
         *before, last = self.spans
         first, *others = following.spans
         if (last.path, last.stop) == (first.path, first.start):

@@ -1,4 +1,4 @@
-"""Topics: create, describe, change and delete them; the facade's functions.
+"""Create, describe, change and delete topics: the functions that ``lab`` offers for them.
 
 A topic is a name for a set of partitions; a partition is a log that one broker leads and others
 copy. Nothing is cached here: every call asks the cluster.
@@ -41,20 +41,20 @@ def ensure_topic(
 ) -> Topic:
     """Create a topic, or check that the existing one is as asked for.
 
-    An existing topic is never changed: what you name must already be so, and what you leave out
-    may have any value.
+    An existing topic is never changed: it must already have the values that you pass, and may have
+    any value for what you leave out.
 
     Parameters
     ----------
     name : str, optional
         The topic; by default the lab's own, ``co2-emissions``.
     num_partitions : int, optional
-        How many logs to split it into, by the record's key. At most this many consumers of a
-        group can share the work. By default the lab's setting, 3.
+        How many logs the topic is split into; a record's key decides which one it goes to. At
+        most this many consumers of a group can share the work. By default the lab's setting, 3.
     replication_factor : int, optional
-        How many brokers hold each partition; by default 3, or all brokers where there are fewer.
+        How many brokers hold each partition; by default 3, or all brokers if there are fewer.
     config : mapping, optional
-        Settings of this topic, by Kafka's names: ``{"retention.ms": 3_600_000}``.
+        Settings of this topic, under Kafka's names: ``{"retention.ms": 3_600_000}``.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def list_topics(internal: bool = False) -> list[Topic]:
     Parameters
     ----------
     internal : bool
-        Include Kafka's own, such as ``__consumer_offsets``, where groups keep their positions.
+        Include Kafka's own, such as ``__consumer_offsets``, where groups' commits are stored.
     """
 
     def all_topics(client: KafkaAdminClient) -> list[Topic]:
@@ -138,7 +138,7 @@ def alter_topic(
     num_partitions : int, optional
         The new total.
     config : mapping, optional
-        Settings by Kafka's names; None as a value resets one to the broker's default.
+        Settings under Kafka's names; None as a value resets one to the broker's default.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def alter_topic(
     Raises
     ------
     TopicNotFound, TopicRefused
-        There is no such topic; or the cluster refuses the change, in its own words.
+        There is no such topic; or the lab or the cluster refuses the change, and says why.
     """
     with cluster() as client:
         topic = describe(client, name)
@@ -197,7 +197,7 @@ def delete_topic(name: str) -> None:
 
 
 def _or_default(number: int | None, default: int) -> int:
-    return default if number is None else number  # 0 is for the cluster to refuse
+    return default if number is None else number  # 0 is passed on: the cluster refuses it
 
 
 def config_text(value: ConfigValue) -> str:
@@ -207,7 +207,7 @@ def config_text(value: ConfigValue) -> str:
 
 def _raise_if_not_created(reply: Mapping[str, Any], name: str, max_replicas: int) -> None:
     if reply["error_code"] == kafka_errors.TopicAlreadyExistsError.errno:
-        return  # another client created it at the same moment: it is compared like any other
+        return  # another client has just created it: it is compared as any existing topic
     hint = f"lab.ensure_topic({name!r})"
     if reply["error_code"] == kafka_errors.InvalidReplicationFactorError.errno:
         hint = f"lab.ensure_topic({name!r}, replication_factor={max_replicas})"
@@ -241,7 +241,7 @@ def _refuse_unknown_settings(
 
 
 def _wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a change to reach the brokers: the controller answers before they know."""
+    """Wait until the brokers know of a change: the controller answers before they do."""
 
     def error() -> BrokerUnavailable:
         msg = f"the brokers did not show {what} within {METADATA_TIMEOUT_S:g} s"
@@ -251,7 +251,7 @@ def _wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 def _leaders(client: KafkaAdminClient, name: str) -> int:
-    """Return how many partitions a topic has, 0 while one of them has no leader."""
+    """Return how many partitions a topic has, or 0 while one of them has no leader."""
     found = read_metadata(client, name)
     leaders = [partition["leader_id"] for partition in found["partitions"]] if found else []
     return len(leaders) if min(leaders, default=-1) >= 0 else 0
@@ -274,7 +274,7 @@ def _refuse_differences(
     asked_config: Mapping[str, str],
     effective: Mapping[str, str | None],
 ) -> None:
-    """Raise `TopicConfigDiffers` with each difference and the one line that resolves them."""
+    """Raise `TopicConfigDiffers` with each difference and the one line that resolves them all."""
     differences = []
     wishes: dict[str, Any] = {}
     if num_partitions is not None and num_partitions != topic.num_partitions:
@@ -299,7 +299,7 @@ def _refuse_differences(
 
 
 def alter_line(topic: Topic, wishes: Mapping[str, Any]) -> str:
-    """Return the line that alters a topic as wished, for a cell and for a terminal."""
+    """Return the line that alters a topic as wished: for a cell, then for a terminal."""
     words = ["labkit topics alter", topic.name]
     if "num_partitions" in wishes:
         words.append(f"--partitions {wishes['num_partitions']}")
