@@ -13,8 +13,8 @@ from typing import Any
 
 from labkit.broker.kafka_clients import bootstrap_servers
 from labkit.core.next_step import Advice
-from labkit.core.tables import aligned, html_table
 from labkit.core.terminal_text import visible
+from labkit.core.text_tables import aligned, html_table
 from labkit.diagnostics import known_problems
 from labkit.diagnostics.known_problems import Answer
 from labkit.topics.group_watch import GroupDescription, GroupWatch

@@ -3,7 +3,7 @@
 Lesson 11 asks for this, and `capstone_checks` marks it as it marks a learner's own. It is the
 bridge to the lab's stages, which do the same with rates, groups, rebalances and metrics:
 `produce` becomes ``producer/send_loop.py``, `consume` ``consumer/poll_loop.py``, `positions`
-``sink/csv_log.py``, and `create_app` ``api/routes.py``.
+``sink/csv_log.py``, and `create_app` ``api/json_routes.py``.
 
     python -m labkit.exercises.reference produce|consume BOOTSTRAP_SERVERS FOLDER
 """

@@ -1,4 +1,4 @@
-"""Crash recovery: find how much of a CSV is valid.
+"""Crash recovery: find how much of a CSV is valid, and cut off a torn row.
 
 A process that is killed while it writes leaves a row without its end; a power cut can leave
 zeros or noise after the last row. Both are a *torn tail*: no valid row follows it, so it is cut
@@ -8,8 +8,10 @@ no crash does that, so it is refused with its row number, and never repaired sil
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from zlib import crc32
 
@@ -35,6 +37,13 @@ class VerifiedRows:
     dead_letters: int = 0
     grams: int = 0
     next_offset: int | None = None
+
+
+def cut_torn_tail(file: FileIO, valid: VerifiedRows) -> int:
+    """Cut off what follows the last valid row of an open file; return how many bytes that was."""
+    torn_bytes = os.fstat(file.fileno()).st_size - valid.bytes
+    file.truncate(valid.bytes)
+    return torn_bytes
 
 
 def recover_all(

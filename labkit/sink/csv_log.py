@@ -18,7 +18,7 @@ from zlib import crc32
 from labkit.core.errors import SinkError
 from labkit.readings.reading import Reading, grams
 from labkit.sink.checkpoint import CheckpointFile
-from labkit.sink.crash_recovery import VerifiedRows, recover_all
+from labkit.sink.crash_recovery import VerifiedRows, cut_torn_tail, recover_all
 from labkit.sink.csv_row import HEADER, Cells, encode_cells, encode_marker, encode_row
 from labkit.sink.segment_files import segment_path, segments, topic_dir
 
@@ -93,7 +93,7 @@ class CsvLog:
             undo.callback(self._lock.release)
             self._path = self._recover()
             self._file = undo.enter_context(self._path.open("ab", buffering=0))
-            self._file.truncate(self._active.bytes)
+            self.cut_bytes = cut_torn_tail(self._file, self._active)
             self._checkpoint()
             undo.pop_all()
         self._forget()
@@ -219,7 +219,6 @@ class CsvLog:
         recovered = recover_all(files, self.partition, checkpoints)
         self._active = recovered.pop(files[-1].name)
         self._sealed = recovered
-        self.cut_bytes = files[-1].stat().st_size - self._active.bytes
         return files[-1]
 
     def _checkpoint(self) -> None:
@@ -247,7 +246,7 @@ class CsvLog:
                 rest = rest[self._file.write(rest) :]
         except OSError:
             try:
-                self._file.truncate(known.bytes)
+                cut_torn_tail(self._file, known)
             except OSError:
                 self._release()  # nothing may follow half a row; the next opening cuts it off
             raise

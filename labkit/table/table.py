@@ -110,7 +110,7 @@ class Table:
         return self.snapshot.to_frame()
 
     def after(self, cursor: str | None, limit: int = 500, filters: Filters | None = None) -> Page:
-        """Return the readings that follow a cursor; see `pages.page_after`."""
+        """Return the readings that follow a cursor; see `paging.page_after`."""
         return page_after(self.snapshot, cursor, limit, filters or {})
 
     def refresh(self, wait_s: float = -1) -> int:

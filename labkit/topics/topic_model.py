@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from labkit.core.tables import aligned, html_table
 from labkit.core.terminal_text import visible
+from labkit.core.text_tables import aligned, html_table
 
 VALUE_BYTES = 160
 """How many bytes of a value are kept: its start."""
