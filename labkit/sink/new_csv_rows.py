@@ -19,7 +19,7 @@ from labkit.sink.crash_recovery import VerifiedRows
 from labkit.sink.csv_row import HEADER, verify_row
 from labkit.sink.segment_files import segments
 
-PIECE_BYTES = 8 * 1024**2  # read at once: bounds the memory that opening a large CSV takes
+PIECE_BYTES = 6 * 1024**2  # read at once: bounds the memory that opening a large CSV takes
 CHECKSUM_BYTES = 1024**2
 
 
