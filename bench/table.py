@@ -72,6 +72,7 @@ def markdown(content: Mapping[str, Any], *, whole: bool) -> str:
     under = (
         f"({machine['cores']} cores, {machine['system'].split('-')[0]}, Python "
         f"{machine['python']}; medians of {content['figures'][0]['rounds']} rounds in turn; "
+        "a ratio is the median of the rounds' ratios; "
         f"all of it took {content['took_s'] / 60:.0f} minutes.)"
     )
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + f"\n\n{under}\n"
