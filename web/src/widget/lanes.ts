@@ -1,4 +1,4 @@
-/** What the kernel tells of a topic; made by labkit/widgets/lanes.py. */
+/** What the kernel tells of a topic; made by labkit/widgets/partition_view.py. */
 export interface LanesSnapshot {
   title: string;
   topic: string;

@@ -1,4 +1,4 @@
-/** What the kernel tells of a group; made by labkit/widgets/matrix.py. */
+/** What the kernel tells of a group; made by labkit/widgets/group_view.py. */
 export interface MatrixSnapshot {
   title: string;
   group_id: string;
