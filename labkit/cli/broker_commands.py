@@ -52,7 +52,7 @@ def stop() -> None:
 
     broker = find_broker()
     if broker is None:
-        print("No broker of this lab is running.")
+        print("No broker of this lab is running")
         return
     broker.stop()
     print(f"The broker at {broker.bootstrap_servers} has stopped.")
@@ -131,5 +131,5 @@ def status() -> None:
 
     broker = find_broker()
     if broker is None:
-        raise BrokerUnavailable("No broker of this lab is running.", "labkit broker start")
+        raise BrokerUnavailable("No broker of this lab is running", "labkit broker start")
     print(repr(broker))

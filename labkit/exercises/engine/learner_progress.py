@@ -46,7 +46,7 @@ def lessons() -> list[tuple[str, ModuleType]]:
     names = sorted(
         module.name
         for module in pkgutil.iter_modules(exercises.__path__)
-        if module.name.startswith("lesson_")
+        if module.name.startswith("lesson_") and not module.ispkg
     )
     return [
         (name.removeprefix("lesson_"), importlib.import_module(f"labkit.exercises.{name}"))

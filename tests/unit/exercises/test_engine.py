@@ -185,3 +185,7 @@ def test_each_task_of_the_course_is_whole(number: str, module: Any) -> None:
         cell = TransformerManager().transform_cell(task.solution_code)  # it may call a tool by `!`
         compile(cell, task.exercise_id, "exec")
         assert task._repr_html_()
+
+
+def test_the_lessons_are_those_of_the_notebooks() -> None:
+    assert [number for number, _ in lessons()] == [f"{number:02}" for number in range(12)]
