@@ -53,9 +53,9 @@ def p1(before: Samples) -> Observed:
     """
     now = scrape(api_url(TOPIC))
     counters = {"csv": STORED, "requests": REQUESTS}
-    anew = [name for name, one in counters.items() if total(now, one) < total(before, one)]
+    restarted = [name for name, one in counters.items() if total(now, one) < total(before, one)]
     return Observed(
-        {0: "neither", 1: anew[0] if anew else "", 2: "both"}[len(anew)],
+        {0: "neither", 1: restarted[0] if restarted else "", 2: "both"}[len(restarted)],
         f"Requests: {total(before, REQUESTS):g} before, {total(now, REQUESTS):g} now; they are "
         f"counted in the API's memory. Readings: {total(before, STORED):g} before, "
         f"{total(now, STORED):g} now; they are counted in the CSV, which is still there.",
@@ -139,10 +139,10 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
         if not isinstance(said, int | float):
             raise NotYet(f"you return {said!r}, which is not a number.")
         if not math.isclose(said, grown / seconds, rel_tol=1e-9):
-            anew = " It was restarted between the two." if after < before else ""
+            restart = " It was restarted between the two." if after < before else ""
             raise NotYet(
                 f"the API's counter of questions said {before:g}, then {after:g}, {seconds:.3f} s "
-                f"later.{anew} You say {said:,.3f} a second; it grew by {grown:g}, which is "
+                f"later.{restart} You say {said:,.3f} a second; it grew by {grown:g}, which is "
                 f"{grown / seconds:,.3f} a second."
             )
     said_by_it = ", then ".join(f"{one:g}" for one, _ in seen)

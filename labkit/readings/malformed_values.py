@@ -47,8 +47,16 @@ def spoil(name: str, reading: Reading) -> BadRecord:
 
 
 def _with(**changes: Any) -> Callable[[Reading], bytes]:
-    """Return a function that makes a value with some fields changed or added."""
-    return lambda reading: _dumps({**_fields(reading), **changes})
+    """Return a function that makes a value with some fields changed or added.
+
+    A change may be a function of the reading.
+    """
+
+    def value(reading: Reading) -> bytes:
+        new = {key: one(reading) if callable(one) else one for key, one in changes.items()}
+        return _dumps({**_fields(reading), **new})
+
+    return value
 
 
 def _without(field: str) -> Callable[[Reading], bytes]:
@@ -104,9 +112,7 @@ BAD_RECORDS: Mapping[str, Callable[[Reading], bytes | None]] = {
     "co2_null": _with(co2_kg=None),
     "co2_object": _with(co2_kg={"value": 12.5, "unit": "kg"}),
     "co2_below_grams": _with(co2_kg=12.3456789),
-    "co2_beyond_any_plant": lambda r: _with(co2_kg=round(2 * MAX_KG_PER_S * r.interval_s, 3) + 1)(
-        r
-    ),
+    "co2_beyond_any_plant": _with(co2_kg=lambda r: round(2 * MAX_KG_PER_S * r.interval_s, 3) + 1),
     "load_negative": _with(load_mw=-0.1),
     "load_infinite": _with(load_mw=float("-inf")),
     "load_beyond_any_plant": _with(load_mw=1e6),
@@ -115,12 +121,10 @@ BAD_RECORDS: Mapping[str, Callable[[Reading], bytes | None]] = {
     "latitude_off_the_globe": _with(latitude=90.1),
     "longitude_off_the_globe": _with(longitude=-180.1),
     # time
-    "in_the_future": lambda r: _with(
-        recorded_at=iso_milliseconds(r.recorded_at + timedelta(hours=1))
-    )(r),
-    "time_without_zone": lambda r: _with(recorded_at=iso_milliseconds(r.recorded_at).rstrip("Z"))(
-        r
+    "in_the_future": _with(
+        recorded_at=lambda r: iso_milliseconds(r.recorded_at + timedelta(hours=1))
     ),
+    "time_without_zone": _with(recorded_at=lambda r: iso_milliseconds(r.recorded_at).rstrip("Z")),
     "unix_seconds": _with(recorded_at=1_700_000_000),
     "unix_seconds_text": _with(recorded_at="1700000000"),
     "day_month_year": _with(recorded_at="23/11/2026 22:13"),

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 import labkit as lab
 from labkit.broker.broker import Broker, stop_cluster
@@ -23,6 +24,20 @@ def own_cluster(folder: Path, brokers: int) -> Iterator[Broker]:
             lab.stop_all()
         finally:
             stop_cluster()
+
+
+def restore(broker: Broker, topic: str) -> None:
+    """Bring every broker back to life, and wait until each holds the topic's replicas in sync."""
+    for one in broker.nodes:
+        if one.state == "frozen":
+            broker.thaw(one.node_id)
+    lab.start_broker()
+    lab.ensure_topic(topic, num_partitions=3)
+
+    def in_sync() -> bool:
+        return all(len(one.isr) == 3 for one in lab.describe_topic(topic).partitions)
+
+    wait_until(in_sync, "three replicas in sync")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from own_cluster import restore
 from typer.testing import CliRunner
 from waiting import wait_until
 
@@ -33,12 +34,7 @@ TOPIC = "copied"
 @pytest.fixture(autouse=True)
 def whole(three_brokers: Broker) -> Iterator[None]:
     """Give each test a cluster in which everybody is alive and in sync."""
-    for one in three_brokers.nodes:
-        if one.state == "frozen":
-            three_brokers.thaw(one.node_id)
-    lab.start_broker()
-    lab.ensure_topic(TOPIC, num_partitions=3)
-    wait_until(lambda: min(in_sync().values()) == 3, "three replicas in sync")
+    restore(three_brokers, TOPIC)
     yield
     gc.collect()  # here, where the sockets that it finds are expected
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from own_cluster import restore
 from waiting import wait_until
 
 import labkit as lab
@@ -31,13 +32,7 @@ TOPIC = "co2-emissions"
 @pytest.fixture(autouse=True)
 def whole(three_brokers: Broker) -> Iterator[None]:
     """Give each test a cluster in which everybody lives, and leave no widget."""
-    for one in three_brokers.nodes:
-        if one.state == "frozen":
-            three_brokers.thaw(one.node_id)
-    lab.start_broker()
-    lab.ensure_topic(TOPIC, num_partitions=3)
-    in_sync = lambda: min(len(one.isr) for one in lab.describe_topic(TOPIC).partitions)  # noqa: E731
-    wait_until(lambda: in_sync() == 3)
+    restore(three_brokers, TOPIC)
     yield
     background_workers.stop_all()
     for shown in list(LiveWidget._shown.values()):
