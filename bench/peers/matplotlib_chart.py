@@ -20,8 +20,8 @@ line_count, points = int(os.environ["BENCH_LINES"]), int(os.environ["BENCH_POINT
 (folder / "pid").write_text(str(os.getpid()))
 
 now = datetime.datetime.now()
-times = collections.deque(maxlen=points)
-lines = [collections.deque(maxlen=points) for _ in range(line_count)]
+times: collections.deque[datetime.datetime] = collections.deque(maxlen=points)
+lines = [collections.deque[float](maxlen=points) for _ in range(line_count)]
 
 
 def next_point() -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from labkit.broker.install import kafka_jars
+from labkit.broker.install.java import java_executable
 from labkit.broker.kafka_tools import TOOLS
 
 FILES = Path(__file__).with_name("files")
@@ -99,7 +100,7 @@ def build(image: str) -> None:
 
 def write_layer(stream: IO[bytes]) -> None:
     """Write every file of the image as one tar stream."""
-    java = kafka_jars.java_executable().resolve().parents[1]
+    java = java_executable().resolve().parents[1]
     programs = [path for name in NEEDED.split() if (path := which(name, must=True))]
     programs += [path for name in HANDY.split() if (path := which(name, must=False))]
     native = [path for path in java.rglob("*.so*") if path.is_file()]
