@@ -16,8 +16,8 @@ from labkit.core.run_files import read_run_files
 from labkit.ledger.ledger_model import PartitionPlace, Stage
 from labkit.readings.reading import Reading, grams
 from labkit.sink.csv_row import row_grams
-from labkit.sink.new_csv_rows import LogTail, partitions
-from labkit.sink.segment_files import topic_dir
+from labkit.sink.new_csv_rows import LogTail
+from labkit.sink.segment_files import partitions, topic_dir
 from labkit.topics.read_topic import read_to_end
 from labkit.topics.topics import describe_topic
 

@@ -19,7 +19,7 @@ from labkit.core.processes import is_labkit
 from labkit.core.run_files import ask_to_stop, read_run_files
 from labkit.core.wait_until import wait_until
 from labkit.faults.faults import mend
-from labkit.sink.new_csv_rows import partitions
+from labkit.sink.segment_files import partitions
 
 STOP_ORDER = ("up", "producer", "consumer", "api", "proxy")
 """Producers stop first, so that consumers can finish. `up` stops its own stages."""

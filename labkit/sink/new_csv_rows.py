@@ -171,12 +171,6 @@ class LogTail:
         return length
 
 
-def partitions(folder: Path) -> list[int]:
-    """Return the partitions that have a CSV in a topic's folder."""
-    numbers = (path.name.partition(".")[0] for path in folder.glob("*.csv"))
-    return sorted({int(number) for number in numbers if number.isdecimal()})
-
-
 def _checkpointed_bytes(file: BinaryIO, path: Path, partition: int) -> int:
     """Return how far a file is as its writer's last checkpoint says; 0: not known."""
     try:

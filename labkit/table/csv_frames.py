@@ -101,15 +101,24 @@ class Sources:
         """Return the sources; a source's index is its number."""
         return tuple(self._numbers)
 
-    def read(self, lines: bytes) -> pd.DataFrame:
+    def read(self, lines: bytes, parsed: pd.DataFrame | None = None) -> pd.DataFrame:
         """Parse verified rows; each has its source's number in place of the source's ten fields.
+
+        Parameters
+        ----------
+        lines : bytes
+            The rows.
+        parsed : DataFrame, optional
+            What `read_rows` made of them, if it was asked already.
 
         Raises
         ------
         ValueError
             As for `read_rows`.
         """
-        return self._read_few(lines) if len(lines) <= FEW_BYTES else self.number(read_rows(lines))
+        if parsed is None and len(lines) <= FEW_BYTES:
+            return self._read_few(lines)
+        return self._number(read_rows(lines) if parsed is None else parsed)
 
     def _read_few(self, lines: bytes) -> pd.DataFrame:
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in csv.reader(_split(lines))]
@@ -130,7 +139,7 @@ class Sources:
         ids = pd.array([row["reading_id"] for row in rows], dtype="str")
         return pd.DataFrame({**columns, "reading_id": ids}, copy=False)
 
-    def number(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def _number(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return parsed rows with each one's source as a number in place of its ten fields."""
         group = rows.groupby(SOURCE_FIELDS, sort=False).ngroup()
         first = rows[~group.duplicated()]
@@ -233,8 +242,14 @@ class Chunk:
             spans = (*before, first._replace(start=last.start), *others)
         else:
             spans = (*self.spans, *following.spans)
-        rows = pd.concat([self.rows, following.rows], ignore_index=True)
-        return Chunk.of(spans, self.sources, rows)
+        return replace(
+            following,
+            spans=spans,
+            kept=pd.concat([self.rows, following.rows], ignore_index=True),
+            count=self.count + following.count,
+            oldest_ms=min(self.oldest_ms, following.oldest_ms),
+            newest_ms=max(self.newest_ms, following.newest_ms),
+        )
 
     def let_go(self) -> Chunk:
         """Return the same chunk without its rows in memory."""

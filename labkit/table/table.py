@@ -17,16 +17,16 @@ import pandas as pd
 import pyarrow as pa
 
 from labkit.core.config import load_config
-from labkit.sink.new_csv_rows import LogTail, Piece, partitions
-from labkit.sink.segment_files import topic_dir
-from labkit.table.csv_frames import Chunk, Sources, Span
+from labkit.sink.new_csv_rows import LogTail, Piece
+from labkit.sink.segment_files import partitions, topic_dir
+from labkit.table.csv_frames import FEW_BYTES, Chunk, Sources, Span, read_rows
 from labkit.table.paging import Page, ends, format_cursor, page_after
 from labkit.table.snapshot import Filters, Partition, Snapshot
 from labkit.table.source_totals import Totals
 
 MANY_ROWS = 10_000
 
-Found = tuple[int, Piece, pd.DataFrame | ValueError]  # a partition, and some rows of it
+Found = tuple[int, Piece, pd.DataFrame | ValueError | None]  # a partition, and some rows of it
 
 
 def ahead(items: Iterator[Found]) -> Iterator[Found]:
@@ -148,24 +148,30 @@ class Table:
 
     def _read(self, in_order: Callable[[Iterator[Found]], Iterator[Found]]) -> int:
         problems, new_rows = [tail.problem for tail in self._tails.values()], 0
-        for number, piece, rows in in_order(self._found()):
+        for number, piece, parsed in in_order(self._found()):
             if piece.starts_over:
                 self._start_over(number)
-            if isinstance(rows, ValueError):
-                self._foreign[number] = f"partition {number} holds rows of another kind: {rows}"
-            elif len(rows):
-                self._append(number, piece, rows)
-                new_rows += len(rows)
+            try:
+                if isinstance(parsed, ValueError):
+                    raise parsed
+                rows = self._sources.read(piece.rows, parsed)
+            except ValueError as error:
+                self._foreign[number] = f"partition {number} holds rows of another kind: {error}"
+            else:
+                if len(rows):
+                    self._append(number, piece, rows)
+                    new_rows += len(rows)
             self._publish()
         if problems != [tail.problem for tail in self._tails.values()]:
             self._publish()
         return new_rows
 
     def _found(self) -> Iterator[Found]:
-        """Yield what was appended, parsed."""
+        """Yield what was appended, parsed where it is much: that takes long, and may run ahead."""
         for number, piece in self._pieces():
             try:
-                yield number, piece, self._sources.read(piece.rows)
+                is_much = len(piece.rows) > FEW_BYTES
+                yield number, piece, read_rows(piece.rows) if is_much else None
             except ValueError as error:
                 yield number, piece, error
 
