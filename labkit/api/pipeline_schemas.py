@@ -125,7 +125,11 @@ class Choice(BaseModel):
 
 
 class Choices(BaseModel):
-    """All values to filter by, independent of the current filters."""
+    """The values to filter by, independent of the current filters.
+
+    If there are more than 500 facilities, those that emitted most, and those that are filtered by;
+    `/api/facilities` has them all.
+    """
 
     sector: list[Choice]
     country: list[Choice]

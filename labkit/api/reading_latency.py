@@ -51,9 +51,8 @@ class LatencyTracker:
             for place, times in self._seen.items():
                 if place in acked:
                     times["acked"] = acked[place]
-                served_at = self._served_at(place)
-                if served_at is not None:
-                    times.setdefault("served", served_at)
+                if "served" not in times and (served_at := self._served_at(place)) is not None:
+                    times["served"] = served_at
             old = datetime.fromtimestamp(now - KEEP_S, UTC)
             last = {(one.partition, one.followed.offset) for one in statuses if one.followed}
             self._seen = {

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labkit.readings.reading import Reading
-from labkit.table.emission_series import LIMIT_BUCKETS
+from labkit.table.emission_series import LIMIT_BUCKETS, LINES
 from labkit.table.grouping import By
 from labkit.table.paging import CURSOR_PATTERN
 from labkit.table.snapshot import FILTERS, Filters
@@ -146,7 +146,7 @@ class Readings(BaseModel):
 class Line(BaseModel):
     """One line of the chart."""
 
-    key: str
+    key: str = Field(description='Empty in the line of "others".')
     label: str
     values: list[float | None] = Field(description="Null where no reading covers the bucket.")
     co2_kg: float
@@ -161,7 +161,10 @@ class Series(BaseModel):
     bucket_s: int
     as_of: str | None
     times: list[str] = Field(description="The start of each bucket.")
-    series: list[Line]
+    series: list[Line] = Field(
+        description=f"At most {LINES} lines, of those that emitted most in the window, and one "
+        "that is the sum of all others."
+    )
 
 
 class TopFacility(BaseModel):

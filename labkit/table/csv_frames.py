@@ -97,6 +97,9 @@ class Sources:
         self._numbers: dict[Source, int] = {}
         self._cells: dict[tuple[Any, ...], int] = {}  # the same, by a row's cells
 
+    def __len__(self) -> int:
+        return len(self._numbers)
+
     def all(self) -> tuple[Source, ...]:
         """Return the sources; a source's index is its number."""
         return tuple(self._numbers)

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from labkit.table.emission_series import emission_series
-from labkit.table.grouping import By, Groups
+from labkit.table.grouping import By
 from labkit.table.paging import page_after
-from labkit.table.snapshot import Filters, Snapshot
+from labkit.table.snapshot import FILTERS, Filters, Snapshot
 from labkit.table.summary import HOURS_PER_YEAR, LARGE_EMITTER_T_PER_YEAR, summary
 
 NOW_S = 60  # what "now" is a mean of: one reading alone may be a plant's odd minute
 HEAT_BUCKETS = 60
+CHOICES = 500  # of one field; a fleet of 36,000 facilities would be 1.4 MB of names in each poll
 MINUTE_S = 60
 
 THRESHOLDS = {
     "large_emitter_t_per_year": LARGE_EMITTER_T_PER_YEAR,
     "large_emitter_t_per_h": round(LARGE_EMITTER_T_PER_YEAR / HOURS_PER_YEAR, 3),
     "source": "40 CFR 98.2(a)(2): who emits this much in a year reports it in the United States",
-}
-_CHOICES: dict[str, By] = {
-    "sector": "sector",
-    "country": "country",
-    "fuel": "fuel",
-    "facility_id": "facility",
 }
 
 
@@ -65,14 +62,21 @@ def dashboard(
         "heat": heat,
         "readings": page.readings,
         "next": page.next,
-        "choices": {name: _choices(snapshot, field) for name, field in _CHOICES.items()},
+        "choices": {name: _choices(snapshot, name, filters) for name in FILTERS},
         "thresholds": THRESHOLDS,
     }
 
 
-def _choices(snapshot: Snapshot, by: By) -> list[dict[str, str]]:
-    """Return all that readings can be filtered by, also what a filter hides now."""
-    groups = Groups.of(snapshot.sources, by)
+def _choices(snapshot: Snapshot, name: str, filters: Filters) -> list[dict[str, str]]:
+    """Return what readings can be filtered by, also what a filter hides now."""
+    groups, stored = snapshot.sources.by(FILTERS[name]), snapshot.chosen({})
+    present = np.unique(groups.of_source[stored])
+    if len(present) > CHOICES:
+        grams = groups.sum(np.where(stored, snapshot.totals.grams, 0))
+        wanted = frozenset(filters.get(name, ()))
+        is_wanted = np.array([groups.keys[group] in wanted for group in present.tolist()])
+        first = np.lexsort((-grams[present], ~is_wanted))[:CHOICES]
+        present = np.sort(present[first])
     return [
-        {"key": key, "label": label} for key, label in zip(groups.keys, groups.labels, strict=True)
+        {"key": groups.keys[group], "label": groups.labels[group]} for group in present.tolist()
     ]

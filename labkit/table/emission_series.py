@@ -21,6 +21,7 @@ from labkit.table.source_totals import Totals
 BUCKETS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 MAX_BUCKETS = 180  # of a bucket chosen here; a request may ask for `LIMIT_BUCKETS`
 LIMIT_BUCKETS = 5000
+LINES = 100  # more could not be told apart, and 36,000 would be an answer of 100 MB
 COVERED = 0.5  # of a bucket; below that a line has a gap
 SILENT_AFTER = 3  # intervals without a reading, and a facility is not waited for any more
 
@@ -31,6 +32,7 @@ def emission_series(
     window_s: int = 900,
     bucket_s: int | None = None,
     filters: Filters | None = None,
+    lines: int = LINES,
 ) -> dict[str, Any]:
     """Return CO2 in tonnes per hour over time, one line per sector, country, fuel or facility.
 
@@ -43,6 +45,9 @@ def emission_series(
         and is no shorter than the facilities' reporting interval.
     filters : mapping, optional
         Such as ``{"country": ["PL"]}``.
+    lines : int
+        How many lines. If there are more, those that emitted most in the window get a line each,
+        and one line, with the key ``""``, is the sum of all others.
 
     Returns
     -------
@@ -61,30 +66,46 @@ def emission_series(
     count = max(window_s // bucket_s, 1)
     end_ms = _complete_until_ms(snapshot, chosen, bucket_s) // bucket_ms * bucket_ms
     start_ms = end_ms - count * bucket_ms
-    groups = Groups.of(snapshot.sources, by)
-    line_of_source = np.where(chosen, groups.of_source, -1)
-    kg = np.zeros((len(groups.keys), count))
-    share = np.zeros_like(kg)
-    for found in snapshot.intervals_since(start_ms, by_minute=bucket_ms % MINUTE_MS == 0):
-        more = spread(found, line_of_source, len(groups.keys), start_ms, bucket_ms, count)
-        kg, share = kg + more[0], share + more[1]
+    names, line_of_source = _lines(snapshot, snapshot.sources.by(by), chosen, start_ms, lines)
+    found = snapshot.intervals_since(start_ms, by_minute=bucket_ms % MINUTE_MS == 0)
+    kg, share = spread(found, line_of_source, len(names), start_ms, bucket_ms, count)
     covered = share >= COVERED
     covered &= start_ms + bucket_ms * np.arange(count) >= _first_whole_ms(snapshot.totals, chosen)
     rates = np.round(kg / bucket_s * 3.6, 6)
     series = [
         {
-            "key": groups.keys[line],
-            "label": groups.labels[line],
+            "key": key,
+            "label": label,
             "values": [
                 rate if known else None
                 for rate, known in zip(rates[line].tolist(), covered[line].tolist(), strict=True)
             ],
             "co2_kg": round(float(kg[line].sum()), 3),
         }
-        for line in np.unique(groups.of_source[chosen]).tolist()
+        for line, (key, label) in enumerate(names)
     ]
     times = iso_times(start_ms + bucket_ms * np.arange(count))
     return {**answer, "as_of": iso_times([newest_ms])[0], "times": times, "series": series}
+
+
+def _lines(
+    snapshot: Snapshot, groups: Groups, chosen: Array, start_ms: int, most: int
+) -> tuple[list[tuple[str, str]], Array]:
+    """Return the key and label of each line, and which line each source adds to (-1: none)."""
+    present = np.unique(groups.of_source[chosen])
+    others = present[:0]
+    if len(present) > most:
+        grams = np.where(chosen, snapshot.totals_since(start_ms).grams, 0)
+        largest_first = np.argsort(-groups.sum(grams)[present], kind="stable")
+        others = present[largest_first[most:]]
+        present = np.sort(present[largest_first[:most]])
+    names = [(groups.keys[group], groups.labels[group]) for group in present.tolist()]
+    line_of_group = np.full(len(groups.keys), -1)
+    line_of_group[present] = np.arange(len(present))
+    if len(others):
+        line_of_group[others] = len(names)
+        names.append(("", f"{len(others):,} others"))
+    return names, np.where(chosen, line_of_group[groups.of_source], -1)
 
 
 def default_bucket_s(window_s: int, interval_s: float) -> int:
@@ -107,7 +128,7 @@ def _complete_until_ms(snapshot: Snapshot, chosen: Array, bucket_s: int) -> int:
     """
     newest_ms = snapshot.newest_ms or 0
     totals = snapshot.totals
-    facilities = Groups.of(snapshot.sources, "facility")
+    facilities = snapshot.sources.by("facility")
     last_ms = np.zeros(len(facilities.keys), np.int64)
     np.maximum.at(last_ms, facilities.of_source, totals.last_ms)
     patience_ms = SILENT_AFTER * 1000 * totals.last_interval_s

@@ -6,14 +6,20 @@ source, once. A minute of a source is an interval with kilograms, exactly as a r
 
 Intervals are a DataFrame with the columns ``end_ms``, ``length_ms``, ``source``, ``kg`` and
 ``weight``: how much of the interval readings cover, which is 1 for a reading.
+
+The minutes of a partition are some frames, each at least twice as long as the next one and in the
+order of time. So a row is copied only a few times while the CSV grows, and a chart of the last hour
+does not read the minutes of the last month.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import pandas as pd
 
-from labkit.table.csv_frames import NO_ROWS, Array
+from labkit.table.csv_frames import Array
 
 MINUTE_MS = 60_000
 
@@ -60,11 +66,28 @@ def by_minute(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([minutes[found.columns], found[is_long]], ignore_index=True)
 
 
-NO_MINUTES = intervals(NO_ROWS)
+Minutes = tuple[pd.DataFrame, ...]
+
+
+def with_more(minutes: Minutes, more: pd.DataFrame) -> Minutes:
+    """Return a partition's minutes with those of more rows, as frames of which each is long."""
+    frames = [*minutes]
+    while frames and len(frames[-1]) < 2 * len(more):
+        more = pd.concat([frames.pop(), more])
+    # Nearly in order already, which a stable sort makes use of.
+    return (*frames, more.sort_values("end_ms", kind="stable", ignore_index=True))
+
+
+def minutes_since(minutes: Minutes, start_ms: int) -> Iterator[pd.DataFrame]:
+    """Yield what was emitted after a moment."""
+    for frame in minutes:
+        first = int(frame["end_ms"].to_numpy().searchsorted(start_ms, side="right"))
+        if first < len(frame):
+            yield frame.iloc[first:]
 
 
 def spread(
-    intervals: pd.DataFrame,
+    frames: Iterable[pd.DataFrame],
     line_of_source: Array,
     lines: int,
     start_ms: int,
@@ -75,6 +98,8 @@ def spread(
 
     Parameters
     ----------
+    frames : iterable of DataFrame
+        The intervals.
     line_of_source : array of int
         To which of the ``lines`` each source adds; negative: to none.
     start_ms, bucket_ms, count : int
@@ -86,6 +111,26 @@ def spread(
     covered : array of float, shape (lines, count)
         How much of each bucket readings cover: 1 for one facility all the time.
     """
+    shape = (2, lines, count + 1)  # kilograms and weights
+    # What falls into each bucket, and how much more of each whole bucket than of the one before.
+    parts, steps = np.zeros(shape), np.zeros(shape)
+    for frame in frames:
+        _add(frame, line_of_source, start_ms, bucket_ms, parts, steps)
+    table = parts + steps.cumsum(axis=2)
+    kg, covered = table[:, :, :count].clip(0)
+    return kg, covered
+
+
+def _add(
+    intervals: pd.DataFrame,
+    line_of_source: Array,
+    start_ms: int,
+    bucket_ms: int,
+    parts: Array,
+    steps: Array,
+) -> None:
+    """Add intervals to sums by line and bucket, in place; the last bucket lies behind the end."""
+    count = parts.shape[2] - 1
     line = line_of_source[intervals["source"].to_numpy()]
     # Where each interval begins and ends, in buckets since the start of the first.
     ends = (intervals["end_ms"].to_numpy() - start_ms) / bucket_ms
@@ -100,18 +145,13 @@ def spread(
     row = line * (count + 1)
     across = last > first
     in_last, row_across = (ends - last)[across], row[across]
-    after_first, last_across = first[across] + 1, last[across]
-    size = lines * (count + 1)
-
-    def add_up(per_bucket: Array) -> Array:
-        total = np.bincount(row + first, in_first * per_bucket, size)
-        weight = per_bucket[across]
-        total += np.bincount(row_across + last_across, in_last * weight, size)
-        # The whole buckets between: up by the weight where they begin, down where they end.
-        steps = np.bincount(row_across + after_first, weight, size)
-        steps -= np.bincount(row_across + last_across, weight, size)
-        table: Array = total.reshape(lines, -1) + steps.reshape(lines, -1).cumsum(axis=1)
-        return table[:, :count].clip(0)
-
+    first_bucket, last_bucket = row + first, row_across + last[across]
+    after_first = row_across + first[across] + 1
     kg, weight = intervals["kg"].to_numpy()[inside], intervals["weight"].to_numpy()[inside]
-    return add_up(kg / lengths), add_up(weight)
+    for number, per_bucket in enumerate((kg / lengths, weight)):
+        part, step, across_bucket = parts[number].ravel(), steps[number].ravel(), per_bucket[across]
+        np.add.at(part, first_bucket, in_first * per_bucket)
+        np.add.at(part, last_bucket, in_last * across_bucket)
+        # The whole buckets between: up by the weight where they begin, down where they end.
+        np.add.at(step, after_first, across_bucket)
+        np.subtract.at(step, last_bucket, across_bucket)

@@ -49,7 +49,7 @@ def page_after(snapshot: Snapshot, cursor: str | None, limit: int, filters: Filt
     CursorOutdated
         It points behind the last reading.
     """
-    chosen = snapshot.chosen(filters)
+    chosen = snapshot.chosen(filters) if filters else None
     following = ends(snapshot)
     if cursor is None:
         newest = [
@@ -132,11 +132,11 @@ def _checked(position: dict[int, int], snapshot: Snapshot) -> dict[int, int]:
 
 
 def _first_matches(
-    partition: Partition, chosen: Array, after: int, count: int
+    partition: Partition, chosen: Array | None, after: int, count: int
 ) -> list[pd.DataFrame]:
     """Return the first rows behind an offset that come from a chosen source."""
     found: list[pd.DataFrame] = []
-    for chunk in partition.after(after):
+    for chunk in partition.after(after, chosen):
         if count <= 0:
             break
         rows = chunk.rows
@@ -146,10 +146,10 @@ def _first_matches(
     return found
 
 
-def _last_matches(partition: Partition, chosen: Array, count: int) -> list[pd.DataFrame]:
+def _last_matches(partition: Partition, chosen: Array | None, count: int) -> list[pd.DataFrame]:
     """Return the last rows that come from a chosen source."""
     found: list[pd.DataFrame] = []
-    for chunk in reversed(partition.chunks):
+    for chunk in partition.newest_first(chosen):
         if count <= 0:
             break
         found.insert(0, _from_chosen(chunk.rows, chosen).iloc[-count:])
@@ -157,8 +157,8 @@ def _last_matches(partition: Partition, chosen: Array, count: int) -> list[pd.Da
     return found
 
 
-def _from_chosen(rows: pd.DataFrame, chosen: Array) -> pd.DataFrame:
-    return rows if chosen.all() else rows[chosen[rows["source"].to_numpy()]]
+def _from_chosen(rows: pd.DataFrame, chosen: Array | None) -> pd.DataFrame:
+    return rows if chosen is None else rows[chosen[rows["source"].to_numpy()]]
 
 
 def _readings(

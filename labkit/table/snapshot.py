@@ -7,21 +7,27 @@ stays true without a lock.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from labkit.table.csv_frames import FRAME_FIELDS, NO_ROWS, SOURCE_FIELDS, Array, Chunk, Source
-from labkit.table.minute_totals import NO_MINUTES, by_minute, intervals
-from labkit.table.source_totals import Totals, total
+from labkit.table.csv_frames import FRAME_FIELDS, NO_ROWS, SOURCE_FIELDS, Array, Chunk
+from labkit.table.grouping import By, SourceList
+from labkit.table.minute_totals import Minutes, by_minute, intervals, minutes_since, with_more
+from labkit.table.source_totals import ChunkTotals, Totals, total
 
 OPEN_ROWS = 4096  # the last chunk takes in new rows until it has so many
 IN_TIME = ["recorded_at", "partition", "offset"]
 
-FILTERS = ("sector", "country", "fuel", "facility_id")
+FILTERS: dict[str, By] = {
+    "sector": "sector",
+    "country": "country",
+    "fuel": "fuel",
+    "facility_id": "facility",
+}
 Filters = Mapping[str, Collection[str]]  # field -> the values wanted; no field: every row
 
 
@@ -34,9 +40,9 @@ class Partition(NamedTuple):
         The rows in the order of their offsets.
     closed : int
         How many chunks take in no more rows: all, or all but the last.
-    totals : tuple of Totals
+    totals : tuple of ChunkTotals
         What the rows of each closed chunk add up to.
-    minutes : DataFrame
+    minutes : tuple of DataFrame
         The rows of all closed chunks, added up by minute and source.
     rows, newest_ms : int
         How many rows there are, and their newest ``recorded_ms``.
@@ -46,8 +52,8 @@ class Partition(NamedTuple):
 
     chunks: tuple[Chunk, ...] = ()
     closed: int = 0
-    totals: tuple[Totals, ...] = ()
-    minutes: pd.DataFrame = NO_MINUTES
+    totals: tuple[ChunkTotals, ...] = ()
+    minutes: Minutes = ()
     rows: int = 0
     newest_ms: int = 0
     let_go: int = 0
@@ -71,7 +77,7 @@ class Partition(NamedTuple):
         closed = self._replace(
             closed=len(self.chunks),
             totals=(*self.totals, total(last.rows)),
-            minutes=pd.concat([self.minutes, by_minute(last.rows)], ignore_index=True),
+            minutes=with_more(self.minutes, by_minute(last.rows)),
         )
         return closed if in_memory is None else closed._keep(in_memory)
 
@@ -84,10 +90,20 @@ class Partition(NamedTuple):
             let_go += 1
         return self._replace(chunks=tuple(chunks), let_go=let_go, rows_let_go=gone)
 
-    def after(self, offset: int) -> Iterator[Chunk]:
-        """Yield the chunks with rows behind an offset."""
+    def after(self, offset: int, chosen: Array | None = None) -> Iterator[Chunk]:
+        """Yield the chunks with rows behind an offset, and of chosen sources."""
         first = bisect.bisect_right(self.chunks, offset, key=lambda chunk: chunk.last_offset)
-        return iter(self.chunks[first:])
+        return self._with_rows_of(chosen, range(first, len(self.chunks)))
+
+    def newest_first(self, chosen: Array | None) -> Iterator[Chunk]:
+        """Yield the chunks with rows of chosen sources, the newest first."""
+        return self._with_rows_of(chosen, reversed(range(len(self.chunks))))
+
+    def _with_rows_of(self, chosen: Array | None, numbers: Iterable[int]) -> Iterator[Chunk]:
+        for number in numbers:
+            is_closed = number < self.closed
+            if chosen is None or not is_closed or chosen[self.totals[number].sources].any():
+                yield self.chunks[number]
 
 
 @dataclass(frozen=True)
@@ -98,7 +114,7 @@ class Snapshot:
     ----------
     version : str
         The same for the same rows, also after a restart.
-    sources : tuple of Source
+    sources : SourceList
         What the rows' ``source`` counts.
     partitions : dict of int to Partition
         The rows of each partition.
@@ -109,7 +125,7 @@ class Snapshot:
     """
 
     version: str = ""
-    sources: tuple[Source, ...] = ()
+    sources: SourceList = field(default_factory=SourceList)
     partitions: Mapping[int, Partition] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
     problems: tuple[str, ...] = ()
@@ -126,15 +142,14 @@ class Snapshot:
         return max((partition.newest_ms for partition in filled), default=None)
 
     def chosen(self, filters: Filters) -> Array:
-        """Return for each source whether its readings pass the filters."""
-        wanted = [(name, frozenset(values)) for name, values in filters.items() if values]
-        return np.array(
-            [
-                all(getattr(source, name) in values for name, values in wanted)
-                for source in self.sources
-            ],
-            bool,
-        )
+        """Return for each source whether it has readings, and they pass the filters."""
+        chosen: Array = self.totals.records > 0
+        for name, values in filters.items():
+            if values:
+                groups, wanted = self.sources.by(FILTERS[name]), frozenset(values)
+                is_wanted = np.array([key in wanted for key in groups.keys], bool)
+                chosen &= is_wanted[groups.of_source]
+        return chosen
 
     def totals_since(self, start_ms: int) -> Totals:
         """Return what the rows recorded after a moment add up to, by whole chunks where possible.
@@ -158,7 +173,7 @@ class Snapshot:
         in_memory = [NO_ROWS]
         for partition in self.partitions.values():
             if by_minute:
-                yield partition.minutes
+                yield from minutes_since(partition.minutes, start_ms)
             for chunk in partition.chunks[partition.closed if by_minute else 0 :]:
                 if chunk.newest_ms <= start_ms:
                     continue

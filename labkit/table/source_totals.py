@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
+
+from labkit.table.csv_frames import Array
 
 
 class Totals:
@@ -41,10 +45,11 @@ class Totals:
             for name, values in vars(self).items():
                 setattr(self, name, np.pad(values, (0, sources - len(values))))
 
-    def add(self, rows: pd.DataFrame) -> None:
-        """Count rows."""
-        names = ("source", "recorded_ms", "interval_s", "load_mw", "co2_kg")
-        by, recorded_ms, interval_s, load_mw, co2_kg = (rows[name].to_numpy() for name in names)
+    def add(self, rows: pd.DataFrame, by: Array | None = None) -> None:
+        """Count rows; ``by`` is the place of each in the arrays, by default its source's number."""
+        names = ("recorded_ms", "interval_s", "load_mw", "co2_kg")
+        recorded_ms, interval_s, load_mw, co2_kg = (rows[name].to_numpy() for name in names)
+        by = rows["source"].to_numpy() if by is None else by
         self.grow(int(by.max(initial=-1)) + 1)
         is_new = self.records[by] == 0
         self.first_ms[by[is_new]] = np.iinfo(np.int64).max
@@ -60,19 +65,18 @@ class Totals:
         self.last_interval_s[by[newest]] = interval_s[newest]
         self.last_t_per_h[by[newest]] = co2_kg[newest] / interval_s[newest] * 3.6
 
-    def merge(self, other: Totals) -> None:
-        """Add the totals of other rows."""
-        theirs = other.copy()
-        theirs.grow(len(self.records))
-        self.grow(len(theirs.records))
-        is_earlier = (self.records == 0) | (theirs.first_ms < self.first_ms)
-        is_earlier &= theirs.records > 0
-        self.first_ms = np.where(is_earlier, theirs.first_ms, self.first_ms)
+    def merge(self, other: ChunkTotals) -> None:
+        """Add the totals of other rows; what that costs depends on their sources alone."""
+        at, theirs = other
+        self.grow(int(at.max(initial=-1)) + 1)
+        is_earlier = (self.records[at] == 0) | (theirs.first_ms < self.first_ms[at])
+        self.first_ms[at] = np.where(is_earlier, theirs.first_ms, self.first_ms[at])
         for name in ("records", "grams", "covered_s", "mwh"):
-            setattr(self, name, getattr(self, name) + getattr(theirs, name))
-        is_newer = theirs.last_ms >= self.last_ms
+            getattr(self, name)[at] += getattr(theirs, name)
+        is_newer = theirs.last_ms >= self.last_ms[at]
         for name in ("last_ms", "last_load_mw", "last_interval_s", "last_t_per_h"):
-            setattr(self, name, np.where(is_newer, getattr(theirs, name), getattr(self, name)))
+            ours = getattr(self, name)
+            ours[at] = np.where(is_newer, getattr(theirs, name), ours[at])
 
     def copy(self) -> Totals:
         """Return totals that stay as they are now."""
@@ -81,8 +85,27 @@ class Totals:
         return other
 
 
-def total(rows: pd.DataFrame) -> Totals:
+class ChunkTotals(NamedTuple):
+    """What some rows add up to, for the sources that occur among them only.
+
+    With an entry for every source, the chunks of a large fleet would take more memory than its
+    rows.
+
+    Attributes
+    ----------
+    sources : array of int
+        The sources' numbers, each once.
+    totals : Totals
+        Of these sources, in the same order.
+    """
+
+    sources: Array
+    totals: Totals
+
+
+def total(rows: pd.DataFrame) -> ChunkTotals:
     """Add up rows."""
+    sources, places = np.unique(rows["source"].to_numpy(), return_inverse=True)
     totals = Totals()
-    totals.add(rows)
-    return totals
+    totals.add(rows, places)
+    return ChunkTotals(sources, totals)

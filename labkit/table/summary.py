@@ -49,7 +49,7 @@ def summary(
     totals, chosen = snapshot.totals, snapshot.chosen(filters)
     if window_s is not None and newest_ms is not None:
         totals = snapshot.totals_since(newest_ms - window_s * 1000)
-    facilities = Groups.of(snapshot.sources, "facility")
+    facilities = snapshot.sources.by("facility")
     per_source = _rates(facilities, totals, chosen)
     rates = facilities.sum(per_source)
     grams = np.where(chosen, totals.grams, 0)
@@ -70,20 +70,21 @@ def summary(
         "by_sector": _shares(snapshot, "sector", grams, per_source, chosen),
         "by_country": _shares(snapshot, "country", grams, per_source, chosen),
         "by_fuel": _shares(snapshot, "fuel", grams, per_source, chosen),
-        "by_facility": _shares(snapshot, "facility", grams, per_source, chosen)[:top],
+        "by_facility": _shares(snapshot, "facility", grams, per_source, chosen, top),
     }
 
 
 def facilities(snapshot: Snapshot, filters: Filters | None = None) -> list[dict[str, Any]]:
     """Return each facility with its newest load and rate and its totals, by ``facility_id``."""
     totals = snapshot.totals
-    groups = Groups.of(snapshot.sources, "facility")
+    groups = snapshot.sources.by("facility")
     grams, records = groups.sum(totals.grams), groups.sum(totals.records)
+    chosen = snapshot.chosen(filters or {})
+    in_time = np.argsort(totals.last_ms, kind="stable")
+    last_recorded_at = iso_times(totals.last_ms)
     answer = {}
     # The newest source of a facility comes last and stays: it has the facts that hold now.
-    for number in np.argsort(totals.last_ms, kind="stable").tolist():
-        if not snapshot.chosen(filters or {})[number]:
-            continue
+    for number in in_time[chosen[in_time]].tolist():
         facts = snapshot.sources[number]._asdict()
         del facts["factor_id"], facts["quality"]
         group = groups.of_source[number]
@@ -92,7 +93,7 @@ def facilities(snapshot: Snapshot, filters: Filters | None = None) -> list[dict[
             "rate_t_per_h": round(float(totals.last_t_per_h[number]), 3),
             "co2_kg": int(grams[group]) / 1000,
             "records": int(records[group]),
-            "last_recorded_at": _iso(int(totals.last_ms[number])),
+            "last_recorded_at": last_recorded_at[number],
         }
     return [answer[facility_id] for facility_id in sorted(answer)]
 
@@ -121,10 +122,15 @@ def _top(facilities: Groups, rates: Array) -> dict[str, Any] | None:
 
 
 def _shares(
-    snapshot: Snapshot, by: By, grams: Array, per_source: Array, chosen: Array
+    snapshot: Snapshot,
+    by: By,
+    grams: Array,
+    per_source: Array,
+    chosen: Array,
+    top: int | None = None,
 ) -> list[dict[str, Any]]:
     """Return what each group emitted, its share of all and its rate, the largest first."""
-    groups = Groups.of(snapshot.sources, by)
+    groups = snapshot.sources.by(by)
     sums, rates = groups.sum(grams), groups.sum(per_source)
     total = sums.sum()
     present = np.unique(groups.of_source[chosen])
@@ -136,7 +142,7 @@ def _shares(
             "share": round(float(sums[group] / total), 6) if total > 0 else 0.0,
             "rate_t_per_h": round(float(rates[group]), 3),
         }
-        for group in present[np.argsort(-sums[present], kind="stable")].tolist()
+        for group in present[np.argsort(-sums[present], kind="stable")][:top].tolist()
     ]
 
 

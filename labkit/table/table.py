@@ -20,6 +20,7 @@ from labkit.core.config import load_config
 from labkit.sink.new_csv_rows import LogTail, Piece
 from labkit.sink.segment_files import partitions, topic_dir
 from labkit.table.csv_frames import FEW_BYTES, Chunk, Sources, Span, read_rows
+from labkit.table.grouping import SourceList
 from labkit.table.paging import Page, ends, format_cursor, page_after
 from labkit.table.snapshot import Filters, Partition, Snapshot
 from labkit.table.source_totals import Totals
@@ -86,6 +87,7 @@ class Table:
         self._in_memory = in_memory
         self._lock = threading.Lock()
         self._sources = Sources()
+        self._known = SourceList()
         self._tails: dict[int, LogTail] = {}
         self._partitions: dict[int, Partition] = {}
         self._foreign: dict[int, str] = {}
@@ -205,6 +207,9 @@ class Table:
 
     def _publish(self) -> None:
         """Let the next question see what has been read."""
+        if len(self._known) < len(self._sources):
+            self._known = SourceList(self._sources.all())
+        self._totals.grow(len(self._known))
         found = {number: self._partitions[number] for number in sorted(self._partitions)}
         anchors = b"".join(self._tails[number].anchor for number in found)
         problems = [self._tails[number].problem for number in found]
@@ -212,7 +217,7 @@ class Table:
         rows = sum(partition.rows for partition in found.values())
         self.snapshot = Snapshot(
             version=f"{rows}-{crc32(anchors):08x}",
-            sources=self._sources.all(),
+            sources=self._known,
             partitions=found,
             totals=self._totals.copy(),
             problems=tuple(filter(None, problems)),

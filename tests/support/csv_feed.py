@@ -19,8 +19,10 @@ class CsvFeed:
     Each facility has one partition, as its key would have in Kafka.
     """
 
-    def __init__(self, data_dir: Path, topic: str = TOPIC, seed: int = 7) -> None:
-        self._fleet = Fleet(seed=seed)
+    def __init__(
+        self, data_dir: Path, topic: str = TOPIC, seed: int = 7, facilities: int = 24
+    ) -> None:
+        self._fleet = Fleet(seed, facilities)
         self._partition = {
             facility.facility_id: place % 3 for place, facility in enumerate(self._fleet.facilities)
         }

@@ -208,3 +208,20 @@ def test_values_are_those_of_spreading_each_reading_by_hand(
                 assert covered > 0.499
             elif covered > 0.501:  # only where the fleet was starting up
                 assert buckets[place] < max(one.timestamp_ms for one in readings) / 1000
+
+
+def test_beyond_so_many_lines_the_smallest_are_added_up_in_one(tmp_path: Path) -> None:
+    readings = [
+        at(second, 1.0, float(number), facility_id=f"X-{number}", facility=f"plant {number}")
+        for second in range(1, 61)
+        for number in (3, 1, 4, 2)
+    ]
+    snapshot = snapshot_of(tmp_path, readings)
+    whole = emission_series(snapshot, "facility", 40, 10)
+    short = emission_series(snapshot, "facility", 40, 10, lines=2)
+    keys = [(one["key"], one["label"]) for one in short["series"]]
+    assert keys == [("X-3", "plant 3"), ("X-4", "plant 4"), ("", "2 others")]
+    assert short["series"][:2] == whole["series"][2:]
+    values = (one["values"] for one in whole["series"][:2])
+    others = [sum(pair) for pair in zip(*values, strict=True)]
+    assert short["series"][2]["values"] == pytest.approx(others)

@@ -16,8 +16,10 @@ from labkit.core.errors import CursorInvalid
 from labkit.readings.reading import Reading
 from labkit.sink import new_csv_rows
 from labkit.sink.segment_files import topic_dir
+from labkit.table import csv_frames
 from labkit.table import snapshot as snapshot_module
-from labkit.table.paging import format_cursor, parse_cursor
+from labkit.table.csv_frames import Chunk
+from labkit.table.paging import format_cursor, page_after, parse_cursor
 from labkit.table.table import Table
 
 PLACES = st.dictionaries(st.integers(0, 10**9 - 1), st.integers(0, 10**18 - 1))
@@ -178,3 +180,34 @@ def test_an_empty_table_has_an_empty_page(tmp_path: Path) -> None:
     table = Table(tmp_path)
     assert table.after(None, 10) == ([], "", False)
     assert table.after("", 10) == ([], "", False)
+
+
+def test_a_page_of_one_facility_reads_only_the_chunks_that_hold_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_module, "OPEN_ROWS", 24)
+    feed = CsvFeed(tmp_path, facilities=240)
+    feed.write(rounds=1)
+    feed.close()
+    table = Table(topic_dir(tmp_path, TOPIC), in_memory=0)
+    table.refresh()
+    monkeypatch.setattr(new_csv_rows, "PIECE_BYTES", 4096)
+    small = Table(topic_dir(tmp_path, TOPIC), in_memory=0)
+    small.refresh()
+    chunks = [chunk for part in small.snapshot.partitions.values() for chunk in part.chunks]
+    assert len(chunks) > 6
+    read: list[Chunk] = []
+    read_again = csv_frames._read_again
+    monkeypatch.setattr(
+        csv_frames, "_read_again", lambda chunk: read.append(chunk) or read_again(chunk)
+    )
+    wanted = {"facility_id": [table.after("").readings[0]["facility_id"]]}
+    for cursor in ("", None):
+        read.clear()
+        page = page_after(small.snapshot, cursor, 20, wanted)
+        assert page.readings == page_after(table.snapshot, cursor, 20, wanted).readings
+        assert len(page.readings) == 1
+        open_chunks = sum(
+            part.closed < len(part.chunks) for part in small.snapshot.partitions.values()
+        )
+        assert len(set(read)) <= 1 + open_chunks

@@ -1,4 +1,4 @@
-import { useCallback, useState } from "react";
+import { useState } from "react";
 
 import { FilterChips } from "../controls/filter-chips";
 import { PauseButton } from "../controls/pause-button";
@@ -23,13 +23,12 @@ export function App() {
   const [theme, toggleTheme] = useTheme();
   const [loadSnapshot] = useState(snapshotLoader);
   // Shape and scale are in the view too, but no answer depends on them, so they need no new request.
-  const { windowS, filters } = view;
-  const question = JSON.stringify({ windowS, filters });
-  const load = useCallback(
-    (signal: AbortSignal) => loadSnapshot(JSON.parse(question) as typeof view, signal),
-    [loadSnapshot, question],
-  );
-  const poll = usePoll(load, { everyMs: POLL_EVERY_MS, timeoutMs: POLL_TIMEOUT_MS, paused });
+  const question = { windowS: view.windowS, filters: view.filters };
+  const poll = usePoll(question, (signal) => loadSnapshot(view, signal), {
+    everyMs: POLL_EVERY_MS,
+    timeoutMs: POLL_TIMEOUT_MS,
+    paused,
+  });
   const snapshot = poll.data;
 
   return (
@@ -44,7 +43,7 @@ export function App() {
         </div>
         <div className="controls">
           <WindowSelector
-            windowS={windowS}
+            windowS={view.windowS}
             onChange={(seconds) => {
               setView({ ...view, windowS: seconds });
             }}

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef } from "react";
+import { useEffect, useRef } from "react";
 
 import { Panel } from "../panel/panel";
 import { createHeatStrip, type HeatStrip } from "../chart/heat-strip";
@@ -11,8 +11,11 @@ import { loadHeat } from "./load-heat";
 const EVERY_MS = 20_000;
 
 export function HeatPanel({ filters, paused }: { filters: Filters; paused: boolean }) {
-  const load = useCallback((signal: AbortSignal) => loadHeat(filters, signal), [filters]);
-  const { data } = usePoll(load, { everyMs: EVERY_MS, timeoutMs: EVERY_MS, paused });
+  const { data } = usePoll(filters, (signal) => loadHeat(filters, signal), {
+    everyMs: EVERY_MS,
+    timeoutMs: EVERY_MS,
+    paused,
+  });
   return (
     <Panel id="heat" title="The last hours, sector by sector">
       <p className="how">

@@ -29,7 +29,7 @@ function slowLoad() {
 describe("usePoll", () => {
   it("asks at once, and then on a steady beat", async () => {
     const load = vi.fn(() => Promise.resolve("answer"));
-    const { result } = renderHook(() => usePoll(load, OPTIONS));
+    const { result } = renderHook(() => usePoll("question", load, OPTIONS));
     await pass(0);
     expect(result.current.data).toBe("answer");
     await pass(1999);
@@ -42,7 +42,7 @@ describe("usePoll", () => {
 
   it("never asks while a question is open, and then asks at once if it is late", async () => {
     const { asked, load } = slowLoad();
-    renderHook(() => usePoll(load, OPTIONS));
+    renderHook(() => usePoll("question", load, OPTIONS));
     await pass(7000);
     expect(asked).toHaveLength(1);
     asked[0]?.answer("late");
@@ -53,7 +53,7 @@ describe("usePoll", () => {
   it("gives up a question that takes too long, and asks again", async () => {
     vi.useRealTimers(); // AbortSignal.timeout is the browser's own: no fake clock moves it
     const { asked, load } = slowLoad();
-    renderHook(() => usePoll(load, { ...OPTIONS, everyMs: 5, timeoutMs: 20 }));
+    renderHook(() => usePoll("question", load, { ...OPTIONS, everyMs: 5, timeoutMs: 20 }));
     expect(asked[0]?.signal.aborted).toBe(false);
     await vi.waitFor(() => {
       expect(asked[0]?.signal.aborted).toBe(true);
@@ -67,7 +67,7 @@ describe("usePoll", () => {
 
   it("keeps the last answer while questions fail, and forgets the error afterwards", async () => {
     const { asked, load } = slowLoad();
-    const { result } = renderHook(() => usePoll(load, OPTIONS));
+    const { result } = renderHook(() => usePoll("question", load, OPTIONS));
     asked[0]?.answer("first");
     await pass(2000);
     asked[1]?.fail(new Error("gone"));
@@ -81,7 +81,7 @@ describe("usePoll", () => {
 
   it("asks nothing while it is paused, and drops what is on its way", async () => {
     const { asked, load } = slowLoad();
-    const { result, rerender } = renderHook((paused: boolean) => usePoll(load, { ...OPTIONS, paused }), {
+    const { result, rerender } = renderHook((paused: boolean) => usePoll("question", load, { ...OPTIONS, paused }), {
       initialProps: false,
     });
     rerender(true);
@@ -94,21 +94,37 @@ describe("usePoll", () => {
     expect(asked).toHaveLength(2);
   });
 
+  it("keeps its beat when every render brings new objects with the same content", async () => {
+    const loads: string[] = [];
+    const { rerender } = renderHook(
+      (round: number) => {
+        const load = () => Promise.resolve(loads.push(`round ${round}`));
+        return usePoll({ sector: ["steel"] }, load, OPTIONS);
+      },
+      { initialProps: 0 },
+    );
+    for (let round = 1; round <= 10; round++) {
+      await pass(500);
+      rerender(round);
+    }
+    expect(loads).toEqual(["round 0", "round 3", "round 7"]); // each time the newest one
+  });
+
   it("asks once for each step while it is paused, and once for a new question", async () => {
     const load = vi.fn(() => Promise.resolve("answer"));
     const other = vi.fn(() => Promise.resolve("other"));
     const { result, rerender } = renderHook(
-      ({ load, paused }) => usePoll(load, { ...OPTIONS, paused }),
-      { initialProps: { load, paused: false } },
+      ({ question, load, paused }) => usePoll(question, load, { ...OPTIONS, paused }),
+      { initialProps: { question: "first", load, paused: false } },
     );
     await pass(0);
-    rerender({ load, paused: true });
+    rerender({ question: "first", load, paused: true });
     act(() => {
       result.current.step();
     });
     await pass(10_000);
     expect(load).toHaveBeenCalledTimes(2);
-    rerender({ load: other, paused: true });
+    rerender({ question: "second", load: other, paused: true });
     await pass(10_000);
     expect(other).toHaveBeenCalledTimes(1);
     expect(result.current.data).toBe("other");
@@ -116,7 +132,7 @@ describe("usePoll", () => {
 
   it("says since when a question is open", async () => {
     const { asked, load } = slowLoad();
-    const { result } = renderHook(() => usePoll(load, OPTIONS));
+    const { result } = renderHook(() => usePoll("question", load, OPTIONS));
     expect(result.current.askedAt).toBe(Date.now());
     asked[0]?.answer("first");
     await pass(0);
@@ -126,7 +142,7 @@ describe("usePoll", () => {
   it("asks nothing while the tab is hidden", async () => {
     const load = vi.fn(() => Promise.resolve("answer"));
     const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
-    renderHook(() => usePoll(load, OPTIONS));
+    renderHook(() => usePoll("question", load, OPTIONS));
     await pass(10_000);
     expect(load).not.toHaveBeenCalled();
     hidden.mockReturnValue(false);
@@ -138,10 +154,11 @@ describe("usePoll", () => {
 
   it("asks a new question at once, and ends with its component", async () => {
     const [first, second] = [slowLoad(), slowLoad()];
-    const { rerender, unmount } = renderHook(({ load }) => usePoll(load, OPTIONS), {
-      initialProps: first,
-    });
-    rerender(second);
+    const { rerender, unmount } = renderHook(
+      ({ question, load }) => usePoll(question, load, OPTIONS),
+      { initialProps: { question: "first", load: first.load } },
+    );
+    rerender({ question: "second", load: second.load });
     expect(first.asked[0]?.signal.aborted).toBe(true);
     expect(second.asked).toHaveLength(1);
     unmount();

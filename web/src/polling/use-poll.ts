@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useEffectEvent, useState, useSyncExternalStore } from "react";
 
 export interface Poll<T> {
   /** The last good answer; it stays while later requests fail. */
@@ -25,19 +25,24 @@ const NOTHING = { data: undefined, receivedAt: undefined, error: undefined, aske
  *
  * The next request is sent only after the last one was answered or aborted, so polls never
  * overlap, however slow the API is. A hidden tab asks nothing: nobody is looking.
- * Give `load` a stable identity (`useCallback`): a new one is asked at once, paused or not.
+ *
+ * `question` is what `load` asks. A question with other content is asked at once, paused or not. It
+ * is compared as JSON, so it does not matter if every render makes new objects and functions.
  */
 export function usePoll<T>(
+  question: unknown,
   load: (signal: AbortSignal) => Promise<T>,
   { everyMs, timeoutMs, paused }: PollOptions,
 ): Poll<T> & { step: () => void } {
   const [poll, setPoll] = useState<Poll<T>>(NOTHING);
   const [step, setStep] = useState(0);
   // The last request when the pause began, or during it: it is not sent again.
-  const [restAt, setRestAt] = useState<{ load: unknown; step: number } | null>(null);
+  const [restAt, setRestAt] = useState<string | null>(null);
   const hidden = useTabHidden();
-  if (paused !== (restAt !== null)) setRestAt(paused ? { load, step } : null);
-  const resting = hidden || (paused && restAt?.load === load && restAt.step === step);
+  const request = JSON.stringify({ question, step });
+  if (paused !== (restAt !== null)) setRestAt(paused ? request : null);
+  const resting = hidden || (paused && restAt === request);
+  const loadNow = useEffectEvent(load);
 
   useEffect(() => {
     if (resting) return;
@@ -48,7 +53,7 @@ export function usePoll<T>(
       const askedAt = performance.now();
       setPoll((last) => ({ ...last, askedAt: Date.now() }));
       try {
-        const data = await load(AbortSignal.any([ended.signal, AbortSignal.timeout(timeoutMs)]));
+        const data = await loadNow(AbortSignal.any([ended.signal, AbortSignal.timeout(timeoutMs)]));
         if (ended.signal.aborted) return;
         setPoll({ data, receivedAt: Date.now(), error: undefined, askedAt: undefined });
       } catch (error) {
@@ -56,7 +61,7 @@ export function usePoll<T>(
         setPoll((last) => ({ ...last, error, askedAt: undefined }));
       }
       if (paused) {
-        setRestAt({ load, step });
+        setRestAt(request);
         return;
       }
       // Counted from the request, not from the answer: a steady interval.
@@ -70,7 +75,7 @@ export function usePoll<T>(
       clearTimeout(timer);
       setPoll((last) => ({ ...last, askedAt: undefined }));
     };
-  }, [load, step, everyMs, timeoutMs, paused, resting]);
+  }, [request, everyMs, timeoutMs, paused, resting]);
 
   return {
     ...poll,
