@@ -40,7 +40,7 @@ def produce(
         int | None, typer.Option(help="Bytes per partition after which a batch is sent at once.")
     ] = None,
     compression_type: Annotated[
-        str | None, typer.Option(help="gzip; snappy, lz4 or zstd if their package is installed.")
+        str | None, typer.Option(help="How each batch is compressed: gzip, snappy, lz4 or zstd.")
     ] = None,
 ) -> None:
     """Send readings to a topic, each as one record.

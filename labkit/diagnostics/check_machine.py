@@ -64,6 +64,21 @@ def kafka_client() -> Check:
     return Check("kafka client", "ok", f"kafka-python {version}.")
 
 
+def codecs() -> Check:
+    """Check whether the records of every compression codec can be read."""
+    from labkit.broker.record_codecs import COMPRESSION_TYPES, PACKAGES, missing_codecs
+
+    missing = missing_codecs()
+    if missing:
+        packages = " ".join(PACKAGES[name] for name in missing)
+        said = f"Records compressed with {', '.join(missing)} cannot be read or sent: this Python "
+        said += f"has no {packages}."
+        return Check("codecs", "broken", said, f"{sys.executable} -m pip install {packages}")
+    return Check(
+        "codecs", "ok", f"Records of every codec can be read: {', '.join(COMPRESSION_TYPES)}."
+    )
+
+
 def notebook_kernel() -> Check:
     """Check whether notebooks run with this Python, and `pip` installs into it."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel

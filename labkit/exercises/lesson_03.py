@@ -191,7 +191,7 @@ def q4() -> str:
         how = (
             "nothing was compressed"
             if size > plain
-            else "gzip is on, but its batches are small: let more records share one"
+            else "it is compressed, but in small batches: let more records share one"
         )
         raise NotYet(f"the log takes {size:,} bytes, more than {PACKED_BYTES:,}: {how}.")
     return (

@@ -155,7 +155,7 @@ def start_producer(
     batch_size : int, optional
         Bytes of one partition that make a batch full, and send it at once; None: 131,072.
     compression_type : {'gzip', 'snappy', 'lz4', 'zstd'} or None
-        How each batch is compressed; all but gzip need an extra Python package.
+        How each batch is compressed; consumers decompress it by themselves.
     name : str
         Its name in the lab.
 

@@ -9,34 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from kafka import codec
-
+from labkit.broker.record_codecs import (
+    COMPRESSION_TYPES,
+    PACKAGES,
+    CompressionType,
+    missing_codecs,
+)
 from labkit.core.errors import LabError
 from labkit.readings.malformed_values import BadRecord
 from labkit.readings.reading import Reading
 
 KeyField = Literal["facility_id", "sector", "country"]
 Acks = Literal[0, 1, "all"]
-CompressionType = Literal["gzip", "snappy", "lz4", "zstd"]
 
 KEY_FIELDS: tuple[KeyField, ...] = get_args(KeyField)
-COMPRESSION_TYPES: tuple[CompressionType, ...] = get_args(CompressionType)
 LONGEST_LINGER_MS = 30_000
 LARGEST_BATCH = 1_048_576
 """The most that kafka-python sends in one request (``max_request_size``), in bytes."""
-
-_HAS_CODEC = {
-    "gzip": codec.has_gzip,
-    "snappy": codec.has_snappy,
-    "lz4": codec.has_lz4,
-    "zstd": codec.has_zstd,
-}
-_PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
-
-
-def available_compression() -> list[CompressionType]:
-    """Return the codecs that this Python can use; gzip is in its standard library."""
-    return [name for name in COMPRESSION_TYPES if _HAS_CODEC[name]()]
 
 
 @dataclass(frozen=True)
@@ -125,6 +114,6 @@ def _check_compression(name: str | None) -> None:
         known = ", ".join(map(repr, COMPRESSION_TYPES))
         msg = f"compression_type must be one of {known} or None, not {name!r}"
         raise LabError(msg, 'lab.start_producer(compression_type="gzip")')
-    if not _HAS_CODEC[name]():
-        msg = f"compression_type {name!r} needs the Python package {_PACKAGES[name]}, not installed"
-        raise LabError(msg, f'python -m pip install {_PACKAGES[name]}   (or take "gzip")')
+    if name in missing_codecs():
+        msg = f"compression_type {name!r} needs the Python package {PACKAGES[name]}, not installed"
+        raise LabError(msg, f'python -m pip install {PACKAGES[name]}   (or take "gzip")')

@@ -28,7 +28,7 @@ class ProducerControls:
     """The ipywidgets controls; other threads only read them."""
 
     def __init__(self, readings_per_s: float, faults: float) -> None:
-        from labkit.producer.producer_options import available_compression  # kafka-python knows
+        from labkit.broker.record_codecs import COMPRESSION_TYPES  # it imports kafka-python
 
         self.switch = ipywidgets.Button(description="Start", icon="play", button_style="success")
         self.rate = ipywidgets.IntSlider(
@@ -43,7 +43,7 @@ class ProducerControls:
         self.acks = _choice("acks", ACKS, "all")
         self.batch_size = _choice("batch_size", BATCH_SIZES, 131_072)
         codecs: dict[str, Any] = {NONE: NONE}
-        codecs |= {name: name for name in available_compression()}
+        codecs |= {name: name for name in COMPRESSION_TYPES}
         self.compression_type = _choice("compression_type", codecs, NONE)
         route_to_subshell(*self._controls)
         self.rows = [

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from labkit.broker import record_codecs
 from labkit.broker.cluster_state import ClusterState, NodeState, cluster_dir, write_cluster
 from labkit.broker.node_setup import free_ports
 from labkit.cli import main
@@ -65,6 +66,14 @@ def test_a_kafka_client_that_is_not_ours(
     assert check.verdict == "broken"
     assert 'install --force-reinstall "kafka-python>=3.0.12,<3.1"' in check.next_line
     assert ("uninstall" in check.next_line) == (len(versions) == 2)
+
+
+def test_a_codec_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_machine.codecs().verdict == "ok"
+    monkeypatch.setitem(record_codecs._HAS_CODEC, "zstd", lambda: False)
+    check = check_machine.codecs()
+    assert (check.verdict, "with zstd cannot" in check.sentence) == ("broken", True)
+    assert check.next_line.endswith("-m pip install zstandard")
 
 
 def test_a_kernel_of_another_python(monkeypatch: pytest.MonkeyPatch) -> None:
