@@ -12,6 +12,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+# `python -m labkit` puts the working directory first on the path, where a `random.py` of the user
+# would replace Python's own. While this package is imported for `-m`, argv[0] is "-m".
+# See: Python documentation, ``sys.argv`` and option ``-P``.
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    del sys.path[0]
+
 import lazy_loader as lazy
 
 __version__ = "0.1.0"

@@ -90,13 +90,14 @@ def train(stop: threading.Event) -> bool:
 
 def _train(folder: Path, jars: list[Path], cache: Path, stop: threading.Event) -> None:
     draft = folder / "draft.aot"
+    own_data, own_log = Path("data"), Path("broker.log")  # the broker runs in its folder
     port, controller_port = node_setup.free_ports(2)
     one = NodeState(node_id=1, port=port, controller_port=controller_port)
     node_setup.format_data(one, folder, jars, node_setup.new_cluster_id())
-    properties = node_setup.properties(one, [one], folder / "data")
+    properties = node_setup.properties(one, [one], own_data)
     settings = write_private(folder / "server.properties", properties)
-    learn = f"-XX:AOTCacheOutput={draft}"
-    command = node_setup.command(jars, 256, settings, folder / "broker.log", learn)
+    learn = f"-XX:AOTCacheOutput={draft.name}"
+    command = node_setup.command(jars, 256, Path(settings.name), own_log, learn)
     broker = start_node(folder, {"command": command, "output": str(folder / "broker.out")})
     process = psutil.Process(broker.pid)
     try:

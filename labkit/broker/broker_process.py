@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,14 +33,16 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
+from labkit.broker.install.java import java_environment
 from labkit.core.json_files import read_json, write_json
-from labkit.core.processes import is_alive, mark_of
+from labkit.core.processes import is_alive, mark_of, python_command
 
 CHECK_EVERY_S = 0.2
 FIRST_CHECK_EVERY_S = 0.02  # until the first request, because somebody waits for that
 STOP_TIMEOUT_S = 20.0
 MINORITY_TIMEOUT_S = 6.0
 TRAIN_AFTER_S = 20.0  # after the learner's first steps
+TEMPORARY_FOLDER = "tmp"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -132,7 +135,7 @@ class Supervisor:
             self._trainer.poll()
         elif time.monotonic() >= self._train_at:
             self._trainer = subprocess.Popen(
-                [sys.executable, "-m", "labkit.broker.aot_cache"], stdin=subprocess.PIPE
+                python_command("labkit.broker.aot_cache"), stdin=subprocess.PIPE
             )
 
 
@@ -143,7 +146,13 @@ def say(what: str) -> None:
 
 
 def start_node(folder: Path, request: dict[str, Any]) -> subprocess.Popen[bytes]:
-    """Start a broker's Java. What it prints before its log is open goes to ``output``."""
+    """Start a broker's Java in its folder. What it prints before its log is open is ``output``.
+
+    Its temporary folder is there too, because ``/tmp`` may not allow to load a codec's library.
+    """
+    temporary = folder / TEMPORARY_FOLDER
+    shutil.rmtree(temporary, ignore_errors=True)  # what a killed one left
+    temporary.mkdir(mode=0o700)
     with Path(request["output"]).open("wb") as output:
         return subprocess.Popen(
             request["command"],
@@ -151,6 +160,7 @@ def start_node(folder: Path, request: dict[str, Any]) -> subprocess.Popen[bytes]
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
+            env=java_environment(),
             preexec_fn=die_with_parent(),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
@@ -211,6 +221,11 @@ def _runs(process: psutil.Process) -> bool:
 
 def main() -> None:
     """Supervise the folder in the first argument, unless another supervisor keeps its lock."""
+    if len(sys.argv) < 2 or not Path(sys.argv[1]).is_dir():
+        sys.exit(
+            "This process supervises the brokers in a folder, and the lab starts it itself.\n"
+            "  Next: labkit broker start"
+        )
     folder = Path(sys.argv[1])
     one_at_a_time = FileLock(folder / ".keeper.lock", timeout=STOP_TIMEOUT_S)
     with contextlib.suppress(Timeout), one_at_a_time:

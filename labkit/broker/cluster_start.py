@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +29,7 @@ from labkit.core.background_workers import start_process
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable, LabError
 from labkit.core.json_files import write_json
+from labkit.core.processes import python_command
 from labkit.core.wait_until import wait_until
 
 START_TIMEOUT_S = 180.0  # a busy machine of two cores; most take four seconds
@@ -105,8 +106,8 @@ def start(
 ) -> ClusterState:
     """Start nodes (by default all), and wait until each accepts connections.
 
-    A cluster with ``properties`` is not the lab's own: they get a node and its data folder, and
-    return its ``server.properties``.
+    A cluster with ``properties`` is not the lab's own: they get a node and its data folder
+    (relative to the node's own), and return its ``server.properties``.
 
     Called under the cluster's lock, with ``cluster.json`` written: even if we are killed now, the
     supervisor knows the cluster's owners and stops it when they are gone. If the start fails, what
@@ -117,14 +118,14 @@ def start(
     def command(one: NodeState, log: Path) -> list[str]:
         own = folder / one.name
         node_setup.format_data(one, own, jars, cluster.cluster_id)
-        path, data = own / "server.properties", own / "data"
+        path, data = own / "server.properties", Path("data")
         if properties is None:
             heap_mb = load_config().broker_heap_mb
             write_private(path, node_setup.properties(one, cluster.nodes, data))
         else:
             heap_mb = SIDE_HEAP_MB
             write_private(path, properties(one, data))
-        return node_setup.command(jars, heap_mb, path, log, *aot_cache.options(jars))
+        return node_setup.command(jars, heap_mb, Path(path.name), log, *aot_cache.options(jars))
 
     wanted = cluster.nodes if nodes is None else nodes
     train = properties is None and aot_cache.is_wanted(jars)
@@ -140,7 +141,9 @@ def start_processes(
     kind: str = "broker",
     train: bool = False,
 ) -> ClusterState:
-    """Start a process for each node; ``command`` gets the node and the path of its log.
+    """Start a process for each node, in the node's folder.
+
+    ``command`` gets the node and the path of its log, relative to that folder.
 
     The process need not be a broker: Kafka Connect's workers are started in the same way.
     """
@@ -150,7 +153,8 @@ def start_processes(
     def ask_for(one: NodeState) -> None:
         own, log = folder / one.name, log_path(logs, one, kind)
         own.mkdir(parents=True, exist_ok=True)
-        request = {"command": command(one, log), "output": str(log.with_suffix(".out"))}
+        from_own = Path(os.path.relpath(log, own))
+        request = {"command": command(one, from_own), "output": str(log.with_suffix(".out"))}
         write_json(own / "start.json", request)
 
     try:
@@ -182,8 +186,8 @@ def ensure_supervisor(
     """Start the cluster's supervisor, unless it has one."""
     if cluster.supervisor is not None and cluster.supervisor.is_alive:
         return None
-    command = [sys.executable, "-m", "labkit.broker.broker_process", str(folder)]
-    supervisor = start_process(command + ["--train"] * train, logs / "supervisor.log")
+    command = python_command("labkit.broker.broker_process", str(folder))
+    supervisor = start_process(command + ["--train"] * train, logs / node_setup.SUPERVISOR_LOG)
     _supervisors[:] = [one for one in _supervisors if one.poll() is None]
     _supervisors.append(supervisor)
     return supervisor
@@ -214,7 +218,7 @@ def _wait_for_nodes(
             elif one.node_id in started or (supervisor and supervisor.poll() is not None):
                 log = log_path(logs, one, kind)
                 msg = f"{kind} {one.node_id} ended as it started: {node_setup.last_error(log)}"
-                raise BrokerUnavailable(msg, f"read its log: {log}")
+                raise BrokerUnavailable(msg, node_setup.where_to_read(log))
         if not all(one.is_running for one in waited_for):
             return None
         able = sum(one.state == "running" for one in cluster.nodes) >= cluster.majority
@@ -238,7 +242,7 @@ def stop(cluster: ClusterState, folder: Path) -> None:
     if known.supervisor is not None and known.supervisor.is_alive:
         stop_processes(_processes([known.supervisor.pid]), timeout_s=SUPERVISOR_STOP_S + 20.0)
     for child in _supervisors:  # one of ours that has not written its state yet
-        if child.poll() is None and child.args[3] == str(folder):  # type: ignore[index]
+        if child.poll() is None and str(folder) in list(child.args):  # type: ignore[arg-type]
             stop_processes(_processes([child.pid]), timeout_s=SUPERVISOR_STOP_S)
             child.wait()
     stop_nodes(read_cluster(folder) or known)

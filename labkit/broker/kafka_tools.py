@@ -18,7 +18,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from labkit.broker.install.java import class_path, java_executable
+from labkit.broker.broker_process import TEMPORARY_FOLDER
+from labkit.broker.install.java import class_path, java_environment, java_executable
 from labkit.broker.install.kafka_jars import Group, kafka_jars
 from labkit.broker.kafka_clients import bootstrap_servers, probe
 from labkit.broker.security_properties import properties_file
@@ -123,7 +124,7 @@ def _refuse_open_worker(arguments: Sequence[str]) -> None:
 
 def _run(command: list[str]) -> int:
     """Run a command in this terminal and return its exit status."""
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env=java_environment())
     while True:
         try:
             status = process.wait()
@@ -148,11 +149,15 @@ def java_command(tool: Tool) -> list[str]:
 
     ``KAFKA_HEAP_OPTS`` and ``KAFKA_OPTS`` work as for Kafka's scripts.
     """
+    temporary = load_config().state_dir / TEMPORARY_FOLDER
+    temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     return [
         str(java_executable()),
         *shlex.split(os.environ.get("KAFKA_HEAP_OPTS", HEAP)),
+        "--enable-native-access=ALL-UNNAMED",  # else Java warns when a codec loads its library
         "-XX:+UseSerialGC",  # the collector that starts fastest
         f"-Dlog4j2.configurationFile={LOG_CONFIG.as_uri()}",
+        f"-Djava.io.tmpdir={temporary}",  # /tmp may not allow to load a codec's library
         f"-Dlabkit.level={'INFO' if tool.serves else 'WARN'}",
         *shlex.split(os.environ.get("KAFKA_OPTS", "")),
         "-cp",

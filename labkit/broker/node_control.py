@@ -20,6 +20,7 @@ from labkit.broker.cluster_state import (
     write_cluster,
 )
 from labkit.broker.kafka_clients import admin
+from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable, LabError
 from labkit.core.progress_bar import waiting
 from labkit.core.wait_until import wait_until
@@ -123,7 +124,7 @@ def wait_until_joined(cluster: ClusterState, node_ids: set[int]) -> None:
         wait_until(
             lambda: node_ids <= {one["broker_id"] for one in client.describe_cluster()["brokers"]},
             JOIN_TIMEOUT_S,
-            lambda: BrokerUnavailable(msg, "read their logs, in .labkit/logs"),
+            lambda: BrokerUnavailable(msg, f"read the logs in {load_config().state_dir / 'logs'}"),
             every_s=0.1,
         )
 

@@ -11,6 +11,7 @@ import itertools
 import os
 import random
 import secrets
+import shlex
 import shutil
 import socket
 import subprocess
@@ -18,10 +19,12 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
+from labkit.broker.broker_process import TEMPORARY_FOLDER
 from labkit.broker.cluster_state import NodeState
-from labkit.broker.install.java import class_path, java_executable
+from labkit.broker.install.java import class_path, java_environment, java_executable
 from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir
 from labkit.broker.security_properties import read_properties, write_private
+from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.tcp import connection_error
 
@@ -29,6 +32,7 @@ LOG_CONFIG = Path(__file__).with_name("broker-log4j2.properties")
 SETTINGS = Path(__file__).with_name("broker.properties")
 # What formatting writes into a data folder: cluster and node id, and the initial features.
 META, FEATURES = "meta.properties", "bootstrap.checkpoint"
+SUPERVISOR_LOG = "supervisor.log"
 PORTS = range(20_000, 32_000)
 
 
@@ -67,7 +71,7 @@ def is_free(port: int) -> bool:
 
 
 def properties(node: NodeState, nodes: Sequence[NodeState], data_dir: Path) -> dict[str, str]:
-    """Return a node's ``server.properties``.
+    """Return a node's ``server.properties``; a relative ``data_dir`` is in the node's folder.
 
     The defaults lose no acknowledged record: three replicas where there are three brokers, and a
     write is acknowledged when two of them have it. Topics are not created automatically, because
@@ -131,17 +135,21 @@ def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id:
 
 
 def _let_kafka_format(node: NodeState, draft: Path, jars: Sequence[Path], cluster_id: str) -> None:
-    config = write_private(draft.with_suffix(".properties"), properties(node, [node], draft))
+    own = properties(node, [node], Path(draft.name))
+    config = write_private(draft.with_suffix(".properties"), own)
     done = subprocess.run(
         [
             *java(jars, 128, "-Dlog4j2.level=error"),
             *("kafka.tools.StorageTool", "format"),
-            *("--cluster-id", cluster_id, "--config", str(config)),
+            *("--cluster-id", cluster_id, "--config", config.name),
         ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
+        cwd=draft.parent,
+        env=java_environment(),
     )
     if done.returncode != 0:
         msg = f"Kafka would not format {draft}: {done.stdout[-500:]}{done.stderr[-500:]}"
@@ -158,7 +166,11 @@ def formatted_as(folder: Path) -> dict[str, str]:
 
 
 def java(jars: Sequence[Path], heap_mb: int, *options: str) -> list[str]:
-    """Return a command that runs a class of Kafka's, up to the class."""
+    """Return a command that runs a class of Kafka's in a node's folder, up to the class.
+
+    Files in that folder are named relative to it, so that its path may contain any sign: Kafka
+    splits ``log.dirs`` at commas, and Log4j reads ``%`` and ``${`` as its own.
+    """
     return [
         str(java_executable()),
         f"-Xmx{heap_mb}m",
@@ -168,6 +180,8 @@ def java(jars: Sequence[Path], heap_mb: int, *options: str) -> list[str]:
         "-XX:TieredStopAtLevel=1",
         "-XX:+ExitOnOutOfMemoryError",
         "-Djava.awt.headless=true",
+        f"-Djava.io.tmpdir={TEMPORARY_FOLDER}",
+        *shlex.split(load_config().java_options),
         *options,
         "-cp",
         class_path(jars),
@@ -182,7 +196,7 @@ def logging_to(log: Path) -> tuple[str, str]:
 def command(
     jars: Sequence[Path], heap_mb: int, config: Path, log: Path, *options: str
 ) -> list[str]:
-    """Return the command that runs a broker."""
+    """Return the command that runs a broker; ``config`` and ``log`` relative to its folder."""
     return [*java(jars, heap_mb, *logging_to(log), *options), "kafka.Kafka", str(config)]
 
 
@@ -191,18 +205,27 @@ def is_listening(port: int) -> bool:
     return connection_error(f"127.0.0.1:{port}", 1.0) is None
 
 
+def logs_of(log: Path) -> list[Path]:
+    """Return which logs of a node have content: its own, its Java's output, the supervisor's."""
+    logs = (log, log.with_suffix(".out"), log.with_name(SUPERVISOR_LOG))
+    return [path for path in logs if path.is_file() and path.stat().st_size]
+
+
+def where_to_read(log: Path) -> str:
+    """Return the next line after a node has failed: the log that there is to read."""
+    return f"read its log: {next(iter(logs_of(log)), log.parent)}"
+
+
 def last_error(log: Path) -> str:
-    """Return the last error in a node's log, or what its Java printed before there was a log."""
-    for path in (log, log.with_suffix(".out")):
-        if path.exists():
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            found = [n for n, line in enumerate(lines) if " ERROR " in line or " FATAL " in line]
-            if found:
-                said, *rest = lines[found[-1] : found[-1] + 2]
-                # The reason is often on the next line, in the exception that Java prints.
-                return " ".join(
-                    [said, *(line for line in rest if not line.startswith(("[", "\t")))]
-                )
-            if path.suffix == ".out" and lines:
-                return lines[-1]
+    """Return the last error in a node's log, or what was printed before there was a log."""
+    for path in logs_of(log):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        found = [n for n, line in enumerate(lines) if " ERROR " in line or " FATAL " in line]
+        if found:
+            said, *rest = lines[found[-1] : found[-1] + 2]
+            # The reason is often on the next line, in the exception that Java prints.
+            return " ".join([said, *(line for line in rest if not line.startswith(("[", "\t")))])
+        spoken = [line for line in lines if not line.startswith("WARNING: ")]
+        if path != log and spoken:
+            return spoken[-1]
     return "it left no log"

@@ -28,7 +28,7 @@ def client_properties(config: LabConfig) -> dict[str, str]:
     properties: dict[str, str] = {"security.protocol": config.security_protocol}
     if config.ssl_cafile is not None:
         properties["ssl.truststore.type"] = "PEM"
-        properties["ssl.truststore.location"] = str(config.ssl_cafile)
+        properties["ssl.truststore.location"] = str(config.ssl_cafile.absolute())
     if config.sasl_mechanism is not None:
         properties["sasl.mechanism"] = config.sasl_mechanism
     if config.sasl_mechanism in LOGIN_MODULES and config.sasl_plain_password is not None:

@@ -89,10 +89,9 @@ def produce(
     print(f"{counts.emitted:,} readings emitted, {said}{bad}")
     unknown = counts.unknown - counts.unasked
     if counts.acked + counts.unasked < counts.emitted:
-        raise WorkerFailed(
-            f"{counts.failed:,} readings were refused, and of {unknown:,} nobody knows.",
-            "labkit ledger",
-        )
+        lost = f"The broker refused {counts.failed:,} readings, and gave no clear answer for "
+        why = f" The last error: {producer.last_error}" if producer.last_error else ""
+        raise WorkerFailed(f"{lost}{unknown:,}.{why}", "labkit ledger")
     terminal.exit_as_asked(stop)
 
 

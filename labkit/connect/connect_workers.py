@@ -72,7 +72,7 @@ def start(
         own = worker_properties(cluster.cluster_id, servers, one.port, copies)
         path = write_private(folder / one.name / "worker.properties", {**own, **secrets})
         java = node_setup.java(jars, HEAP_MB, *node_setup.logging_to(log))
-        return [*java, MAIN_CLASS, str(path)]
+        return [*java, MAIN_CLASS, path.name]
 
     try:
         return cluster_start.start_processes(cluster, folder, nodes, command, kind=KIND)
@@ -124,7 +124,7 @@ def _wait_until_answers(one: NodeState, cluster: ClusterState, folder: Path) -> 
     log = cluster_start.log_path(load_config().state_dir / "logs", one, KIND)
 
     def failed(how: str) -> WorkerFailed:
-        return WorkerFailed(f"{KIND} {one.node_id} {how}", f"read its log: {log}")
+        return WorkerFailed(f"{KIND} {one.node_id} {how}", node_setup.where_to_read(log))
 
     def answers() -> bool:
         try:

@@ -19,6 +19,7 @@ from typing import Protocol, Self
 
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
+from labkit.core.processes import python_command
 from labkit.core.stop_signals import STOP_WITH_PARENT, watch_stop_requests
 
 
@@ -181,7 +182,7 @@ class ChildProcess:
         self.log_path = load_config().state_dir / "logs" / f"{name}-{os.getpid()}.log"
         self.log_path.unlink(missing_ok=True)  # an earlier one of this name, in this process
         self.process = start_process(
-            [sys.executable, "-m", "labkit", *arguments],
+            python_command("labkit", *arguments),
             self.log_path,
             stdin=subprocess.PIPE,
             variables={STOP_WITH_PARENT: "1"},

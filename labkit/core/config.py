@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from ipaddress import ip_address
 from pathlib import Path
@@ -67,6 +68,9 @@ class LabConfig(BaseSettings):
     session_timeout_ms: int = Field(6_000, description="How soon a silent consumer is replaced.")
     commit_interval_s: float = 0.2
     broker_heap_mb: int = 256
+    java_options: str = Field(
+        "", description="More options for the Java of brokers and Connect, such as -XX:UseSVE=0."
+    )
     aot_cache: bool = Field(True, description="Make the cache that halves a broker's start.")
     api_port: int = Field(0, description="0: any free port.")
     api_rows_in_memory: int = Field(
@@ -102,6 +106,12 @@ class LabConfig(BaseSettings):
         if url and in_the_clear and not _is_loopback(place.hostname or ""):
             raise ValueError(f"SASL_PLAINTEXT would send your password to {place.hostname}")
         return url
+
+    @field_validator("java_options")
+    @classmethod
+    def _words_can_be_separated(cls, options: str) -> str:
+        shlex.split(options)  # its ValueError says which quote is missing
+        return options
 
     def data_path(self, data_dir: str | Path | None = None) -> Path:
         """Return an absolute data folder; a relative one lies inside the lab's folder."""

@@ -7,6 +7,7 @@ its brokers and imports it without the lab's settings and models.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,7 +51,17 @@ def is_labkit(pid: int) -> bool:
     except psutil.Error:
         return False
     program = [Path(word).stem.removesuffix("-script") for word in words[:2]]
-    return "labkit" in program or words[1:3] == ["-m", "labkit"]
+    module = ["-m", "labkit"]
+    return "labkit" in program or module in (words[1:3], words[2:4])  # with or without -P
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs one of our modules in a separate process.
+
+    Plain ``python -m`` imports from the working directory first, so a ``random.py`` or ``kafka.py``
+    of the user would replace the real one. See: Python documentation, option ``-P``.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 @contextmanager

@@ -9,12 +9,16 @@ import socket
 import subprocess
 from pathlib import Path
 
-from labkit.broker.install.java import JAVA_NEEDED, java_executable
+from labkit.broker.install.java import (
+    JAVA_NEEDED,
+    OPTION_VARIABLES,
+    java_executable,
+    version_text,
+)
 from labkit.broker.install.kafka_jars import KAFKA_VERSION, jar_dir, kafka_jars, locked_jars
 from labkit.core.errors import JarRefused, LabError
 from labkit.diagnostics.machine_report import Check
 
-JAVA_TIMEOUT_S = 20.0
 DOCKER_TIMEOUT_S = 2.0
 DOCKER_HELLO = b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
 
@@ -25,15 +29,21 @@ def java() -> Check:
         executable = java_executable()
     except LabError as error:
         return Check("java", "broken", f"{error.what}.", error.next_line)
-    answer = subprocess.run(
-        [executable, "-version"], capture_output=True, text=True, timeout=JAVA_TIMEOUT_S
-    )
-    said = (answer.stderr or answer.stdout).partition("\n")[0]
-    version = re.search(r'"((\d+)[^"]*)', said)
-    if answer.returncode != 0 or version is None or int(version[2]) < JAVA_NEEDED:
-        problem = f"{executable} says {said!r}; Kafka 4 needs Java {JAVA_NEEDED} or newer."
+    try:
+        said = version_text(executable)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check("java", "broken", f"{executable} cannot be run: {error}.", "make setup")
+    version = re.search(r'version "((\d+)[^"]*)', said)
+    if version is None or int(version[2]) < JAVA_NEEDED:
+        problem = (
+            f"{executable} says {said.strip()[:200]!r}; Kafka 4 needs Java {JAVA_NEEDED} or newer."
+        )
         advice = f"set JAVA_HOME to a Java of {JAVA_NEEDED} or newer"
         return Check("java", "broken", problem, advice)
+    ignored = [name for name in OPTION_VARIABLES if os.environ.get(name)]
+    if ignored:
+        told = f"Java {version[1]} at {executable}. The lab's brokers ignore {', '.join(ignored)}."
+        return Check("java", "ok", told, "export LABKIT_JAVA_OPTIONS=...   (what they do take)")
     return Check("java", "ok", f"Java {version[1]} at {executable}.")
 
 

@@ -64,6 +64,20 @@ def kafka_client() -> Check:
     return Check("kafka client", "ok", f"kafka-python {version}.")
 
 
+def own_files() -> Check:
+    """Check for files here that a program or notebook imports instead of the real module."""
+    # A notebook, and a script in this folder, import from it first; the lab's processes do not.
+    ours = {"kafka", "labkit", "pandas", "flask", "faker"}
+    here = {path.stem for path in Path.cwd().glob("*.py")}
+    hiding = sorted(here & (sys.stdlib_module_names | ours))
+    if hiding:
+        files = ", ".join(f"{name}.py" for name in hiding)
+        said = f"{files} in {Path.cwd()} has the name of a module: a notebook or script here "
+        said += "imports it instead. The lab's own commands do not."
+        return Check("own files", "note", said, f"mv {hiding[0]}.py my_{hiding[0]}.py")
+    return Check("own files", "ok", "No file in this folder has the name of a module.")
+
+
 def codecs() -> Check:
     """Check whether the records of every compression codec can be read."""
     from labkit.broker.record_codecs import COMPRESSION_TYPES, PACKAGES, missing_codecs

@@ -66,6 +66,7 @@ def examine() -> list[Check]:
         check_machine.package,
         check_machine.kafka_client,
         check_machine.codecs,
+        check_machine.own_files,
         check_machine.notebook_kernel,
         lambda: check_machine.settings(config),
         check_java.java,

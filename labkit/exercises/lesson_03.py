@@ -160,7 +160,7 @@ def q3(last_line: str) -> str:
         )
     topic = fresh_topic(KEPT_TOPIC, num_partitions=3)
     code = f"{SENDER}{last_line}\nos._exit(0)"
-    command = [sys.executable, "-c", code, bootstrap_servers(), topic.name]
+    command = [sys.executable, "-P", "-c", code, bootstrap_servers(), topic.name]
     child = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_S, check=False)
     if child.returncode:
         said = child.stderr.strip().rpartition("\n")[2]

@@ -17,11 +17,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from labkit.broker.record_codecs import CompressionType
 from labkit.core import background_workers
 from labkit.core.config import load_config
 from labkit.producer.delivery_reports import DeliveryTracker
 from labkit.producer.producer_client import ClientMetrics
-from labkit.producer.producer_options import Acks, CompressionType, KeyField, ProducerOptions
+from labkit.producer.producer_options import Acks, KeyField, ProducerOptions
 from labkit.producer.send_loop import fleet_source, produce, replay_source
 from labkit.producer.sent_counts import SentCounts
 from labkit.readings.pacing import Item, Pace

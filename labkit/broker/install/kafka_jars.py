@@ -64,7 +64,10 @@ def locked_jars() -> tuple[Jar, ...]:
 
 def cache_dir() -> Path:
     """Return the folder for what is shared by all labs of a user: jars and AOT caches."""
-    return load_config().cache_dir or user_cache_path("labkit", appauthor=False)
+    config = load_config()
+    if config.cache_dir is None:
+        return user_cache_path("labkit", appauthor=False)
+    return config.lab_dir / config.cache_dir.expanduser()
 
 
 def jar_dir() -> Path:

@@ -98,6 +98,13 @@ def test_topics(lab_dir: Path, bootstrap_servers: str, typed: Typed) -> None:
     assert "Next:" in error
 
 
+def test_a_refusal_tells_its_cause(lab_dir: Path, topic_name: str, typed: Typed) -> None:
+    typed("topics", "create", topic_name, "--config", "max.message.bytes=60")
+    _, error = typed("produce", "--topic", topic_name, "--count", 3, "--rate", 0, status=1)
+    assert "refused 3 readings" in error
+    assert "last error: MessageSizeTooLarge" in error
+
+
 def test_kafkas_own_tools(lab_dir: Path, topic: str) -> None:
     assert topic in labkit("kafka", "kafka-topics", "--list").stdout
     # 1 is what kafka-topics itself ends its help with; the status is the tool's, not ours.

@@ -19,6 +19,7 @@ from kafka import KafkaConsumer, TopicPartition
 from waiting import wait_until
 
 from labkit.broker.cluster_state import read_cluster
+from labkit.broker.install.kafka_jars import cache_dir
 from labkit.core.run_files import read_run_files
 
 PATIENCE_S = 180.0
@@ -80,6 +81,44 @@ def assert_nothing_is_left(lab_dir: Path) -> None:
     cluster = read_cluster()
     assert cluster is not None
     assert not any(node.is_running for node in cluster.nodes)
+
+
+STRANGE = "a b, josé 日本 🏭 '#%d$! ${date:yyyy}"
+
+
+def test_the_whole_lab_runs_in_any_folder_and_any_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a folder is called and contains, and whatever the environment asks of others."""
+    folder = tmp_path / (STRANGE if os.name == "nt" else STRANGE + ": \\x")
+    folder.mkdir()
+    for name in ("random", "json", "kafka"):
+        (folder / f"{name}.py").write_text("raise SystemExit('the wrong module')")
+    if os.name != "nt":
+        (tmp_path / "ca che, é日").symlink_to(cache_dir())
+        monkeypatch.setenv("LABKIT_CACHE_DIR", str(tmp_path / "ca che, é日"))
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("LABKIT_LAB_DIR")
+    monkeypatch.delenv("LABKIT_STATE_DIR")
+    for name in ("LC_ALL", "LANG"):
+        monkeypatch.setenv(name, "C")
+    for name in ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS"):
+        monkeypatch.setenv(name, "-XX:+UseG1GC -Xmx10m")  # no broker starts with these
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.setenv(name, "http://nowhere.invalid:9")
+    try:
+        done = labkit("up", "--for", "5s", "--no-browser", "--json")
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        report = json.loads(done.stdout)
+        assert report["ledger"]["agrees"]
+        assert report["ledger"]["served"]["records"] > 0
+        assert labkit("broker", "start").returncode == 0
+        checked = labkit("check")
+        assert checked.returncode == 0, f"{checked.stdout}\n{checked.stderr}"
+        tool = labkit("kafka", "kafka-topics", "--list")
+        assert (tool.stdout.splitlines()[-1], tool.stderr) == ("co2-emissions", "")
+    finally:
+        assert labkit("down").returncode == 0
 
 
 def records_of(servers: str, topic: str) -> Iterator[Any]:

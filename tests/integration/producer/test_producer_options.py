@@ -9,11 +9,13 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from oracle import read_topic
 from waiting import wait_until
 
 import labkit as lab
+from labkit.broker.broker import Broker
 from labkit.broker.record_codecs import COMPRESSION_TYPES
 from labkit.checker.checker import check_pipeline
 from labkit.checker.delivery_history import delivery_log_sizes, read_deliveries
@@ -146,7 +148,7 @@ def test_gzip_makes_batches_small_and_the_client_says_how_small(topic: str) -> N
 
 
 def test_records_of_every_codec_are_read_whoever_compressed_them(
-    lab_dir: Path, bootstrap_servers: str, topic: str
+    lab_dir: Path, broker: Broker, bootstrap_servers: str, topic: str
 ) -> None:
     """Java's producer frames some codecs differently from kafka-python's."""
     tool = [sys.executable, "-m", "labkit", "kafka", "kafka-console-producer", "--topic", topic]
@@ -161,4 +163,9 @@ def test_records_of_every_codec_are_read_whoever_compressed_them(
         assert producer.returncode == 0
     counts = consume(topic, "csv-writer", lab_dir / "data", threading.Event(), until_end=True)
     assert (counts.rows, counts.dead_letters) == (200, 80)
+    if sys.platform == "linux":  # /tmp may be mounted noexec
+        process = broker.nodes[0].process
+        assert process is not None
+        mapped = [one.path for one in psutil.Process(process.pid).memory_maps()]
+        assert [path for path in mapped if "/node-1/tmp/libzstd" in path]
     assert check_pipeline(topic).violations == {}

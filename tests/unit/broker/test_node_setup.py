@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from labkit.broker import node_setup
 from labkit.broker.cluster_state import NodeState
+from labkit.core.errors import SettingInvalid
 
 
 def cluster_of(count: int) -> list[NodeState]:
@@ -78,10 +79,41 @@ def test_a_formatted_folder_tells_whose_it_is(tmp_path: Path) -> None:
     assert node_setup.formatted_as(tmp_path).get("cluster.id") == "abc-DEF"
 
 
+def test_no_path_of_the_lab_is_in_what_kafka_parses(lab_dir: Path) -> None:
+    """Kafka splits ``log.dirs`` at commas, and Log4j reads ``%`` and ``${`` as its own."""
+    node = cluster_of(1)[0]
+    command = node_setup.command([], 256, Path("server.properties"), Path("../../logs/b.log"))
+    assert str(lab_dir) not in " ".join(command)
+    assert node_setup.properties(node, [node], Path("data"))["log.dirs"] == "data"
+
+
+def test_more_java_options_come_from_a_setting(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_JAVA_OPTIONS", "-Dname='two words' -XX:UseSVE=0")
+    assert {"-Dname=two words", "-XX:UseSVE=0"} <= set(node_setup.java([], 1))
+    monkeypatch.setenv("LABKIT_JAVA_OPTIONS", "-Dname='two")
+    with pytest.raises(SettingInvalid, match="LABKIT_JAVA_OPTIONS .*quot"):
+        node_setup.java([], 1)
+
+
+def test_the_log_to_read_is_one_that_exists(tmp_path: Path) -> None:
+    log, supervisor = tmp_path / "broker-1.log", tmp_path / "supervisor.log"
+    assert node_setup.where_to_read(log).endswith(str(tmp_path))
+    supervisor.write_text("Traceback\nImportError: no module named random\n")
+    log.with_suffix(".out").touch()
+    assert node_setup.where_to_read(log).endswith(str(supervisor))
+    assert node_setup.last_error(log) == "ImportError: no module named random"
+    log.write_text("[…] INFO fine\n")
+    assert node_setup.where_to_read(log).endswith(str(log))
+
+
 def test_last_error_prefers_the_log_and_falls_back_to_what_java_said(tmp_path: Path) -> None:
     log = tmp_path / "broker-1.log"
     assert "no log" in node_setup.last_error(log)
-    log.with_suffix(".out").write_text("Error: could not create the Java Virtual Machine\n")
+    log.with_suffix(".out").write_text(
+        "Error: could not create the Java Virtual Machine\nWARNING: old\n"
+    )
     assert "Virtual Machine" in node_setup.last_error(log)
     log.write_text("[…] INFO fine\n[…] ERROR the disk is full (kafka)\n[…] INFO bye\n")
     assert node_setup.last_error(log) == "[…] ERROR the disk is full (kafka)"

@@ -5,16 +5,35 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
+import pytest
 
-from labkit.core.processes import is_alive, mark_of
+from labkit.core.processes import is_alive, is_labkit, mark_of, python_command
 
 
 def test_a_mark_is_of_this_process_and_not_of_one_with_its_pid() -> None:
     mark = mark_of(os.getpid())
     assert is_alive(**mark)
     assert not is_alive(mark["pid"], mark["process_started"] - 60.0)
+
+
+def test_a_file_of_the_user_is_never_imported_instead_of_a_module(tmp_path: Path) -> None:
+    for name in ("random", "json", "kafka", "inspect", "threading"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')")
+    ours = "labkit.broker.broker_process"
+    for command in (python_command(ours), [sys.executable, "-m", ours]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert "supervises the brokers" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["labkit"], ["python", "-m", "labkit"], python_command("labkit")]
+)
+def test_a_labkit_process_is_recognized(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: [*words, "produce"])
+    assert is_labkit(os.getpid())
 
 
 def test_an_ended_process_is_not_alive_even_before_its_parent_looked() -> None:

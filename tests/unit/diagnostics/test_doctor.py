@@ -68,6 +68,15 @@ def test_a_kafka_client_that_is_not_ours(
     assert ("uninstall" in check.next_line) == (len(versions) == 2)
 
 
+def test_a_file_with_the_name_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "helpers.py").touch()
+    assert check_machine.own_files().verdict == "ok"
+    (tmp_path / "kafka.py").touch()
+    check = check_machine.own_files()
+    assert (check.verdict, check.next_line) == ("note", "mv kafka.py my_kafka.py")
+
+
 def test_a_codec_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_machine.codecs().verdict == "ok"
     monkeypatch.setitem(record_codecs._HAS_CODEC, "zstd", lambda: False)
