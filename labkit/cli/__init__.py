@@ -54,6 +54,7 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def labkit(
+    context: typer.Context,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")
     ] = False,
@@ -69,6 +70,8 @@ def labkit(
     """
     if debug:
         os.environ[terminal.DEBUG_VARIABLE] = "1"  # also for the processes that this one starts
+    if context.invoked_subcommand != "doctor":  # which reports this itself
+        terminal.tell_unknown_settings()
 
 
 PANELS: dict[str, list[Callable[..., None]]] = {

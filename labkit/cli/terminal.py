@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -94,8 +95,9 @@ def errors_as_text() -> Iterator[None]:
         sys.exit(1)
     except Exception as error:
         what = f"Something went wrong that the lab did not expect: {type(error).__name__}: {error}."
-        next_line = f"read {_log_traceback()}, or run it again as `labkit --debug ...`"
-        tell(LabError(what, next_line))
+        log = _log_traceback()
+        read = f"read {log}, or " if log is not None else ""
+        tell(LabError(what, f"{read}run it again as `labkit --debug ...`"))
         sys.exit(1)
 
 
@@ -111,12 +113,35 @@ def tell(error: LabError) -> None:
         out.print(visible(error.next_line), markup=False, soft_wrap=True)
 
 
-def _log_traceback() -> Path:
-    from labkit.core.config import load_config
+def _log_traceback() -> Path | None:
+    """Write the current traceback into the lab's logs, else into the temporary folder.
 
-    folder = load_config().state_dir / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    command = " ".join(sys.argv)
-    path.write_text(f"{command}\n\n{traceback.format_exc()}", encoding="utf-8")
-    return path
+    The error may be about the very folder, the settings or a module that is needed here.
+    """
+    name = f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    text = f"{' '.join(sys.argv)}\n\n{traceback.format_exc()}"
+    for folder in (_logs_folder, tempfile.gettempdir):
+        with contextlib.suppress(Exception):
+            path = Path(folder()) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", errors="replace")
+            return path
+    return None
+
+
+def _logs_folder() -> Path:
+    from labkit.core.config import defaults_for_invalid_settings, load_config
+
+    with defaults_for_invalid_settings():
+        return load_config().state_dir / "logs"
+
+
+def tell_unknown_settings() -> None:
+    """Name each ``LABKIT_*`` variable that nothing reads: it is probably a misspelt one."""
+    from labkit.core.config import known_settings, settings_path
+    from labkit.core.settings_file import unknown_settings
+    from labkit.core.stop_signals import STOP_WITH_PARENT
+
+    if STOP_WITH_PARENT not in os.environ:  # otherwise the command that started us has told it
+        for one in unknown_settings(settings_path(), known_settings()):
+            say(f"Note: {one.sentence}")

@@ -11,6 +11,9 @@ import os
 import re
 import shlex
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +23,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from labkit.core.errors import SettingInvalid
+from labkit.core.settings_file import PREFIX, lines_of, refuse_malformed_lines, settings_text
 
 STATE_FOLDER = ".labkit"
 _PASSWORD_LINE = re.compile(r"^\s*(export\s+)?LABKIT_SASL_PLAIN_PASSWORD\s*=", re.M | re.I)
@@ -42,7 +46,7 @@ class LabConfig(BaseSettings):
     Where the Kafka client has the same setting, the name is the client's.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LABKIT_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     lab_dir: Path = Field(description="The lab's folder; relative data folders start here.")
     state_dir: Path = Field(description="Ports, pids, logs and the broker's own data.")
@@ -154,6 +158,32 @@ def find_lab_dir(start: Path | None = None) -> Path:
     return next((folder for folder in folders if (folder / STATE_FOLDER).is_dir()), here)
 
 
+_use_defaults: ContextVar[bool] = ContextVar("use_defaults", default=False)
+
+
+@contextmanager
+def defaults_for_invalid_settings() -> Iterator[None]:
+    """During a ``with``, let `load_config` replace what it cannot use by the defaults.
+
+    For what reports such an error, and needs settings itself: the doctor, the error log.
+    """
+    token = _use_defaults.set(True)
+    try:
+        yield
+    finally:
+        _use_defaults.reset(token)
+
+
+def known_settings() -> list[str]:
+    """Return the names of all settings: ``LABKIT_TOPIC`` and so on."""
+    return [_variable(field) for field in LabConfig.model_fields]
+
+
+def settings_path() -> Path:
+    """Return the lab's ``.env``, existing or not."""
+    return _lab_dir() / ".env"
+
+
 def load_config() -> LabConfig:
     """Read the settings.
 
@@ -163,29 +193,75 @@ def load_config() -> LabConfig:
     Raises
     ------
     SettingInvalid
-        A variable has an invalid value, or other users may read your password.
+        A variable has an invalid value, the file cannot be read, or other users may read your
+        password in it.
     """
-    lab_dir = Path(os.environ.get("LABKIT_LAB_DIR") or find_lab_dir()).resolve()
-    state_dir = Path(os.environ.get("LABKIT_STATE_DIR") or lab_dir / STATE_FOLDER).resolve()
-    env_file = lab_dir / ".env"
-    _refuse_open_password(env_file)
     try:
-        return LabConfig(_env_file=env_file, lab_dir=lab_dir, state_dir=state_dir)
+        return _load(settings_path())
+    except SettingInvalid:
+        if not _use_defaults.get():
+            raise
+    return _load_what_is_valid()
+
+
+def _load(env_file: Path | None, **replaced: Any) -> LabConfig:
+    lab_dir = _lab_dir()
+    state_dir = Path(os.environ.get("LABKIT_STATE_DIR") or lab_dir / STATE_FOLDER).resolve()
+    text = settings_text(env_file) if env_file else ""
+    if env_file and text:
+        refuse_malformed_lines(env_file, text)
+        _refuse_open_password(env_file, text)
+    try:
+        return LabConfig(
+            _env_file=env_file,
+            _env_file_encoding="utf-8-sig",  # also without the mark that Windows writes
+            **{"lab_dir": lab_dir, "state_dir": state_dir, **replaced},
+        )
     except ValidationError as error:
         # Without the value, which may be a password; also not in the traceback.
         first = error.errors(include_input=False, include_url=False)[0]
-        variable = "_".join(("LABKIT", *map(str, first["loc"]))).upper()
-        raise SettingInvalid(
+        variable = _variable(*first["loc"])
+        line = lines_of(text).get(variable)
+        in_environment = variable in {name.upper() for name in os.environ}  # which goes first
+        place = "the environment" if in_environment else f"line {line} of {env_file}"
+        refused = SettingInvalid(
             f"The setting {variable} cannot be used: {first['msg']}",
-            f"correct {variable} in the environment or in {env_file}",
-        ) from None
+            f"correct {variable} in {place}",
+        )
+        refused.fields = frozenset(str(one["loc"][0]) for one in error.errors())
+        raise refused from None
 
 
-def _refuse_open_password(env_file: Path) -> None:
+def _load_what_is_valid() -> LabConfig:
+    """Return the settings with the default for each that is invalid."""
+    replaced: dict[str, Any] = {}
+    env_file: Path | None = settings_path()
+    while True:
+        try:
+            return _load(env_file, **replaced)
+        except SettingInvalid as error:
+            new = error.fields - set(replaced)
+            if new:
+                replaced |= {name: LabConfig.model_fields[name].default for name in new}
+            elif env_file is not None:
+                env_file = None  # the file itself is the problem
+            else:
+                raise
+
+
+def _lab_dir() -> Path:
+    return Path(os.environ.get("LABKIT_LAB_DIR") or find_lab_dir()).resolve()
+
+
+def _variable(*location: str | int) -> str:
+    return "_".join((PREFIX.rstrip("_"), *map(str, location))).upper()
+
+
+def _refuse_open_password(env_file: Path, text: str) -> None:
     """Refuse a ``.env`` that contains a password and is readable by other users."""
-    if os.name == "nt" or not env_file.is_file():  # on Windows the folder's permissions decide
+    if os.name == "nt":  # there, the folder's permissions decide
         return
     mode = stat.S_IMODE(env_file.stat().st_mode)
-    if mode & 0o077 and _PASSWORD_LINE.search(env_file.read_text(encoding="utf-8")):
+    if mode & 0o077 and _PASSWORD_LINE.search(text):
         msg = f"{env_file} holds a password, and other users of this machine may read it"
         raise SettingInvalid(f"{msg} (mode {mode:o})", f"chmod 600 {env_file}")

@@ -28,7 +28,12 @@ class LabError(Exception):
 
 
 class SettingInvalid(LabError):
-    """A ``LABKIT_*`` variable, or a line of ``.env``, has a value that its setting cannot have."""
+    """A ``LABKIT_*`` variable, or a line of ``.env``, has a value that its setting cannot have.
+
+    `fields` are the invalid settings by their names in `LabConfig`; empty if it is the file itself.
+    """
+
+    fields: frozenset[str] = frozenset()
 
 
 class BrokerUnavailable(LabError):

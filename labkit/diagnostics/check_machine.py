@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import sys
@@ -13,7 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from labkit.core.config import LabConfig
+from labkit.core.config import LabConfig, known_settings, load_config, settings_path
+from labkit.core.errors import SettingInvalid
+from labkit.core.settings_file import unknown_settings
 from labkit.diagnostics.known_problems import INSTALL_CLIENT, other_clients, version_of
 from labkit.diagnostics.machine_report import Check, Verdict
 
@@ -21,13 +22,6 @@ MIB, GIB = 1024**2, 1024**3
 PYTHON_NEEDED = (3, 11)
 DISK_NEEDED, DISK_WANTED = 300 * MIB, 2 * GIB
 MEMORY_WANTED = 700 * MIB
-INTERNAL_VARIABLES = {
-    "LABKIT_DEBUG",
-    "LABKIT_HOME_STATE_DIR",
-    "LABKIT_OWNER_PID",
-    "LABKIT_STOP_WITH_PARENT",
-    "LABKIT_TEST_REQUIRE",
-}
 
 
 def python() -> Check:
@@ -116,16 +110,20 @@ def notebook_kernel() -> Check:
     return Check(name, "ok", "Notebooks run with this same Python.")
 
 
-def settings(config: LabConfig) -> Check:
+def settings() -> Check:
     """List the LABKIT_* settings that are set; secrets are never shown."""
-    known = {f"LABKIT_{field.upper()}" for field in LabConfig.model_fields} | INTERNAL_VARIABLES
-    unknown = [name for name in os.environ if name.startswith("LABKIT_") and name not in known]
+    try:
+        unknown = unknown_settings(settings_path(), known_settings())
+        config = load_config()
+    except SettingInvalid as error:
+        said = f"{error.what.rstrip('.')}. The other checks go on without it."
+        return Check("settings", "broken", said, error.next_line)
     shown = ", ".join(
         f"LABKIT_{field.upper()}={getattr(config, field)}"
         for field in sorted(config.model_fields_set)
     )
     if unknown:
-        said = f"The lab knows no setting {', '.join(sorted(unknown))}; set are {shown}."
+        said = f"{' '.join(one.sentence for one in unknown)} Set are {shown}."
         return Check("settings", "note", said, "compare with the names in labkit/core/config.py")
     return Check("settings", "ok", f"{shown}.")
 

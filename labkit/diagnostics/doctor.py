@@ -10,8 +10,7 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from labkit.core.config import load_config
-from labkit.core.errors import SettingInvalid
+from labkit.core.config import LabConfig, defaults_for_invalid_settings, load_config
 from labkit.diagnostics import check_java, check_lab_folder, check_machine
 from labkit.diagnostics.machine_report import Check, MachineReport
 
@@ -56,11 +55,12 @@ def doctor(
 
 def examine() -> list[Check]:
     """Run all checks; one that raises an error is reported, and does not stop the others."""
-    try:
-        config = load_config()
-    except SettingInvalid as error:
-        wrong = Check("settings", "broken", f"{error.what}.", error.next_line)
-        return [_run(check_machine.python), _run(check_machine.package), wrong]
+    settings = _run(check_machine.settings)
+    with defaults_for_invalid_settings():
+        return _examine(load_config(), settings)
+
+
+def _examine(config: LabConfig, settings: Check) -> list[Check]:
     checks: list[Callable[[], Check]] = [
         check_machine.python,
         check_machine.package,
@@ -68,7 +68,7 @@ def examine() -> list[Check]:
         check_machine.codecs,
         check_machine.own_files,
         check_machine.notebook_kernel,
-        lambda: check_machine.settings(config),
+        lambda: settings,
         check_java.java,
         check_java.jars,
         check_machine.front_end,

@@ -93,8 +93,9 @@ def test_more_java_options_come_from_a_setting(
     monkeypatch.setenv("LABKIT_JAVA_OPTIONS", "-Dname='two words' -XX:UseSVE=0")
     assert {"-Dname=two words", "-XX:UseSVE=0"} <= set(node_setup.java([], 1))
     monkeypatch.setenv("LABKIT_JAVA_OPTIONS", "-Dname='two")
-    with pytest.raises(SettingInvalid, match="LABKIT_JAVA_OPTIONS .*quot"):
+    with pytest.raises(SettingInvalid, match=r"LABKIT_JAVA_OPTIONS .*quot"):
         node_setup.java([], 1)
+    monkeypatch.delenv("LABKIT_JAVA_OPTIONS")
 
 
 def test_the_log_to_read_is_one_that_exists(tmp_path: Path) -> None:

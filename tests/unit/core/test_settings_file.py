@@ -1,0 +1,106 @@
+"""The settings file: every encoding, every form, and names that are not settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labkit.cli import main
+from labkit.core.config import defaults_for_invalid_settings, load_config, settings_path
+from labkit.core.errors import SettingInvalid
+from labkit.diagnostics.doctor import examine
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"LABKIT_TOPIC=mine\n",
+        b"\xef\xbb\xbfLABKIT_TOPIC=mine\r\n",
+        b"export labkit_topic='mine' # a comment\n",
+        "# für uns\nLABKIT_TOPIC=mine".encode(),
+        b"source other.sh\nLABKIT_TOPIC=mine\n",
+    ],
+    ids=["plain", "byte-order mark", "as a shell has it", "accent", "a line for another program"],
+)
+def test_what_can_be_read(lab_dir: Path, content: bytes) -> None:
+    (lab_dir / ".env").write_bytes(content)
+    assert load_config().topic == "mine"
+
+
+BROKEN = {
+    "utf-16": ("LABKIT_TOPIC=mine\n".encode("utf-16"), "saved as UTF-16, not UTF-8"),
+    "no mark": ("LABKIT_TOPIC=mine\n".encode("utf-16-le"), "saved as UTF-16, not UTF-8"),
+    "latin-1": (b"LABKIT_TOPIC=mine\n# caf\xe9\n", "not saved as UTF-8: line 2 "),
+    "no equals sign": (b"\nLABKIT_TOPIC mine\n", "Line 2 of "),
+    "value": (b"# one\nLABKIT_API_PORT=many\n", "LABKIT_API_PORT cannot be used"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), BROKEN.values(), ids=BROKEN)
+def test_what_cannot_be_read_is_one_sentence_of_every_command(
+    lab_dir: Path, content: bytes, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lab_dir / ".env").write_bytes(content)
+    with pytest.raises(SystemExit) as ended:
+        main(["status"])
+    error = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert words in error
+    assert str(settings_path()) in error
+    assert error.count("\n") == 2, error
+
+    checks = examine()
+    (broken,) = [check for check in checks if check.verdict == "broken"]
+    assert (broken.name, words in broken.sentence) == ("settings", True)
+    (lab_dir / ".env").unlink()
+    assert [check.name for check in checks] == [check.name for check in examine()]
+
+
+def test_a_wrong_value_is_named_with_its_place(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (lab_dir / ".env").write_text("# one\nLABKIT_TOPIC=mine\nLABKIT_API_PORT=many\n")
+    with pytest.raises(SettingInvalid) as refused:
+        load_config()
+    assert f"line 3 of {settings_path()}" in refused.value.next_line
+    with monkeypatch.context() as patch:
+        patch.setenv("LABKIT_API_PORT", "more")
+        with pytest.raises(SettingInvalid, match="API_PORT in the environment"):
+            load_config()
+    with defaults_for_invalid_settings():
+        config = load_config()
+    assert (config.api_port, config.topic) == (0, "mine"), "what is valid stays"
+    (lab_dir / ".env").unlink()
+
+
+def test_a_misspelt_name_is_told_with_the_right_one(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lab_dir / ".env").write_text("OTHER=1\n\nLABKIT_TOPPIC=mine\n")
+    monkeypatch.setenv("LABKIT_DATADIR", "here")
+    monkeypatch.setenv("LABKIT_XYZ", "1")
+    with pytest.raises(SystemExit):
+        main(["topics", "list"])
+    error = capsys.readouterr().err
+    assert f"LABKIT_TOPPIC (line 3 of {settings_path()})" in error
+    assert "did you mean LABKIT_TOPIC?" in error
+    assert "LABKIT_DATADIR (in the environment)" in error
+    assert "did you mean LABKIT_DATA_DIR?" in error
+    assert "LABKIT_XYZ (in the environment) is not a setting of the lab.\n" in error
+
+
+def test_an_unexpected_error_is_told_even_where_no_log_can_be_written(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lab_dir / ".labkit").write_text("a file in the place of the folder")
+    monkeypatch.setattr("labkit.pipeline.lab_status.lab_status", lambda: 1 / 0)
+    for folder in (str(lab_dir), str(lab_dir / ".labkit")):
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        with pytest.raises(SystemExit):
+            main(["status"])
+        error = capsys.readouterr().err
+        assert "did not expect: ZeroDivisionError" in error
+        assert "Traceback" not in error
+    assert "labkit --debug" in error
+    (lab_dir / ".labkit").unlink()
