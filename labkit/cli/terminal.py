@@ -94,6 +94,9 @@ def errors_as_text() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        if isinstance(error, OSError) and (known := _known_refusal(error)):
+            tell(known)
+            sys.exit(1)
         what = f"Something went wrong that the lab did not expect: {type(error).__name__}: {error}."
         log = _log_traceback()
         read = f"read {log}, or " if log is not None else ""
@@ -111,6 +114,20 @@ def tell(error: LabError) -> None:
     if error.next_line:
         out.print("[bold]Next:[/] ", end=" ")
         out.print(visible(error.next_line), markup=False, soft_wrap=True)
+
+
+def _known_refusal(error: OSError) -> LabError | None:
+    from labkit.core.written_places import REFUSALS, cannot_write
+
+    try:
+        known = cannot_write(error)
+    except LabError as another:
+        return another
+    if known is None and error.filename is not None and error.errno in REFUSALS:
+        return LabError(
+            f"{error.filename} cannot be used: {error.strerror}", "choose another place"
+        )
+    return known
 
 
 def _log_traceback() -> Path | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from platformdirs import user_cache_path
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -120,6 +121,22 @@ class LabConfig(BaseSettings):
     def data_path(self, data_dir: str | Path | None = None) -> Path:
         """Return an absolute data folder; a relative one lies inside the lab's folder."""
         return (self.lab_dir / Path(data_dir or self.data_dir).expanduser()).resolve()
+
+    def cache_path(self) -> Path:
+        """Return the folder for what is shared by all labs of a user: jars and AOT caches.
+
+        Raises
+        ------
+        SettingInvalid
+            None is set, and the user has no home folder.
+        """
+        if self.cache_dir is not None:
+            return (self.lab_dir / self.cache_dir.expanduser()).absolute()
+        try:
+            return user_cache_path("labkit", appauthor=False)
+        except RuntimeError as error:
+            msg = f"There is no place for Kafka's jars: {error}"
+            raise SettingInvalid(msg, "export LABKIT_CACHE_DIR=/path/to/a/folder") from error
 
     def client_settings(self) -> dict[str, Any]:
         """Return the security and network settings that every kafka-python client takes.

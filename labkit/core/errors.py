@@ -36,6 +36,10 @@ class SettingInvalid(LabError):
     fields: frozenset[str] = frozenset()
 
 
+class FolderNotWritable(LabError):
+    """A folder that the lab writes cannot be written; the next line names its setting."""
+
+
 class BrokerUnavailable(LabError):
     """No Kafka broker answers, or one would not start."""
 

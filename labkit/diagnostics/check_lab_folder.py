@@ -8,9 +8,26 @@ from labkit.broker import aot_cache, node_setup
 from labkit.broker.cluster_state import cluster_dir, read_cluster
 from labkit.broker.install.kafka_jars import cache_dir, kafka_jars
 from labkit.core.config import LabConfig
+from labkit.core.errors import LabError
 from labkit.core.run_files import read_run_files
+from labkit.core.written_places import written_places
 from labkit.diagnostics.known_problems import STALE_STORAGE
 from labkit.diagnostics.machine_report import Check
+
+
+def folders() -> Check:
+    """Check whether every folder that the lab writes can be written."""
+    try:
+        places = list(written_places())
+    except LabError as error:
+        return Check("folders", "broken", f"{error.what}.", error.next_line)
+    for place in places:
+        why = place.why_not_writable()
+        if why:
+            refused = place.refused(why)
+            return Check("folders", "broken", f"{refused.what}.", refused.next_line)
+    shown = ", ".join(str(place.path) for place in places)
+    return Check("folders", "ok", f"The lab can write {shown}.")
 
 
 def ports(config: LabConfig) -> Check:

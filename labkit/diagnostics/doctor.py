@@ -73,6 +73,7 @@ def _examine(config: LabConfig, settings: Check) -> list[Check]:
         check_java.jars,
         check_machine.front_end,
         lambda: check_machine.disk(config),
+        check_lab_folder.folders,
         check_machine.memory,
         check_machine.clock,
         check_machine.loopback,

@@ -18,6 +18,7 @@ from labkit.core.errors import LabError
 from labkit.core.rates import Rates
 from labkit.core.run_files import RunFile, read_run_files
 from labkit.core.stop_signals import StopEvent, stop_event
+from labkit.core.written_places import refuse_unwritable
 from labkit.ledger.ledger import LedgerReader
 from labkit.ledger.ledger_model import Ledger
 from labkit.pipeline.pipeline import Pipeline, UpOptions
@@ -46,6 +47,7 @@ def run_up(options: UpOptions) -> int:
     LabError
         A stage did not start, or ended unexpectedly; the others have been stopped.
     """
+    refuse_unwritable(options.data_dir)
     display = Display(options.as_json)
     pipeline = Pipeline(options, display.say)
     with _only_one(pipeline):

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock
-from platformdirs import user_cache_path
 
 from labkit.core.config import load_config
 from labkit.core.errors import JarRefused, LabError
@@ -64,10 +63,7 @@ def locked_jars() -> tuple[Jar, ...]:
 
 def cache_dir() -> Path:
     """Return the folder for what is shared by all labs of a user: jars and AOT caches."""
-    config = load_config()
-    if config.cache_dir is None:
-        return user_cache_path("labkit", appauthor=False)
-    return config.lab_dir / config.cache_dir.expanduser()
+    return load_config().cache_path()
 
 
 def jar_dir() -> Path:

@@ -64,6 +64,11 @@ def answer_to(
         if isinstance(one, LabError):
             said = f"{one.what[:1].upper()}{one.what[1:].rstrip('.')}."
             return Answer(None, said, one.next_line, type(one).__name__)
+        if isinstance(one, OSError):
+            from labkit.core.written_places import cannot_write  # it loads the settings' models
+
+            if refused := cannot_write(one):
+                return Answer(None, f"{refused.what}.", refused.next_line, type(one).__name__)
         trace = Trace(one, variables or {}, took_s)
         for recognize in RECOGNIZERS:
             # A recognizer may fail at an unusual object; the next one is tried.

@@ -31,7 +31,7 @@ def test_what_can_be_read(lab_dir: Path, content: bytes) -> None:
 BROKEN = {
     "utf-16": ("LABKIT_TOPIC=mine\n".encode("utf-16"), "saved as UTF-16, not UTF-8"),
     "no mark": ("LABKIT_TOPIC=mine\n".encode("utf-16-le"), "saved as UTF-16, not UTF-8"),
-    "latin-1": (b"LABKIT_TOPIC=mine\n# caf\xe9\n", "not saved as UTF-8: line 2 "),
+    "latin-1": (b"LABKIT_TOPIC=mine\n# f\xfcr\n", "not saved as UTF-8: line 2 "),
     "no equals sign": (b"\nLABKIT_TOPIC mine\n", "Line 2 of "),
     "value": (b"# one\nLABKIT_API_PORT=many\n", "LABKIT_API_PORT cannot be used"),
 }
