@@ -166,14 +166,21 @@ def _script(name: str) -> Path:
 
 
 def _python(*arguments: str) -> int:
-    """Run the Python of .venv in this terminal; Ctrl-C reaches it, and it ends in its own way."""
+    """Run the Python of .venv in this terminal; it ends in its own way.
+
+    Ctrl-C reaches it from the terminal. SIGTERM comes to us alone, and is passed on.
+    """
     command = [str(lab_venv.python()), *arguments]
     with subprocess.Popen(command, cwd=ROOT) as process:
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue
+        before = signal.signal(signal.SIGTERM, lambda _signum, _frame: process.terminate())
+        try:
+            while True:
+                try:
+                    return process.wait()
+                except KeyboardInterrupt:
+                    continue
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _program(name: str) -> int:

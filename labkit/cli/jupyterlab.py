@@ -13,6 +13,7 @@ import secrets
 import signal
 import socket
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -82,7 +83,10 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
         "ServerApp.port_retries": 0,
         "ServerApp.root_dir": shown,
     }
-    server = LabApp.initialize_server([f"--{name}={value}" for name, value in traits.items()])
+    with warnings.catch_warnings():
+        # About the setting allow_unauthenticated_access above, which protects the addresses listed.
+        warnings.filterwarnings("ignore", "Extension endpoints without", RuntimeWarning)
+        server = LabApp.initialize_server([f"--{name}={value}" for name, value in traits.items()])
     _stop_without_asking(server)
     url = f"http://127.0.0.1:{server.port}{_start_page(shown)}?token={token}"
     with contextlib.ExitStack() as at_the_end:
@@ -90,8 +94,8 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
         def announce() -> None:
             run_file = RunFile("lab", "jupyterlab", url=url, folder=str(shown))
             at_the_end.callback(run_file.remove)
-            print(f"\n  JupyterLab: {url}", flush=True)
-            print("  Ctrl-C stops it, its kernels and the broker they started.\n", flush=True)
+            print("\n  Ctrl-C stops JupyterLab, its kernels and the broker they started.")
+            print(f"  JupyterLab: {url}\n", flush=True)
 
         # The server binds its port in the loop's first callback; before that, nobody answers.
         server.io_loop.add_callback(announce)
@@ -139,6 +143,9 @@ def _prepare_environment(config: LabConfig) -> Path:
         JUPYTER_RUNTIME_DIR=str(jupyter_dir / "runtime"),
         JUPYTER_PREFER_ENV_PATH="1",
     )
+    for name in ("NO_PROXY", "no_proxy"):  # the lessons ask the API on this machine
+        own = [os.environ[name]] if os.environ.get(name) else []
+        os.environ[name] = ",".join([*own, "127.0.0.1", "localhost"])
     return user_settings_dir
 
 

@@ -29,10 +29,9 @@ class WrittenPlace:
 
     def refused(self, reason: str) -> FolderNotWritable:
         """Return the error for a reason, such as ``Permission denied``."""
-        example = "/tmp" if self.setting == "TMPDIR" else f"/tmp/my-{self.path.name.lstrip('.')}"  # noqa: S108
         return FolderNotWritable(
             f"The lab cannot write {self.what} in {self.path}: {reason}",
-            f"export {self.setting}={example}   (or another folder that you can write)",
+            f"export {self.setting}=/path/to/a/folder   (one that you can write)",
         )
 
     def why_not_writable(self) -> str:

@@ -7,6 +7,7 @@ import socket
 import sys
 import sysconfig
 import time
+import urllib.request
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -176,4 +177,8 @@ def loopback() -> Check:
     except OSError as error:
         said = f"Programs here cannot reach each other on 127.0.0.1: {error}."
         return Check("loopback", "broken", said, "allow connections to 127.0.0.1 in the firewall")
+    if "http" in urllib.request.getproxies() and not urllib.request.proxy_bypass("127.0.0.1"):
+        said = "HTTP_PROXY sends your own programs' requests to 127.0.0.1 to the proxy. The lab "
+        said += "does not use it on this machine, nor do notebooks in `labkit lab`."
+        return Check("loopback", "note", said, "export NO_PROXY=127.0.0.1,localhost")
     return Check("loopback", "ok", "127.0.0.1 can be listened on.")

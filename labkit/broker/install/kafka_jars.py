@@ -32,6 +32,7 @@ LOCK_FILE = Path(__file__).with_name("jars.lock")
 FETCH_THREADS = 8
 FETCH_ATTEMPTS = 2
 STAGING = ".staging-"
+PROXY_VARIABLES = ("HTTPS_PROXY", "ALL_PROXY")  # Maven Central is asked by HTTPS
 AGAIN = "labkit broker start   (again; from another network if this repeats)"
 
 Group = Literal["broker", "connect"]
@@ -151,9 +152,19 @@ def _fetch_one(contexts: Sequence[MavenContext], jar: Jar) -> Path:
         except Exception as error:  # jgo and requests raise many types; all mean the same here
             if attempt == len(contexts):
                 msg = f"{jar.coordinate} could not be fetched from Maven Central: {error}"
-                raise LabError(msg, AGAIN) from error
+                raise LabError(*_with_proxy(msg)) from error
     seen = _difference(path, jar)
     if seen is not None:
         msg = f"{jar.coordinate} was refused as it came from the network: {seen}"
         raise JarRefused(msg, AGAIN)
     return path
+
+
+def _with_proxy(what: str) -> tuple[str, str]:
+    """Return a message and the next line, which name the variable of the proxy in use."""
+    named = [name for name in os.environ if name.upper() in PROXY_VARIABLES and os.environ[name]]
+    if not named:
+        return what, AGAIN
+    names = " and ".join(sorted(named))
+    what += f". It went through the proxy in {names}"
+    return what, f"correct or unset {names}; then {AGAIN}"

@@ -59,6 +59,20 @@ def test_says_which_jar_could_not_be_fetched(small: Jar, monkeypatch: pytest.Mon
         gc.collect()
 
 
+def test_names_the_proxy_that_a_fetch_went_through(
+    small: Jar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _lock(monkeypatch, small)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # as above
+        with pytest.raises(LabError, match="the proxy in https_proxy") as failed:
+            kafka_jars.kafka_jars()
+        assert "correct or unset https_proxy" in failed.value.next_line
+        del failed
+        gc.collect()
+
+
 FETCHER = """
 import sys
 from labkit.broker.install import kafka_jars

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -79,7 +78,7 @@ def test_a_user_without_a_home_is_told_to_name_a_cache_folder(
     for name in ("LABKIT_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", "nowhere")
-    monkeypatch.setattr("pwd.getpwuid", lambda _uid: SimpleNamespace(pw_dir=""))
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as for a number without a user
     with pytest.raises(SettingInvalid) as refused:
         load_config().cache_path()
     assert "LABKIT_CACHE_DIR" in refused.value.next_line

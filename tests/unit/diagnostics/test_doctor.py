@@ -130,6 +130,16 @@ def test_a_clock_that_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_machine.clock().verdict == "note"
 
 
+def test_a_proxy_for_this_very_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://nowhere.invalid:9")
+    check = check_machine.loopback()
+    assert (check.verdict, "NO_PROXY" in check.next_line) == ("note", True)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert check_machine.loopback().verdict == "ok"
+
+
 def test_no_java(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> Path:
         raise LabError("there is no Java runtime", "export JAVA_HOME=...")
