@@ -1,9 +1,10 @@
 """The carbon ledger from files alone: the API never asks Kafka.
 
-`labkit ledger` reads the whole topic. Here the topic is only counted, by the offsets that the
-consumer reported; the producers' tallies, the partitions' status files and the table give the
-other stages. Each is written at its own moment, so a difference counts only once no figure has
-changed for a while (`labkit.ledger.ledger_verdict`).
+`labkit ledger` reads the whole topic. Here the topic holds what its brokers acknowledged; the
+producers' delivery logs, the partitions' status files and the table give the other stages. They are
+read against the stream, and what a later stage holds counts for the earlier ones, too, so no stage
+is ever ahead of the one before it. Each file is written at its own moment, so a difference counts
+only once no figure has changed for a while (`labkit.ledger.ledger_verdict`).
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from typing import Any, NamedTuple
 
 from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.run_files import read_run_files
-from labkit.ledger.ledger_model import MEANING, Stage, sent_stages
+from labkit.ledger import ledger_verdict
+from labkit.ledger.ledger_model import MEANING, SentStages, Stage, sent_stages
 from labkit.ledger.ledger_verdict import Circumstances, judge
 from labkit.producer.sent_counts import SentCounts, SentCountsReader, newest_topic_id
 from labkit.sink.checkpoint import csv_topic_id
 from labkit.sink.partition_status import PartitionStatus
 from labkit.table.snapshot import Snapshot
 
-NOT_WEIGHED = "counted by its offsets, dead letters included; to weigh it, read it: labkit ledger"
+NOT_WEIGHED = "as its brokers acknowledged; to weigh each record, read it back: labkit ledger"
 
 
 class CurrentState(NamedTuple):
@@ -44,7 +46,7 @@ class LedgerFromFiles:
 
     def _forget(self) -> None:
         """Start again: what was known belongs to another topic."""
-        self._tallies = SentCountsReader()
+        self._sent = SentCountsReader()
         self._acked: Recent[int] = Recent()
         self._topic_id: str | None = None
         self._figures: dict[str, Stage] = {}
@@ -53,27 +55,30 @@ class LedgerFromFiles:
     def read(self, state: CurrentState) -> dict[str, Any]:
         """Return every stage, whether they agree, and a sentence that says so."""
         statuses = state.statuses
-        pids = {run["pid"] for run in state.producers}
         with self._lock:
-            sent = self._read_tallies()
             served = _served(state.snapshot)
-            csv = _stored(statuses, served)
-            figures = {**sent_stages(sent), "topic": Stage(), "csv": csv, "served": served}
+            csv = _stored(
+                statuses, served, is_moving=self._unchanged_s() < ledger_verdict.SETTLED_S
+            )
+            sent = sent_stages(self._read_sent(), csv)
+            figures = {**sent.stages, "topic": Stage(), "csv": csv, "served": served}
             if figures != self._figures:
                 self._figures, self._changed_at = figures, time.monotonic()
-            around = self._circumstances(sent, csv, statuses, pids)
+            around = self._circumstances(sent, csv, statuses, bool(state.producers))
             topic_id = self._topic_id
         verdict, sentence = judge(figures, around)
         written = total([status.end_offset for status in statuses])
         oldest = total([status.start_offset for status in statuses])
-        stages = {**figures, "topic": Stage(records=written, note=NOT_WEIGHED)}
+        in_topic = Stage(records=sent.acked.records, grams=sent.acked.grams, note=NOT_WEIGHED)
+        stages = {**figures, "topic": in_topic if sent.acked.records is not None else Stage()}
         return {
             "topic_name": self._topic,
             "topic_id": topic_id,
             "stages": [_to_dict(name, stages[name]) for name in MEANING],
             "retained": None if written is None or oldest is None else written - oldest,
             "dead_letters": sum(status.dead_letters for status in statuses),
-            "unknown": sent.unknown,
+            "failed": sent.failed.records,
+            "unknown": sent.unknown.records,
             "lag": total([status.lag for status in statuses]),
             "gap_records": around.gap,
             "state": verdict,
@@ -81,45 +86,49 @@ class LedgerFromFiles:
             "sentence": sentence,
         }
 
+    def _unchanged_s(self) -> float:
+        return time.monotonic() - self._changed_at
+
     def acked_per_s(self, over_s: float, producer_runs: bool) -> float | None:
         """Return how many records the brokers acknowledge per second; None if unknown."""
         if not producer_runs:
             return 0.0 if self._topic_id else None
         with self._lock:
-            self._read_tallies()
+            self._read_sent()
         return rate_per_s(self._acked, over_s)
 
-    def _read_tallies(self) -> SentCounts:
+    def _read_sent(self) -> SentCounts:
         topic_id = csv_topic_id(self._data_dir, self._topic) or newest_topic_id(self._topic)
         if topic_id != self._topic_id:
             self._forget()
             self._topic_id = topic_id
-        sent = self._tallies.read(topic_id) if topic_id else SentCounts()
-        self._acked.add(self._tallies.written_at, sent.acked + sent.bad_acked)
+        sent = self._sent.read(topic_id) if topic_id else SentCounts()
+        self._acked.add(self._sent.written_at, sent.acked + sent.bad_acked)
         return sent
 
     def _circumstances(
-        self, sent: SentCounts, csv: Stage, statuses: list[PartitionStatus], producers: set[int]
+        self, sent: SentStages, csv: Stage, statuses: list[PartitionStatus], producer_runs: bool
     ) -> Circumstances:
         hindrances = [trouble for status in statuses for trouble in status.troubles]
         lag = total([status.lag for status in statuses])
         consumer_runs = any(status.is_fresh for status in statuses)
         if not consumer_runs:
-            if producers and not hindrances:
+            if producer_runs and not hindrances:
                 hindrances = ["No consumer is running. Next: labkit consume"]
             oldest = min((status.updated_at.timestamp() for status in statuses), default=0.0)
-            if self._tallies.written_at > oldest:
+            if self._sent.written_at > oldest:
                 # What was sent after the consumer's last status is behind its position, not lost.
-                lag = max(lag or 0, sent.emitted - (csv.records or 0))
+                lag = max(lag or 0, (sent.emitted.records or 0) - (csv.records or 0))
         return Circumstances(
             lag=lag,
             gap=sum(status.gap_records for status in statuses),
-            producer_runs=bool(producers),
+            producer_runs=producer_runs,
             consumer_runs=consumer_runs,
-            producer_killed=bool(self._tallies.running - producers),
+            in_flight=sent.in_flight,
+            failed=sent.failed,
             unknown=sent.unknown,
             hindrance=hindrances[0] if hindrances else "",
-            unchanged_s=time.monotonic() - self._changed_at,
+            unchanged_s=self._unchanged_s(),
         )
 
 
@@ -128,16 +137,17 @@ def producers(topic: str) -> list[dict[str, Any]]:
     return [run for run in read_run_files("producer") if run.get("topic") == topic]
 
 
-def _stored(statuses: list[PartitionStatus], served: Stage) -> Stage:
-    """Return the CSV's totals as the consumer reported them.
+def _stored(statuses: list[PartitionStatus], served: Stage, is_moving: bool) -> Stage:
+    """Return the CSV's totals as the consumer reported them, about once a second.
 
-    A killed consumer did not report the rows of its last second. The table has read them.
+    The table may have read rows that are not reported yet, or never will be: their consumer was
+    killed. What is served then certainly is in the CSV.
     """
     if not statuses:
         return Stage(note="no consumer has said anything yet")
     rows, grams = sum(one.rows for one in statuses), sum(one.grams for one in statuses)
     was_killed = any(not one.is_fresh and one.state in ("running", "paused") for one in statuses)
-    if was_killed and (served.records or 0) > rows:
+    if (is_moving or was_killed) and (served.records or 0) > rows:
         return served
     return Stage(records=rows, grams=grams)
 

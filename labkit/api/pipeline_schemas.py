@@ -107,11 +107,15 @@ class FileLedger(BaseModel):
     stages: list[LedgerStage]
     retained: int | None = Field(description="Records that the topic still holds.")
     dead_letters: int
-    unknown: int = Field(description="Sends without an acknowledgement: they may have arrived.")
+    failed: int = Field(description="Readings that certainly never reached the topic.")
+    unknown: int = Field(
+        description="Readings of producers that are gone, whose acknowledgement never came."
+    )
     lag: int | None
     gap_records: int
     state: LedgerState = Field(
-        description="`on the way`: readings still move, or may. The last three are disagreements."
+        description="`on the way`: readings still move, or may. `unknown`: only reading the topic "
+        "explains the difference. The last three are disagreements."
     )
     agrees: bool
     sentence: str

@@ -147,7 +147,15 @@ class Verdict(BaseModel):
             behind = sum(one.behind for one in self.partitions)
             said = f"Nothing is wrong so far; {behind:,} records are not in the CSV yet."
         else:
-            said = f"Each of the {records:,} records in the topic is in the CSV once and in order."
+            rows, markers = (
+                sum(getattr(one, name) for one in self.partitions) for name in ("rows", "markers")
+            )
+            said = f"Each of the {records:,} records in the topic is in the CSV once and in order"
+            said += (
+                f": {rows:,} as rows, {markers:,} as dead letters."
+                if rows + markers == records
+                else "."
+            )
         return " ".join([said, *self._asides()])
 
     def _asides(self) -> list[str]:
@@ -158,6 +166,8 @@ class Verdict(BaseModel):
         if self.unknown:
             found = f"of {self.unknown:,} without an answer {self.unknown_in_topic:,} are there"
             asides.append(f"All acknowledged ones were looked for; {found}.")
+        if self.runs and self.unjournalled:
+            asides.append(f"{self.unjournalled:,} of them were sent by another program.")
         if gap := sum(one.gap for one in self.partitions):
             asides.append(f"Retention deleted {gap:,} records before they were stored.")
         if self.seed is not None:

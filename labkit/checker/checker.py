@@ -77,7 +77,10 @@ def check_pipeline(
             if number in ranges:
                 ranges[number].end, ranges[number].letters_complete = span.end, complete
         history = read_history(sizes)
-        acked = {number: len(history.acked[number]) for number in ranges}
+        acked = {
+            number: sum(offset < span.due for offset in history.acked[number])
+            for number, span in ranges.items()
+        }
         found = {
             number: compare(
                 number,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from labkit.producer.delivery_log import delivery_log_dir
+from labkit.producer.delivery_log import LogEvent, delivery_log_dir, read_events
 
 CRC_MASK = 0xFFFF_FFFF
 BAD = 1 << 32
@@ -51,7 +51,7 @@ def delivery_log_sizes(topic_id: str) -> dict[Path, int]:
 
 
 def read_deliveries(path: Path, size_now: int) -> Iterator[Delivery]:
-    """Yield each record of a delivery log once, with its answer; without one it is unknown.
+    """Yield each record of a delivery log once, with its last answer; without one it is unknown.
 
     Parameters
     ----------
@@ -60,39 +60,44 @@ def read_deliveries(path: Path, size_now: int) -> Iterator[Delivery]:
     size_now : int
         Answers past this size are marked as late.
     """
-    waiting: dict[int, tuple[int, str, int, str]] = {}
-    place = 0
-    with path.open("rb") as file:
-        for content in file:
-            place += len(content)
-            if not content.endswith(b"\n"):
-                break
-            event, number, partition, offset, reading_id, crc, note = (
-                content[:-1].decode().split(",", 6)
-            )
-            if event == "sent":
-                waiting[int(number)] = (int(partition), reading_id, int(crc, 16), note)
-            elif event != "event":
-                sent = waiting.pop(int(number))
-                yield _delivery(path, int(number), sent, event, offset, note, late=place > size_now)
-    for unanswered, sent in waiting.items():
-        yield _delivery(path, unanswered, sent, "unknown", "", "", late=False)
+    waiting: dict[int, LogEvent] = {}
+    unknown: dict[int, tuple[LogEvent, LogEvent]] = {}  # it may still be found in the topic
+    for event in read_events(path):
+        if event.event == "sent":
+            waiting[event.number] = event
+        elif event.event == "unknown":
+            unknown[event.number] = waiting.pop(event.number), event
+        elif event.event in SETTLED:
+            sent, _ = unknown.pop(event.number)
+            yield _delivery(path, sent, SETTLED[event.event], event, size_now)
+        else:
+            yield _delivery(path, waiting.pop(event.number), event.event, event, size_now)
+    for sent, answer in unknown.values():
+        yield _delivery(path, sent, "unknown", answer, size_now)
+    for sent in waiting.values():
+        yield _delivery(path, sent, "unknown", None, size_now)
+
+
+SETTLED = {"found": "acked", "absent": "failed"}
+"""What a search of the topic made of a record without an answer."""
 
 
 def _delivery(
-    path: Path,
-    number: int,
-    sent: tuple[int, str, int, str],
-    event: str,
-    offset: str,
-    note: str,
-    *,
-    late: bool,
+    path: Path, sent: LogEvent, event: str, answer: LogEvent | None, size_now: int
 ) -> Delivery:
-    partition, reading_id, crc, about = sent
-    place = int(offset) if offset else -1
+    offset, note, late = -1, sent.note, False
+    if answer is not None:
+        offset, note, late = answer.offset, answer.note or note, answer.end > size_now
     return Delivery(
-        path.stem, number, partition, place, event, reading_id, crc, note or about, late
+        path.stem,
+        sent.number,
+        sent.partition,
+        offset,
+        event,
+        sent.reading_id,
+        sent.crc32,
+        note,
+        late,
     )
 
 

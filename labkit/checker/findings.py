@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from zlib import crc32
 
 from labkit.checker.check_result import Violation
 from labkit.core.errors import BadReading
-from labkit.readings.reading import Reading
+from labkit.readings.reading import Reading, reading_id_of
 
 
 class Record(NamedTuple):
@@ -83,16 +82,6 @@ def is_reading(record: Record) -> bool:
     except BadReading:
         return False
     return True
-
-
-def reading_id_of(value: bytes | None) -> str:
-    """Return the id of the reading in a record, or an empty string."""
-    try:
-        fields = json.loads(value or b"")
-    except (ValueError, RecursionError):
-        return ""
-    found = fields.get("reading_id", "") if isinstance(fields, dict) else ""
-    return found if isinstance(found, str) else ""
 
 
 def described(record: Record | None) -> dict[str, str]:

@@ -29,17 +29,28 @@ def status(as_json: shared_options.Json = False) -> None:
 def ledger(
     topic: shared_options.Topic = None,
     data: shared_options.Data = None,
+    should_settle: Annotated[
+        bool,
+        typer.Option(
+            "--settle", help="Look in the topic for readings whose answer never came, first."
+        ),
+    ] = False,
     as_json: shared_options.Json = False,
 ) -> None:
     """Add up the CO₂ at every stage: emitted, acknowledged, in the topic, in the CSV, served.
 
-    All five must agree to the gram. Less is unreported: records are lost, or still on their way.
-    More is phantom: a record was stored twice. The exit status is 1 if they differ.
+    All five must agree to the gram. Less is unreported: records are lost. More is phantom: a record
+    was stored twice. The exit status is 1 if they differ, or if some are still on their way.
 
-    Example: `labkit ledger`
+    A producer that was killed leaves readings of which nobody knows whether they arrived. They are
+    shown as unknown until `--settle`, or the next producer, has looked for them in the topic.
+
+    Example: `labkit ledger --settle`
     """
     from labkit.ledger.ledger import carbon_ledger
 
+    if should_settle:
+        _settle(terminal.topic_name(topic))
     found = carbon_ledger(terminal.topic_name(topic), terminal.data_folder(data))
     if as_json:
         terminal.print_json(found.model_dump(mode="json"))
@@ -47,6 +58,19 @@ def ledger(
         print(found)
     if not found.agrees:
         raise typer.Exit(1)
+
+
+def _settle(topic: str | None) -> None:
+    from labkit.core.config import load_config
+    from labkit.producer.unanswered_records import settle
+    from labkit.topics.topics import describe_topic
+
+    topic = topic or load_config().topic
+    settled = settle(topic, describe_topic(topic).topic_id)
+    said = f"Settled: {settled.found:,} found in the topic, {settled.absent:,} never arrived"
+    if settled.left:
+        said += f", {settled.left:,} unknown for ever, because retention has deleted that part"
+    terminal.say(f"{said}.")
 
 
 def doctor(

@@ -10,22 +10,18 @@ the CSV row by row from the files, and the API is asked for its totals.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Self
 
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable, TopicNotFound
 from labkit.core.run_files import read_run_files
-from labkit.ledger.ledger_model import Ledger, Stage, sent_stages
+from labkit.ledger.ledger_model import NOTHING, Ledger, Stage, sent_stages
 from labkit.ledger.ledger_verdict import Circumstances, judge
 from labkit.ledger.stage_totals import CsvTotals, TopicTotals, served_totals
-from labkit.producer.sent_counts import SentCounts, read_sent_counts, wait_for_sent_counts
+from labkit.producer.sent_counts import SentCounts, SentCountsReader
 from labkit.sink.checkpoint import csv_topic_id
 from labkit.sink.partition_status import read_progress
-
-TALLY_TIMEOUT_S = 2.0
-"""A producer writes its tally once a second."""
 
 
 def carbon_ledger(topic: str | None = None, data_dir: str | Path | None = None) -> Ledger:
@@ -66,13 +62,14 @@ class LedgerReader:
         self.topic = topic or config.topic
         self.data_dir = config.data_path(data_dir)
         self._csv = CsvTotals(self.data_dir, self.topic)
+        self._sent = SentCountsReader()
         self._topic_totals: TopicTotals | None = None
 
     def read(self) -> Ledger:
         """Add up every stage, the last one first.
 
         The order is against the stream: a reading on its way can then be missing downstream, but
-        never look doubled. A running producer gets a second to write what it has sent.
+        never look doubled.
         """
         served = served_totals(self.data_dir, self.topic)
         csv = self._csv.read()
@@ -80,9 +77,10 @@ class LedgerReader:
         totals = self._topic_totals
         topic_id = totals.topic_id if totals else csv_topic_id(self.data_dir, self.topic)
         producers = _running("producer", self.topic)
-        if topic_id and producers:
-            wait_for_sent_counts(topic_id, producers, time.time(), TALLY_TIMEOUT_S)
-        tally = read_sent_counts(topic_id) if topic_id else SentCounts()
+        counts = self._sent.read(topic_id) if topic_id else SentCounts()
+        foreign = _foreign(totals, counts) if totals else NOTHING
+        weighed = in_topic if totals and not totals.expired else csv
+        sent = sent_stages(counts, _arrived(weighed, foreign))
         places = self._csv.places(totals.start_offsets, totals.end_offsets) if totals else ()
         around = Circumstances(
             lag=sum(place.lag for place in places) if totals else None,
@@ -90,16 +88,22 @@ class LedgerReader:
             gap=sum(one.gap_records for one in read_progress(self.data_dir, self.topic)),
             producer_runs=bool(producers),
             consumer_runs=bool(_running("consumer", self.topic)),
-            unknown=tally.unknown,
+            in_flight=sent.in_flight,
+            failed=sent.failed,
+            unknown=sent.unknown,
+            foreign=foreign,
             csv_problem=self._csv.problem,
         )
-        stages = {**sent_stages(tally), "topic": in_topic, "csv": csv, "served": served}
+        stages = {**sent.stages, "topic": in_topic, "csv": csv, "served": served}
         state, sentence = judge(stages, around)
         return Ledger(
             topic_name=self.topic,
             topic_id=topic_id,
             data_dir=str(self.data_dir),
             **stages,
+            failed=sent.failed,
+            unknown=sent.unknown,
+            foreign=foreign,
             dead_letters=self._csv.dead_letters,
             bad_in_topic=totals.bad if totals else None,
             partitions=places,
@@ -130,6 +134,22 @@ class LedgerReader:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
+
+
+def _foreign(totals: TopicTotals, counts: SentCounts) -> Stage:
+    """Return what other programs sent to the topic; looked for only if the sums ask for it."""
+    if totals.records <= counts.acked + counts.in_flight:
+        return NOTHING
+    totals.unclaimed.claim()
+    return totals.unclaimed.foreign()
+
+
+def _arrived(stage: Stage, foreign: Stage) -> Stage:
+    """Return what a stage holds of the readings that this lab's producers sent."""
+    return Stage(
+        records=(stage.records or 0) - (foreign.records or 0),
+        grams=(stage.grams or 0) - (foreign.grams or 0),
+    )
 
 
 def _running(kind: str, topic: str) -> list[int]:

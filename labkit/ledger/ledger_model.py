@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
@@ -18,12 +19,21 @@ MEANING = {
 }
 """The five stages in the order of the journey, and what each of them measures."""
 
-LedgerState = Literal["agrees", "on the way", "unreported", "phantom", "altered"]
-"""``on the way`` is a difference that may vanish with time; the last three are disagreements."""
+ASIDE = {
+    "failed": "emitted, and never reached the topic",
+    "unknown": "emitted, and nobody knows whether they reached the topic",
+    "foreign": "in the topic, and sent by another program",
+}
+"""What explains a difference between stages that is not a loss."""
+
+LedgerState = Literal["agrees", "on the way", "unknown", "unreported", "phantom", "altered"]
+"""``on the way`` is a difference that may vanish with time; ``unknown`` one that only reading the
+topic explains; the last three are disagreements."""
 
 SIGNS: dict[LedgerState, str] = {
     "agrees": "✓",
     "on the way": "→",
+    "unknown": "?",
     "unreported": "≠",
     "phantom": "≠",
     "altered": "≠",
@@ -46,20 +56,78 @@ class Stage(BaseModel):
         return None if self.grams is None else self.grams / 1000
 
 
-def sent_stages(counts: SentCounts) -> dict[str, Stage]:
-    """Return the stages that the producers counted: emitted and acked.
+NOTHING = Stage(records=0, grams=0)
 
-    With ``acks=0`` the brokers are not asked, and no producer knows what has arrived. Then acked is
-    unknown, and emitted is compared with the next stage.
+
+@dataclass(frozen=True)
+class SentStages:
+    """The two stages that the producers count, and the readings that explain their difference.
+
+    Attributes
+    ----------
+    emitted, acked : Stage
+        The stages; acked is unknown if some readings were sent with ``acks=0``.
+    in_flight : int
+        Readings of running producers that wait for their answer.
+    failed : Stage
+        Readings that certainly never reached the topic.
+    unknown : Stage
+        Readings whose producer is gone: whether they reached the topic is not known.
     """
-    if not counts.records:
+
+    emitted: Stage
+    acked: Stage
+    in_flight: int = 0
+    failed: Stage = NOTHING
+    unknown: Stage = NOTHING
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """The two stages by name."""
+        return {"emitted": self.emitted, "acked": self.acked}
+
+
+def sent_stages(sent: SentCounts, arrived: Stage = NOTHING) -> SentStages:
+    """Return the stages that the producers counted.
+
+    A later stage can hold readings whose acknowledgement is not in the delivery log: it is a moment
+    behind, or was never written, because the producer was killed. What is stored was certainly
+    written by the broker, so it counts as acked. With ``acks=0`` the brokers are not asked, and no
+    producer knows what has arrived; then acked is unknown.
+
+    Parameters
+    ----------
+    sent : SentCounts
+        The sum of all runs.
+    arrived : Stage
+        What a later stage holds of these producers' readings.
+    """
+    if not sent.records:
         nobody = Stage(note="no producer of this lab has sent to it")
-        return {"emitted": nobody, "acked": nobody}
-    acked = Stage(records=counts.acked, grams=counts.acked_g)
-    if counts.unasked:
-        were = "1 reading was" if counts.unasked == 1 else f"{counts.unasked:,} readings were"
+        return SentStages(nobody, nobody)
+    emitted = Stage(records=sent.emitted, grams=sent.emitted_g)
+    failed = Stage(records=sent.failed, grams=sent.failed_g)
+    if sent.unasked:
+        were = "1 reading was" if sent.unasked == 1 else f"{sent.unasked:,} readings were"
         acked = Stage(note=f"{were} sent with acks=0: nobody was asked to acknowledge them")
-    return {"emitted": Stage(records=counts.emitted, grams=counts.emitted_g), "acked": acked}
+        unknown = Stage(records=sent.unknown, grams=sent.unknown_g)
+        return SentStages(emitted, acked, sent.in_flight, failed, unknown)
+    acked_n, acked_g = sent.acked, sent.acked_g
+    unknown_n, in_flight = sent.unknown, sent.in_flight
+    unknown_g: int | None = sent.unknown_g
+    more = (arrived.records or 0) - acked_n
+    if 0 < more <= unknown_n + in_flight:
+        resolved = min(more, unknown_n)
+        unknown_n -= resolved
+        in_flight -= more - resolved
+        acked_n, acked_g = arrived.records or 0, arrived.grams or 0
+        # Which of them have arrived, nobody says; but together they are what is left.
+        unknown_g = None if in_flight else sent.emitted_g - sent.failed_g - acked_g
+    note = ""
+    if more > 0 and acked_n > sent.acked and not in_flight:
+        note = f"{more:,} of them are stored, though their acknowledgement never came"
+    acked = Stage(records=acked_n, grams=acked_g, note=note)
+    return SentStages(emitted, acked, in_flight, failed, Stage(records=unknown_n, grams=unknown_g))
 
 
 class PartitionPlace(BaseModel):
@@ -81,8 +149,11 @@ class PartitionPlace(BaseModel):
 class Ledger(BaseModel):
     """The same tonnes at five stages.
 
-    ``dead_letters`` counts the records that the consumer set aside as invalid readings;
-    ``bad_in_topic`` counts those that the ledger itself found in the topic. They carry no tonnes.
+    Three amounts explain a difference that is not a loss: ``failed`` readings never reached the
+    topic, of ``unknown`` ones nobody has said whether they did, and ``foreign`` ones were sent by
+    another program. ``dead_letters`` counts the records that the consumer set aside as invalid
+    readings; ``bad_in_topic`` counts those that the ledger itself found in the topic. They carry no
+    tonnes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -95,6 +166,9 @@ class Ledger(BaseModel):
     topic: Stage
     csv: Stage
     served: Stage
+    failed: Stage = NOTHING
+    unknown: Stage = NOTHING
+    foreign: Stage = NOTHING
     dead_letters: int
     bad_in_topic: int | None
     partitions: tuple[PartitionPlace, ...]
@@ -149,6 +223,10 @@ class Ledger(BaseModel):
         for name, stage in self.stages.items():
             note = f"{MEANING[name]}; {stage.note}" if stage.note else MEANING[name]
             rows.append((name, count(stage.records), tonnes(stage.grams), note))
+        for name, meaning in ASIDE.items():
+            amount = getattr(self, name)
+            if amount.records:
+                rows.append((name, count(amount.records), tonnes(amount.grams), meaning))
         set_aside = "set aside by the consumer as invalid readings"
         return [*rows, ("dead letters", count(self.dead_letters), "–", set_aside)]
 

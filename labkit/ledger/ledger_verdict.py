@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from labkit.ledger.ledger_model import LedgerState, Stage, tonnes
+from labkit.ledger.ledger_model import NOTHING, LedgerState, Stage, tonnes
 
 SETTLED_S = 15.0
 """How long no figure may have changed before a difference in files counts."""
@@ -25,10 +25,11 @@ class Circumstances:
         Those of them that were not stored before.
     producer_runs, consumer_runs : bool
         Whether one does now.
-    producer_killed : bool
-        A producer was killed, so the last second that it sent is missing from its counts.
-    unknown : int
-        Sends whose acknowledgement never came.
+    in_flight : int
+        Readings of running producers that wait for their answer.
+    failed, unknown, foreign : Stage
+        Readings that never reached the topic; those of which nobody knows whether they did; those
+        that another program sent.
     csv_problem : str, optional
         Why the CSV cannot be read to its end.
     hindrance : str
@@ -43,8 +44,10 @@ class Circumstances:
     gap: int = 0
     producer_runs: bool = False
     consumer_runs: bool = False
-    producer_killed: bool = False
-    unknown: int = 0
+    in_flight: int = 0
+    failed: Stage = NOTHING
+    unknown: Stage = NOTHING
+    foreign: Stage = NOTHING
     csv_problem: str | None = None
     hindrance: str = ""
     unchanged_s: float | None = None
@@ -58,8 +61,13 @@ def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState,
     a difference means nothing: readings are on the way.
     """
     left_out = [name for name, stage in stages.items() if stage.records is None]
-    compared = {name: stage for name, stage in stages.items() if stage.records is not None}
-    aside = f" Not weighed: {', '.join(left_out)}." if left_out else ""
+    compared = {
+        name: stage
+        for name, stage in _comparable(stages, around).items()
+        if stage.records is not None
+    }
+    aside = _remarks(around)
+    aside += f" Not weighed: {', '.join(left_out)}." if left_out else ""
     if around.expired and compared.pop("topic", None) is not None:
         aside += (
             f" The topic is not compared: retention has deleted {around.expired:,} records from it."
@@ -85,6 +93,47 @@ def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState,
     return "on the way", f"{what} on the way from {first} to {last}.{aside}"
 
 
+def _comparable(stages: dict[str, Stage], around: Circumstances) -> dict[str, Stage]:
+    """Return the stages, the first two of them as far as they can have reached the topic."""
+    emitted, acked = stages["emitted"], stages["acked"]
+    if emitted.records is None or emitted.grams is None:
+        return stages
+    if acked.records is not None:
+        acked = _plus(acked, around.foreign)
+    never = (around.failed,) if acked.records is None else (around.failed, around.unknown)
+    emitted = _plus(emitted, around.foreign, *(_minus(one) for one in never))
+    if emitted.records == acked.records and around.unknown.grams is None:
+        emitted = acked
+    return {**stages, "emitted": emitted, "acked": acked}
+
+
+def _plus(*stages: Stage) -> Stage:
+    return Stage(
+        records=sum(stage.records or 0 for stage in stages),
+        grams=sum(stage.grams or 0 for stage in stages),
+    )
+
+
+def _minus(stage: Stage) -> Stage:
+    return Stage(records=-(stage.records or 0), grams=-(stage.grams or 0))
+
+
+def _remarks(around: Circumstances) -> str:
+    """Name what explains a difference and is not a loss on the way."""
+    said = {
+        "never reached the topic.": around.failed,
+        "had no answer: whether they reached the topic is unknown. Next: labkit ledger --settle": (
+            around.unknown
+        ),
+        "in the topic were sent by another program.": around.foreign,
+    }
+    return "".join(
+        f" {_readings(stage.records)} ({tonnes(stage.grams)} t) {what}"
+        for what, stage in said.items()
+        if stage.records
+    )
+
+
 def _flowing(stages: dict[str, Stage], around: Circumstances) -> str:
     """Say how many readings are between the stages while their figures change."""
     counts = {name: stage.records or 0 for name, stage in stages.items()}
@@ -98,12 +147,9 @@ def _flowing(stages: dict[str, Stage], around: Circumstances) -> str:
             f"({tonnes(max(weights) - min(weights))} t) are on the way or not yet counted: each "
             "stage writes its figures about once a second."
         )
-    if around.producer_killed:
-        sentence += f" {_KILLED} Next: labkit check"
     return sentence
 
 
-_KILLED = "A producer was killed before it had noted its last second, so emitted and acked lack it."
 _NUMBER = {2: "Both", 3: "All three", 4: "All four", 5: "All five"}
 
 
@@ -115,36 +161,24 @@ def _compare(
     if missing > 0:
         if before == "emitted" and after != "acked":
             on_the_way, why = _why_unasked(after, missing, around)
-        elif after == "acked" and missing <= _arrived_unacknowledged(stages, around):
-            on_the_way, why = True, _NEVER_ACKNOWLEDGED
         else:
             on_the_way, why = _why_missing(after, missing, around)
         if on_the_way:
             return "on the way", f"{what} on the way from {before} to {after}: {why}"
         return "unreported", f"{what} unreported between {before} and {after}: {why}"
+    if missing < 0 and before in ("emitted", "acked") and after != "acked":
+        if around.producer_runs and around.unchanged_s is None:
+            return "on the way", f"{what} not yet noted as {before}: {_NOTED_SOON}"
+        if after != "topic":
+            return "unknown", f"{what} more in {after} than in {before}: {_NOBODY_KNOWS}"
     if missing < 0:
-        on_the_way, why = _why_more(before, after, -missing, around)
-        if on_the_way:
-            return "on the way", f"{what} not yet noted as {before}: {why}"
-        return "phantom", f"{what} phantom: {after} holds more than {before}, {why}"
+        return "phantom", f"{what} phantom: {after} holds more than {before}, {_why_more(after)}"
     if weight:
         return "altered", (
             f"As many readings in {after} as in {before}, but they weigh {abs(weight):,} g "
             f"{'less' if weight > 0 else 'more'}: a reading was altered on its way."
         )
     return "agrees", ""
-
-
-_NEVER_ACKNOWLEDGED = "they arrived, but their acknowledgement never came."
-
-
-def _arrived_unacknowledged(stages: dict[str, Stage], around: Circumstances) -> int:
-    """Return how many sends without an acknowledgement the next stage holds."""
-    names = list(stages)
-    following = names[names.index("acked") + 1 :] if "acked" in stages else []
-    if not following:
-        return 0
-    return min(around.unknown, -_difference(stages, "acked", following[0])[0])
 
 
 def _difference(stages: dict[str, Stage], before: str, after: str) -> tuple[int, int]:
@@ -162,7 +196,7 @@ def _why_missing(after: str, missing: int, around: Circumstances) -> tuple[bool,
     if after == "acked":
         if around.producer_runs:
             return True, "sent, and not yet acknowledged."
-        return False, f"the broker never acknowledged them ({around.unknown:,} may have arrived)."
+        return False, "the broker never acknowledged them."
     if after == "topic":
         if around.producer_runs:
             return True, "they were acknowledged while the topic was being read."
@@ -195,28 +229,25 @@ def _why_not_stored(missing: int, around: Circumstances) -> tuple[bool, str]:
     behind = f"the consumer's lag is {around.lag:,} records"
     if around.consumer_runs:
         return True, f"{behind}."
-    return False, f"{behind}, and no consumer is running. Next: labkit consume"
+    return True, f"{behind}, and no consumer is running. Next: labkit consume"
 
 
-def _why_more(before: str, after: str, more: int, around: Circumstances) -> tuple[bool, str]:
-    """Return whether the excess has a harmless explanation, and which."""
-    if before == "acked" and more <= around.unknown:
-        return True, _NEVER_ACKNOWLEDGED
-    if before == "acked" and around.producer_killed:
-        return True, f"{_KILLED} Next: labkit check"
+_NOTED_SOON = "a producer writes down its acknowledgements a moment after they came."
+_NOBODY_KNOWS = (
+    "another program sent them, or they are there twice; only the topic tells. Next: labkit check"
+)
+
+
+def _why_more(after: str) -> str:
+    """Return what the excess of a stage means."""
     if after == "topic":
-        if around.producer_runs:
-            return True, "a producer writes down its acknowledgements about once a second."
-        return False, (
-            "for a producer was killed before it had noted its last second, a producer with acks "
-            "of 0 or 1 sent some twice, or another program produces to this topic."
-        )
+        return "so they are there twice: a producer with acks of 0 or 1 sent some again."
     if after == "csv":
-        return False, "for they were stored twice, or come from records the topic no longer holds."
+        return "for they were stored twice, or come from records the topic no longer holds."
     if after == "served":
-        return False, "for the API serves another folder, or a CSV that has changed since."
-    return False, "for an acknowledgement was counted twice."
+        return "for the API serves another folder, or a CSV that has changed since."
+    return "for an acknowledgement was counted twice."
 
 
-def _readings(number: int) -> str:
+def _readings(number: int | None) -> str:
     return "1 reading" if number == 1 else f"{number:,} readings"

@@ -14,6 +14,7 @@ from labkit.broker.kafka_clients import consumer
 from labkit.core.errors import BadReading
 from labkit.core.run_files import read_run_files
 from labkit.ledger.ledger_model import PartitionPlace, Stage
+from labkit.ledger.unclaimed_readings import UnclaimedReadings
 from labkit.readings.reading import Reading, grams
 from labkit.sink.csv_row import row_grams
 from labkit.sink.new_csv_rows import LogTail
@@ -40,6 +41,8 @@ class TopicTotals:
         Records that retention had deleted before they could be read.
     start_offsets : dict of int to int
         The oldest offset of each partition when it was first read.
+    unclaimed : UnclaimedReadings
+        The readings that no delivery log has acknowledged.
     end_offsets : dict of int to int
         How far each partition was read last: to its end at that moment, or a little further.
     """
@@ -53,6 +56,7 @@ class TopicTotals:
         self._partitions = [
             TopicPartition(topic, partition.partition) for partition in description.partitions
         ]
+        self.unclaimed = UnclaimedReadings(self.topic_id)
         self._consumer = consumer(auto_offset_reset="none", enable_auto_commit=False)
         self._consumer.assign(self._partitions)
         for place, start in self._consumer.beginning_offsets(self._partitions).items():
@@ -62,9 +66,10 @@ class TopicTotals:
 
     def read(self) -> Stage:
         """Read on to the topic's present end."""
+        self.unclaimed.claim()
         ends = self._consumer.end_offsets(self._partitions)
         for record in read_to_end(self._consumer, ends, self._add_expired):
-            self._add(record.value, record.timestamp)
+            self._add(record)
         self.end_offsets = {
             place.partition: self._consumer.position(place) for place in self._partitions
         }
@@ -73,14 +78,16 @@ class TopicTotals:
     def _add_expired(self, count: int) -> None:
         self.expired += count
 
-    def _add(self, value: bytes | None, timestamp_ms: int) -> None:
+    def _add(self, record: Any) -> None:
         try:
-            reading = Reading.from_json(value, timestamp_ms)
+            reading = Reading.from_json(record.value, record.timestamp)
         except BadReading:
             self.bad += 1
         else:
+            mass_g = grams(reading.co2_kg)
             self.records += 1
-            self.grams += grams(reading.co2_kg)
+            self.grams += mass_g
+            self.unclaimed.add(record.partition, record.offset, reading.reading_id, mass_g)
 
     def close(self) -> None:
         """Close the consumer."""

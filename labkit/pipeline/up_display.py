@@ -37,6 +37,7 @@ In another terminal: labkit status, labkit ledger, labkit topics describe"""
 COLOURS: dict[LedgerState, str] = {
     "agrees": "green",
     "on the way": "cyan",
+    "unknown": "yellow",
     "unreported": "bold red",
     "phantom": "bold red",
     "altered": "bold red",

@@ -23,7 +23,7 @@ from labkit.core.wait_until import wait_until
 from labkit.producer.delivery_log import DeliveryLog
 from labkit.producer.producer_client import ClientMetrics, random_partition, read_metrics
 from labkit.producer.producer_options import ProducerOptions
-from labkit.producer.sent_counts import SentCounts
+from labkit.producer.sent_counts import UNASKED, SentCounts
 from labkit.readings.pacing import BATCH, Item
 from labkit.readings.reading import Reading, grams
 from labkit.readings.tracing_record_header import Marker
@@ -179,7 +179,7 @@ class DeliveryTracker:
             value, reading_id, co2_g, note = item.value, "", BAD, f"bad: {item.name}"
             counts.bad += 1
         if self._log is not None:
-            self._log.sent(counts.records, partition, value, reading_id, note)
+            self._log.sent(counts.records, partition, value, reading_id, note, _logged(co2_g))
         return OutgoingRecord(counts.records, partition, co2_g, key, value, timestamp_ms, [])
 
     def _random_partition(self) -> int:
@@ -230,11 +230,12 @@ class DeliveryTracker:
             return
         if not self._options.asks_for_acks:
             # The client says "done" once the bytes are in its socket. No broker has answered.
-            self._count_unknown(record, "acks=0: no acknowledgement was asked for")
+            self._count_unknown(record, UNASKED)
             self.counts.unasked += record.co2_g != BAD
             return
         if self._log is not None:
-            self._log.acked(record.number, record.partition, future.value.offset)
+            offset = future.value.offset
+            self._log.acked(record.number, record.partition, offset, _logged(record.co2_g))
         self.marker.settle(record.number, record.partition, future.value.offset)
         if record.co2_g == BAD:
             self.counts.bad_acked += 1
@@ -247,18 +248,21 @@ class DeliveryTracker:
         if not certain:
             self._count_unknown(record, self.last_error)
             return
-        if self._log is not None:
-            self._log.lost(record.number, record.partition, self.last_error, certain=True)
+        self._log_lost(record, self.last_error, certain=True)
         if record.co2_g != BAD:
             self.counts.failed += 1
             self.counts.failed_g += record.co2_g
 
     def _count_unknown(self, record: OutgoingRecord, why: str) -> None:
-        if self._log is not None:
-            self._log.lost(record.number, record.partition, why, certain=False)
+        self._log_lost(record, why, certain=False)
         if record.co2_g != BAD:
             self.counts.unknown += 1
             self.counts.unknown_g += record.co2_g
+
+    def _log_lost(self, record: OutgoingRecord, why: str, *, certain: bool) -> None:
+        if self._log is not None:
+            mass_g = _logged(record.co2_g)
+            self._log.lost(record.number, record.partition, why, certain=certain, co2_g=mass_g)
 
     def drain(self, timeout_s: float) -> None:
         """Wait for all answers; a record without an answer by then is unknown."""
@@ -277,6 +281,10 @@ class DeliveryTracker:
                 self._count_lost(record, silence, certain=False)
         self._in_flight.clear()
         self._last_metrics = read_metrics(self._client)  # a closed client has forgotten them
+
+
+def _logged(co2_g: int) -> int | None:
+    return None if co2_g == BAD else co2_g
 
 
 def _is_certain(error: Exception) -> bool:

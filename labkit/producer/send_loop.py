@@ -24,6 +24,7 @@ from labkit.producer.optional_fast_send import FastProducer
 from labkit.producer.producer_client import RELIABLE, close_client
 from labkit.producer.producer_options import ProducerOptions
 from labkit.producer.sent_counts import SentCounts, SentCountsFile
+from labkit.producer.unanswered_records import settle
 from labkit.readings.fleet import Fleet
 from labkit.readings.pacing import BATCH, Item, Pace, at_rate, at_speed
 from labkit.readings.replay import Replay
@@ -90,23 +91,27 @@ def produce(
         raise ValueError(f"count must be 1 or more, not {count}")
     options = options or ProducerOptions()
     topic_id = describe_topic(topic).topic_id
+    settle(topic, topic_id)  # what an earlier run that was killed has left open
     counts_file = SentCountsFile(topic, topic_id, name)
     client_class = FastProducer if FAST else KafkaProducer
     client = kafka_clients.producer(client_class, **{**RELIABLE, **options.client_settings})
     log = DeliveryLog(topic_id, counts_file.run) if delivery_log else None
     tracker = DeliveryTracker(client, topic, stamp_now=stamp_now, options=options, log=log)
-    run_file = RunFile("producer", name, topic=topic)
+    run_file = RunFile("producer", name, topic=topic, run=counts_file.run)
     report_at = 0.0
 
     def write_report(state: str) -> None:
         counts = tracker.counts
-        counts_file.write(counts, state)
+        if log is not None:
+            log.flush()
+        counts_file.write(counts, state, log.bytes_written if log else None)
         marked = tracker.marker.to_json()
         run_file.update(emitted=counts.emitted, acked=counts.acked, marked=marked)
         if report is not None:
             report(tracker)
 
     try:
+        write_report("running")
         for batch, pause_s in in_batches(source):
             left = None if count is None else count - tracker.counts.records
             for record in tracker.prepare(batch[:left]):

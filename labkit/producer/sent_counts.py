@@ -1,25 +1,41 @@
 """The counts of each producer run: what it sent, and what became of it.
 
-They are the first two columns of the ledger. Only the producer knows what it emitted and what the
-brokers acknowledged. It writes that once a second, to ``<state_dir>/tally/<topic_id>/<run>.json``.
+They are the first two stages of the ledger. Only the producer knows what it emitted and what the
+brokers acknowledged: the delivery log says it record by record. Once a second the producer adds it
+up, in ``<state_dir>/tally/<topic_id>/<run>.json``, and notes how many bytes of the log are counted.
+A reader adds the lines behind them. So the counts are as true as the log, also after a kill, and
+nobody reads a long log from its beginning.
+
 A topic's id, unlike its name, is never used again, so the counts of a deleted topic cannot mix
 with those of its successor.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import time
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from labkit.core.config import load_config
 from labkit.core.json_files import read_json, write_json
-from labkit.core.wait_until import wait_until
+from labkit.core.run_files import read_run_files
+from labkit.producer.delivery_log import delivery_log_dir, read_events
+
+UNASKED = "acks=0: no acknowledgement was asked for"
+"""The note of a record that no broker was asked to acknowledge."""
+
+# What each event of a delivery log counts as; a settled record was unknown before.
+_COUNTED_AS = {
+    "sent": "emitted",
+    "acked": "acked",
+    "failed": "failed",
+    "unknown": "unknown",
+    "found": "acked",
+    "absent": "failed",
+}
 
 
 @dataclass(slots=True)
@@ -38,7 +54,7 @@ class SentCounts:
     in sync; with ``1``, on the leader alone, and lost with it."""
     acked_g: int = 0
     failed: int = 0
-    """Certainly refused: not in the log."""
+    """Certainly not in the topic: refused, or looked for and not found."""
     failed_g: int = 0
     unknown: int = 0
     """No answer in time: only reading the topic tells whether they are in the log."""
@@ -52,6 +68,31 @@ class SentCounts:
     def records(self) -> int:
         """How many records were sent, good and bad."""
         return self.emitted + self.bad
+
+    @property
+    def in_flight(self) -> int:
+        """Readings that were sent and have no answer yet."""
+        return self.emitted - self.acked - self.failed - self.unknown
+
+    def add(self, event: str, co2_g: int | None, note: str) -> None:
+        """Count one line of a delivery log; ``co2_g`` is None for a malformed record."""
+        if co2_g is None:
+            self.bad += event == "sent"
+            self.bad_acked += event in ("acked", "found")
+            return
+        if event in ("found", "absent"):
+            self.unknown -= 1
+            self.unknown_g -= co2_g
+            self.unasked -= note.startswith(UNASKED)
+        name = _COUNTED_AS[event]
+        setattr(self, name, getattr(self, name) + 1)
+        setattr(self, f"{name}_g", getattr(self, f"{name}_g") + co2_g)
+        self.unasked += event == "unknown" and note.startswith(UNASKED)
+
+    def give_up(self) -> None:
+        """Count what is in flight as unknown: its producer was killed."""
+        self.unknown_g = self.emitted_g - self.acked_g - self.failed_g
+        self.unknown += self.in_flight
 
     def __add__(self, other: SentCounts) -> SentCounts:
         sums = (getattr(self, f.name) + getattr(other, f.name) for f in fields(SentCounts))
@@ -74,52 +115,105 @@ class SentCountsFile:
         self.path = _folder(topic_id) / f"{self.run}.json"
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
-    def write(self, counts: SentCounts, state: str) -> None:
-        """Replace the file; ``state`` is ``running`` or ``ended``."""
-        write_json(self.path, {**self._record, "state": state, **asdict(counts)})
+    def write(self, counts: SentCounts, state: str, log_bytes: int | None = None) -> None:
+        """Replace the file.
+
+        Parameters
+        ----------
+        counts : SentCounts
+            The run's counts.
+        state : str
+            ``running`` or ``ended``.
+        log_bytes : int, optional
+            How much of the delivery log they count; None if the run keeps none.
+        """
+        record = {**self._record, "state": state, "log_bytes": log_bytes, **asdict(counts)}
+        write_json(self.path, record)
 
 
 def read_sent_counts(topic_id: str) -> SentCounts:
     """Add up the counts of all runs into a topic, also of other processes and of ended runs.
 
-    A run that was killed lacks at most its last second.
+    What a killed run had in flight is unknown.
     """
     return SentCountsReader().read(topic_id)
 
 
+@dataclass
+class Run:
+    """One run, as its files are now: ended, running, or killed."""
+
+    name: str
+    state: Literal["ended", "running", "killed"]
+    counts: SentCounts
+    log_path: Path
+
+
 class SentCountsReader:
-    """Reads the counts of a topic repeatedly; a file only if it has changed.
+    """Reads the counts of a topic repeatedly; a run only if its files have changed.
 
     Attributes
     ----------
     written_at : float
-        When the newest one was written, in seconds since 1970.
-    running : set of int
-        The processes of the runs whose file does not say that they ended: running, or killed.
+        When the newest counts were written, in seconds since 1970.
+    runs : list of Run
+        The runs as they were at the last read.
     """
 
     def __init__(self) -> None:
         self.written_at = 0.0
-        self.running: set[int] = set()
-        self._known: dict[Path, tuple[float, SentCounts, int | None]] = {}
+        self.runs: list[Run] = []
+        self._known: dict[Path, tuple[_Stamp, SentCounts, bool]] = {}
 
     def read(self, topic_id: str) -> SentCounts:
         """Add up what all runs into a topic sent; see `read_sent_counts`."""
-        known, self._known = self._known, {}
+        running = {run.get("run") for run in read_run_files("producer")}
+        known, self._known, self.runs = self._known, {}, []
         for path in _folder(topic_id).glob("*.json"):
-            written_at = _written_at(path)
-            if path not in known or known[path][0] != written_at:
-                record = read_json(path)
-                if written_at is None or record is None:
+            log_path = delivery_log_dir(topic_id) / f"{path.stem}.csv"
+            stamp = _stamp(path, log_path)
+            if path not in known or known[path][0] != stamp:
+                read = _read_run(path, log_path)
+                if read is None:
                     continue
-                counts = {one.name: record.get(one.name, 0) for one in fields(SentCounts)}
-                pid = record["pid"] if record["state"] == "running" else None
-                known[path] = written_at, SentCounts(**counts), pid
+                known[path] = stamp, *read
             self._known[path] = known[path]
-        runs = self._known.values()
-        self.written_at = max((written_at for written_at, _, _ in runs), default=0.0)
-        self.running = {pid for _, _, pid in runs if pid is not None}
-        return sum((counts for _, counts, _ in runs), start=SentCounts())
+            _, counts, has_ended = known[path]
+            is_running = path.stem in running and not has_ended
+            counts = replace(counts)
+            if not is_running:
+                counts.give_up()
+            state: Any = "ended" if has_ended else "running" if is_running else "killed"
+            self.runs.append(Run(path.stem, state, counts, log_path))
+        self.written_at = max((stamp[0] for stamp, _, _ in self._known.values()), default=0.0)
+        return sum((run.counts for run in self.runs), start=SentCounts())
+
+
+_Stamp = tuple[float, float, int]  # when the two files of a run were written; the log's size
+
+
+def _read_run(path: Path, log_path: Path) -> tuple[SentCounts, bool] | None:
+    """Return a run's counts, and whether it has ended."""
+    record = read_json(path)
+    if record is None:  # removed at this moment, or emptied by a power cut
+        if not log_path.exists():
+            return None
+        record = {"state": "running", "log_bytes": 0}
+    counts = SentCounts(**{one.name: record.get(one.name, 0) for one in fields(SentCounts)})
+    counted = record.get("log_bytes")
+    if counted is not None and log_path.exists():  # retention may have removed the log
+        for event in read_events(log_path, counted):
+            counts.add(event.event, event.co2_g, event.note)
+    return counts, record["state"] == "ended"
+
+
+def _stamp(path: Path, log_path: Path) -> _Stamp:
+    try:
+        size = log_path.stat().st_size
+    except FileNotFoundError:
+        size = 0
+    written_at = _written_at(path) or 0.0
+    return max(written_at, _written_at(log_path) or 0.0), written_at, size
 
 
 def newest_topic_id(topic: str) -> str | None:
@@ -130,38 +224,6 @@ def newest_topic_id(topic: str) -> str | None:
         if (record := read_json(path)) is not None and record["topic"] == topic
     ]
     return max(found)[1] if found else None
-
-
-def wait_for_sent_counts(
-    topic_id: str, pids: Collection[int], since: float, timeout_s: float
-) -> None:
-    """Wait until the running producers have written what they sent up to a moment.
-
-    Parameters
-    ----------
-    topic_id : str
-        The topic they produce to.
-    pids : collection of int
-        The processes of the producers that run now.
-    since : float
-        The moment, in seconds since 1970.
-    timeout_s : float
-        How long to wait at most, without an error: a producer that is frozen writes nothing.
-    """
-
-    def have_written() -> bool:
-        return not any(
-            record["state"] == "running" and record["pid"] in pids
-            for path in _folder(topic_id).glob("*.json")
-            if _written_before(path, since) and (record := read_json(path)) is not None
-        )
-
-    with contextlib.suppress(TimeoutError):
-        wait_until(have_written, timeout_s, TimeoutError)
-
-
-def _written_before(path: Path, moment: float) -> bool:
-    return (_written_at(path) or moment) < moment
 
 
 def _written_at(path: Path) -> float | None:

@@ -203,6 +203,16 @@ _TEXT_FIELDS = 10
 _PLAIN_QUOTES = 2 * (len(READING_FIELDS) + _TEXT_FIELDS)
 
 
+def reading_id_of(value: bytes | None) -> str:
+    """Return the id of the reading in a record, or an empty string."""
+    try:
+        fields = json.loads(value or b"")
+    except (ValueError, RecursionError):
+        return ""
+    found = fields.get("reading_id", "") if isinstance(fields, dict) else ""
+    return found if isinstance(found, str) else ""
+
+
 def grams(co2_kg: float) -> int:
     """Return whole grams: integers add up exactly, kilograms in floating point do not."""
     return round(co2_kg * 1000)

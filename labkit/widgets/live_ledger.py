@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labkit.core.config import load_config
-from labkit.ledger.ledger_model import MEANING, SIGNS, Ledger
+from labkit.ledger.ledger_model import ASIDE, MEANING, SIGNS, Ledger
 from labkit.widgets.live_widget import LiveWidget, Snapshot
 
 
@@ -75,6 +75,11 @@ def _ledger_snapshot(ledger: Ledger) -> Snapshot:
             "grams": stage.grams,
         }
         for name, stage in ledger.stages.items()
+    ]
+    stages += [
+        {"key": name, "label": name, "note": meaning, "records": one.records, "grams": one.grams}
+        for name, meaning in ASIDE.items()
+        if (one := getattr(ledger, name)).records
     ]
     return {
         "stages": stages,

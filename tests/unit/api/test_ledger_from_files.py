@@ -13,6 +13,7 @@ from csv_feed import TOPIC, CsvFeed
 
 from labkit.api import ledger_from_files
 from labkit.api.data_source import DataSource
+from labkit.producer.delivery_log import DeliveryLog
 from labkit.producer.sent_counts import SentCounts, SentCountsFile
 from labkit.sink.checkpoint import csv_topic_id
 from labkit.sink.partition_status import PartitionStatus
@@ -31,9 +32,14 @@ class Lab:
         topic_id = csv_topic_id(folder, TOPIC)
         assert topic_id
         self._tally = SentCountsFile(TOPIC, topic_id, "producer")
+        self._log = DeliveryLog(topic_id, self._tally.run)
 
-    def sent(self, acked: int, state: str = "ended", **counts: int) -> None:
+    def sent(self, acked: int, state: str = "ended", unanswered: int = 0, **counts: int) -> None:
         grams = self.grams + (acked - self.rows) * self.one_g
+        log_bytes = self._log.bytes_written
+        for number in range(unanswered):
+            self._log.sent(number, 0, b"", f"id-{number}", co2_g=self.one_g)
+        self._log.flush()
         self._tally.write(
             SentCounts(
                 **{
@@ -45,7 +51,11 @@ class Lab:
                 }
             ),
             state,
+            log_bytes,
         )
+
+    def close(self) -> None:
+        self._log.close()
 
     def stored(self, rows: int, age_s: float = 0, state: Any = "running", lag: int = 0) -> None:
         PartitionStatus(
@@ -69,6 +79,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     lab = Lab(tmp_path)
     yield lab
     lab.feed.close()
+    lab.close()
 
 
 @pytest.fixture
@@ -121,8 +132,15 @@ def test_what_was_sent_after_the_consumer_stopped_is_not_lost(lab: Lab, settled:
     assert "lost" not in found["sentence"]
 
 
-def test_a_killed_producer_is_named(lab: Lab, settled: None) -> None:
-    lab.sent(lab.rows - 3, state="running")
+@pytest.mark.parametrize("sent", [3, 5])
+def test_what_a_killed_producer_had_not_counted_is_in_its_log(
+    lab: Lab, settled: None, sent: int
+) -> None:
+    """Three of the readings that it sent in its last second are stored, all without an answer."""
+    lab.sent(lab.rows - 3, state="running", unanswered=sent)
     lab.stored(lab.rows)
     found = lab.ledger()
-    assert (found["state"], "A producer was killed" in found["sentence"]) == ("on the way", True)
+    assert found["state"] == "agrees", found["sentence"]
+    assert [stage["records"] for stage in found["stages"]] == [lab.rows - 3 + sent] + [lab.rows] * 4
+    assert found["unknown"] == sent - 3
+    assert ("Next: labkit ledger --settle" in found["sentence"]) == (sent > 3)

@@ -13,7 +13,7 @@ const NAMES = {
   served: "Served",
   painted: "On this page",
 } as const;
-const SIGNS = { agrees: "✓", "on the way": "→", differs: "≠", "nothing to compare": "–" } as const;
+const SIGNS = { agrees: "✓", "on the way": "→", unknown: "?", differs: "≠", "nothing to compare": "–" } as const;
 
 /** The carbon ledger: the same tonnes at every stage of the journey, and finally on this page. */
 export function LedgerStrip({ snapshot }: { snapshot: Snapshot }) {

@@ -9,7 +9,7 @@ export interface PaintedStage {
 }
 
 export interface Verdict {
-  state: "agrees" | "on the way" | "differs" | "nothing to compare";
+  state: "agrees" | "on the way" | "unknown" | "differs" | "nothing to compare";
   sentence: string;
 }
 
@@ -24,7 +24,7 @@ export function paintedStage({ records, co2_g }: Summary, filtered: boolean): Pa
 /**
  * The API's verdict on its five stages, unless the page itself differs from what was served.
  *
- * While the ledger says "on the way", a difference is only that.
+ * While the ledger says "on the way" or "unknown", a difference is only that.
  */
 export function verdictOf(ledger: Ledger, painted: PaintedStage): Verdict {
   const served = ledger.stages.find(({ stage }) => stage === "served");
@@ -32,10 +32,10 @@ export function verdictOf(ledger: Ledger, painted: PaintedStage): Verdict {
     painted.co2_g !== null &&
     served?.co2_g != null &&
     (served.co2_g !== painted.co2_g || served.records !== painted.records);
-  if (ledger.state !== "agrees" && ledger.state !== "on the way") {
-    return { state: "differs", sentence: ledger.sentence };
+  if (ledger.state === "on the way" || ledger.state === "unknown") {
+    return { state: ledger.state, sentence: ledger.sentence };
   }
-  if (ledger.state === "on the way") return { state: "on the way", sentence: ledger.sentence };
+  if (ledger.state !== "agrees") return { state: "differs", sentence: ledger.sentence };
   const weighed = ledger.stages.filter(({ co2_g }) => co2_g !== null).length;
   if (!differs) return { state: weighed > 1 ? "agrees" : "nothing to compare", sentence: ledger.sentence };
   return {

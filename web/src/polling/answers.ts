@@ -106,7 +106,7 @@ export interface LedgerStage {
 export interface Ledger {
   stages: LedgerStage[];
   dead_letters: number;
-  state: "agrees" | "on the way" | "unreported" | "phantom" | "altered";
+  state: "agrees" | "on the way" | "unknown" | "unreported" | "phantom" | "altered";
   sentence: string;
 }
 
