@@ -151,11 +151,9 @@ class Verdict(BaseModel):
                 sum(getattr(one, name) for one in self.partitions) for name in ("rows", "markers")
             )
             said = f"Each of the {records:,} records in the topic is in the CSV once and in order"
-            said += (
-                f": {rows:,} as rows, {markers:,} as dead letters."
-                if rows + markers == records
-                else "."
-            )
+            if markers and rows + markers == records:  # not once retention has deleted some
+                said += f": {rows:,} as rows, {markers:,} as dead letters"
+            said += "."
         return " ".join([said, *self._asides()])
 
     def _asides(self) -> list[str]:

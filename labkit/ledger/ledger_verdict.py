@@ -121,14 +121,14 @@ def _minus(stage: Stage) -> Stage:
 def _remarks(around: Circumstances) -> str:
     """Name what explains a difference and is not a loss on the way."""
     said = {
-        "never reached the topic.": around.failed,
-        "had no answer: whether they reached the topic is unknown. Next: labkit ledger --settle": (
+        "Never reached the topic: {}.": around.failed,
+        "Unknown: whether {} reached the topic; labkit ledger --settle looks there.": (
             around.unknown
         ),
-        "in the topic were sent by another program.": around.foreign,
+        "Sent by another program: {}.": around.foreign,
     }
     return "".join(
-        f" {_readings(stage.records)} ({tonnes(stage.grams)} t) {what}"
+        " " + what.format(f"{_readings(stage.records)} ({tonnes(stage.grams)} t)")
         for what, stage in said.items()
         if stage.records
     )

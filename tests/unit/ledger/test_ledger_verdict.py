@@ -86,10 +86,20 @@ def around(unchanged_s: float = SETTLED, **facts: object) -> Circumstances:
             (80, 78, None, 78, 78),
             around(unknown=weight(2)),
             "agrees",
-            "2 readings (0.100000 t) had",
+            "whether 2 readings (0.100000 t) reached",
         ),
-        ((80, 78, None, 78, 78), around(failed=weight(2)), "agrees", "never reached the topic"),
-        ((80, 78, 83, 83, 83), around(failed=weight(2), foreign=weight(5)), "agrees", "by another"),
+        (
+            (80, 78, None, 78, 78),
+            around(failed=weight(2)),
+            "agrees",
+            "Never reached the topic: 2 readings",
+        ),
+        (
+            (80, 78, 83, 83, 83),
+            around(failed=weight(2), foreign=weight(5)),
+            "agrees",
+            "another program: 5 readings",
+        ),
         ((80, 78, 83, 83, 83), around(failed=weight(2), foreign=weight(4)), "phantom", "twice"),
         ((80, 78, None, 78, 78), around(failed=weight(1)), "unreported", "never acknowledged"),
         # The API and the CSV.
