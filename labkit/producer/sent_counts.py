@@ -83,7 +83,6 @@ class SentCounts:
         if event in ("found", "absent"):
             self.unknown -= 1
             self.unknown_g -= co2_g
-            self.unasked -= note.startswith(UNASKED)
         name = _COUNTED_AS[event]
         setattr(self, name, getattr(self, name) + 1)
         setattr(self, f"{name}_g", getattr(self, f"{name}_g") + co2_g)

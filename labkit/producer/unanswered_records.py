@@ -45,12 +45,15 @@ class Settlement:
 
 @dataclass
 class Unanswered:
-    """The readings of one run that have no answer, or whose answer is that nobody knows."""
+    """The readings of one run that have no answer, or whose answer is that nobody knows.
+
+    Those that were sent with ``acks=0`` are not among them: no answer was asked for.
+    """
 
     log_path: Path
     readings: dict[int, LogEvent] = field(default_factory=dict)  # by number
     floors: dict[int, int] = field(default_factory=dict)  # number -> the lowest possible offset
-    notes: dict[int, str] = field(default_factory=dict)  # number -> why it is known to be unknown
+    known_unknown: set[int] = field(default_factory=set)  # numbers that are logged as unknown
     size: int = 0  # of the log's complete lines
 
 
@@ -80,7 +83,9 @@ def _runs(topic_id: str) -> list[Run]:
 
 
 def _is_open(run: Run) -> bool:
-    return run.state != "running" and run.counts.unknown > 0 and run.log_path.exists()
+    return (
+        run.state != "running" and run.counts.unknown > run.counts.unasked and run.log_path.exists()
+    )
 
 
 def read_unanswered(log_path: Path) -> Unanswered:
@@ -93,11 +98,12 @@ def read_unanswered(log_path: Path) -> Unanswered:
             if event.co2_g is not None:
                 found.readings[event.number] = event
                 found.floors[event.number] = acked.get(event.partition, -1) + 1
-        elif event.event == "unknown":
-            found.notes[event.number] = event.note
+        elif event.event == "unknown" and not event.note.startswith(UNASKED):
+            found.known_unknown.add(event.number)
         else:
             acked[event.partition] = max(acked.get(event.partition, -1), event.offset)
-            for known in (found.readings, found.floors, found.notes):
+            found.known_unknown.discard(event.number)
+            for known in (found.readings, found.floors):
                 known.pop(event.number, None)
     return found
 
@@ -137,11 +143,10 @@ def _write(run: Unanswered, starts: dict[int, int], places: dict[str, int]) -> S
         if offset is None and starts[reading.partition] > run.floors[number]:
             left += 1
             continue
-        if number not in run.notes:
+        if number not in run.known_unknown:
             lines.append(_line("unknown", reading, None, "its producer was killed"))
-        why = run.notes.get(number, "")
-        note = why if why.startswith(UNASKED) else "looked for in the topic"
-        lines.append(_line("absent" if offset is None else "found", reading, offset, note))
+        event = "absent" if offset is None else "found"
+        lines.append(_line(event, reading, offset, "looked for in the topic"))
         found += offset is not None
         absent += offset is None
     with run.log_path.open("r+b") as file:
