@@ -18,9 +18,8 @@ from labkit.core.errors import BrokerUnavailable, TopicNotFound
 from labkit.core.run_files import read_run_files
 from labkit.ledger.ledger_model import NOTHING, Ledger, Stage, sent_stages
 from labkit.ledger.ledger_verdict import Circumstances, judge
-from labkit.ledger.stage_totals import CsvTotals, TopicTotals, served_totals
+from labkit.ledger.stage_totals import CsvTotals, TopicTotals, known_topic_id, served_totals
 from labkit.producer.sent_counts import SentCounts, SentCountsReader
-from labkit.sink.checkpoint import csv_topic_id
 from labkit.sink.partition_status import read_progress
 
 
@@ -75,7 +74,7 @@ class LedgerReader:
         csv = self._csv.read()
         in_topic = self._read_topic()
         totals = self._topic_totals
-        topic_id = totals.topic_id if totals else csv_topic_id(self.data_dir, self.topic)
+        topic_id = totals.topic_id if totals else known_topic_id(self.data_dir, self.topic)
         producers = _running("producer", self.topic)
         counts = self._sent.read(topic_id) if topic_id else SentCounts()
         foreign = _foreign(totals, counts) if totals else NOTHING

@@ -107,7 +107,7 @@ def test_stopped_brokers_leave_an_account_that_the_next_producer_settles(lab_dir
     producer.stop()
     left = producer.counts.unknown
     assert left > 50
-    assert f"whether {left:,} readings" in carbon_ledger().sentence
+    assert carbon_ledger().unknown.records == left
     with lab.start_broker():
         lab.start_producer(topic.name, readings_per_s=0, count=10).wait()
         ledger, verdict = carbon_ledger(), check_pipeline(wait_s=0)
