@@ -4,7 +4,8 @@ It imports `consumer`, `producer` and what is below them. Start with `ledger`.
 
 - `ledger`: `carbon_ledger` and `LedgerReader`, which read every stage
 - `stage_totals`: the totals of the topic, of the CSV files, and of the API
-- `ledger_verdict`: the one rule for agrees, on the way, unreported, phantom and altered
+- `unclaimed_readings`: tells another program's readings from doubled ones
+- `ledger_verdict`: the one rule for agrees, on the way, unknown, unreported, phantom and altered
 - `ledger_model`: the ledger as data, as text and as an HTML table
 """
 

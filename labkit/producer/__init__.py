@@ -5,8 +5,9 @@ the counts are described in ``docs/formats.md``.
 
 - `send_loop`: `produce`, the loop itself
 - `delivery_reports`: follows each record until it is acknowledged, failed or unknown
-- `delivery_log`: the same, written down for the checker
-- `sent_counts`: how many were sent and what became of them, for the ledger
+- `delivery_log`: the same, written down, record by record
+- `sent_counts`: the same, added up: how many were sent, and what became of them
+- `unanswered_records`: looks in the topic for readings whose answer never came
 - `producer_options`: key, ``acks``, batching and compression
 - `producer_client`: kafka-python's producer: settings, metrics, close, private parts
 - `producer`: `start_producer`, the loop in a thread

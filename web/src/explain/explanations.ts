@@ -25,7 +25,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     title: "Carbon ledger",
     shows:
       "The same records and tonnes in six places: made by the plants, acknowledged by the broker, written to the topic, stored in the CSV, served by the API, and shown on this page.",
-    read: "While readings flow, each stage is a little ahead of the next one, and the arrow → says “on the way”. When the producer pauses, all stages hold the same grams, and the sign is ✓. The sign – means that there is nothing to compare: only one stage knows its tonnes.",
+    read: "While readings flow, each stage is a little ahead of the next one, and the arrow → says “on the way”. When the producer pauses, all stages hold the same grams, and the sign is ✓. The sign ? means that only reading the topic can tell: type labkit check. The sign – means that there is nothing to compare: only one stage knows its tonnes.",
     alarming:
       "The sign ≠. Fewer tonnes later than earlier are unreported: a reading was lost. More tonnes later are phantoms: a reading was counted twice.",
     stage: "From every stage: each one counts what it holds, to the gram.",
