@@ -47,11 +47,14 @@ def ledger(
 
     Example: `labkit ledger --settle`
     """
-    from labkit.ledger.ledger import carbon_ledger
+    from labkit.ledger.ledger import NO_SUCH_TOPIC, carbon_ledger
+    from labkit.topics.topics import describe_topic
 
     if should_settle:
         _settle(terminal.topic_name(topic))
     found = carbon_ledger(terminal.topic_name(topic), terminal.data_folder(data))
+    if found.topic.note == NO_SUCH_TOPIC and found.csv.records is None:
+        describe_topic(found.topic_name)  # it says which topics there are
     if as_json:
         terminal.print_json(found.model_dump(mode="json"))
     else:

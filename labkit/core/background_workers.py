@@ -204,9 +204,10 @@ class ChildProcess:
         if self.is_running:
             return "running"
         code = self.process.returncode
-        return "stopped" if code == 0 else f"failed (exit status {code}): {self._why_it_failed()}"
+        return "stopped" if code == 0 else f"failed (exit status {code}): {self.why_it_failed()}"
 
-    def _why_it_failed(self) -> str:
+    def why_it_failed(self) -> str:
+        """Return the signal that killed it, or the end of its log."""
         code = self.process.returncode
         if code < 0:  # its log does not say so
             return f"killed by signal {-code} ({signal.strsignal(-code)})"
@@ -242,7 +243,7 @@ class ChildProcess:
             raise WorkerFailed(msg, f"read its log: {self.log_path}")
         if self.process.returncode != 0 and not self._failure_told:
             self._failure_told = True
-            msg = f"the {self.name} failed: {self._why_it_failed()}"
+            msg = f"the {self.name} failed: {self.why_it_failed()}"
             raise WorkerFailed(msg, f"read its log: {self.log_path}")
 
     def __enter__(self) -> Self:

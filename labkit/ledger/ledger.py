@@ -22,6 +22,8 @@ from labkit.ledger.stage_totals import CsvTotals, TopicTotals, known_topic_id, s
 from labkit.producer.sent_counts import SentCounts, SentCountsReader
 from labkit.sink.partition_status import read_progress
 
+NO_SUCH_TOPIC = "the broker has no such topic"
+
 
 def carbon_ledger(topic: str | None = None, data_dir: str | Path | None = None) -> Ledger:
     """Add up the CO2 at every stage, once.
@@ -120,7 +122,7 @@ class LedgerReader:
             return Stage(note="no broker answers")
         except TopicNotFound:
             self.close()
-            return Stage(note="the broker has no such topic")
+            return Stage(note=NO_SUCH_TOPIC)
 
     def close(self) -> None:
         """Close the consumer; the next `read` begins at the topic's start again."""

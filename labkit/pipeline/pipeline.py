@@ -170,7 +170,7 @@ class Pipeline:
         for stage in (name,) if name else tuple(self.stages):
             child = self.stages[stage]
             if not child.is_running:
-                words = child.last_words() or "it said nothing"
+                words = child.why_it_failed() or "it said nothing"
                 msg = f"The {stage} has ended: {words}"
                 raise WorkerFailed(msg, f"read its log: {child.log_path}")
 

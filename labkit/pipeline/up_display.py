@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labkit.core.terminal_text import visible
-from labkit.ledger.ledger_model import SIGNS, Ledger, LedgerState, count, tonnes
+from labkit.ledger.ledger_model import ASIDE, SIGNS, Ledger, LedgerState, count, tonnes
 
 if TYPE_CHECKING:
     from labkit.pipeline.pipeline import Pipeline
@@ -156,6 +156,10 @@ def ledger_table(ledger: Ledger, per_s: dict[str, float]) -> Table:
         who, where = STAGES[name]
         rate = f"{per_s[name]:,.0f}" if name in per_s else ""
         table.add_row(who, where, count(stage.records), rate, tonnes(stage.grams))
+    for name, meaning in ASIDE.items():
+        amount = getattr(ledger, name)
+        if amount.records:
+            table.add_row("", meaning, count(amount.records), "", tonnes(amount.grams))
     if ledger.dead_letters:
         table.add_row("", "set aside as dead letters", count(ledger.dead_letters), "", "")
     return table

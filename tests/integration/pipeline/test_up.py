@@ -237,6 +237,8 @@ def test_a_stage_that_dies_ends_it_with_its_name(lab_dir: Path) -> None:
         psutil.Process(consumer["pid"]).kill()
         assert run.wait(PATIENCE_S) == 1
     assert "The consumer has ended" in said(lab_dir, "err")
+    if os.name != "nt":
+        assert "killed by signal 9" in said(lab_dir, "err")
     assert "Traceback" not in said(lab_dir, "err")
     assert_nothing_is_left(lab_dir)
 
