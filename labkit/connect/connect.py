@@ -25,7 +25,7 @@ from labkit.connect.connect_workers import connect_dir
 from labkit.core import background_workers
 from labkit.core.errors import LabError
 from labkit.core.progress_bar import waiting
-from labkit.topics.topics import config_text
+from labkit.topics.topic_refusals import config_text
 
 
 class Connect(SideCluster):

@@ -7,15 +7,12 @@ copy. Nothing is cached here: every call asks the cluster.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
-from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka import errors as kafka_errors
 from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
 
 from labkit.core.config import load_config
-from labkit.core.errors import BrokerUnavailable, TopicConfigDiffers, TopicRefused
+from labkit.core.errors import BrokerUnavailable, TopicRefused
 from labkit.core.wait_until import wait_until
 from labkit.topics.topic_metadata import (
     METADATA_TIMEOUT_S,
@@ -29,8 +26,15 @@ from labkit.topics.topic_metadata import (
     read_topics,
 )
 from labkit.topics.topic_model import Topic
-
-ConfigValue = str | int | float | bool
+from labkit.topics.topic_refusals import (
+    ConfigValue,
+    config_text,
+    raise_if_not_created,
+    raise_refusal,
+    refuse_differences,
+    refuse_fewer_partitions,
+    refuse_unknown_settings,
+)
 
 
 def ensure_topic(
@@ -82,11 +86,11 @@ def ensure_topic(
                 "configs": asked_config,
             }
             reply = client.create_topics({name: new_topic}, raise_errors=False)["topics"][0]
-            _raise_if_not_created(reply, name, max_replicas)
+            raise_if_not_created(reply, name, max_replicas)
             client.wait_for_topics([name], timeout_ms=METADATA_TIMEOUT_S * 1000)
         topic = describe_created(client, name)
         effective = read_configs(client, [name], "all")[name] if asked_config else {}
-    _refuse_differences(topic, num_partitions, replication_factor, asked_config, effective)
+    refuse_differences(topic, num_partitions, replication_factor, asked_config, effective)
     return topic
 
 
@@ -152,17 +156,18 @@ def alter_topic(
     """
     with cluster() as client:
         topic = describe(client, name)
+        if config:
+            refuse_unknown_settings(client, name, config)
         if num_partitions is not None and num_partitions != topic.num_partitions:
-            _refuse_fewer_partitions(topic, num_partitions)
+            refuse_fewer_partitions(topic, num_partitions)
             reply = client.create_partitions({name: num_partitions}, raise_errors=False)
             what = f"topic {name!r} gets no more partitions"
-            _raise_refusal(reply.to_dict()["results"][0], what, f"lab.describe_topic({name!r})")
+            raise_refusal(reply.to_dict()["results"][0], what, f"lab.describe_topic({name!r})")
             _wait_for(
                 lambda: _leaders(client, name) == num_partitions,
                 f"{num_partitions} partitions of {name!r} with a leader",
             )
         if config:
-            _refuse_unknown_settings(client, name, config)
             changes = {
                 key: (AlterConfigOp.DELETE, None)
                 if value is None
@@ -192,52 +197,12 @@ def delete_topic(name: str) -> None:
         if read_metadata(client, name) is None:
             raise no_such_topic(client, name)
         reply = client.delete_topics([name], raise_errors=False)["topics"][0]
-        _raise_refusal(reply, f"topic {name!r} cannot be deleted", f"lab.describe_topic({name!r})")
+        raise_refusal(reply, f"topic {name!r} cannot be deleted", f"lab.describe_topic({name!r})")
         _wait_for(lambda: read_metadata(client, name) is None, f"topic {name!r} to be gone")
 
 
 def _or_default(number: int | None, default: int) -> int:
     return default if number is None else number  # 0 is passed on: the cluster refuses it
-
-
-def config_text(value: ConfigValue) -> str:
-    """Write a setting as Kafka does: true and false in lower case."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _raise_if_not_created(reply: Mapping[str, Any], name: str, max_replicas: int) -> None:
-    if reply["error_code"] == kafka_errors.TopicAlreadyExistsError.errno:
-        return  # another client has just created it: it is compared as any existing topic
-    hint = f"lab.ensure_topic({name!r})"
-    if reply["error_code"] == kafka_errors.InvalidReplicationFactorError.errno:
-        hint = f"lab.ensure_topic({name!r}, replication_factor={max_replicas})"
-    _raise_refusal(reply, f"topic {name!r} cannot be created", hint)
-
-
-def _raise_refusal(reply: Mapping[str, Any], what: str, next_line: str) -> None:
-    """Raise `TopicRefused` in the cluster's own words, if its reply is an error."""
-    if reply["error_code"]:
-        error = kafka_errors.for_code(reply["error_code"])
-        reason = reply.get("error_message") or error.description or error.__name__
-        raise TopicRefused(f"{what}: {reason}", next_line)
-
-
-def _refuse_fewer_partitions(topic: Topic, num_partitions: int) -> None:
-    if num_partitions < topic.num_partitions:
-        msg = f"topic {topic.name!r} has {topic.num_partitions} partitions and cannot have "
-        msg += f"{num_partitions}: Kafka never takes a partition away, its records would be lost"
-        raise TopicRefused(msg, start_again_line(topic, {"num_partitions": num_partitions}))
-
-
-def _refuse_unknown_settings(
-    client: KafkaAdminClient, name: str, config: Mapping[str, ConfigValue | None]
-) -> None:
-    known = read_configs(client, [name], "all")[name]
-    for key in config:
-        if key not in known:
-            near = get_close_matches(key, known, n=3) or ["retention.ms"]
-            msg = f"Kafka has no topic setting {key!r}; similar: {', '.join(near)}"
-            raise TopicRefused(msg, f"lab.alter_topic({name!r}, config={{{near[0]!r}: ...}})")
 
 
 def _wait_for(condition: Callable[[], bool], what: str) -> None:
@@ -265,58 +230,3 @@ def _has_settings(
         own.get(key) == (None if value is None else config_text(value))
         for key, value in config.items()
     )
-
-
-def _refuse_differences(
-    topic: Topic,
-    num_partitions: int | None,
-    replication_factor: int | None,
-    asked_config: Mapping[str, str],
-    effective: Mapping[str, str | None],
-) -> None:
-    """Raise `TopicConfigDiffers` with each difference and the one line that resolves them all."""
-    differences = []
-    wishes: dict[str, Any] = {}
-    if num_partitions is not None and num_partitions != topic.num_partitions:
-        differences.append(f"num_partitions is {topic.num_partitions}, not {num_partitions}")
-        wishes["num_partitions"] = num_partitions
-    if replication_factor is not None and replication_factor != topic.replication_factor:
-        differences.append(
-            f"replication_factor is {topic.replication_factor}, not {replication_factor}"
-        )
-        wishes["replication_factor"] = replication_factor
-    for key, value in asked_config.items():
-        if effective.get(key) != value:
-            differences.append(f"{key} is {effective.get(key, 'unknown to Kafka')}, not {value}")
-            wishes.setdefault("config", {})[key] = value
-    if differences:
-        can_alter = (num_partitions or topic.num_partitions) >= topic.num_partitions
-        can_alter = can_alter and "replication_factor" not in wishes
-        raise TopicConfigDiffers(
-            f"topic {topic.name!r} exists, but {'; '.join(differences)}",
-            alter_line(topic, wishes) if can_alter else start_again_line(topic, wishes),
-        )
-
-
-def alter_line(topic: Topic, wishes: Mapping[str, Any]) -> str:
-    """Return the line that alters a topic as wished: for a cell, then for a terminal."""
-    words = ["labkit topics alter", topic.name]
-    if "num_partitions" in wishes:
-        words.append(f"--partitions {wishes['num_partitions']}")
-    words += [f"--config {key}={value}" for key, value in wishes.get("config", {}).items()]
-    return f"lab.alter_topic({_arguments(topic, wishes)})   # in a terminal: {' '.join(words)}"
-
-
-def start_again_line(topic: Topic, wishes: Mapping[str, Any]) -> str:
-    """Return the line that deletes a topic and creates it as wished, and say what is lost."""
-    wishes = {"num_partitions": topic.num_partitions, **wishes}
-    if topic.config:
-        wishes["config"] = {**topic.config, **wishes.get("config", {})}
-    call = _arguments(topic, wishes)
-    lost = "its records" if topic.records is None else f"its {topic.records:,} records"
-    cost = "" if topic.records == 0 else f"   # {lost} are lost"
-    return f"lab.delete_topic({topic.name!r}); lab.ensure_topic({call}){cost}"
-
-
-def _arguments(topic: Topic, wishes: Mapping[str, Any]) -> str:
-    return ", ".join([repr(topic.name), *(f"{key}={value!r}" for key, value in wishes.items())])

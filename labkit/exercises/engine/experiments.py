@@ -12,7 +12,8 @@ from labkit.core.config import dead_letter_topic, load_config
 from labkit.core.errors import TopicRefused
 from labkit.sink.segment_files import topic_dir
 from labkit.topics.topic_model import Topic
-from labkit.topics.topics import ConfigValue, delete_topic, ensure_topic, list_topics
+from labkit.topics.topic_refusals import ConfigValue
+from labkit.topics.topics import delete_topic, ensure_topic, list_topics
 
 
 def fresh_topic(

@@ -12,7 +12,12 @@ import pytest
 import labkit as lab
 from labkit.core.errors import TopicConfigDiffers
 from labkit.topics.topic_model import Partition, Topic
-from labkit.topics.topics import _refuse_differences, alter_line, config_text, start_again_line
+from labkit.topics.topic_refusals import (
+    alter_line,
+    config_text,
+    refuse_differences,
+    start_again_line,
+)
 
 LED = Partition(0, leader=1, replicas=(1, 2), isr=(1, 2), start_offset=10, end_offset=1210)
 LEADERLESS = Partition(1, leader=None, replicas=(2, 1), isr=(), start_offset=None, end_offset=None)
@@ -59,13 +64,13 @@ def test_settings_are_written_as_kafka_writes_them(value: object, text: str) -> 
 def differences(**wishes: object) -> TopicConfigDiffers:
     wanted = {"num_partitions": None, "replication_factor": None, "asked_config": {}, **wishes}
     with pytest.raises(TopicConfigDiffers) as caught:
-        _refuse_differences(topic(LED, LEADERLESS), **wanted, effective={"retention.ms": "1"})
+        refuse_differences(topic(LED, LEADERLESS), **wanted, effective={"retention.ms": "1"})
     return caught.value
 
 
 def test_what_is_as_asked_or_was_not_asked_for_is_no_difference() -> None:
-    _refuse_differences(topic(LED), None, None, {}, {})
-    _refuse_differences(topic(LED), 1, 2, {"retention.ms": "1"}, {"retention.ms": "1"})
+    refuse_differences(topic(LED), None, None, {}, {})
+    refuse_differences(topic(LED), 1, 2, {"retention.ms": "1"}, {"retention.ms": "1"})
 
 
 def test_every_difference_is_listed_with_the_line_that_resolves_them_all() -> None:
