@@ -8,7 +8,8 @@ It imports `core` only. Start with `broker`.
 - `node_control`: kill, freeze, thaw, stop and restart one node.
 - `broker_process`: the small parent process of the brokers; `aot_cache`: makes their start faster.
 - `kafka_clients`: kafka-python clients that fail fast; `security_properties`: logins for Java.
-- `record_codecs`: which compression codecs this Python can read.
+- `record_codecs`: which compression codecs this Python can read; `unreadable_batches`: what a
+  client does with a batch that it cannot unpack.
 - `advertised_listeners`: the addresses that brokers advertise; `kafka_tools`: Kafka's own tools.
 - ``install/``: Kafka's jars, and Java; ``lesson_brokers/``: further clusters for single lessons.
 - `broker_for_tests`: test support, which no stage imports.

@@ -4,7 +4,8 @@ A client that cannot reach its broker waits half a minute and leaks a thread. So
 tried with a plain TCP connection first, and the client is created once. `admin`, `consumer` and
 `producer` return a new client; `ReusedClients` keeps clients for many requests.
 
-This file has all access of `broker` and `topics` to kafka-python's private parts:
+This file and `unreadable_batches` have all access of `broker` and `topics` to kafka-python's
+private parts. Here these are:
 
 - ``kafka.net.compat.KafkaNetClient`` for the connection timeout and for `advertised_addresses`:
   version 3.0 does not pass ``socket_connection_setup_timeout_ms`` on from the public clients
@@ -27,6 +28,7 @@ from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from labkit.broker.cluster_state import read_cluster
+from labkit.broker.unreadable_batches import name_unreadable_batches
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.tcp import connection_error
@@ -101,8 +103,16 @@ def admin(**settings: Any) -> KafkaAdminClient:
 
 
 def consumer(**settings: Any) -> KafkaConsumer:
-    """Return a consumer without a subscription; settings and errors as in `admin`."""
-    return _connect(KafkaConsumer, settings)
+    """Return a consumer without a subscription; settings and errors as in `admin`.
+
+    It reads only what was committed: records of an aborted transaction do not exist for it, and
+    it waits for an open one. A batch that it cannot read is a `BatchUnreadable`.
+
+    See: KIP-98 (exactly once delivery and transactional messaging), "read_committed".
+    """
+    client = _connect(KafkaConsumer, {"isolation_level": "read_committed", **settings})
+    name_unreadable_batches(client)
+    return client
 
 
 def producer(client: type[KafkaProducer] = KafkaProducer, /, **settings: Any) -> KafkaProducer:
@@ -199,8 +209,7 @@ class ReusedClients:
     """An admin client and a consumer that are kept for many requests, from one thread.
 
     Creating a client takes several requests and some tenths of a second. After any error both are
-    created again: a broker may have another address, and a client that got a corrupt batch is
-    unusable.
+    created again: a broker may have another address.
     """
 
     def __init__(self, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> None:

@@ -57,8 +57,13 @@ class TopicReader:
         client = self._consumer
         client.assign([place])
         client.seek(place, span.start)
-        last_news = time.monotonic()
-        while client.position(place) < span.end:
+        last_news, seen = time.monotonic(), -1
+        while (position := client.position(place)) < span.end:
+            if position != seen:  # it also moves past what brings no records: aborted ones
+                last_news, seen = time.monotonic(), position
+            elif time.monotonic() - last_news > SILENCE_S:
+                msg = f"the brokers have sent nothing of partition {partition} for {SILENCE_S:g} s"
+                raise BrokerUnavailable(msg, "labkit broker status")
             try:
                 batch = client.poll(POLL_MS, max_records=POLL_RECORDS).get(place, ())
             except OffsetOutOfRangeError:  # retention deleted them meanwhile
@@ -68,11 +73,6 @@ class TopicReader:
             for record in batch:
                 if record.offset < span.end:
                     yield record
-            if batch:
-                last_news = time.monotonic()
-            elif time.monotonic() - last_news > SILENCE_S:
-                msg = f"the brokers have sent nothing of partition {partition} for {SILENCE_S:g} s"
-                raise BrokerUnavailable(msg, "labkit broker status")
 
     def records(self, partition: int, span: OffsetRange) -> Iterator[Record]:
         """Yield the records of a partition, up to ``span.end``."""

@@ -103,6 +103,9 @@ def consume(
     until_end: Annotated[
         bool, typer.Option("--until-end", help="Stop at the topic's present end.")
     ] = False,
+    wait_for_topic: Annotated[
+        bool, typer.Option("--wait-for-topic", help="Wait until a broker has the topic.")
+    ] = False,
 ) -> None:
     """Read a topic as a member of a consumer group, and store each record in CSV exactly once.
 
@@ -112,28 +115,38 @@ def consume(
 
     Example: `labkit consume --topic co2-emissions --group csv-writer --data data`
     Example: `labkit consume --workers 3`
+    Example: `labkit consume --wait-for-topic`, in a service that may start before its broker
     """
     from labkit.consumer.client_health import EXIT_STATUS
     from labkit.consumer.group_processes import WorkerGroup
     from labkit.consumer.poll_loop import consume as consume_topic
     from labkit.core.config import load_config
-    from labkit.core.errors import ConsumerHung
+    from labkit.core.errors import ConsumerHung, TopicNotFound
     from labkit.core.stop_signals import stop_event
     from labkit.topics.topics import describe_topic
+    from labkit.topics.topics import wait_for_topic as wait
 
     stop = stop_event()
     topic = terminal.topic_name(topic)
     group = group or load_config().group_id
     folder = terminal.data_folder(data)
     terminal.say(f"Consuming {topic} as a member of the group {group} into {folder}. Ctrl-C stops.")
-    if workers > 1:
-        describe_topic(topic)  # reports a missing topic or broker once, not in each worker
-        with WorkerGroup(topic, group, folder, workers, terminal.say, until_end) as members:
-            members.run(stop)
+    if wait_for_topic and not wait(topic, stop, terminal.say):
         terminal.exit_as_asked(stop)
         return
     try:
-        counts = consume_topic(topic, group, folder, stop, until_end, owns_process=True)
+        if workers > 1:
+            describe_topic(topic)  # reports a missing topic or broker once, not in each worker
+            with WorkerGroup(topic, group, folder, workers, terminal.say, until_end) as members:
+                members.run(stop)
+            terminal.exit_as_asked(stop)
+            return
+        counts = consume_topic(
+            topic, group, folder, stop, until_end, owns_process=True, say=terminal.say
+        )
+    except TopicNotFound as error:
+        next_line = f"{error.next_line}   # or wait for it: labkit consume --wait-for-topic"
+        raise TopicNotFound(error.what, next_line) from error
     except ConsumerHung as hung:
         terminal.tell(hung)
         raise typer.Exit(EXIT_STATUS) from hung

@@ -5,6 +5,7 @@ It imports `topics`, `broker`, `sink`, `readings` and `core`. Start with `poll_l
 - `poll_loop`: `consume`, the loop itself
 - `group_member`: the client and what the loop needs around it
 - `rebalance_listener`: rebalances, locks, and the state of each partition
+- `history_check`: whether the topic still holds the records of the CSV's last rows
 - `dead_letter_queue`: records that are not readings
 - `client_health`: hangs, lost brokers, kafka-python's bugs and private parts
 - `consumer_report`: the status files, described in ``docs/formats.md``

@@ -8,16 +8,16 @@ kafka-python 3.0.12; check each one when the client is upgraded.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import CorruptRecordError, KafkaConnectionError
+from kafka.consumer.fetcher import IsolationLevel
+from kafka.errors import KafkaConnectionError
 from kafka.record.default_records import DefaultRecordBatch
 
 from labkit.broker.cluster_state import read_cluster
@@ -32,6 +32,23 @@ EXIT_STATUS = 75  # as sysexits.h has it: a temporary failure, try again
 
 LOOK_EVERY_S = 5.0
 PROBE_TIMEOUT_S = 1.0
+
+
+class LogSource(NamedTuple):
+    """From where a partition's records come: its leader, and the connection to it.
+
+    While neither changes, no broker can have come back with another log.
+    """
+
+    leader: int | None
+    epoch: int | None
+    connection: Any
+
+    def may_differ_from(self, earlier: LogSource) -> bool:
+        """Tell whether the records may come from another log than earlier."""
+        if self.connection is None or earlier.connection is None:  # not connected just now
+            return self[:2] != earlier[:2]
+        return self != earlier
 
 
 class Watchdog:
@@ -236,21 +253,38 @@ def topic_uuid(client: KafkaConsumer, topic: str) -> UUID | None:
     return uuid
 
 
-def corrupt_partition(error: CorruptRecordError, topic: str) -> tuple[TopicPartition, str] | None:
-    """Return the partition of a batch whose checksum is wrong, and a sentence that says so.
+def log_source(client: KafkaConsumer, partition: TopicPartition) -> LogSource:
+    """Return from where a partition's records come now.
 
-    After this error the client is of no more use: the next `poll` never returns, at 100 % of a
-    processor. Replace it.
-
-    Upstream: ``Fetcher.fetched_records`` in 3.0.12 keeps the broken batch and tries it again and
-    again without looking at the timeout; not reported. The error says which partition it was only
-    in its text.
+    Upstream: the client connects again, and learns of a new leader, without a word to its caller.
     """
-    found = re.search(r"partition=(\d+)\D.* at offset (\d+)", str(error))
-    if found is None:
-        return None
-    reason = f"what the broker sends at offset {found[2]} fails its checksum"
-    return TopicPartition(topic, int(found[1])), reason
+    leader = client._cluster.leader_for_partition(partition)
+    epoch = client._cluster.leader_epoch_for_partition(partition)
+    return LogSource(leader, epoch, client._manager._conns.get(leader))
+
+
+def read_position(client: KafkaConsumer, partition: TopicPartition) -> int | None:
+    """Return how far a partition was read, without asking a broker; None: it is not assigned.
+
+    Upstream: the public ``position`` may ask the brokers, and raises what they answer.
+    """
+    state = client._subscription.assignment.get(partition)
+    return state.position.offset if state is not None and state.position is not None else None
+
+
+def is_aborted(records: Any, batch: DefaultRecordBatch) -> bool:
+    """Tell whether a fetched batch is of an aborted transaction.
+
+    Call it for each batch in turn: a marker ends its producer's transaction. Upstream: this is a
+    part of ``Fetcher.PartitionRecords._unpack_records``, which `optional_fast_decode` replaces.
+    """
+    if records.isolation_level != IsolationLevel.READ_COMMITTED or not batch.has_producer_id():
+        return False
+    records._consume_aborted_transactions_up_to(batch.last_offset)
+    if records._contains_abort_marker(batch):
+        records.aborted_producer_ids.discard(batch.producer_id)
+        return False
+    return bool(records._is_batch_aborted(batch))
 
 
 def replace_record_reader(client: KafkaConsumer, reader: type) -> None:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 from kafka.structs import MemberState
 
+from labkit.consumer.client_health import read_position
 from labkit.consumer.dead_letter_queue import DeadLetter
-from labkit.consumer.rebalance_listener import OPENING, PartitionAssignment, PartitionState
+from labkit.consumer.rebalance_listener import (
+    OFFSETS_TIMEOUT_MS,
+    OPEN_TRANSACTION,
+    OPENING,
+    PartitionAssignment,
+    PartitionState,
+)
 from labkit.core.run_files import RunFile
 from labkit.readings.tracing_record_header import newest_followed
 from labkit.sink.csv_log import CsvLog
@@ -23,6 +32,8 @@ from labkit.sink.partition_status import LastDeadLetter, PartitionStatus
 log = logging.getLogger(__name__)
 
 STATUS_INTERVAL_S = 1.0
+SAY_AGAIN_S = 60.0
+TRANSACTION_PATIENCE_S = 5.0  # a transaction that is open for so long is reported
 
 
 class ConsumerReport:
@@ -39,8 +50,12 @@ class ConsumerReport:
         topic: str,
         group_id: str,
         data_dir: Path,
+        say: Callable[[str], None] = log.warning,
     ) -> None:
         self.joined = False
+        self._say = say
+        self._said: dict[int, str] = {}  # what was said last, by partition
+        self._say_again_at = 0.0
         self._client, self._assignment = client, assignment
         self._topic, self._group_id, self._data_dir = topic, group_id, data_dir
         self._next_at = 0.0
@@ -91,8 +106,15 @@ class ConsumerReport:
             if about != self._about:
                 self._about = about
                 self._run_file.update(**about)
+        self._say_changes(problem)
         if time.monotonic() >= self._next_at:
+            self._note_positions()
             self.write_status("paused" if problem else "running", problem or None)
+
+    def write_stopped(self) -> None:
+        """Write the last status, after the last round."""
+        self._note_positions(ask=False)
+        self.write_status("stopped")
 
     def write_status(
         self, state: Literal["running", "paused", "stopped", "failed"], reason: str | None = None
@@ -104,6 +126,56 @@ class ConsumerReport:
                 self._status(partition, csv, state, reason).write(self._data_dir)
             except OSError as error:  # a full disk: the CSV comes first, this can wait
                 log.warning("the status of partition %d is not written: %s", partition[1], error)
+
+    def _note_positions(self, ask: bool = True) -> None:
+        """Note how far each partition was read; all of that is stored at the end of a round.
+
+        The client's position may be beyond the CSV's last row: the markers that end transactions,
+        and aborted records, have offsets and no rows. ``ask`` the broker whether a transaction is
+        open where nothing has come for some seconds.
+        """
+        now = time.monotonic()
+        for partition in self._assignment.logs:
+            state = self._assignment.partitions[partition]
+            position = read_position(self._client, partition)
+            if state.is_waiting or position is None:
+                continue
+            if position != state.read_to:
+                state.read_to, state.read_to_since = position, now
+                state.open_transaction = False
+            elif ask and now - state.read_to_since >= TRANSACTION_PATIENCE_S:
+                state.read_to_since = now  # ask again after as long a time
+                state.open_transaction = self._is_in_transaction(partition, position)
+
+    def _is_in_transaction(self, partition: TopicPartition, position: int) -> bool:
+        """Tell whether a transaction is open at a partition's position.
+
+        To this client a partition ends where the oldest open transaction begins.
+        """
+        end = self._client.highwater(partition)
+        if end is None or end <= position:
+            return False
+        with contextlib.suppress(KafkaError):
+            ends = self._client.end_offsets([partition], OFFSETS_TIMEOUT_MS)
+            return bool(ends[partition] <= position)
+        return False
+
+    def _say_changes(self, problem: str) -> None:
+        """Say what keeps partitions from going on: at once, then once a minute, and its end."""
+        now = time.monotonic()
+        troubles = {
+            one.partition: problem or state.lasting_trouble(now)
+            for one, state in list(self._assignment.partitions.items())
+        }
+        troubles = {number: reason for number, reason in troubles.items() if reason}
+        if troubles != self._said or (troubles and now >= self._say_again_at):
+            self._say_again_at = now + SAY_AGAIN_S
+            for reason in dict.fromkeys(troubles.values()):
+                numbers = [number for number, one in troubles.items() if one == reason]
+                self._say(f"{_partitions(numbers)} cannot go on: {reason}")
+            if over := self._said.keys() - troubles.keys():
+                self._say(f"{_partitions(over)} can go on again")
+        self._said = troubles
 
     def close(self) -> None:
         """Remove the run file."""
@@ -122,13 +194,16 @@ class ConsumerReport:
         if reason is None and (gap := known.gap_records):
             reason = f"{gap:,} records were deleted by the topic's retention before they were read"
         start = known.start_offset
-        position = start if csv.next_offset is None else max(csv.next_offset, start or 0)
+        stored_to = known.next_offset
+        position = start if stored_to is None else max(stored_to, start or 0)
         end, lag = self._end_offset(partition, known), None
         if end is not None and position is not None:
             end = max(end, position)
             lag = end - position
         if lag and state == "running" and known.trouble:
             state, reason = "paused", known.trouble  # it is being tried again
+        if lag and state == "running" and known.open_transaction:
+            state, reason = "paused", OPEN_TRANSACTION
         return PartitionStatus(
             partition=partition.partition,
             topic=self._topic,
@@ -157,6 +232,11 @@ class ConsumerReport:
             if end is not None:
                 return end
         return known.end_offset
+
+
+def _partitions(numbers: Iterable[int]) -> str:
+    names = [str(number) for number in sorted(numbers)]
+    return f"partition{'' if len(names) == 1 else 's'} {', '.join(names)}"
 
 
 def _lag_s(lag: int | None, newest_timestamp_ms: int | None) -> float | None:

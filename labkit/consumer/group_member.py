@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -17,12 +17,7 @@ from uuid import UUID
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import (
-    CorruptRecordError,
-    KafkaError,
-    LogTruncationError,
-    OffsetOutOfRangeError,
-)
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from labkit.broker import kafka_clients
 from labkit.consumer import client_health
@@ -30,11 +25,12 @@ from labkit.consumer.client_health import Reachability, Watchdog
 from labkit.consumer.consumer_report import ConsumerReport
 from labkit.consumer.dead_letter_queue import DeadLetter, DeadLetterQueue
 from labkit.consumer.optional_fast_decode import read_in_one_pass
-from labkit.consumer.rebalance_listener import PartitionAssignment, PartitionState
+from labkit.consumer.rebalance_listener import PartitionAssignment
 from labkit.core.config import load_config
-from labkit.core.errors import ConsumerHung, SinkForeign
+from labkit.core.errors import BatchUnreadable, ConsumerHung, SinkForeign
 from labkit.sink.csv_log import CsvLog
 from labkit.sink.partition_status import say_failed
+from labkit.sink.segment_files import set_aside_line, topic_dir
 from labkit.topics.topics import describe_topic
 
 log = logging.getLogger(__name__)
@@ -45,6 +41,7 @@ FETCH_MAX_WAIT_MS = 100
 is asked one thing at a time: while it waits for news of a partition that is read to its end, no
 other partition can be asked for."""
 MAX_POLL_INTERVAL_MS = 300_000  # a member that does not poll for so long leaves the group
+CHECK_FILES_S = 1.0  # how often to look whether the CSV's files are still there
 TIMEOUT_MS = 3_000  # for what the broker is asked at the start and at the end
 PAUSE_S = 0.2  # after a lost connection
 
@@ -62,11 +59,13 @@ class GroupMember:
         Whether the process may be ended if the client hangs.
     fast : bool
         Unpack batches with `labkit.consumer.optional_fast_decode`.
+    say : callable
+        Called with a sentence when a partition cannot go on, once a minute, and when it can.
 
     Attributes
     ----------
     client : KafkaConsumer
-        kafka-python's client; another one after a batch that fails its checksum.
+        kafka-python's client.
     dead_letters : DeadLetterQueue
         Where records go that are not readings.
     """
@@ -78,6 +77,7 @@ class GroupMember:
         data_dir: Path,
         owns_process: bool = False,
         fast: bool = True,
+        say: Callable[[str], None] = log.warning,
     ) -> None:
         found = describe_topic(topic)  # says in plain words if there is no topic, or no broker
         self._all = [TopicPartition(topic, one.partition) for one in found.partitions]
@@ -85,7 +85,8 @@ class GroupMember:
         self._owns_process, self._fast = owns_process, fast
         self._topic_uuid: UUID | None = None
         self._commit_interval_s, self._commit_at = load_config().commit_interval_s, 0.0
-        self._earlier_gaps = 0
+        self._check_files_at = 0.0
+        self._say = say
         self.dead_letters = DeadLetterQueue(topic, group_id)
 
     def __enter__(self) -> Self:
@@ -98,7 +99,7 @@ class GroupMember:
             last.callback(self._disconnect)
             last.callback(self.dead_letters.close)
             if error is None:
-                self._report.write_status("stopped")
+                self._report.write_stopped()
             elif not self._watchdog.verdict:  # the watchdog has said so itself
                 self._report.write_status("failed", getattr(error, "what", str(error)))
         if isinstance(error, KafkaError) and self._watchdog.verdict:
@@ -113,7 +114,7 @@ class GroupMember:
     def gap_records(self) -> int:
         """Records that the topic's retention deleted before this member could read them."""
         states = self._assignment.partitions.values()
-        return self._earlier_gaps + sum(state.gap_records for state in states)
+        return sum(state.gap_records for state in states)
 
     def end_offsets(self) -> dict[TopicPartition, int]:
         """Return where each partition of the topic ends now."""
@@ -125,7 +126,7 @@ class GroupMember:
         self._watchdog.beat()
         client_health.finish_join(self.client)
 
-    def recover_from(self, error: KafkaError) -> None:
+    def recover_from(self, error: KafkaError | BatchUnreadable) -> None:
         """Do what an error of `poll` asks for.
 
         Raises
@@ -135,17 +136,18 @@ class GroupMember:
         KafkaError
             Polling again does not help.
         """
-        if isinstance(error, OffsetOutOfRangeError):
+        if isinstance(error, BatchUnreadable):
+            self._hold_unreadable(error)
+        elif isinstance(error, OffsetOutOfRangeError):
             for partition in self.logs.keys() & error.args[0].keys():
                 self._hold(partition, "Kafka no longer retains the record that comes next")
-        elif isinstance(error, CorruptRecordError):
-            self._replace_client(error)
         elif isinstance(error, LogTruncationError):
             for partition in error.divergent_offsets:
                 self._assignment.reopen(partition)  # refuses if it is another topic
             numbers = ", ".join(str(one.partition) for one in error.divergent_offsets)
             msg = f"the brokers have lost records of partition {numbers} that the CSV holds"
-            raise SinkForeign(msg, f'mv "{self._data_dir}" "{self._data_dir}.old"') from error
+            folder = topic_dir(self._data_dir, self._topic)
+            raise SinkForeign(msg, set_aside_line(folder)) from error
         elif self._watchdog.client_is_dead or not error.retriable:
             raise error
         else:  # such as a lost connection: the client connects again, and we poll again
@@ -153,15 +155,22 @@ class GroupMember:
             time.sleep(PAUSE_S)
 
     def owned(self, polled: Polled) -> Polled:
-        """Return what was polled of the partitions whose CSV this member may write."""
+        """Return the new records of the partitions whose CSV this member may write.
+
+        Raises
+        ------
+        SinkForeign
+            The topic no longer holds the records of the CSV's last rows.
+        """
         self._check_topic_id()
         if polled:
             self._brokers.heard()
         else:
             self._brokers.look()
         # The CSVs of a topic that was created again are closed now: its records belong in none.
-        mine = self.logs
-        return {partition: found for partition, found in polled.items() if partition in mine}
+        mine = polled.keys() & self.logs.keys()
+        found = {one: self._assignment.new_records(one, polled[one]) for one in mine}
+        return {partition: records for partition, records in found.items() if records}
 
     def end_partition(
         self,
@@ -198,6 +207,9 @@ class GroupMember:
 
     def end_round(self) -> None:
         """Open the partitions that are due, and write the status files."""
+        if time.monotonic() >= self._check_files_at:
+            self._check_files_at = time.monotonic() + CHECK_FILES_S
+            self._assignment.check_files()
         self._assignment.open_due(self._watchdog.beat)
         self._report.update(self._brokers.problem)
 
@@ -215,7 +227,7 @@ class GroupMember:
                 return False
         return True
 
-    def _connect(self, troubles: Mapping[TopicPartition, PartitionState] | None = None) -> None:
+    def _connect(self) -> None:
         config = load_config()
         self._brokers = Reachability()
         self.client: KafkaConsumer = kafka_clients.consumer(
@@ -233,10 +245,10 @@ class GroupMember:
         if self._fast:
             read_in_one_pass(self.client)
         self._assignment = PartitionAssignment(
-            self.client, self._topic, self._data_dir, config.segment_bytes, troubles
+            self.client, self._topic, self._data_dir, config.segment_bytes
         )
         self._report = ConsumerReport(
-            self.client, self._assignment, self._topic, self._group_id, self._data_dir
+            self.client, self._assignment, self._topic, self._group_id, self._data_dir, self._say
         )
         self._watchdog = Watchdog(
             self.client,
@@ -253,18 +265,13 @@ class GroupMember:
             last.callback(self._assignment.close)
             last.callback(self._leave)
 
-    def _replace_client(self, error: CorruptRecordError) -> None:
-        """Go on with another client: this one never returns from its next `poll`."""
-        troubles = {}
-        if found := client_health.corrupt_partition(error, self._topic):
-            partition, reason = found
-            failures = self._assignment.partitions[partition].failures + 1
-            troubles[partition] = PartitionState(trouble=reason, failures=failures)
-        log.warning("the client is replaced: %s", error)
-        self._report.write_status("failed", str(error))
-        self._earlier_gaps = self.gap_records
-        self._disconnect()
-        self._connect(troubles)
+    def _hold_unreadable(self, error: BatchUnreadable) -> None:
+        """Let one partition wait; the others go on."""
+        partition = TopicPartition(self._topic, error.partition)
+        state = self._assignment.partitions[partition]
+        if state.log is not None and error.offset < (state.log.next_offset or 0):
+            state.is_unreadable = True  # stored before, and read again only to be compared
+        self._hold(partition, f"{error.what}. Next: {error.next_line}")
 
     def _check_topic_id(self) -> None:
         """Close every CSV if the topic was deleted and created again: opening will refuse it."""
@@ -284,11 +291,12 @@ class GroupMember:
     def _new_offsets(self) -> dict[TopicPartition, OffsetAndMetadata]:
         """Return the offsets that were not committed yet, and count them as committed."""
         found = {}
-        for partition, csv in self.logs.items():
+        for partition in self.logs:
             state = self._assignment.partitions[partition]
-            if csv.next_offset is not None and csv.next_offset != state.committed_offset:
-                found[partition] = OffsetAndMetadata(csv.next_offset, "", -1)
-                state.committed_offset = csv.next_offset
+            offset = state.next_offset
+            if offset is not None and offset != state.committed_offset:
+                found[partition] = OffsetAndMetadata(offset, "", -1)
+                state.committed_offset = offset
         return found
 
     def _leave(self) -> None:

@@ -19,7 +19,7 @@ from kafka.errors import CorruptRecordError, UnsupportedForMessageFormatError
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.util import decode_varint
 
-from labkit.consumer.client_health import batch_bytes, replace_record_reader
+from labkit.consumer.client_health import batch_bytes, is_aborted, replace_record_reader
 
 _new = tuple.__new__  # what a namedtuple's constructor calls, without its handling of arguments
 _MAGIC = 2  # of the message format: since Kafka 0.11, and the only one that Kafka 4 has
@@ -28,7 +28,7 @@ _MAGIC = 2  # of the message format: since Kafka 0.11, and the only one that Kaf
 def read_in_one_pass(consumer: KafkaConsumer) -> None:
     """Let a consumer unpack its batches here; the rest stays the client's.
 
-    It is for a consumer of plain bytes: no deserializers, and no transactions to wait for.
+    It is for a consumer of plain bytes, without deserializers.
     """
     replace_record_reader(consumer, PartitionRecords)
 
@@ -48,7 +48,8 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka
                 msg = f"Record batch for partition {tp} at offset {batch.base_offset}"
                 raise CorruptRecordError(f"{msg} failed crc check")
             self.leader_epoch = batch.leader_epoch
-            if not batch.is_control_batch:  # the end of a transaction is not a record
+            # The end of a transaction is not a record, nor is what an aborted one sent.
+            if not is_aborted(self, batch) and not batch.is_control_batch:
                 for record in unpack(batch, tp):
                     self.next_fetch_offset = record.offset + 1
                     yield record

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from kafka.errors import KafkaError
 
 from labkit.consumer.dead_letter_queue import DeadLetter
 from labkit.consumer.group_member import GroupMember, Polled
-from labkit.core.errors import SinkError
+from labkit.core.errors import BatchUnreadable, SinkError
 from labkit.core.processes import fewer_gc_runs
 from labkit.readings.reading import Reading
 from labkit.sink.row_cache import RowCache
@@ -49,6 +50,7 @@ def consume(
     until_end: bool = False,
     *,
     owns_process: bool = False,
+    say: Callable[[str], None] = log.warning,
 ) -> StoredCounts:
     """Store a topic's records as a member of a consumer group, until told to stop.
 
@@ -73,6 +75,8 @@ def consume(
         Return once everything that the topic held at the start is stored.
     owns_process : bool
         Whether the process does nothing else, so that it may be ended if the client hangs.
+    say : callable
+        Called with a sentence when a partition cannot go on, once a minute, and when it can.
 
     Returns
     -------
@@ -84,7 +88,8 @@ def consume(
     TopicNotFound, BrokerUnavailable
         There is no such topic, or no broker answers.
     SinkForeign, SinkDamaged
-        The CSV in the folder cannot be continued.
+        The CSV in the folder cannot be continued: it is of another topic, of records that the
+        topic has lost, or a row is not as it was written.
     ConsumerHung
         The client's network thread did not answer for a minute; a new process can continue.
 
@@ -92,14 +97,14 @@ def consume(
     """
     stored = StoredCounts()
     decode = RowCache().decode if FAST else Reading.from_json
-    with GroupMember(topic, group_id, data_dir, owns_process, FAST) as member:
+    with GroupMember(topic, group_id, data_dir, owns_process, FAST, say) as member:
         ends = member.end_offsets() if until_end else None
         while not stop.is_set():
             member.begin_round()
             polled: Polled = {}
             try:
                 polled = member.client.poll(timeout_ms=POLL_MS)
-            except KafkaError as error:
+            except (KafkaError, BatchUnreadable) as error:
                 member.recover_from(error)
             polled, polled_at = member.owned(polled), datetime.now(UTC)
 

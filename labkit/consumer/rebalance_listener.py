@@ -10,18 +10,28 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from labkit.consumer.client_health import resume
-from labkit.core.errors import BrokerUnavailable, LabError, SinkForeign, SinkLocked, TopicNotFound
+from labkit.consumer.client_health import LogSource, log_source, resume
+from labkit.consumer.history_check import first_difference, other_history
+from labkit.core.errors import (
+    BrokerUnavailable,
+    LabError,
+    SinkForeign,
+    SinkLocked,
+    SinkMoved,
+    TopicNotFound,
+)
 from labkit.readings.tracing_record_header import Followed
 from labkit.sink.csv_log import CsvLog
 from labkit.sink.partition_status import LastDeadLetter
+from labkit.sink.segment_files import set_aside_line
 from labkit.topics.topic_model import Topic
 from labkit.topics.topics import describe_topic
 
@@ -29,6 +39,11 @@ FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
 OFFSETS_TIMEOUT_MS = 5_000
 OPENING = "its CSV is being opened"
+OPEN_TRANSACTION = (
+    "a transaction is open at its position, and what follows is read once it is committed or "
+    "aborted. Next: labkit kafka kafka-transactions list"
+)
+SETTLED_S = 3.0  # a partition that flows for so long has left its trouble behind
 
 
 @dataclass
@@ -44,6 +59,8 @@ class PartitionState:
     """The CSV, open for as long as this member holds its lock."""
     retry_at: float | None = None
     """When a waiting partition is tried again, on `time.monotonic`'s clock; None: it flows."""
+    resumed_at: float = 0.0
+    """When it was last let flow, on the same clock."""
     trouble: str = ""
     """Why it could not go on last time; empty as soon as something of it is stored."""
     failures: int = 0
@@ -51,6 +68,19 @@ class PartitionState:
     start_offset: int | None = None
     end_offset: int | None = None
     """The topic's oldest and next offset, when they were last asked for."""
+    source: LogSource | None = None
+    """From where the records came when the CSV's last rows were compared with them."""
+    last_rows: dict[int, bytes] = field(default_factory=dict)
+    """The CSV's last rows by offset, until they are compared with what the topic holds there."""
+    is_unreadable: bool = False
+    """Whether the records of those rows could not be read, so that they are not compared."""
+    read_to: int | None = None
+    """Where the client has read to, once all before it was stored: the next record's offset, or
+    further on, past the markers of transactions and what they aborted."""
+    read_to_since: float = 0.0
+    """Since when it has been there, on `time.monotonic`'s clock."""
+    open_transaction: bool = False
+    """Whether the records that come next are of a transaction that is still open."""
     committed_offset: int | None = None
     gap_records: int = 0
     """Records that the topic's retention deleted before this member could read them."""
@@ -68,6 +98,18 @@ class PartitionState:
     def waits_for(self) -> str | None:
         """Why the partition is paused; None while it flows."""
         return (self.trouble or OPENING) if self.is_waiting else None
+
+    @property
+    def next_offset(self) -> int | None:
+        """The offset up to which everything is stored; None if there is no row yet."""
+        offsets = (self.log.next_offset if self.log else None, self.read_to)
+        return max((offset for offset in offsets if offset is not None), default=None)
+
+    def lasting_trouble(self, now: float) -> str:
+        """Why it cannot go on, also while it is being tried again; empty if it can."""
+        if self.open_transaction:
+            return OPEN_TRANSACTION
+        return self.trouble if self.is_waiting or now - self.resumed_at < SETTLED_S else ""
 
     def stored(self) -> None:
         """Record that the partition's records were stored: its trouble is over."""
@@ -97,8 +139,6 @@ class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]  # k
         The data folder.
     segment_bytes : int
         The size at which a CSV file is rolled.
-    troubles : mapping
-        What an earlier client could not read: these partitions are held at first.
 
     See: KIP-429 (incremental cooperative rebalancing).
     """
@@ -109,14 +149,12 @@ class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]  # k
         topic: str,
         data_dir: Path,
         segment_bytes: int,
-        troubles: Mapping[TopicPartition, PartitionState] | None = None,
     ) -> None:
         self._client = client
         self._topic = topic
         self._data_dir = data_dir
         self._segment_bytes = segment_bytes
         self.partitions = defaultdict[TopicPartition, PartitionState](PartitionState)
-        self.partitions.update(troubles or {})
 
     @property
     def logs(self) -> dict[TopicPartition, CsvLog]:
@@ -138,17 +176,13 @@ class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]  # k
             # With a position of any kind, the client does not ask for a committed one.
             self._client.seek(partition, 0)
             self._client.pause(partition)
-            state = self.partitions[partition]
-            if state.trouble:  # an earlier client could not read it
-                self.hold(partition, state.trouble)
-            else:
-                state.retry_at = time.monotonic()
+            self.partitions[partition].retry_at = time.monotonic()
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Give partitions back: to another member, or because the group took them away."""
         for partition in revoked:
             state = self.partitions[partition]
-            state.retry_at = None
+            state.retry_at, state.read_to, state.is_unreadable = None, None, False
             state.stored()
             state.close()
 
@@ -197,9 +231,9 @@ class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]  # k
                     state.log = self._open(partition, topic)
                 self._seek(partition, state, state.log)
             except (SinkLocked, BrokerUnavailable, TopicNotFound, KafkaError, OSError) as error:
-                self.hold(partition, error.what if isinstance(error, LabError) else str(error))
+                self.hold(partition, _why(error, self._data_dir))
             else:
-                state.retry_at = None
+                state.retry_at, state.resumed_at = None, time.monotonic()
                 resume(self._client, partition)
 
     def _open(self, partition: TopicPartition, topic: Topic) -> CsvLog:
@@ -212,8 +246,48 @@ class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]  # k
             segment_bytes=self._segment_bytes,
         )
 
+    def check_files(self) -> None:
+        """Hold each partition whose CSV was deleted or moved: it is opened again."""
+        for partition, log in self.logs.items():
+            try:
+                log.check_files()
+            except (SinkMoved, OSError) as error:
+                self.hold(partition, _why(error, self._data_dir))
+                self.partitions[partition].close()
+
+    def new_records(self, partition: TopicPartition, records: Sequence[Any]) -> Sequence[Any]:
+        """Return the records that are not stored yet; compare the others with their rows.
+
+        Raises
+        ------
+        SinkForeign
+            The topic holds another record than the CSV's row of that offset.
+        """
+        state = self.partitions[partition]
+        source = log_source(self._client, partition)
+        if state.source is not None and source.may_differ_from(state.source):
+            # Another leader, or the same one again: it may have come back with an older log.
+            self._client.pause(partition)
+            state.retry_at = time.monotonic()
+            return ()
+        state.source, state.is_unreadable = source, False
+        if state.log is None or not state.last_rows:
+            return records
+        position = state.log.next_offset or 0
+        new = [record for record in records if record.offset >= position]
+        if wrong := first_difference(state.last_rows, records[: len(records) - len(new)]):
+            raise other_history(state.log, wrong)
+        if new:
+            state.last_rows = {}
+        return new
+
     def _seek(self, partition: TopicPartition, state: PartitionState, log: CsvLog) -> None:
-        """Go to the offset after the CSV's last row: the CSV is the position."""
+        """Go to the offset after the CSV's last row: the CSV is the position.
+
+        The last rows' records are read once more, for `new_records` to compare: an offset means
+        nothing in a log that was put back from an older copy.
+        """
+        state.read_to, state.open_transaction, state.source = None, False, None
         start = self._client.beginning_offsets([partition], OFFSETS_TIMEOUT_MS)[partition]
         end = self._client.end_offsets([partition], OFFSETS_TIMEOUT_MS)[partition]
         state.start_offset, state.end_offset = start, end
@@ -224,10 +298,21 @@ class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]  # k
                 f"{position - 1}, but the topic ends at {end}: the broker has lost records, or "
                 "the topic is a new one. Set the folder aside"
             )
-            raise SinkForeign(msg, f'mv "{log.folder}" "{log.folder}.old"')
+            raise SinkForeign(msg, set_aside_line(log.folder))
         if position < start:
             known = log.gap_records
             log.note_gap(start)
             state.gap_records += log.gap_records - known
             position = start
-        self._client.seek(partition, position)
+        rows = {} if state.is_unreadable else log.last_rows()
+        state.last_rows = {offset: row for offset, row in rows.items() if offset >= start}
+        self._client.seek(partition, min(state.last_rows, default=position))
+
+
+def _why(error: Exception, data_dir: Path) -> str:
+    """Say in a sentence why a partition cannot go on."""
+    if isinstance(error, LabError):
+        return error.what
+    if isinstance(error, OSError):
+        return f"{error.filename or data_dir} cannot be written: {error.strerror or error}"
+    return str(error)

@@ -64,6 +64,20 @@ class BadReading(LabError):
     """The bytes of a record are not a valid CO2 reading."""
 
 
+class BatchUnreadable(LabError):
+    """A batch of records cannot be unpacked: its codec is not installed, or it is damaged.
+
+    Attributes
+    ----------
+    partition, offset : int
+        Where it is.
+    """
+
+    def __init__(self, what: str, next_line: str, partition: int, offset: int) -> None:
+        super().__init__(what, next_line)
+        self.partition, self.offset = partition, offset
+
+
 class ReplayError(LabError):
     """A line of the user's own CSV cannot become a reading."""
 
@@ -80,8 +94,12 @@ class SinkDamaged(SinkError):
     """A row before the last one fails its checksum; nothing is repaired silently."""
 
 
+class SinkMoved(SinkError):
+    """A file of a partition's CSV was deleted, moved or overwritten while it was open."""
+
+
 class SinkForeign(SinkError):
-    """The CSV was written from another topic or another cluster."""
+    """The CSV was written from another topic or another cluster, or from records that are gone."""
 
 
 class CursorInvalid(LabError):

@@ -47,7 +47,10 @@ def consume(servers: str, path: Path) -> None:
     position = positions(path)
     with (
         KafkaConsumer(
-            bootstrap_servers=servers, group_id=GROUP, enable_auto_commit=False
+            bootstrap_servers=servers,
+            group_id=GROUP,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
         ) as consumer,
         KafkaProducer(bootstrap_servers=servers) as queue,
         path.open("a", newline="", encoding="utf-8") as file,

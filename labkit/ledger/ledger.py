@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from labkit.core.config import load_config
-from labkit.core.errors import BrokerUnavailable, TopicNotFound
+from labkit.core.errors import BatchUnreadable, BrokerUnavailable, TopicNotFound
 from labkit.core.run_files import read_run_files
 from labkit.ledger.ledger_model import NOTHING, Ledger, Stage, sent_stages
 from labkit.ledger.ledger_verdict import Circumstances, judge
@@ -65,6 +65,7 @@ class LedgerReader:
         self._csv = CsvTotals(self.data_dir, self.topic)
         self._sent = SentCountsReader()
         self._topic_totals: TopicTotals | None = None
+        self._unreadable = ""
 
     def read(self) -> Ledger:
         """Add up every stage, the last one first.
@@ -82,11 +83,14 @@ class LedgerReader:
         foreign = _foreign(totals, counts) if totals else NOTHING
         weighed = in_topic if totals and not totals.expired else csv
         sent = sent_stages(counts, _arrived(weighed, foreign))
+        statuses = read_progress(self.data_dir, self.topic)
+        hindrances = [one for status in statuses if status.is_fresh for one in status.troubles]
+        hindrances += [self._unreadable] if self._unreadable else []
         places = self._csv.places(totals.start_offsets, totals.end_offsets) if totals else ()
         around = Circumstances(
             lag=sum(place.lag for place in places) if totals else None,
             expired=totals.expired if totals else 0,
-            gap=sum(one.gap_records for one in read_progress(self.data_dir, self.topic)),
+            gap=sum(status.gap_records for status in statuses),
             producer_runs=bool(producers),
             consumer_runs=bool(_running("consumer", self.topic)),
             in_flight=sent.in_flight,
@@ -94,6 +98,7 @@ class LedgerReader:
             unknown=sent.unknown,
             foreign=foreign,
             csv_problem=self._csv.problem,
+            hindrance=hindrances[0] if hindrances else "",
         )
         stages = {**sent.stages, "topic": in_topic, "csv": csv, "served": served}
         state, sentence = judge(stages, around)
@@ -113,6 +118,7 @@ class LedgerReader:
         )
 
     def _read_topic(self) -> Stage:
+        self._unreadable = ""
         try:
             if self._topic_totals is None:
                 self._topic_totals = TopicTotals(self.topic)
@@ -120,6 +126,10 @@ class LedgerReader:
         except BrokerUnavailable:
             self.close()
             return Stage(note="no broker answers")
+        except BatchUnreadable as error:
+            self.close()
+            self._unreadable = f"{error.what}. Next: {error.next_line}"
+            return Stage(note=error.what)
         except TopicNotFound:
             self.close()
             return Stage(note=NO_SUCH_TOPIC)

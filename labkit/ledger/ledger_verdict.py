@@ -162,7 +162,7 @@ def _compare(
         if before == "emitted" and after != "acked":
             on_the_way, why = _why_unasked(after, missing, around)
         else:
-            on_the_way, why = _why_missing(after, missing, around)
+            on_the_way, why = _why_missing(before, after, missing, around)
         if on_the_way:
             return "on the way", f"{what} on the way from {before} to {after}: {why}"
         return "unreported", f"{what} unreported between {before} and {after}: {why}"
@@ -191,7 +191,7 @@ def _what(stages: dict[str, Stage], before: str, after: str) -> str:
     return f"{_readings(abs(missing))} ({tonnes(abs(weight))} t)"
 
 
-def _why_missing(after: str, missing: int, around: Circumstances) -> tuple[bool, str]:
+def _why_missing(before: str, after: str, missing: int, around: Circumstances) -> tuple[bool, str]:
     """Return whether missing readings are only late, and why they are missing."""
     if after == "acked":
         if around.producer_runs:
@@ -201,7 +201,7 @@ def _why_missing(after: str, missing: int, around: Circumstances) -> tuple[bool,
         if around.producer_runs:
             return True, "they were acknowledged while the topic was being read."
         return False, "the broker had acknowledged them, and the topic does not hold them now."
-    if after == "csv":
+    if after == "csv" or before != "csv":  # without a CSV, what the API lacks is not stored
         return _why_not_stored(missing, around)
     if around.consumer_runs and around.unchanged_s is None:
         return True, "they were stored a moment ago."

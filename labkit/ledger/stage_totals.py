@@ -46,7 +46,8 @@ class TopicTotals:
     unclaimed : UnclaimedReadings
         The readings that no delivery log has acknowledged.
     end_offsets : dict of int to int
-        How far each partition was read last: to its end at that moment, or a little further.
+        The offset after the last record of each partition that was read. What follows it, if
+        anything, holds no records: the markers of transactions, and what they aborted.
     """
 
     def __init__(self, topic: str) -> None:
@@ -63,7 +64,7 @@ class TopicTotals:
         self._consumer.assign(self._partitions)
         for place, start in self._consumer.beginning_offsets(self._partitions).items():
             self._consumer.seek(place, start)
-            self.start_offsets[place.partition] = start
+            self.start_offsets[place.partition] = self.end_offsets[place.partition] = start
             self.expired += start
 
     def read(self) -> Stage:
@@ -72,9 +73,7 @@ class TopicTotals:
         ends = self._consumer.end_offsets(self._partitions)
         for record in read_to_end(self._consumer, ends, self._add_expired):
             self._add(record)
-        self.end_offsets = {
-            place.partition: self._consumer.position(place) for place in self._partitions
-        }
+            self.end_offsets[record.partition] = record.offset + 1
         return Stage(records=self.records, grams=self.grams)
 
     def _add_expired(self, count: int) -> None:

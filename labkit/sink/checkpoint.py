@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from labkit.core.errors import SinkForeign, SinkLocked
 from labkit.core.json_files import read_json, write_json
 from labkit.sink.crash_recovery import VerifiedRows, damaged
-from labkit.sink.segment_files import topic_dir
+from labkit.sink.segment_files import set_aside_line, topic_dir
 
 FORMAT = 1
 
@@ -87,6 +87,11 @@ class CheckpointFile:
         return {name: VerifiedRows(**known) for name, known in content["checkpoints"].items()}
 
     @property
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self._path.exists()
+
+    @property
     def gap_records(self) -> int:
         """Records that were deleted from the topic before they could be stored."""
         return sum(until - int(begin) for begin, until in self._gaps.items())
@@ -113,7 +118,7 @@ class CheckpointFile:
             f"the rows in {folder} are not from this {self._identity['topic']}: {why}. "
             "(A topic that is deleted and created again has another topic_id.) Set the folder aside"
         )
-        return SinkForeign(msg, f'mv "{folder}" "{folder}.old"')
+        return SinkForeign(msg, set_aside_line(folder))
 
 
 def csv_topic_id(data_dir: Path, topic: str) -> str | None:

@@ -17,7 +17,7 @@ from zlib import crc32
 
 from labkit.core.errors import SinkDamaged
 from labkit.sink.csv_row import HEADER, row_grams, verify_row
-from labkit.sink.segment_files import segment_path
+from labkit.sink.segment_files import segment_path, set_aside_line
 
 MAX_TAIL_BYTES = 64 * 1024**2  # longer is not a torn tail: so much is never between two fsyncs
 _CHUNK_BYTES = 1024**2
@@ -182,5 +182,5 @@ def damaged(path: Path, what: str) -> SinkDamaged:
     return SinkDamaged(
         f"{path}: {what}. Nothing was repaired. Set the folder aside, and the CSV is written "
         "again from what the topic still retains",
-        f'mv "{folder}" "{folder}.damaged"',
+        set_aside_line(folder, "damaged"),
     )

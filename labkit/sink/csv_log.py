@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import NamedTuple, Self
 from zlib import crc32
 
-from labkit.core.errors import SinkError
+from labkit.core.errors import SinkError, SinkMoved
 from labkit.readings.reading import Reading, grams
 from labkit.sink.checkpoint import CheckpointFile
 from labkit.sink.crash_recovery import VerifiedRows, cut_torn_tail, recover_all
-from labkit.sink.csv_row import HEADER, Cells, encode_cells, encode_marker, encode_row
+from labkit.sink.csv_row import HEADER, Cells, encode_cells, encode_marker, encode_row, verify_row
 from labkit.sink.segment_files import segment_path, segments, topic_dir
 
+LAST_ROWS_BYTES = 16 * 1024
 CHECKPOINT_BYTES = 8 * 1024**2  # after so many new bytes, the next checkpoint is written
 
 
@@ -91,6 +92,7 @@ class CsvLog:
         with contextlib.ExitStack() as undo:
             self._lock = self._checkpoints.take_lock()
             undo.callback(self._lock.release)
+            self._lock_file = Path(self._lock.lock_file).stat()
             self._path = self._recover()
             self._file = undo.enter_context(self._path.open("ab", buffering=0))
             self.cut_bytes = cut_torn_tail(self._file, self._active)
@@ -129,6 +131,42 @@ class CsvLog:
         self._checkpoints.add_gap(self.next_offset or 0, next_offset)
         self._checkpoint()
 
+    def last_rows(self) -> dict[int, bytes]:
+        """Return the rows in the last 16 KiB of the newest file that has any, by their offset."""
+        files = segments(self.folder, self.partition)
+        for path in reversed(files):
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - LAST_ROWS_BYTES))
+                lines = file.read().splitlines(keepends=True)
+            if rows := {place[1]: line for line in lines if (place := verify_row(line))}:
+                return rows
+        return {}
+
+    def check_files(self) -> None:
+        """Check that the files of this log are still at their paths; `flush` checks one of them.
+
+        On Unix a file that is open can be deleted, moved away or overwritten. What is then
+        written to it is lost, and its lock keeps nobody away. A checkpoint that is gone is written
+        again: without it, these rows would not be continued.
+
+        Raises
+        ------
+        SinkMoved
+            A file is gone, or another one is there. This log is closed: open it again, and
+            continue where that one ends.
+        """
+        if self._file.closed:
+            return
+        self._check_active_file()
+        lock = Path(self._lock.lock_file)
+        if not _is_there(lock, self._lock_file):
+            raise self._moved(lock)
+        for name in self._sealed:
+            if not (self.folder / name).exists():
+                raise self._moved(self.folder / name)
+        if not self._checkpoints.exists:
+            self._checkpoint()
+
     def append(self, offset: int, reading: Reading | Cells) -> None:
         """Collect the row of one reading, given as such or as the cells that `row_cache` made."""
         if isinstance(reading, Cells):
@@ -154,10 +192,13 @@ class CsvLog:
         SinkError
             The disk refused the rows, a new file or a checkpoint. The collected rows are forgotten;
             ``next_offset`` says which rows are stored, so fetch again from there on.
+        SinkMoved
+            As `check_files`.
         """
         if not self._pending:
             return Written()
         try:
+            self._check_active_file()
             if self._active.bytes >= self._segment_bytes:
                 self._roll()
             written = self._write_pending()
@@ -180,7 +221,8 @@ class CsvLog:
         try:
             # A checkpoint only saves time: a full disk must not prevent the lock's release.
             with contextlib.suppress(OSError):
-                self._checkpoint()
+                if self._is_in_place():
+                    self._checkpoint()
         finally:
             self._release()
 
@@ -189,6 +231,21 @@ class CsvLog:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
+
+    def _is_in_place(self) -> bool:
+        """Tell whether the file that is written to is still at its path, and as it was left."""
+        ours = os.fstat(self._file.fileno())
+        return _is_there(self._path, ours) and ours.st_size == self._active.bytes
+
+    def _check_active_file(self) -> None:
+        if not self._is_in_place():
+            raise self._moved(self._path)
+
+    def _moved(self, path: Path) -> SinkMoved:
+        """Close this log without a checkpoint, which may be another log's now."""
+        self._release()
+        msg = f"{path} was deleted, moved or overwritten while it was being written"
+        return SinkMoved(f"{msg}; what is gone is read again from the topic", "labkit status")
 
     def _release(self) -> None:
         self._file.close()
@@ -261,3 +318,11 @@ class CsvLog:
             self._lowest_offset,
         )
         return written
+
+
+def _is_there(path: Path, opened: os.stat_result) -> bool:
+    """Tell whether the file at a path is the one that was opened."""
+    try:
+        return os.path.samestat(path.stat(), opened)
+    except OSError:
+        return False

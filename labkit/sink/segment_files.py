@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 from labkit.core.errors import TopicRefused
@@ -23,6 +24,16 @@ def topic_dir(data_dir: Path, topic: str) -> Path:
         msg = f"{topic!r} is not a topic name: {takes}"
         raise TopicRefused(msg, "labkit topics list")
     return data_dir / topic
+
+
+def set_aside_line(folder: Path, why: str = "old") -> str:
+    """Return the line that keeps a topic's folder under a name that is free.
+
+    The next consumer finds no CSV then, and writes it again from what the topic retains.
+    """
+    names = (f"{folder}.{why}{number}" for number in ("", *range(2, 1_000)))
+    aside = next(name for name in names if not Path(name).exists())
+    return f"mv {shlex.quote(str(folder))} {shlex.quote(aside)}"
 
 
 def segment_path(folder: Path, partition: int, first_offset: int) -> Path:

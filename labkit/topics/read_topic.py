@@ -1,4 +1,7 @@
-"""Read a topic to its present end, with a client that is in no group."""
+"""Read a topic to its present end, with a client that is in no group.
+
+The end is that of the committed records: an open transaction's records are past it.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,10 @@ def read_to_end(
     ------
     BrokerUnavailable
         The brokers sent nothing for 15 s although the topic holds more.
+    BatchUnreadable
+        A batch's codec is not installed, or its checksum is wrong.
     """
-    last_batch_at = time.monotonic()
+    last_news_at, seen = time.monotonic(), 0
     while any(client.position(place) < end for place, end in ends.items()):
         try:
             batches = client.poll(POLL_TIMEOUT_MS, max_records=POLL_RECORDS)
@@ -49,9 +54,10 @@ def read_to_end(
             continue
         for records in batches.values():
             yield from records
-        if batches:
-            last_batch_at = time.monotonic()
-        elif time.monotonic() - last_batch_at > SILENCE_S:
+        # A position also moves past what brings no records: an aborted transaction.
+        if (read := sum(map(client.position, ends))) != seen:
+            last_news_at, seen = time.monotonic(), read
+        elif time.monotonic() - last_news_at > SILENCE_S:
             msg = f"the broker has sent nothing of the topic for {SILENCE_S:g} s"
             raise BrokerUnavailable(msg, "labkit broker status")
 

@@ -6,15 +6,15 @@ of it, and it commits nothing. Each read makes few requests and fetches the newe
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import CorruptRecordError, KafkaError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from labkit.broker.kafka_clients import ReusedClients, silent_nodes
+from labkit.core.errors import BatchUnreadable
 from labkit.topics.topic_metadata import describe
 from labkit.topics.topic_model import (
     HEADER_BYTES,
@@ -58,7 +58,8 @@ class TopicWatch:
         """Forget the records: they belong to a topic that was deleted."""
         self._records: dict[int, list[SeenRecord]] = {}
         self._next: dict[int, int] = {}
-        self._damaged: dict[int, int] = {}  # partition -> where to read on, past a bad batch
+        # Partition -> where to read on, past a batch that cannot be read; and what is wrong.
+        self._unreadable: dict[int, tuple[int, str]] = {}
 
     def read(self) -> TopicSnapshot:
         """Read the topic once.
@@ -100,14 +101,12 @@ class TopicWatch:
                 self._fetch(self._clients.consumer, ends)
             except OffsetOutOfRangeError:  # retention deleted them in between
                 self._next.clear()
-            except CorruptRecordError as error:
-                self._skip_damaged(str(error), ends)
+            except BatchUnreadable as error:
+                self._clients.close_consumer()
+                self._unreadable[error.partition] = (ends[error.partition], error.what)
         for number, held in self._records.items():
             self._records[number] = held[-last:]
-        notes = [
-            f"partition {number}: a batch before offset {offset} fails its checksum"
-            for number, offset in self._damaged.items()
-        ]
+        notes = [what for _offset, what in self._unreadable.values()]
         if last < self._last:
             notes.append(f"the last {last} records of each, because there are many partitions")
         return notes
@@ -115,7 +114,7 @@ class TopicWatch:
     def _set_position(self, one: Partition, last: int) -> None:
         """Set the next offset to read, and drop records that the log no longer holds."""
         number, start, end = one.partition, one.start_offset or 0, one.end_offset or 0
-        low = max(start, end - last, self._damaged.get(number, 0))
+        low = max(start, end - last, self._unreadable.get(number, (0, ""))[0])
         at = self._next.get(number, low)
         # Outside this range: the first read, more records than are shown, or a truncated log.
         self._next[number] = at if low <= at <= end else low
@@ -130,21 +129,16 @@ class TopicWatch:
         for place in places:
             if is_new or client.position(place) != self._next[place.partition]:
                 client.seek(place, self._next[place.partition])
+        # An open transaction's records cannot be read yet: to this client they are past the end.
+        readable = client.end_offsets(sorted(places))
         deadline = time.monotonic() + READ_S
-        while any(self._next[number] < end for number, end in ends.items()):
+        while any(self._next[place.partition] < end for place, end in readable.items()):
             for place, records in client.poll(POLL_MS).items():
                 self._records[place.partition] += map(_seen, records)
             for place in places:  # also past offsets without a record, such as a transaction marker
                 self._next[place.partition] = client.position(place)
             if time.monotonic() > deadline:
                 break
-
-    def _skip_damaged(self, error: str, ends: Mapping[int, int]) -> None:
-        """Continue after a batch with a wrong checksum; the old client is unusable then."""
-        self._clients.close_consumer()
-        found = re.search(r"partition=(\d+)\D", error)  # only the text names the partition
-        for number in [int(found[1])] if found else list(ends):
-            self._damaged[number] = ends.get(number, 0)
 
     def _read_positions(self, client: KafkaAdminClient) -> tuple[dict[str, dict[int, int]], str]:
         """Return the groups' committed offsets, and a note where they are unknown or left out."""

@@ -6,13 +6,15 @@ copy. Nothing is cached here: every call asks the cluster.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Mapping
 
 from kafka import KafkaAdminClient
 from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
 
 from labkit.core.config import load_config
-from labkit.core.errors import BrokerUnavailable, TopicRefused
+from labkit.core.errors import BrokerUnavailable, TopicNotFound, TopicRefused
 from labkit.core.wait_until import wait_until
 from labkit.topics.topic_metadata import (
     METADATA_TIMEOUT_S,
@@ -35,6 +37,9 @@ from labkit.topics.topic_refusals import (
     refuse_fewer_partitions,
     refuse_unknown_settings,
 )
+
+WAIT_FOR_TOPIC_S = 1.0  # how often to look for a topic that is waited for
+SAY_AGAIN_S = 60.0
 
 
 def ensure_topic(
@@ -103,6 +108,25 @@ def describe_topic(name: str | None = None) -> Topic:
         It is not on this cluster; the message names topics that are.
     """
     return ask_cluster(lambda client: describe(client, name or load_config().topic))
+
+
+def wait_for_topic(name: str, stop: threading.Event, say: Callable[[str], None]) -> bool:
+    """Wait until a broker answers and has a topic; return False if told to stop before.
+
+    ``say`` is called with the reason at once, and then once a minute.
+    """
+    say_at = 0.0
+    while not stop.is_set():
+        try:
+            describe_topic(name)
+        except (BrokerUnavailable, TopicNotFound) as error:
+            if time.monotonic() >= say_at:
+                say_at = time.monotonic() + SAY_AGAIN_S
+                say(f"Waiting for the topic {name}: {error.what}")
+            stop.wait(WAIT_FOR_TOPIC_S)
+        else:
+            return True
+    return False
 
 
 def list_topics(internal: bool = False) -> list[Topic]:

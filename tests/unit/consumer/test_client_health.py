@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-from kafka import TopicPartition
-from kafka.consumer.fetcher import Fetcher
-from kafka.errors import CorruptRecordError
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
-from labkit.consumer.client_health import batch_bytes, corrupt_partition
-from labkit.consumer.optional_fast_decode import PartitionRecords
-
-PLACE = TopicPartition("co2-emissions", 12)
+from labkit.consumer.client_health import LogSource, batch_bytes
 
 
 def batch(compression: int = 0) -> bytearray:
@@ -22,19 +15,14 @@ def batch(compression: int = 0) -> bytearray:
     return bytearray(builder.buffer())
 
 
-@pytest.mark.parametrize("reader", [Fetcher.PartitionRecords, PartitionRecords])
-def test_a_wrong_checksum_says_which_partition_it_is_of(reader: type) -> None:
-    content = batch()
-    content[:8] = (4711).to_bytes(8, "big")
-    content[-1] ^= 1
-    with pytest.raises(CorruptRecordError) as caught:
-        reader(4711, PLACE, MemoryRecords(bytes(content))).take(1)
-    found = corrupt_partition(caught.value, "co2-emissions")
-    assert found == (PLACE, "what the broker sends at offset 4711 fails its checksum")
-
-
-def test_an_error_without_a_partition_holds_none() -> None:
-    assert corrupt_partition(CorruptRecordError("of no batch"), "t") is None
+def test_another_connection_or_leader_may_have_another_log() -> None:
+    first, second = object(), object()
+    then = LogSource(1, 5, first)
+    assert not LogSource(1, 5, first).may_differ_from(then)
+    assert not LogSource(1, 5, None).may_differ_from(then), "what was fetched before it broke"
+    assert LogSource(1, 5, second).may_differ_from(then), "a broker may have come back"
+    assert LogSource(1, 6, first).may_differ_from(then)
+    assert LogSource(2, 5, None).may_differ_from(then)
 
 
 def test_the_bytes_of_a_batch_are_uncompressed() -> None:

@@ -42,7 +42,7 @@ class Member:
     undelivered: ClassVar[dict[tuple[int, int], str]] = {}
 
     def __init__(
-        self, topic: str, _group_id: str, data_dir: Path, _owns_process: bool, fast: bool
+        self, topic: str, _group_id: str, data_dir: Path, _owns_process: bool, fast: bool, _say: Any
     ) -> None:
         self.reader = PartitionRecords if fast else Fetcher.PartitionRecords
         self.logs = {PLACE: CsvLog(data_dir, topic, 0, topic_id="t", cluster_id="c")}

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from filled_log import TOPIC, csv_of, feed, feed_to, open_log, reading
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.core.errors import SinkDamaged, SinkError, SinkForeign, SinkLocked
+from labkit.core.errors import SinkDamaged, SinkError, SinkForeign, SinkLocked, SinkMoved
 from labkit.readings.reading import grams
 from labkit.sink import csv_log
 from labkit.sink.csv_log import CsvLog
@@ -461,10 +462,13 @@ def test_row_10_a_full_disk_leaves_whole_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
-def test_row_10_a_file_that_cannot_even_be_cut_is_let_go(tmp_path: Path) -> None:
+def test_row_10_a_file_that_cannot_even_be_cut_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = open_log(tmp_path)
     feed(log, range(0, 3))
     log._file.close()
+    monkeypatch.setattr(CsvLog, "_is_in_place", lambda _log: True)
     log._file = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115
 
     with pytest.raises(SinkError, match=os.strerror(errno.ENOSPC)):
@@ -472,3 +476,116 @@ def test_row_10_a_file_that_cannot_even_be_cut_is_let_go(tmp_path: Path) -> None
     log.close()
     with open_log(tmp_path) as log:
         assert log.next_offset == 3
+
+
+def remove_folder(folder: Path) -> None:
+    shutil.rmtree(topic_dir(folder, TOPIC))
+
+
+def move_folder(folder: Path) -> None:
+    topic_dir(folder, TOPIC).rename(folder / "elsewhere")
+
+
+def remove_file(folder: Path) -> None:
+    csv_of(folder).unlink()
+
+
+def rename_file(folder: Path) -> None:
+    csv_of(folder).rename(csv_of(folder).with_suffix(".bak"))
+
+
+def replace_file(folder: Path) -> None:
+    copy = csv_of(folder).with_suffix(".copy")
+    shutil.copy(csv_of(folder), copy)
+    copy.replace(csv_of(folder))
+
+
+def overwrite_file(folder: Path) -> None:
+    """Copy an older CSV over the open one: the same file with fewer rows."""
+    lines = csv_of(folder).read_bytes().splitlines(keepends=True)
+    csv_of(folder).write_bytes(b"".join(lines[:3]))
+
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps an open file in place")
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "harm", [remove_folder, move_folder, remove_file, rename_file, replace_file, overwrite_file]
+)
+@pytest.mark.parametrize("noticed_by", ["flush", "check_files"])
+def test_rows_are_never_written_to_a_file_that_is_no_longer_there(
+    tmp_path: Path, harm: Any, noticed_by: str
+) -> None:
+    log = open_log(tmp_path)
+    feed(log, range(0, 6))
+    log.check_files()
+    harm(tmp_path)
+    with pytest.raises(SinkMoved, match=r"0\.csv was deleted, moved or overwritten"):
+        feed(log, range(6, 8)) if noticed_by == "flush" else log.check_files()
+    log.close()
+
+    with open_log(tmp_path) as log:  # what is there now is continued, from where it ends
+        feed_to(log, 9)
+    assert [row.offset for row in stored(tmp_path)] == list(range(9))
+
+
+@POSIX
+def test_a_writer_whose_lock_file_is_gone_gives_way_to_the_next(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    feed(log, range(0, 3))
+    (topic_dir(tmp_path, TOPIC) / "0.lock").unlink()
+    with open_log(tmp_path) as other:
+        with pytest.raises(SinkMoved, match=r"0\.lock was deleted"):
+            log.check_files()
+        feed(other, range(3, 5))
+    assert [row.offset for row in stored(tmp_path)] == list(range(5))
+
+
+def test_a_checkpoint_that_was_deleted_is_written_again(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    feed(log, range(0, 3))
+    (topic_dir(tmp_path, TOPIC) / "0.json").unlink()
+    log.check_files()
+    kill(log)
+    with open_log(tmp_path) as log:
+        assert log.next_offset == 3
+
+
+@POSIX
+def test_closing_leaves_the_checkpoint_of_a_folder_that_was_put_back(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        feed(log, range(0, 6))
+    shutil.copytree(topic_dir(tmp_path, TOPIC), tmp_path / "backup")
+    log = open_log(tmp_path)
+    feed(log, range(6, 9))
+    remove_folder(tmp_path)
+    (tmp_path / "backup").rename(topic_dir(tmp_path, TOPIC))
+    log.close()
+    with open_log(tmp_path) as log:
+        assert log.next_offset == 6
+
+
+def test_a_sealed_file_that_is_gone_is_noticed(tmp_path: Path) -> None:
+    log = open_log(tmp_path, segment_bytes=1)
+    feed(log, range(0, 3))
+    feed(log, range(3, 6))
+    csv_of(tmp_path).unlink()
+    with pytest.raises(SinkMoved, match=r"0\.csv"):
+        log.check_files()
+
+
+def test_the_last_rows_are_those_of_the_newest_file_that_has_any(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        assert log.last_rows() == {}
+    with open_log(tmp_path, segment_bytes=1) as log:
+        feed(log, range(0, 3))
+        feed(log, range(3, 6))
+        found = log.last_rows()
+        assert {n: decode_row(row).offset for n, row in found.items()} == {3: 3, 4: 4, 5: 5}
+        feed_to(log, 400)
+    with open_log(tmp_path) as log:
+        feed(log, range(400, 700))
+        rows = log.last_rows()
+        assert list(rows) == list(range(min(rows), 700))
+        assert sum(map(len, rows.values())) <= csv_log.LAST_ROWS_BYTES
