@@ -11,7 +11,7 @@ import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -111,7 +111,8 @@ def read_progress(data_dir: Path, topic: str) -> list[PartitionStatus]:
     list of PartitionStatus
         By partition; empty if there was no consumer yet. A file that a power cut emptied is left
         out: its writer replaces it within a second. A member that waits for a partition cannot
-        write its status file, because another holds it; ``waiting`` comes from its run file.
+        write its status file, because another holds it, or because nothing can be written there;
+        what it waits for comes from its run file.
     """
     found, waiting = [], _waiting(data_dir, topic)
     for path in topic_dir(data_dir, topic).glob("*.status.json"):
@@ -119,17 +120,24 @@ def read_progress(data_dir: Path, topic: str) -> list[PartitionStatus]:
             status = PartitionStatus.model_validate_json(path.read_bytes())
         except (ValidationError, FileNotFoundError):
             continue
-        pid, reason = waiting.get(status.partition, (status.pid, ""))
-        if pid != status.pid:
-            status.waiting = f"process {pid} waits: {reason}"
+        run, reason = waiting.pop(status.partition, ({}, ""))
+        if run and run["pid"] != status.pid:
+            status.waiting = f"process {run['pid']} waits: {reason}"
         found.append(status)
+    for partition, (run, reason) in waiting.items():
+        about = {name: run[name] for name in ("topic", "group_id", "pid")}
+        found.append(
+            PartitionStatus(
+                partition=partition, member_id="", state="paused", reason=reason, **about
+            )
+        )
     return sorted(found, key=lambda status: status.partition)
 
 
-def _waiting(data_dir: Path, topic: str) -> dict[int, tuple[int, str]]:
-    """Return which process waits for each partition, and why."""
+def _waiting(data_dir: Path, topic: str) -> dict[int, tuple[dict[str, Any], str]]:
+    """Return the run file of the process that waits for each partition, and why it waits."""
     return {
-        int(number): (run["pid"], reason)
+        int(number): (run, reason)
         for run in read_run_files("consumer")
         if (run.get("data_dir"), run.get("topic")) == (str(data_dir), topic)
         for number, reason in run.get("waiting", {}).items()

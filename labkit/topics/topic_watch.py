@@ -102,7 +102,6 @@ class TopicWatch:
             except OffsetOutOfRangeError:  # retention deleted them in between
                 self._next.clear()
             except BatchUnreadable as error:
-                self._clients.close_consumer()
                 self._unreadable[error.partition] = (ends[error.partition], error.what)
         for number, held in self._records.items():
             self._records[number] = held[-last:]

@@ -51,6 +51,9 @@ def test_a_data_folder_that_cannot_be_written_is_said_at_once(
             lambda: consumer.log_path.read_text(),
         )
         assert f"{data}" in consumer.log_path.read_text()
+        found = read_progress(data, topic)
+        assert {one.state for one in found} == {"paused"}, "although no status file can be written"
+        assert all("cannot be written" in (one.reason or "") for one in found)
         data.unlink()
         wait_until(lambda: stored(data, topic) == 50, "it goes on by itself")
         assert {one.state for one in read_progress(data, topic)} == {"running"}

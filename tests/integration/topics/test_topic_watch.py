@@ -194,7 +194,8 @@ def test_a_batch_that_fails_its_checksum_is_told_and_passed(
         file.write(b"S")
     sight = read_until(watch, lambda seen: bool(seen.notes))
     assert offsets(sight) == [0]
-    assert sight.notes == ("partition 0: a batch before offset 2 fails its checksum",)
+    what = "the batch at offset 1 is damaged, and fails its checksum"
+    assert sight.notes == (f"partition 0 of {topic}: {what}",)
     send(producer, topic, 0, b"third")
     assert offsets(read_until(watch, lambda seen: len(offsets(seen)) == 2)) == [0, 2]
 
