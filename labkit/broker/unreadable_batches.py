@@ -23,9 +23,9 @@ from kafka.errors import (
     UnsupportedCodecError,
 )
 
+from labkit.broker.record_codecs import PACKAGES
 from labkit.core.errors import BatchUnreadable
 
-PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
 _HEADER = struct.Struct(">qi11xi")  # base offset, length, (epoch, magic, crc, attributes), delta
 
 
