@@ -233,16 +233,6 @@ def from_ms(timestamp_ms: float) -> datetime:
     return EARLIEST + timedelta(milliseconds=timestamp_ms)
 
 
-def reading_id_of(value: bytes | None) -> str:
-    """Return the id of the reading in a record, or an empty string."""
-    try:
-        fields = json.loads(value or b"")
-    except (ValueError, RecursionError):
-        return ""
-    found = fields.get("reading_id", "") if isinstance(fields, dict) else ""
-    return found if isinstance(found, str) else ""
-
-
 def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Turn JSON's pairs into a dict, unless a name is there twice."""
     fields = dict(pairs)
