@@ -57,9 +57,8 @@ class LedgerFromFiles:
         statuses = state.statuses
         with self._lock:
             served = _served(state.snapshot)
-            csv = _stored(
-                statuses, served, is_moving=self._unchanged_s() < ledger_verdict.SETTLED_S
-            )
+            is_moving = not self._figures or self._unchanged_s() < ledger_verdict.SETTLED_S
+            csv = _stored(statuses, served, is_moving)
             sent = sent_stages(self._read_sent(), csv)
             figures = {**sent.stages, "topic": Stage(), "csv": csv, "served": served}
             if figures != self._figures:

@@ -143,9 +143,8 @@ def _flowing(stages: dict[str, Stage], around: Circumstances) -> str:
     else:
         weights = [stage.grams or 0 for stage in stages.values()]
         sentence = (
-            f"{_readings(max(counts.values()) - min(counts.values()))} "
-            f"({tonnes(max(weights) - min(weights))} t) are on the way or not yet counted: each "
-            "stage writes its figures about once a second."
+            f"On the way: {_readings(max(counts.values()) - min(counts.values()))} "
+            f"({tonnes(max(weights) - min(weights))} t)."
         )
     return sentence
 

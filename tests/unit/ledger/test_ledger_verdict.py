@@ -34,7 +34,12 @@ def around(unchanged_s: float = SETTLED, **facts: object) -> Circumstances:
     ("now", "circumstances", "state", "words"),
     [
         # While figures change, any stage can be seen ahead of any other.
-        ((100, 98, None, 95, 96), around(FLOWING), "on the way", "5 readings (0.250000 t) are on"),
+        (
+            (100, 98, None, 95, 96),
+            around(FLOWING),
+            "on the way",
+            "On the way: 5 readings (0.250000 t)",
+        ),
         ((90, 88, None, 95, 99), around(FLOWING), "on the way", "11 readings"),
         ((100, 100, None, 60, 60), around(FLOWING, lag=40), "on the way", "40 readings (2.000000"),
         ((100, 100, None, 40, 40), around(FLOWING, lag=60), "on the way", "60 readings"),
