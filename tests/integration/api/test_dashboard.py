@@ -33,6 +33,8 @@ def poll_until(api: Api, met: Callable[[dict[str, Any]], bool], meaning: str) ->
     def ask() -> dict[str, Any] | None:
         answer: dict[str, Any] = get(api, "dashboard?heat_window_s=600")
         assert answer["ledger"]["state"] not in RED, answer["ledger"]["sentence"]
+        known = [stage["records"] for stage in answer["ledger"]["stages"] if stage["records"]]
+        assert known == sorted(known, reverse=True), "a stage holds more than the one before it"
         return answer if met(answer) else None
 
     return wait_until(ask, meaning, every_s=0.1)
