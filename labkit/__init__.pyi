@@ -33,6 +33,7 @@ from .producer.send_loop import produce as produce
 from .readings.fleet import Fleet as Fleet
 from .readings.reading import Facility as Facility
 from .readings.reading import Reading as Reading
+from .readings.replay.replay import Replay as Replay
 from .table.table import read_table as read_table
 from .topics.topics import alter_topic as alter_topic
 from .topics.topics import delete_topic as delete_topic

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from labkit.sink.csv_row import restore
+from labkit.core.spreadsheet_text import restore
 
 CRC_CELL = re.compile(rb",([0-9a-f]{8})\n")
 CRC_CELL_BYTES = 10

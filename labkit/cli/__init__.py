@@ -5,7 +5,7 @@ imports are inside the commands, so that ``labkit --help`` does not load pandas 
 
 - `lab_commands`: ``up``, ``lab``, ``down``, ``reset``; `jupyterlab` runs the server of ``lab``.
 - `inspect_commands`: ``status``, ``ledger``, ``doctor``; `check_commands`: ``check``, ``soak``.
-- `stage_commands`: ``produce``, ``consume``, ``api``, ``export``.
+- `stage_commands`: ``produce``, ``consume``, ``api``, ``export``; `replay_commands`: ``replay``.
 - `fault_commands`: ``break``, ``mend``, ``proxy``; `kafka_tool_commands`: ``kafka``, ``bench``.
 - `broker_commands`, `connect_commands`, `topic_commands`: ``labkit broker start`` and so on.
 - `terminal`: output, errors and exit statuses; `shared_options`: options of several commands;
@@ -30,6 +30,7 @@ from labkit.cli import (
     inspect_commands,
     kafka_tool_commands,
     lab_commands,
+    replay_commands,
     stage_commands,
     terminal,
     topic_commands,
@@ -85,6 +86,7 @@ PANELS: dict[str, list[Callable[..., None]]] = {
     "Look": [inspect_commands.status, inspect_commands.ledger, inspect_commands.doctor],
     "One stage at a time": [
         stage_commands.produce,
+        replay_commands.replay,
         stage_commands.consume,
         stage_commands.api,
         stage_commands.export,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from labkit.cli import shared_options, terminal
+from labkit.cli import replay_commands, shared_options, terminal
 
 
 def produce(
@@ -16,16 +17,18 @@ def produce(
         int | None, typer.Option(min=1, help="Stop after this many readings; by default on Ctrl-C.")
     ] = None,
     rate: Annotated[
-        float, typer.Option(min=0.0, help="Readings per second; 0: as fast as possible.")
-    ] = 20.0,
+        float | None,
+        typer.Option(min=0.0, help="Readings per second, 20 if unset; 0: as fast as possible."),
+    ] = None,
     seed: shared_options.Seed = 7,
     faults: shared_options.Faults = 0.0,
     replay: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Send the rows of your own CSV instead.")
+        str | None,
+        typer.Option(metavar="FILE", help="Send your own table instead; see `labkit replay`."),
     ] = None,
     speed: Annotated[
-        float, typer.Option(min=0.0, help="Replay this many times faster than recorded.")
-    ] = 1.0,
+        float | None, typer.Option(min=0.0, help="Replay this many times faster than recorded.")
+    ] = None,
     key: Annotated[
         str, typer.Option(help="The record's key: facility_id, sector, country, or none.")
     ] = "facility_id",
@@ -52,14 +55,12 @@ def produce(
     Example: `labkit produce --count 1000 --rate 100 --seed 7`
     Example: `labkit produce --acks 1 --linger-ms 200 --compression-type gzip`
     """
-    from labkit.core.errors import WorkerFailed
+    from labkit.core.errors import LabError, ReplayError
     from labkit.core.stop_signals import stop_event
     from labkit.producer.producer import start_producer
+    from labkit.readings.replay import Replay
     from labkit.topics.topics import ensure_topic
 
-    stop = stop_event()
-    topic = terminal.topic_name(topic)
-    ensure_topic(topic)
     options: dict[str, Any] = {  # start_producer refuses a word that it does not know
         "key": None if key == "none" else key,
         "acks": int(acks) if acks.isdigit() else acks,
@@ -67,32 +68,26 @@ def produce(
         "batch_size": batch_size,
         "compression_type": compression_type,
     }
-    producer = start_producer(
-        topic,
-        rate,
-        seed,
-        count=count,
-        faults=faults,
-        replay=replay,
-        speed=speed,
-        **options,
-    )
+    topic = terminal.topic_name(topic)
+    if replay is not None:
+        if rate is not None or faults:
+            msg = "a replay has the pace and the rows of its file: --rate and --faults do not apply"
+            raise ReplayError(msg, f"labkit produce --replay {shlex.quote(replay)} --speed 3600")
+        table = Replay(replay, seed)
+        terminal.say(table.report())
+        table.refuse_bad_rows()
+        replay_commands.send(table, topic, 1.0 if speed is None else speed, count=count, **options)
+        return
+    if speed is not None:
+        raise LabError("--speed is the speed of a replay.", "labkit produce --rate 100")
+    stop = stop_event()
+    ensure_topic(topic)
+    rate = 20.0 if rate is None else rate
+    producer = start_producer(topic, rate, seed, count=count, faults=faults, **options)
     terminal.say(f"Producing to the topic {topic}. Ctrl-C stops.")
     while not producer.wait(0.2) and not stop.is_set():
         pass
-    producer.stop()
-    counts = producer.counts
-    bad = f", and {counts.bad:,} deliberately malformed records" if counts.bad else ""
-    said = f"{counts.acked:,} acknowledged by the broker"
-    if counts.unasked:
-        said = f"{counts.unasked:,} handed to the network: with acks=0 no broker answers"
-    print(f"{counts.emitted:,} readings emitted, {said}{bad}")
-    unknown = counts.unknown - counts.unasked
-    if counts.acked + counts.unasked < counts.emitted:
-        lost = f"The broker refused {counts.failed:,} readings, and gave no clear answer for "
-        why = f" The last error: {producer.last_error}" if producer.last_error else ""
-        raise WorkerFailed(f"{lost}{unknown:,}.{why}", "labkit ledger")
-    terminal.exit_as_asked(stop)
+    replay_commands.finish(producer, stop)
 
 
 def consume(

@@ -7,7 +7,8 @@ one lab write for each other are described in ``docs/formats.md``.
 - `background_workers`: threads and processes by name; `stop_signals`: how to stop one.
 - `run_files`: what runs in this lab; `processes`: pids; `json_files`: files replaced in one step.
 - `wait_until`: wait for a condition; `progress_bar`: show that something takes long.
-- `terminal_text`: escape control characters; `text_tables`: rows as text and HTML.
+- `terminal_text`: escape control characters; `spreadsheet_text`: text that is not run as a formula.
+- `text_tables`: rows as text and HTML.
 - `rates`: the growth of counters per second; `tcp`: try an address.
 """
 

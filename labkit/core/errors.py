@@ -79,7 +79,11 @@ class BatchUnreadable(LabError):
 
 
 class ReplayError(LabError):
-    """A line of the user's own CSV cannot become a reading."""
+    """A table of the user's own cannot be replayed, or not without an answer."""
+
+
+class ReplayComplete(ReplayError):
+    """All rows of the table are in the topic already."""
 
 
 class SinkError(LabError):

@@ -14,6 +14,11 @@ def aligned(rows: Rows, align: Callable[[str, int], str] = str.ljust) -> list[st
     return ["  ".join(map(align, row, widths)).rstrip() for row in rows]
 
 
+def many(number: int, what: str) -> str:
+    """Return a number of things: ``1 row``, ``8,784 rows``."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def html_table(rows: Rows, caption: str = "") -> str:
     """Return rows as an HTML table; what is in the cells is escaped."""
 

@@ -100,6 +100,7 @@ class DeliveryTracker:
         self.counts = SentCounts()
         self.last_error = ""
         self.marker = Marker()
+        self.next_offsets: dict[int, int] = {}  # by partition: past the last acked record
         self._client = client
         self._topic = topic
         self._stamp_now = stamp_now
@@ -236,6 +237,7 @@ class DeliveryTracker:
         if self._log is not None:
             offset = future.value.offset
             self._log.acked(record.number, record.partition, offset, _logged(record.co2_g))
+        self.next_offsets[record.partition] = future.value.offset + 1
         self.marker.settle(record.number, record.partition, future.value.offset)
         if record.co2_g == BAD:
             self.counts.bad_acked += 1

@@ -20,12 +20,15 @@ from pathlib import Path
 from labkit.broker.record_codecs import CompressionType
 from labkit.core import background_workers
 from labkit.core.config import load_config
+from labkit.core.terminal_text import visible
 from labkit.producer.delivery_reports import DeliveryTracker
 from labkit.producer.producer_client import ClientMetrics
 from labkit.producer.producer_options import Acks, KeyField, ProducerOptions
-from labkit.producer.send_loop import fleet_source, produce, replay_source
+from labkit.producer.replay_position import ReplayPosition
+from labkit.producer.send_loop import fleet_source, produce
 from labkit.producer.sent_counts import SentCounts
-from labkit.readings.pacing import Item, Pace
+from labkit.readings.pacing import Item, Pace, at_speed
+from labkit.readings.replay import Replay
 from labkit.topics.topics import describe_topic
 
 
@@ -40,28 +43,36 @@ class Producer(background_workers.ThreadWorker):
         count: int | None,
         name: str,
         options: ProducerOptions | None = None,
+        position: ReplayPosition | None = None,
     ) -> None:
         self.topic = topic
+        self.position = position
         self.options = options or ProducerOptions()
         self._pace = pace
         self._tracker: DeliveryTracker | None = None
 
         def run(stop: threading.Event) -> None:
-            produce(
-                topic,
-                source,
-                stop,
-                count=count,
-                name=name,
-                stamp_now=pace is None,
-                options=self.options,
-                report=self._note,
-            )
+            try:
+                produce(
+                    topic,
+                    source,
+                    stop,
+                    count=count,
+                    name=name,
+                    stamp_now=pace is None,
+                    options=self.options,
+                    report=self._note,
+                )
+            finally:
+                if position is not None:
+                    position.close()
 
         super().__init__(name, run)
 
     def _note(self, tracker: DeliveryTracker) -> None:
         self._tracker = tracker
+        if self.position is not None:
+            self.position.note(tracker)
 
     @property
     def counts(self) -> SentCounts:
@@ -91,6 +102,8 @@ class Producer(background_workers.ThreadWorker):
 
     def __repr__(self) -> str:
         counts, rate, options = self.counts, "a replay", self.options.in_words
+        if self.position is not None:
+            rate += f" with {self.position.left:,} readings left to send"
         if self._pace is not None:
             rate = f"{self.readings_per_s:g} readings/s" if self.readings_per_s else "flat out"
         rate += f", {options}" if options else ""
@@ -112,8 +125,9 @@ def start_producer(
     *,
     count: int | None = None,
     faults: float = 0.0,
-    replay: str | Path | None = None,
+    replay: str | Path | Replay | None = None,
     speed: float = 1.0,
+    again: bool = False,
     key: KeyField | None = "facility_id",
     acks: Acks = "all",
     linger_ms: int | None = None,
@@ -139,10 +153,13 @@ def start_producer(
         Stop after this many records.
     faults : float
         Share of deliberately malformed records, such as 0.006.
-    replay : path, optional
-        Send your own CSV instead; see `Replay` for its columns.
+    replay : path or Replay, optional
+        Send a table of your own instead, from where it stopped the last time. A `Replay` takes
+        answers to what the table leaves open. What was understood of a path is printed.
     speed : float
         Of a replay: 1 as it was recorded, 3600 an hour in a second, 0 as fast as possible.
+    again : bool
+        Of a replay: send all of it once more.
     key : {'facility_id', 'sector', 'country'} or None
         Which field of the reading is the record's key. One key, one partition: few keys may leave
         a partition empty, and None (no key) spreads records at random, without any order.
@@ -179,11 +196,18 @@ def start_producer(
     topic = topic or load_config().topic
     describe_topic(topic)  # raises here, in the caller's cell, not later in a thread
     if replay is not None:
-        pace, source = None, replay_source(replay, speed, seed)
+        table = replay if isinstance(replay, Replay) else Replay(replay, seed)
+        table.refuse_bad_rows()
+        background_workers.replace(name)  # it may be sending the same table
+        position = ReplayPosition(table, topic, again=again)
+        if table is not replay:  # who made the Replay has seen what it understood
+            print(visible(f"{table.report()}\n{position.told}".strip()))  # noqa: T201
+        source = at_speed(position.readings(), speed)
+        producer = Producer(topic, source, None, count, name, options, position)
     else:
         pace = Pace(readings_per_s, time.monotonic())
         source = fleet_source(pace, seed, faults)
-    background_workers.replace(name)
-    producer = Producer(topic, source, pace, count, name, options)
+        background_workers.replace(name)
+        producer = Producer(topic, source, pace, count, name, options)
     background_workers.register(producer)
     return producer

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -26,8 +25,7 @@ from labkit.producer.producer_options import ProducerOptions
 from labkit.producer.sent_counts import SentCounts, SentCountsFile
 from labkit.producer.unanswered_records import settle
 from labkit.readings.fleet import Fleet
-from labkit.readings.pacing import BATCH, Item, Pace, at_rate, at_speed
-from labkit.readings.replay import Replay
+from labkit.readings.pacing import BATCH, Item, Pace, at_rate
 from labkit.topics.topics import describe_topic
 
 FAST = True  # if False, `optional_fast_send` is not used: the same records, but slower
@@ -59,7 +57,7 @@ def produce(
     topic : str
         An existing topic.
     source : iterator of Reading, BadRecord or float
-        What to send, paced: a float is a pause in seconds. See `fleet_source`, `replay_source`.
+        What to send, paced: a float is a pause in seconds. See `fleet_source`, `at_speed`.
     stop : threading.Event
         Ends the loop; records in flight still have up to 8 s to be acknowledged.
     count : int, optional
@@ -179,8 +177,3 @@ def fleet_source(
 ) -> Iterator[Item | float]:
     """Return the readings that a simulated fleet makes now, and pauses that keep the pace."""
     return at_rate(Fleet(seed, fleet_size).readings_now(faults), pace)
-
-
-def replay_source(path: str | Path, speed: float = 1.0, seed: int = 7) -> Iterator[Item | float]:
-    """Return the readings of a user's own CSV, at their recorded pace times ``speed``."""
-    return at_speed(Replay(path, seed).readings(), speed)

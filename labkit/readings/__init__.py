@@ -1,4 +1,4 @@
-"""Stage 1, what is sent: CO2 readings of a simulated fleet, or of the user's own CSV.
+"""Stage 1, what is sent: CO2 readings of a simulated fleet, or of the user's own table.
 
 It imports `core` alone, and never Kafka. Start with `reading`. The JSON of a record's value is
 described in ``docs/formats.md``.
@@ -10,7 +10,7 @@ described in ``docs/formats.md``.
 - `emission_factors`: CO2 per unit of energy, with sources
 - `malformed_values`: deliberately malformed values
 - `pacing`: when the next reading is due
-- `replay`: a CSV of your own as readings
+- `replay`: a table of your own as readings; its stages are listed in the package
 - `tracing_record_header`: marks one record a second, to measure the time on the way
 """
 

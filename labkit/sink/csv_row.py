@@ -14,6 +14,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from labkit.core.errors import SinkDamaged
+from labkit.core.spreadsheet_text import neutralise, restore
 from labkit.readings.reading import READING_FIELDS, Reading, grams
 
 COLUMNS: tuple[str, ...] = ("partition", "offset", *READING_FIELDS, "crc32")
@@ -26,12 +27,6 @@ _CRC_CELL = 10  # bytes of the last cell with its comma and its line break: ",0a
 _CO2_CELL = COLUMNS.index("co2_kg")
 _MARKER_END = f",{DEAD_LETTER}".encode()
 _PLAIN = re.compile(r"\w[^,;\"\r\n]*")
-# What a spreadsheet may run (OWASP, "CSV Injection"): a formula's sign at the start of a cell, also
-# in the wide forms of East Asian input, and after invisible characters. Where a comma is the
-# decimal sign, a spreadsheet splits cells at semicolons, so after each semicolon as well.
-_UNSEEN = r"\"\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-_RUNS = re.compile(rf"(^|;)(?=[{_UNSEEN}]*[-=+@'\t\r\n\0＝＋－＠﹦﹢﹣﹫−])")
-_QUOTED = re.compile("(^|;)'")
 
 
 class Cells(NamedTuple):
@@ -157,16 +152,6 @@ def row_grams(line: bytes) -> int | None:
         (cells,) = csv.reader([line.decode()], strict=True)
         return grams(float(cells[_CO2_CELL]))
     return grams(float(line.split(b",", _CO2_CELL + 1)[_CO2_CELL]))
-
-
-def neutralise(text: str) -> str:
-    """Return a text with a ``'`` at each place where a spreadsheet would run it; see `restore`."""
-    return _RUNS.sub(r"\1'", text)
-
-
-def restore(cell: str) -> str:
-    """Return a cell's text without each ``'`` that kept spreadsheets from running it."""
-    return _QUOTED.sub(r"\1", cell)
 
 
 def _seal(body: str) -> bytes:

@@ -23,8 +23,9 @@ import pandas as pd
 import pyarrow as pa
 
 from labkit.core.errors import CursorOutdated
+from labkit.core.spreadsheet_text import restore
 from labkit.readings.reading import READING_FIELDS, to_ms
-from labkit.sink.csv_row import COLUMNS, DEAD_LETTER, HEADER, restore
+from labkit.sink.csv_row import COLUMNS, DEAD_LETTER, HEADER
 
 Array = npt.NDArray[Any]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from labkit.core.errors import LabError
+from labkit.core.spreadsheet_text import neutralise
 from labkit.readings.reading import iso_milliseconds
-from labkit.sink.csv_row import neutralise
 from labkit.table.table import read_table
 
 

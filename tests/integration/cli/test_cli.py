@@ -17,6 +17,8 @@ from waiting import PATIENCE_S, wait_until
 
 from labkit.cli import main
 from labkit.core.run_files import read_run_files
+from labkit.readings.reading import READING_FIELDS
+from labkit.readings.replay import Replay
 
 Typed = Callable[..., tuple[str, str]]
 
@@ -73,6 +75,8 @@ def test_from_produce_to_export(lab_dir: Path, topic: str, typed: Typed) -> None
     assert places == sorted(places)
     assert [row["reading_id"] for row in as_csv] == [row["reading_id"] for row in as_json]
     assert [float(row["co2_kg"]) for row in as_csv] == list(as_parquet["co2_kg"])
+    own = [one.model_dump(mode="json") for one in Replay(out / "readings.csv").readings()]
+    assert own == [{field: row[field] for field in READING_FIELDS} for row in as_json]
 
     labkit("produce", "--topic", topic, "--count", 10, "--rate", 0)
     behind, _ = typed("ledger", *place, status=1)

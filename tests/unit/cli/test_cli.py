@@ -58,7 +58,7 @@ def test_help_teaches(
 def test_the_commands_are_these() -> None:
     whole_lab = {"lab", "up", "down", "reset", "bench"}
     look = {"status", "ledger", "doctor"}
-    stages = {"produce", "consume", "api", "export"}
+    stages = {"produce", "replay", "consume", "api", "export"}
     kafka = {"kafka", "broker", "connect", "topics"}
     prove = {"check", "soak"}
     break_it = {"break", "mend", "proxy"}

@@ -6,8 +6,9 @@ import pytest
 
 from labkit.core.errors import BrokerUnavailable, WorkerFailed
 from labkit.core.run_files import read_run_files
-from labkit.producer.producer import Producer, fleet_source, produce, replay_source, start_producer
-from labkit.readings.pacing import Pace
+from labkit.producer.producer import Producer, fleet_source, produce, start_producer
+from labkit.readings.pacing import Pace, at_speed
+from labkit.readings.replay import Replay
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,7 @@ def test_a_failure_in_the_background_shows_and_is_raised():
 def test_a_replay_has_no_rate(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text("time,co2_kg\n2026-01-01,5\n", encoding="utf-8")
-    producer = Producer("t", replay_source(path), None, None, "producer")
+    producer = Producer("t", at_speed(Replay(path).readings(), 1.0), None, None, "producer")
     producer.wait(30)
     assert "a replay" in repr(producer)
     with pytest.raises(ValueError, match="speed of its file"):

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from labkit.api.app import create_app
+from labkit.core.spreadsheet_text import neutralise, restore
 from labkit.readings.fleet import Fleet
 from labkit.readings.reading import Reading
 from labkit.sink.csv_log import CsvLog
-from labkit.sink.csv_row import neutralise, restore
 from labkit.table.export import export_readings
 from labkit.table.table import read_table
 

@@ -1,0 +1,213 @@
+"""How the times of a column are written, and in which zone they are.
+
+ISO 8601, day.month.year, month/day/year, seconds since 1970, or a date and an hour in two columns.
+03/04/2025 is a day in March or in April; the whole column decides, or the user.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from labkit.core.errors import ReplayError
+from labkit.readings.rejection_reasons import shorten
+
+_CLOCK = r"(\d{1,2})(?:[:.](\d{2})(?:[:.](\d{2})(?:[.,]\d+)?)?)?(?:\s*([AaPp])\.?[Mm]\.?)?"
+_ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}|\d{4}-?W\d{2}")
+_YEAR_FIRST = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?:[T ,]+(.+))?")
+_YEAR_LAST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:[T ,]+(.+))?")
+_EPOCH = re.compile(r"\d{10}(\d{3})?|\d{10}\.\d+")
+_ZONE_NAME = re.compile(r"\s*(UTC|GMT)$")
+_END_OF_DAY = re.compile(r"(?<=[T ])24:00(:00)?(?=$|[Z+-])")
+
+WORDS = {
+    "iso": "ISO 8601",
+    "day-first": "day, month, year",
+    "month-first": "month, day, year",
+    "year-first": "year, month, day",
+    "unix": "seconds or milliseconds since 1970",
+    "year": "a year",
+}
+
+
+class TimeForm(NamedTuple):
+    """The form of a column: a key of `WORDS`."""
+
+    kind: str
+
+    def parse(self, text: str) -> datetime | None:
+        """Return the time, without a zone unless it is written; None if it is not one."""
+        try:
+            return _PARSERS[self.kind](text)
+        except (ValueError, OverflowError):
+            return None
+
+
+class TimeEvidence:
+    """What the cells of a column tell: the first line of each form, and of days above 12."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.seen: dict[str, tuple[int, str]] = {}
+        self.others = 0  # cells that are not a date
+
+    def add(self, text: str, line: int) -> None:
+        """Look at one cell."""
+        kind = _kind(text)
+        if kind is None:
+            self.others += 1
+        elif kind not in self.seen:
+            self.seen[kind] = (line, text)
+
+    def settle(self, stated: str | None, name: str) -> TimeForm:
+        """Decide on the column's form.
+
+        Raises
+        ------
+        ReplayError
+            The column has two forms, or nothing tells the day from the month.
+        """
+        seen = dict(self.seen)
+        ambiguous = seen.pop("ambiguous", None)
+        if stated is not None and (ambiguous or seen.keys() & {"day-first", "month-first"}):
+            return TimeForm(stated)
+        if len(seen) > 1:
+            (one, first), (other, second) = sorted(seen.values())[:2]
+            msg = (
+                f"{name} line {other}, column {self.title!r}: {shorten(second)} is another form of "
+                f"time than {shorten(first)} (line {one})"
+            )
+            raise ReplayError(msg, "correct the file; or say what is right: --dates day-first")
+        if ambiguous and not seen:
+            line, text = ambiguous
+            msg = (
+                f"{name} line {line}, column {self.title!r}: {shorten(text)} has the day or the "
+                "month first, and no row of the column tells which"
+            )
+            raise ReplayError(msg, "--dates day-first   (or month-first)")
+        return TimeForm(next(iter(seen), "iso"))
+
+
+def _kind(text: str) -> str | None:
+    if _ISO.match(text) and not text.isdecimal():
+        return "iso" if _iso(text) else None
+    if text.isdecimal():
+        kinds = {4: "year", 8: "iso", 10: "unix", 13: "unix"}
+        return kinds.get(len(text))
+    if _EPOCH.fullmatch(text):
+        return "unix"
+    if _YEAR_FIRST.fullmatch(text):
+        return "year-first"
+    if found := _YEAR_LAST.fullmatch(text):
+        first, sign, second = int(found[1]), found[2], int(found[3])
+        if sign == "." or first > 12:
+            return "day-first"  # with dots, nobody writes the month first
+        return "month-first" if second > 12 else "ambiguous"
+    return None
+
+
+def parse_clock(text: str) -> timedelta | None:
+    """Return a time of day, such as 18:30, 6:30 PM, 18.30.00, or the number of an hour."""
+    found = re.fullmatch(_CLOCK, text.strip())
+    if found is None:
+        return None
+    hour, minute, second = int(found[1]), int(found[2] or 0), int(found[3] or 0)
+    if found[4]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if found[4] in "Pp" else 0)
+    clock = timedelta(hours=hour, minutes=minute, seconds=second)
+    return clock if minute < 60 and second < 60 and clock <= timedelta(days=1) else None
+
+
+def in_utc(at: datetime, zone: ZoneInfo, repeated: bool) -> datetime | None:
+    """Return a time in UTC.
+
+    Parameters
+    ----------
+    at : datetime
+        With a zone, or in ``zone``.
+    repeated : bool
+        Whether it is the second of two such times: clocks that are put back show an hour twice.
+
+    Returns
+    -------
+    datetime or None
+        None for an hour that does not exist, because clocks were put forward.
+    """
+    if at.tzinfo is not None:
+        return at.astimezone(UTC)
+    utc = at.replace(tzinfo=zone, fold=int(repeated)).astimezone(UTC)
+    return utc if utc.astimezone(zone).replace(tzinfo=None) == at else None
+
+
+def is_shown_twice(at: datetime, zone: ZoneInfo) -> bool:
+    """Tell whether a local time comes twice, because clocks are put back."""
+    if at.tzinfo is not None:
+        return False
+    first, second = (at.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    return first is not None and second is not None and first > second
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    text = _ZONE_NAME.sub("+00:00", text)
+    at_midnight = _END_OF_DAY.sub("00:00", text)
+    try:
+        at = datetime.fromisoformat(at_midnight)
+    except ValueError:
+        return None
+    return at if at_midnight == text else at + timedelta(days=1)
+
+
+def _year_first(text: str) -> datetime | None:
+    found = _YEAR_FIRST.fullmatch(text)
+    return _joined(found[1], found[2], found[3], found[4]) if found else None
+
+
+def _day_first(text: str) -> datetime | None:
+    found = _YEAR_LAST.fullmatch(text)
+    return _joined(found[4], found[3], found[1], found[5]) if found else None
+
+
+def _month_first(text: str) -> datetime | None:
+    found = _YEAR_LAST.fullmatch(text)
+    return _joined(found[4], found[1], found[3], found[5]) if found else None
+
+
+def _joined(year: str, month: str, day: str, clock: str | None) -> datetime | None:
+    date = datetime(int(year), int(month), int(day))
+    if clock is None:
+        return date
+    is_utc = _ZONE_NAME.search(clock) is not None
+    after = parse_clock(_ZONE_NAME.sub("", clock))
+    if after is None or clock.strip().isdecimal():
+        return None
+    return (date + after).replace(tzinfo=UTC if is_utc else None)
+
+
+def _unix(text: str) -> datetime | None:
+    if not _EPOCH.fullmatch(text):
+        return None
+    seconds = float(text) / (1000 if text.isdecimal() and len(text) == 13 else 1)
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _year(text: str) -> datetime | None:
+    is_year = re.fullmatch(r"\d{4}", text)
+    return datetime(int(text), 1, 1) if is_year else None
+
+
+_PARSERS = {
+    "iso": _iso,
+    "day-first": _day_first,
+    "month-first": _month_first,
+    "year-first": _year_first,
+    "unix": _unix,
+    "year": _year,
+}
