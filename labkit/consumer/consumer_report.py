@@ -168,13 +168,19 @@ class ConsumerReport:
             for one, state in list(self._assignment.partitions.items())
         }
         troubles = {number: reason for number, reason in troubles.items() if reason}
-        if troubles != self._said or (troubles and now >= self._say_again_at):
+        again = now >= self._say_again_at
+        news = {
+            number: reason
+            for number, reason in troubles.items()
+            if again or self._said.get(number) != reason
+        }
+        for reason in dict.fromkeys(news.values()):
+            numbers = [number for number, one in news.items() if one == reason]
+            self._say(f"{_partitions(numbers)} cannot go on: {reason}")
+        if over := self._said.keys() - troubles.keys():
+            self._say(f"{_partitions(over)} can go on again")
+        if news:
             self._say_again_at = now + SAY_AGAIN_S
-            for reason in dict.fromkeys(troubles.values()):
-                numbers = [number for number, one in troubles.items() if one == reason]
-                self._say(f"{_partitions(numbers)} cannot go on: {reason}")
-            if over := self._said.keys() - troubles.keys():
-                self._say(f"{_partitions(over)} can go on again")
         self._said = troubles
 
     def close(self) -> None:

@@ -295,8 +295,9 @@ class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]  # k
         if position > end:
             msg = (
                 f"{log.folder} holds rows of partition {partition.partition} up to offset "
-                f"{position - 1}, but the topic ends at {end}: the broker has lost records, or "
-                "the topic is a new one. Set the folder aside"
+                f"{position - 1}, but the topic ends at {end}: the broker has lost records (an "
+                "older copy of its data was put back?), or the topic is a new one. "
+                "Set the folder aside"
             )
             raise SinkForeign(msg, set_aside_line(log.folder))
         if position < start:
