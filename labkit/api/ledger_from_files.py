@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.run_files import read_run_files
 from labkit.ledger import ledger_verdict
-from labkit.ledger.ledger_model import MEANING, SentStages, Stage, sent_stages
+from labkit.ledger.ledger_model import MEANING, SentStages, Stage, sent_stages, with_removed
 from labkit.ledger.ledger_verdict import Circumstances, judge
 from labkit.producer.sent_counts import SentCounts, SentCountsReader, newest_topic_id
 from labkit.sink.checkpoint import csv_topic_id
@@ -148,13 +148,16 @@ def _stored(statuses: list[PartitionStatus], served: Stage, is_moving: bool) -> 
     was_killed = any(not one.is_fresh and one.state in ("running", "paused") for one in statuses)
     if (is_moving or was_killed) and (served.records or 0) > rows:
         return served
-    return Stage(records=rows, grams=grams)
+    removed = sum(one.removed_rows for one in statuses)
+    gone_g = sum(one.removed_grams for one in statuses)
+    return with_removed(Stage(records=rows - removed, grams=grams - gone_g), removed, gone_g)
 
 
 def _served(snapshot: Snapshot) -> Stage:
     if not snapshot.partitions:
         return Stage(note="there is no CSV yet")
-    return Stage(records=snapshot.rows, grams=int(snapshot.totals.grams.sum()))
+    present = Stage(records=snapshot.rows, grams=int(snapshot.totals.grams.sum()))
+    return with_removed(present, snapshot.removed_rows, snapshot.removed_grams)
 
 
 def total(numbers: Sequence[int | None]) -> int | None:

@@ -199,6 +199,10 @@ class Summary(BaseModel):
     top_facility: TopFacility | None
     over_25kt_per_year: int
     facilities: int = Field(description="How many facilities sent these readings.")
+    removed_records: int = Field(
+        description="Readings that retention removed from the CSV. They are in no other figure."
+    )
+    removed_co2_g: int
     by_sector: list[Share]
     by_country: list[Share]
     by_fuel: list[Share]

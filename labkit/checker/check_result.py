@@ -78,6 +78,8 @@ class PartitionVerdict(BaseModel):
     """Offsets that retention has deleted."""
     gap: int
     """Acknowledged records that retention deleted before they were stored; not a violation."""
+    removed: int = 0
+    """In the topic, and in files of the CSV that the lab's own retention removed: not compared."""
     violations: dict[str, int]
 
 
@@ -139,7 +141,7 @@ class Verdict(BaseModel):
     @property
     def sentence(self) -> str:
         """The verdict as a sentence."""
-        records = sum(one.records for one in self.partitions)
+        records = sum(one.records - one.removed for one in self.partitions)
         if self.state == "broken":
             found = ", ".join(f"{number:,} {kind}" for kind, number in self.violations.items())
             said = f"The promise is broken: {found}."
@@ -168,6 +170,10 @@ class Verdict(BaseModel):
             asides.append(f"{self.unjournalled:,} of them were sent by another program.")
         if gap := sum(one.gap for one in self.partitions):
             asides.append(f"Retention deleted {gap:,} records before they were stored.")
+        if removed := sum(one.removed for one in self.partitions):
+            asides.append(
+                f"{removed:,} more were not compared: retention removed their rows from the CSV."
+            )
         if self.seed is not None:
             asides.append(f"Seed {self.seed}.")
         return asides

@@ -10,7 +10,7 @@ counter-example. Run it after a fault, when the pipeline has had time to recover
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def check_pipeline(
             number: compare(
                 number,
                 reader.records(number, span),
-                _rows(files[number], reader.topic_id),
+                _rows(files[number], reader.topic_id, span),
                 history.acked[number],
                 letters[number],
                 span,
@@ -128,9 +128,15 @@ def _wait_for_consumers(
         wait_until(is_stored, wait_s, TimeoutError, every_s=POLL_S)
 
 
-def _rows(file: CsvReader, topic_id: str) -> Iterable[Row]:
-    """Return the rows of a CSV, unless its checkpoint names another topic."""
-    return file.rows() if file.topic_id in (None, topic_id) else ()
+def _rows(file: CsvReader, topic_id: str, span: OffsetRange) -> Iterator[Row]:
+    """Yield the rows of a CSV, unless its checkpoint names another topic."""
+    if file.topic_id not in (None, topic_id):
+        return
+    span.removed_below = file.removed_below
+    for row in file.rows():
+        span.removed_below = file.removed_below  # retention may remove files meanwhile
+        yield row
+    span.removed_below = file.removed_below
 
 
 def _judge_source(found: Findings, file: CsvReader, topic_id: str) -> None:

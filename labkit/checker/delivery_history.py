@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -130,7 +131,8 @@ class DeliveryHistory:
     def deliveries(self) -> Iterator[Delivery]:
         """Yield every record of every run."""
         for path, size in self.sizes.items():
-            yield from read_deliveries(path, size)
+            with suppress(FileNotFoundError):  # retention has removed it since
+                yield from read_deliveries(path, size)
 
     def find(self, partition: int, offset: int) -> Delivery | None:
         """Return the record that was acknowledged at an offset."""

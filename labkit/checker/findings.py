@@ -40,6 +40,7 @@ class OffsetRange:
     end: int
     due: int  # the end when the check began; all below must be in the CSV
     compacted: bool = False
+    removed_below: int = 0  # the CSV's own retention removed the rows below this offset
     letters_complete: bool = True  # retention deleted nothing from the dead-letter queue
 
 
@@ -62,6 +63,7 @@ class Findings:
     behind: int = 0
     expired: int = 0
     gap: int = 0
+    removed: int = 0
     letters_again: int = 0
     violations: Counter[str] = field(default_factory=Counter)
     examples: dict[str, Violation] = field(default_factory=dict)  # the first of each kind

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from labkit.core.spreadsheet_text import restore
@@ -52,6 +52,8 @@ class CsvReader:
 
     Attributes
     ----------
+    removed_below : int
+        Files that start below this offset were removed by retention, also while they are read.
     torn_bytes : int
         Bytes after the last correct row. They are not damage: the next consumer removes them.
     """
@@ -60,17 +62,23 @@ class CsvReader:
         name = re.compile(rf"{partition}(\.\d{{20}})?\.csv")
         paths = (path for path in folder.glob(f"{partition}*.csv") if name.fullmatch(path.name))
         found = sorted(paths, key=lambda path: (len(path.name), path.name))
-        self._sizes = {path: path.stat().st_size for path in found}
         self._sidecar = folder / f"{partition}.json"
+        self.removed_below = self._removed_below()
+        kept = (path for path in found if _first_offset(path) >= self.removed_below)
+        self._sizes = {path: path.stat().st_size for path in kept}
         self.torn_bytes = 0
 
     @property
     def topic_id(self) -> str | None:
         """The id of the topic that the rows are from, by the checkpoint; None without one."""
+        topic_id = self._content().get("topic_id")
+        return None if topic_id is None else str(topic_id)
+
+    def _content(self) -> dict[str, Any]:
         if not self._sidecar.exists():
-            return None
-        content = json.loads(self._sidecar.read_text(encoding="utf-8"))
-        return str(content["topic_id"])
+            return {}
+        content: dict[str, Any] = json.loads(self._sidecar.read_text(encoding="utf-8"))
+        return content
 
     def last_offset(self) -> int:
         """Return the offset of the last correct row without reading the others; -1 if none."""
@@ -88,6 +96,9 @@ class CsvReader:
         for path in self._sizes:
             wrong: list[Row] = []
             self.torn_bytes = 0
+            if not path.exists():
+                self._note_removal(path)
+                continue
             for row, length in self._lines(path):
                 if row.problem:
                     wrong.append(row)
@@ -98,6 +109,15 @@ class CsvReader:
                 yield row
             if path != list(self._sizes)[-1]:
                 yield from wrong
+
+    def _note_removal(self, path: Path) -> None:
+        """Learn how far retention has removed the files meanwhile; it may not have removed this."""
+        self.removed_below = self._removed_below()
+        if _first_offset(path) >= self.removed_below:
+            raise FileNotFoundError(path)
+
+    def _removed_below(self) -> int:
+        return int(self._content().get("removed", {}).get("next_offset", 0))
 
     def _lines(self, path: Path) -> Iterator[tuple[Row, int]]:
         names: list[str] = []
@@ -112,6 +132,11 @@ class CsvReader:
                     yield parse(path, number, line, names), len(line)
                 if not left:
                     return
+
+
+def _first_offset(path: Path) -> int:
+    base = path.name.split(".")[1]
+    return int(base) if base.isdecimal() else 0
 
 
 def parse(path: Path, number: int, line: bytes, names: list[str]) -> Row:

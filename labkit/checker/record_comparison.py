@@ -65,7 +65,7 @@ class Comparison:
             what = "it is in the topic, and later records are in the CSV, but it is not"
             found.add("lost", offset, what, **described(seen.record))
         while self._next is not None:
-            found.behind += self._next[0].offset < self._offsets.due
+            self._pass_over(self._next[0])
             self._next = next(self._records, None)
         self._judge_leftover()
         return found
@@ -117,8 +117,11 @@ class Comparison:
         """Advance in the topic to this row's record; records passed over are missing so far."""
         while self._next is not None and self._next[0].offset < row.offset:
             record, known = self._next
-            kept = record if len(self._missing) < MOST_KEPT else None
-            self._missing[record.offset] = _Missing(kept, known)
+            if record.offset < self._offsets.removed_below:
+                self._pass_over(record)
+            else:
+                kept = record if len(self._missing) < MOST_KEPT else None
+                self._missing[record.offset] = _Missing(kept, known)
             self._next = next(self._records, None)
         if self._next is not None and self._next[0].offset == row.offset:
             self._judge(row, *self._next)
@@ -129,6 +132,13 @@ class Comparison:
             what = "the CSV has a row of it, and the topic has no record there"
             about = {"row": str(row), "reading_id": row.cells["reading_id"]}
             self.found.add("phantom", row.offset, what, **about)
+
+    def _pass_over(self, record: Record) -> None:
+        """Count a record whose row may be missing: retention removed it, or it comes later."""
+        if record.offset < self._offsets.removed_below:
+            self.found.removed += record.offset < self._offsets.due
+        else:
+            self.found.behind += record.offset < self._offsets.due
 
     def _judge(self, row: Row, record: Record, known: int | None) -> None:
         """Compare a row with its record."""
@@ -156,7 +166,7 @@ class Comparison:
         found.expired = offsets.start
         for offset, known in self._acked.items():
             if offset < offsets.start:
-                found.gap += 1
+                found.gap += offset >= offsets.removed_below
             elif offsets.compacted or (offset >= offsets.end and known & LATE):
                 continue
             else:

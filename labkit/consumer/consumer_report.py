@@ -227,6 +227,8 @@ class ConsumerReport:
             rows=csv.rows,
             dead_letters=csv.dead_letters,
             grams=csv.grams,
+            removed_rows=csv.removed.rows,
+            removed_grams=csv.removed.grams,
             last_dead_letter=known.last_dead_letter,
             followed=known.followed,
         )

@@ -31,6 +31,7 @@ from labkit.core.errors import (
 from labkit.readings.tracing_record_header import Followed
 from labkit.sink.csv_log import CsvLog
 from labkit.sink.partition_status import LastDeadLetter
+from labkit.sink.retention import Retention
 from labkit.sink.segment_files import set_aside_line
 from labkit.topics.topic_model import Topic
 from labkit.topics.topics import describe_topic
@@ -244,6 +245,7 @@ class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]  # k
             topic_id=topic.topic_id,
             cluster_id=topic.cluster_id,
             segment_bytes=self._segment_bytes,
+            retention=Retention.from_settings(),
         )
 
     def check_files(self) -> None:

@@ -70,6 +70,18 @@ class LabConfig(BaseSettings):
     group_id: str = "csv-writer"
     data_dir: Path = Field(Path("data"), description="The CSV logs, one folder per topic.")
     segment_bytes: int = Field(256 * 1024**2, description="A CSV is rolled past this size.")
+    retention_days: float | None = Field(
+        None,
+        gt=0,
+        description="CSV files and delivery logs that were closed so long ago are removed; None: "
+        "never. What they held is counted.",
+    )
+    retention_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="The oldest closed CSV files of a partition are removed once all its files "
+        "are larger than this, and a topic's delivery logs likewise; None: never.",
+    )
     session_timeout_ms: int = Field(6_000, description="How soon a silent consumer is replaced.")
     commit_interval_s: float = 0.2
     broker_heap_mb: int = 256

@@ -59,6 +59,17 @@ class Stage(BaseModel):
 NOTHING = Stage(records=0, grams=0)
 
 
+def with_removed(present: Stage, records: int, grams: int) -> Stage:
+    """Return a stage with what retention removed from the CSV: it was stored, and is counted."""
+    if not records:
+        return present
+    return Stage(
+        records=(present.records or 0) + records,
+        grams=(present.grams or 0) + grams,
+        note=f"{records:,} of them were removed by retention, and are counted",
+    )
+
+
 @dataclass(frozen=True)
 class SentStages:
     """The two stages that the producers count, and the readings that explain their difference.

@@ -13,7 +13,7 @@ from kafka import TopicPartition
 from labkit.broker.kafka_clients import consumer
 from labkit.core.errors import BadReading
 from labkit.core.run_files import read_run_files
-from labkit.ledger.ledger_model import PartitionPlace, Stage
+from labkit.ledger.ledger_model import PartitionPlace, Stage, with_removed
 from labkit.ledger.unclaimed_readings import UnclaimedReadings
 from labkit.producer.sent_counts import newest_topic_id
 from labkit.readings.reading import Reading, grams
@@ -101,7 +101,8 @@ class CsvTotals:
     def __init__(self, data_dir: Path, topic: str) -> None:
         self._folder = topic_dir(data_dir, topic)
         self._tails: dict[int, LogTail] = {}
-        self._sums: dict[int, list[int]] = {}  # partition -> readings, grams, dead letters
+        # Partition -> file -> readings, grams, dead letters.
+        self._sums: dict[int, dict[Path, list[int]]] = {}
 
     def read(self) -> Stage:
         """Read the rows that were appended."""
@@ -113,11 +114,21 @@ class CsvTotals:
             tail = self._tails.setdefault(partition, LogTail(self._folder, partition))
             for piece in tail.read():
                 if piece.starts_over or partition not in self._sums:
-                    self._sums[partition] = [0, 0, 0]
-                self._add(self._sums[partition], piece.rows)
+                    self._sums[partition] = {}
+                sums = self._sums[partition]
+                if piece.removed_below:
+                    for path in filter(tail.removed.covers, list(sums)):
+                        del sums[path]
+                if piece.rows:
+                    self._add(sums.setdefault(piece.path, [0, 0, 0]), piece.rows)
         if not found:
             return Stage(note=f"there is no CSV in {self._folder}")
-        return Stage(records=self._total(0), grams=self._total(1))
+        removed = sum(tail.removed.rows for tail in self._tails.values())
+        return with_removed(
+            Stage(records=self._total(0), grams=self._total(1)),
+            removed,
+            sum(tail.removed.grams for tail in self._tails.values()),
+        )
 
     @staticmethod
     def _add(sums: list[int], rows: bytes) -> None:
@@ -130,12 +141,13 @@ class CsvTotals:
                 sums[1] += mass_g
 
     def _total(self, column: int) -> int:
-        return sum(sums[column] for sums in self._sums.values())
+        return sum(sums[column] for files in self._sums.values() for sums in files.values())
 
     @property
     def dead_letters(self) -> int:
-        """Rows that mark the place of a dead letter."""
-        return self._total(2)
+        """Rows that mark the place of a dead letter, removed ones included."""
+        removed = sum(tail.removed.dead_letters for tail in self._tails.values())
+        return self._total(2) + removed
 
     @property
     def problem(self) -> str | None:
@@ -174,7 +186,8 @@ def served_totals(data_dir: Path, topic: str) -> Stage:
         summary = get_json(url, "api/summary")
     except (OSError, ValueError) as error:
         return Stage(note=f"the API at {url} does not answer: {error}")
-    return Stage(records=summary["records"], grams=summary["co2_g"])
+    served = Stage(records=summary["records"], grams=summary["co2_g"])
+    return with_removed(served, summary.get("removed_records", 0), summary.get("removed_co2_g", 0))
 
 
 def find_api(data_dir: Path, topic: str) -> str | None:

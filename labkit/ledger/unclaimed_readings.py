@@ -7,43 +7,15 @@ are the few that were read a moment before their acknowledgement was noted.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from labkit.ledger.ledger_model import Stage
 from labkit.producer.delivery_log import delivery_log_dir, read_events
-
-
-class OffsetSet:
-    """A set of offsets, kept as ranges: offsets that follow each other take no memory."""
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._stops: list[int] = []
-
-    def add(self, offset: int) -> None:
-        """Add an offset."""
-        after = bisect_right(self._starts, offset)
-        if after and offset < self._stops[after - 1]:
-            return
-        extends = after > 0 and self._stops[after - 1] == offset
-        is_followed = after < len(self._starts) and self._starts[after] == offset + 1
-        if extends and is_followed:
-            self._stops[after - 1] = self._stops.pop(after)
-            del self._starts[after]
-        elif extends:
-            self._stops[after - 1] = offset + 1
-        elif is_followed:
-            self._starts[after] = offset
-        else:
-            self._starts.insert(after, offset)
-            self._stops.insert(after, offset + 1)
-
-    def __contains__(self, offset: int) -> bool:
-        after = bisect_right(self._starts, offset)
-        return after > 0 and offset < self._stops[after - 1]
+from labkit.producer.delivery_log_retention import read_acked_offsets
+from labkit.producer.offset_set import OffsetSet
 
 
 class _Reading(NamedTuple):
@@ -70,11 +42,28 @@ class UnclaimedReadings:
     def claim(self) -> None:
         """Read what was appended to the delivery logs, and drop what they acknowledge."""
         for path in sorted(self._folder.glob("*.csv")):
-            for event in read_events(path, self._read_to.get(path, 0)):
-                self._read_to[path] = event.end
-                if event.offset >= 0:
-                    self._acked[event.partition].add(event.offset)
-                    self._readings.pop((event.partition, event.offset), None)
+            with suppress(FileNotFoundError):  # retention has removed it since
+                self._claim_logged(path)
+        for path in self._folder.glob("*.json"):  # of logs that retention has removed
+            if path not in self._read_to:
+                self._read_to[path] = 0
+                self._claim_ranges(read_acked_offsets(path))
+
+    def _claim_logged(self, path: Path) -> None:
+        for event in read_events(path, self._read_to.get(path, 0)):
+            self._read_to[path] = event.end
+            if event.offset >= 0:
+                self._acked[event.partition].add(event.offset)
+                self._readings.pop((event.partition, event.offset), None)
+
+    def _claim_ranges(self, acked: dict[int, list[tuple[int, int]]]) -> None:
+        for partition, ranges in acked.items():
+            for start, stop in ranges:
+                for offset in range(start, stop):
+                    self._acked[partition].add(offset)
+        for partition, offset in list(self._readings):
+            if offset in self._acked[partition]:
+                del self._readings[partition, offset]
 
     def foreign(self) -> Stage:
         """Return how many of them no producer of the lab has sent."""

@@ -18,6 +18,7 @@ from labkit.core.errors import LabError
 from labkit.core.processes import fewer_gc_runs
 from labkit.core.run_files import RunFile
 from labkit.producer.delivery_log import DeliveryLog
+from labkit.producer.delivery_log_retention import remove_old_delivery_logs
 from labkit.producer.delivery_reports import DeliveryTracker
 from labkit.producer.optional_fast_send import FastProducer
 from labkit.producer.producer_client import RELIABLE, close_client
@@ -90,6 +91,7 @@ def produce(
     options = options or ProducerOptions()
     topic_id = describe_topic(topic).topic_id
     settle(topic, topic_id)  # what an earlier run that was killed has left open
+    remove_old_delivery_logs(topic_id)  # what is settled
     counts_file = SentCountsFile(topic, topic_id, name)
     client_class = FastProducer if FAST else KafkaProducer
     client = kafka_clients.producer(client_class, **{**RELIABLE, **options.client_settings})

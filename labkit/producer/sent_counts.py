@@ -111,7 +111,7 @@ class SentCountsFile:
             "topic_id": topic_id,
             "pid": os.getpid(),
         }
-        self.path = _folder(topic_id) / f"{self.run}.json"
+        self.path = counts_path(topic_id, self.run)
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
     def write(self, counts: SentCounts, state: str, log_bytes: int | None = None) -> None:
@@ -230,6 +230,11 @@ def _written_at(path: Path) -> float | None:
         return path.stat().st_mtime
     except FileNotFoundError:  # replaced or removed at this moment
         return None
+
+
+def counts_path(topic_id: str, run: str) -> Path:
+    """Return the path of a run's counts."""
+    return _folder(topic_id) / f"{run}.json"
 
 
 def _folder(topic_id: str) -> Path:

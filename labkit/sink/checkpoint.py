@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from labkit.core.errors import SinkForeign, SinkLocked
 from labkit.core.json_files import read_json, write_json
 from labkit.sink.crash_recovery import VerifiedRows, damaged
+from labkit.sink.retention import Removed, persist
 from labkit.sink.segment_files import set_aside_line, topic_dir
 
 FORMAT = 1
@@ -40,6 +41,7 @@ class CheckpointFile:
         self._identity: dict[str, Any] = {"format": FORMAT, **ids, "partition": partition}
         # Keyed by the offset that was next: a gap that is met again after a crash counts once.
         self._gaps: dict[str, int] = {}
+        self.removed = Removed()
 
     def take_lock(self) -> FileLock:
         """Take the partition's lock and return it; the operating system frees it with the process.
@@ -84,6 +86,7 @@ class CheckpointFile:
             if theirs != ours:
                 raise self._foreign(f"their {key} is {theirs!r}, and it is {ours!r} now")
         self._gaps = content.get("gaps", {})
+        self.removed = Removed.from_checkpoint(content)
         return {name: VerifiedRows(**known) for name, known in content["checkpoints"].items()}
 
     @property
@@ -104,7 +107,19 @@ class CheckpointFile:
         """Save how far each file goes, and that this process writes them."""
         checkpoints = {name: asdict(known) for name, known in files.items() if known.bytes}
         own = {"writer_pid": os.getpid(), "checkpoints": checkpoints, "gaps": self._gaps}
-        write_json(self._path, self._identity | own)
+        removed = {"removed": self.removed.to_dict()} if self.removed.next_offset else {}
+        write_json(self._path, self._identity | own | removed)
+        if removed:  # these counts are nowhere else: a power cut must not take them back
+            persist(self._path)
+
+    def write_removed(self, removed: Removed, files: Mapping[str, VerifiedRows]) -> None:
+        """Save what was removed, for good: now the files may be deleted."""
+        known, self.removed = self.removed, removed
+        try:
+            self.write(files)
+        except OSError:
+            self.removed = known
+            raise
 
     def _read(self) -> Any:
         try:

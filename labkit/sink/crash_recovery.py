@@ -50,6 +50,7 @@ def recover_all(
     files: Sequence[Path],
     partition: int,
     checkpoints: Mapping[str, VerifiedRows],
+    first_offset: int = 0,
 ) -> dict[str, VerifiedRows]:
     """Return how far the valid rows of each file of a partition go, by the file's name.
 
@@ -61,6 +62,8 @@ def recover_all(
         The partition that every row must name.
     checkpoints : mapping
         What the writer last saved of each file, by its name.
+    first_offset : int
+        The lowest offset that the first file may hold; all before it were removed.
 
     Raises
     ------
@@ -68,7 +71,6 @@ def recover_all(
         As in `recover`; or a file between two others is torn or missing.
     """
     found: dict[str, VerifiedRows] = {}
-    first_offset = 0
     for path in files:
         if path != segment_path(path.parent, partition, first_offset):
             raise damaged(path, f"the rows before it end at offset {first_offset}")

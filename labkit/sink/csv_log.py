@@ -10,7 +10,9 @@ destroys are fetched from Kafka again. The fsync at each checkpoint only keeps t
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import time
 from pathlib import Path
 from typing import NamedTuple, Self
 from zlib import crc32
@@ -20,10 +22,15 @@ from labkit.readings.reading import Reading, grams
 from labkit.sink.checkpoint import CheckpointFile
 from labkit.sink.crash_recovery import VerifiedRows, cut_torn_tail, recover_all
 from labkit.sink.csv_row import HEADER, Cells, encode_cells, encode_marker, encode_row, verify_row
+from labkit.sink.retention import Removed, Retention, read_removed
 from labkit.sink.segment_files import segment_path, segments, topic_dir
+
+log = logging.getLogger(__name__)
 
 LAST_ROWS_BYTES = 16 * 1024
 CHECKPOINT_BYTES = 8 * 1024**2  # after so many new bytes, the next checkpoint is written
+RETENTION_EVERY_S = 60.0  # how often files are looked for that are too old
+KEEP_ALL = Retention()
 
 
 class Written(NamedTuple):
@@ -54,6 +61,8 @@ class CsvLog:
         Kafka's ids. Once a topic is deleted and created again, its old offsets mean nothing.
     segment_bytes : int
         In bytes. When a file has reached this size, the next `flush` starts a new one.
+    retention : Retention
+        Which closed files are removed. The counts include what they held.
 
     Raises
     ------
@@ -76,11 +85,13 @@ class CsvLog:
         topic_id: str,
         cluster_id: str,
         segment_bytes: int = 256 * 1024**2,
+        retention: Retention = KEEP_ALL,
     ) -> None:
         self.folder = topic_dir(data_dir, topic)
         self.partition = partition
         self.cut_bytes = 0  # the length of the torn tail that was cut off at opening
         self._segment_bytes = segment_bytes
+        self._retention = retention
         ids = {"topic": topic, "topic_id": topic_id, "cluster_id": cluster_id}
         self._checkpoints = CheckpointFile(self.folder, partition, ids)
         self._sealed: dict[str, VerifiedRows] = {}
@@ -99,27 +110,34 @@ class CsvLog:
             self._checkpoint()
             undo.pop_all()
         self._forget()
+        self._remove_expired()
 
     @property
     def next_offset(self) -> int | None:
         """The offset after the last row; None if there is no row yet."""
         offsets = [one.next_offset for one in self._files()]
+        offsets.append(self.removed.next_offset or None)
         return max((offset for offset in offsets if offset is not None), default=None)
 
     @property
+    def removed(self) -> Removed:
+        """What retention removed of the partition's files."""
+        return self._checkpoints.removed
+
+    @property
     def rows(self) -> int:
-        """Readings in the partition's files."""
-        return sum(one.rows for one in self._files())
+        """Readings that were stored, those that retention removed included."""
+        return self.removed.rows + sum(one.rows for one in self._files())
 
     @property
     def dead_letters(self) -> int:
-        """Records that became dead letters: the marker rows in the files."""
-        return sum(one.dead_letters for one in self._files())
+        """Records that became dead letters: the marker rows, removed ones included."""
+        return self.removed.dead_letters + sum(one.dead_letters for one in self._files())
 
     @property
     def grams(self) -> int:
-        """The CO2 of all rows in the files, in whole grams."""
-        return sum(one.grams for one in self._files())
+        """The CO2 of all rows, in whole grams, those that retention removed included."""
+        return self.removed.grams + sum(one.grams for one in self._files())
 
     @property
     def gap_records(self) -> int:
@@ -209,6 +227,8 @@ class CsvLog:
             raise SinkError(msg, "labkit doctor") from error
         finally:
             self._forget()
+        if time.monotonic() >= self._remove_at:
+            self._remove_expired()
         return written
 
     def close(self) -> None:
@@ -267,13 +287,18 @@ class CsvLog:
 
     def _recover(self) -> Path:
         """Verify the rows of every file, and return the file that is written to."""
-        files = segments(self.folder, self.partition) or [
-            segment_path(self.folder, self.partition, 0)
+        files = segments(self.folder, self.partition)
+        has_rows = any(path.stat().st_size > len(HEADER) for path in files)
+        has_rows |= read_removed(self.folder, self.partition).next_offset > 0
+        checkpoints = self._checkpoints.read() if has_rows else {}
+        for path in filter(self.removed.covers, files):
+            path.unlink()  # it is counted as removed; the process that did so was killed
+        first = self.removed.next_offset
+        files = [path for path in files if not self.removed.covers(path)] or [
+            segment_path(self.folder, self.partition, first)
         ]
         files[-1].touch()
-        has_rows = any(path.stat().st_size > len(HEADER) for path in files)
-        checkpoints = self._checkpoints.read() if has_rows else {}
-        recovered = recover_all(files, self.partition, checkpoints)
+        recovered = recover_all(files, self.partition, checkpoints, first)
         self._active = recovered.pop(files[-1].name)
         self._sealed = recovered
         return files[-1]
@@ -290,7 +315,28 @@ class CsvLog:
         file = path.open("ab", buffering=0)
         self._file.close()
         self._sealed[self._path.name] = self._active
+        self._remove_at = 0.0  # one more closed file: there may be too many bytes now
         self._path, self._file, self._active, self._checkpoint_bytes = path, file, VerifiedRows(), 0
+
+    def _remove_expired(self) -> None:
+        """Remove the closed files that retention does not keep: first count them, then delete."""
+        self._remove_at = time.monotonic() + RETENTION_EVERY_S
+        try:
+            closed = [self.folder / name for name in self._sealed]
+            expired = self._retention.expired(closed, self._active.bytes)
+            if not expired:
+                return
+            kept = dict(self._sealed)
+            gone = [kept.pop(path.name) for path in expired]
+            os.fsync(self._file.fileno())
+            self._checkpoints.write_removed(
+                self.removed.with_files(gone), kept | {self._path.name: self._active}
+            )
+            self._sealed = kept
+            for path in expired:
+                path.unlink(missing_ok=True)
+        except OSError as error:  # rows come first; it is tried again in a minute
+            log.warning("old files of %s stay for now: %s", self.folder, error)
 
     def _write_pending(self) -> Written:
         """Write all collected rows; if the disk fails halfway, remove what was written."""

@@ -17,10 +17,12 @@ from zlib import crc32
 from labkit.core.json_files import read_json
 from labkit.sink.crash_recovery import VerifiedRows
 from labkit.sink.csv_row import HEADER, verify_row
+from labkit.sink.retention import Removed, read_removed
 from labkit.sink.segment_files import segments
 
 PIECE_BYTES = 6 * 1024**2  # read at once: bounds the memory that opening a large CSV takes
 CHECKSUM_BYTES = 1024**2
+TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Piece:
         The rows, to be parsed.
     starts_over : bool
         All rows that were read before are void.
+    removed_below : int
+        Rows with an offset below this one are no longer in the CSV: retention removed their files.
     path : Path
         The file that they were read from.
     start : int
@@ -41,6 +45,7 @@ class Piece:
 
     rows: bytes
     starts_over: bool = False
+    removed_below: int = 0
     path: Path = Path()
     start: int = 0
 
@@ -61,6 +66,9 @@ class LogTail:
         The Kafka offset of the last row that was read, -1 before the first.
     problem : str or None
         Why reading cannot go on past some row; None as long as it can.
+    removed : Removed
+        What retention had removed when the files were last listed. It never counts a row that was
+        read and is not void: together they are all rows that were ever stored.
     """
 
     def __init__(self, folder: Path, partition: int) -> None:
@@ -68,10 +76,12 @@ class LogTail:
         self.partition = partition
         self.last_offset = -1
         self.problem: str | None = None
+        self.removed = Removed()
         self._path: Path | None = None  # the file that is read now; those before it are finished
         self._position = 0  # bytes of it that are read
         self._anchor = b""  # the row, or the header, that ends there
-        self._seen: tuple[Path, int, int] | None = None  # the last file, as it was at the last read
+        # The first file, and the last one as it was at the last read.
+        self._seen: tuple[Path, tuple[Path, int, int]] | None = None
 
     @property
     def anchor(self) -> bytes:
@@ -79,11 +89,30 @@ class LogTail:
         return self._anchor
 
     def read(self) -> Iterator[Piece]:
-        """Yield what was appended, piece by piece."""
+        """Yield what was appended, piece by piece.
+
+        Raises
+        ------
+        FileNotFoundError
+            Files vanish again and again while they are being read.
+        """
+        for _ in range(TRIES):
+            try:
+                yield from self._read_listed()
+            except FileNotFoundError as error:  # removed since they were listed
+                gone = error
+            else:
+                return
+        raise gone
+
+    def _read_listed(self) -> Iterator[Piece]:
         files = segments(self.folder, self.partition)
-        seen = _look_at(files[-1]) if files else None
+        seen = (files[0], _look_at(files[-1])) if files else None
         if seen == self._seen:
             return
+        if files and (self._seen is None or files[0] != self._seen[0]):
+            yield from self._forget_removed()
+        files = [path for path in files if not self.removed.covers(path)]
         yield from self._resume(files)
         while self._path is not None:
             yield from self._read_file(self._path)
@@ -95,14 +124,31 @@ class LogTail:
             self._path, self._position, self._anchor = following[0], 0, b""
         self._seen = seen
 
+    def _forget_removed(self) -> Iterator[Piece]:
+        """Leave out the files that retention has removed, or is about to delete."""
+        removed = read_removed(self.folder, self.partition)
+        if removed.next_offset <= self.removed.next_offset:
+            return
+        is_gone = self._path is not None and removed.covers(self._path)
+        if is_gone and self.last_offset >= removed.next_offset:
+            return  # these files are not the ones that were read: `_resume` starts again
+        self.removed = removed
+        self.last_offset = max(self.last_offset, removed.next_offset - 1)
+        if is_gone:
+            self._path, self._position, self._anchor = None, 0, b""
+        yield Piece(b"", removed_below=removed.next_offset)
+
     def _resume(self, files: list[Path]) -> Iterator[Piece]:
         """Find the place where the last read ended, or begin at the first file."""
         self.problem = None
         if self._path is not None and (
             self._path not in files or not self._is_anchored(self._path)
         ):
-            self._path, self._position, self._anchor, self.last_offset = None, 0, b"", -1
-            yield Piece(b"", starts_over=True)
+            self.removed = read_removed(self.folder, self.partition)
+            files = [path for path in files if not self.removed.covers(path)]
+            self._path, self._position, self._anchor = None, 0, b""
+            self.last_offset = self.removed.next_offset - 1
+            yield Piece(b"", starts_over=True, removed_below=self.removed.next_offset)
         if self._path is None and files:
             self._path = files[0]
 

@@ -33,7 +33,8 @@ class LastDeadLetter(BaseModel):
 class PartitionStatus(BaseModel):
     """The last status that the writer of a partition wrote: ``<p>.status.json``.
 
-    ``rows``, ``dead_letters`` and ``grams`` count the whole CSV, including earlier writers' rows.
+    ``rows``, ``dead_letters`` and ``grams`` count the whole CSV, including earlier writers' rows,
+    and those that retention removed.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -64,6 +65,8 @@ class PartitionStatus(BaseModel):
     rows: int = 0
     dead_letters: int = 0
     grams: int = 0
+    removed_rows: int = Field(0, description="Readings that retention removed from the CSV.")
+    removed_grams: int = 0
     last_dead_letter: LastDeadLetter | None = None
     followed: Followed | None = Field(
         None, description="The newest record that its producer had marked, and when it was stored."

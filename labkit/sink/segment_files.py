@@ -46,6 +46,12 @@ def segment_path(folder: Path, partition: int, first_offset: int) -> Path:
     return folder / f"{partition}{base}.csv"
 
 
+def first_offset(path: Path) -> int:
+    """Return the offset that a file of a partition starts at: the opposite of `segment_path`."""
+    base = path.name.split(".")[1]
+    return int(base) if base.isdecimal() else 0
+
+
 def segments(folder: Path, partition: int) -> list[Path]:
     """Return the CSV files of a partition, in the order of their offsets."""
     is_segment = re.compile(rf"{partition}(\.\d{{20}})?\.csv").fullmatch

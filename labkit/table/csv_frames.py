@@ -204,15 +204,15 @@ class Chunk:
 
     Attributes
     ----------
-    spans : tuple of Span
-        Where they are in the CSV.
+    span : Span
+        Where they are in the CSV: in one file, so that they can be forgotten with it.
     sources : Sources
         The sources that the column ``source`` refers to by number.
     kept : DataFrame or None
         The rows in the order of their offsets; None if they are in the CSV only.
     """
 
-    spans: tuple[Span, ...]
+    span: Span
     sources: Sources
     kept: pd.DataFrame | None
     count: int
@@ -221,11 +221,11 @@ class Chunk:
     newest_ms: int
 
     @classmethod
-    def of(cls, spans: tuple[Span, ...], sources: Sources, rows: pd.DataFrame) -> Chunk:
+    def of(cls, span: Span, sources: Sources, rows: pd.DataFrame) -> Chunk:
         """Return a chunk of these rows, of which there is at least one."""
         times = rows["recorded_ms"].to_numpy()
         last_offset = int(rows["offset"].to_numpy()[-1])
-        return cls(spans, sources, rows, len(rows), last_offset, int(times.min()), int(times.max()))
+        return cls(span, sources, rows, len(rows), last_offset, int(times.min()), int(times.max()))
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -239,16 +239,10 @@ class Chunk:
         return rows.iloc[int(is_later.argmax()) :] if is_later.any() else NO_ROWS
 
     def joined(self, following: Chunk) -> Chunk:
-        """Return this chunk and the one that follows it as one."""
-        *before, last = self.spans
-        first, *others = following.spans
-        if (last.path, last.stop) == (first.path, first.start):
-            spans = (*before, first._replace(start=last.start), *others)
-        else:
-            spans = (*self.spans, *following.spans)
+        """Return this chunk and the one that follows it in the same file as one."""
         return replace(
             following,
-            spans=spans,
+            span=following.span._replace(start=self.span.start),
             kept=pd.concat([self.rows, following.rows], ignore_index=True),
             count=self.count + following.count,
             oldest_ms=min(self.oldest_ms, following.oldest_ms),
@@ -262,19 +256,17 @@ class Chunk:
 
 @lru_cache(maxsize=4)  # a client that pages through old rows asks for each chunk several times
 def _read_again(chunk: Chunk) -> pd.DataFrame:
-    frames = []
-    for path, start, stop, anchor in chunk.spans:
-        try:
-            with path.open("rb") as file:
-                file.seek(start)
-                lines = file.read(stop - start)
-        except FileNotFoundError:
-            lines = b""
-        if not lines.endswith(anchor):
-            msg = f"{path.name} was started again while its older rows were being read"
-            raise CursorOutdated(msg, "GET /api/readings (without `after`: the newest readings)")
-        frames.append(chunk.sources.read(lines))
-    rows = pd.concat(frames, ignore_index=True)
-    del frames
+    path, start, stop, anchor = chunk.span
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            lines = file.read(stop - start)
+    except FileNotFoundError:
+        lines = b""
+    if not lines.endswith(anchor):
+        msg = f"{path.name} was removed or started again while its older rows were being read"
+        raise CursorOutdated(msg, "GET /api/readings (without `after`: the newest readings)")
+    rows = chunk.sources.read(lines)
+    del lines
     pa.default_memory_pool().release_unused()
     return rows

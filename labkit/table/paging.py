@@ -82,7 +82,7 @@ def page_after(snapshot: Snapshot, cursor: str | None, limit: int, filters: Filt
 def ends(snapshot: Snapshot) -> dict[int, int]:
     """Return the last offset of each partition."""
     parts = snapshot.partitions.items()
-    return {number: partition.last_offset for number, partition in parts if partition.rows}
+    return {number: part.last_offset for number, part in parts if part.last_offset >= 0}
 
 
 def reading_id_at(snapshot: Snapshot, partition: int, offset: int) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from labkit.table.source_totals import ChunkTotals, Totals, total
 
 OPEN_ROWS = 4096  # the last chunk takes in new rows until it has so many
 IN_TIME = ["recorded_at", "partition", "offset"]
+NO_MINUTES: Mapping[Path, Minutes] = {}
 
 FILTERS: dict[str, By] = {
     "sector": "sector",
@@ -42,30 +44,35 @@ class Partition(NamedTuple):
         How many chunks take in no more rows: all, or all but the last.
     totals : tuple of ChunkTotals
         What the rows of each closed chunk add up to.
-    minutes : tuple of DataFrame
-        The rows of all closed chunks, added up by minute and source.
+    minutes : dict of Path to tuple of DataFrame
+        The rows of the closed chunks of each file, added up by minute and source.
     rows, newest_ms : int
         How many rows there are, and their newest ``recorded_ms``.
     let_go, rows_let_go : int
         How many chunks, the oldest, are in the CSV only, and their rows.
+    removed_below : int
+        Rows with an offset below this one were removed from the CSV.
     """
 
     chunks: tuple[Chunk, ...] = ()
     closed: int = 0
     totals: tuple[ChunkTotals, ...] = ()
-    minutes: Minutes = ()
+    minutes: Mapping[Path, Minutes] = NO_MINUTES
     rows: int = 0
     newest_ms: int = 0
     let_go: int = 0
     rows_let_go: int = 0
+    removed_below: int = 0
 
     @property
     def last_offset(self) -> int:
-        """The offset of the last row, -1 where there is none."""
-        return self.chunks[-1].last_offset if self.chunks else -1
+        """The offset of the last row, also if it was removed; -1 where there was none."""
+        return self.chunks[-1].last_offset if self.chunks else self.removed_below - 1
 
     def append(self, new: Chunk, in_memory: int | None = None) -> Partition:
         """Return the partition with more rows, of which about so many stay in memory."""
+        if len(self.chunks) > self.closed and self.chunks[-1].span.path != new.span.path:
+            return self._close(self.chunks[-1], in_memory).append(new, in_memory)
         chunks = [*self.chunks]
         rows, newest_ms = self.rows + new.count, max(self.newest_ms, new.newest_ms)
         if len(chunks) > self.closed:
@@ -73,11 +80,39 @@ class Partition(NamedTuple):
         grown = self._replace(chunks=(*chunks, new), rows=rows, newest_ms=newest_ms)
         return grown._close(new, in_memory) if new.count >= OPEN_ROWS else grown
 
+    def forget(self, below: int) -> Partition:
+        """Return the partition without the rows below an offset, whose files were removed."""
+        gone = bisect.bisect_left(self.chunks, below, key=lambda chunk: chunk.last_offset)
+        chunks = self.chunks[gone:]
+        files = {chunk.span.path for chunk in chunks}
+        let_go = chunks[: max(self.let_go - gone, 0)]
+        return Partition(
+            chunks=chunks,
+            closed=max(self.closed - gone, 0),
+            totals=self.totals[gone:],
+            minutes={path: found for path, found in self.minutes.items() if path in files},
+            rows=sum(chunk.count for chunk in chunks),
+            newest_ms=max((chunk.newest_ms for chunk in chunks), default=0),
+            let_go=len(let_go),
+            rows_let_go=sum(chunk.count for chunk in let_go),
+            removed_below=below,
+        )
+
+    def all_totals(self) -> Iterator[ChunkTotals]:
+        """Yield what the rows of each chunk add up to."""
+        yield from self.totals
+        for chunk in self.chunks[self.closed :]:
+            yield total(chunk.rows)
+
     def _close(self, last: Chunk, in_memory: int | None) -> Partition:
+        path = last.span.path
         closed = self._replace(
             closed=len(self.chunks),
             totals=(*self.totals, total(last.rows)),
-            minutes=with_more(self.minutes, by_minute(last.rows)),
+            minutes={
+                **self.minutes,
+                path: with_more(self.minutes.get(path, ()), by_minute(last.rows)),
+            },
         )
         return closed if in_memory is None else closed._keep(in_memory)
 
@@ -122,6 +157,8 @@ class Snapshot:
         What the rows of each source add up to.
     problems : tuple of str
         Why reading could not go on, where it could not.
+    removed_rows, removed_grams : int
+        Readings that retention removed from the CSV, and their CO2: they are nowhere else here.
     """
 
     version: str = ""
@@ -129,6 +166,8 @@ class Snapshot:
     partitions: Mapping[int, Partition] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
     problems: tuple[str, ...] = ()
+    removed_rows: int = 0
+    removed_grams: int = 0
 
     @property
     def rows(self) -> int:
@@ -173,7 +212,8 @@ class Snapshot:
         in_memory = [NO_ROWS]
         for partition in self.partitions.values():
             if by_minute:
-                yield from minutes_since(partition.minutes, start_ms)
+                for minutes in partition.minutes.values():
+                    yield from minutes_since(minutes, start_ms)
             for chunk in partition.chunks[partition.closed if by_minute else 0 :]:
                 if chunk.newest_ms <= start_ms:
                     continue

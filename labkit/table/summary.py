@@ -67,6 +67,8 @@ def summary(
         "top_facility": _top(facilities, rates),
         "over_25kt_per_year": int((rates * HOURS_PER_YEAR > LARGE_EMITTER_T_PER_YEAR).sum()),
         "facilities": len(np.unique(facilities.of_source[totals.records * chosen > 0])),
+        "removed_records": snapshot.removed_rows,
+        "removed_co2_g": snapshot.removed_grams,
         "by_sector": _shares(snapshot, "sector", grams, per_source, chosen),
         "by_country": _shares(snapshot, "country", grams, per_source, chosen),
         "by_fuel": _shares(snapshot, "fuel", grams, per_source, chosen),

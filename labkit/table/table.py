@@ -152,7 +152,11 @@ class Table:
         problems, new_rows = [tail.problem for tail in self._tails.values()], 0
         for number, piece, parsed in in_order(self._found()):
             if piece.starts_over:
-                self._start_over(number)
+                self._foreign.pop(number, None)
+                self._partitions[number] = Partition()
+            if piece.starts_over or piece.removed_below:
+                self._partitions[number] = self._partitions[number].forget(piece.removed_below)
+                self._add_up_again()
             try:
                 if isinstance(parsed, ValueError):
                     raise parsed
@@ -191,19 +195,16 @@ class Table:
         anchor = piece.rows[piece.rows.rfind(b"\n", 0, -1) + 1 :]
         span = Span(piece.path, piece.start, piece.start + len(piece.rows), anchor)
         share = None if self._in_memory is None else self._in_memory // len(self._partitions)
-        new = Chunk.of((span,), self._sources, rows)
+        new = Chunk.of(span, self._sources, rows)
         self._partitions[number] = self._partitions[number].append(new, share)
         self._totals.add(rows)
 
-    def _start_over(self, number: int) -> None:
-        """Forget a partition whose CSV was started again, and count the others again."""
-        self._partitions[number] = Partition()
-        self._foreign.pop(number, None)
+    def _add_up_again(self) -> None:
+        """Count all rows again, after some are gone."""
         self._totals = Totals()
-        self._totals.grow(len(self._sources.all()))
         for partition in self._partitions.values():
-            for chunk in partition.chunks:
-                self._totals.add(chunk.rows)
+            for totals in partition.all_totals():
+                self._totals.merge(totals)
 
     def _publish(self) -> None:
         """Let the next question see what has been read."""
@@ -215,10 +216,13 @@ class Table:
         problems = [self._tails[number].problem for number in found]
         problems += [self._foreign[number] for number in sorted(self._foreign)]
         rows = sum(partition.rows for partition in found.values())
+        removed = [self._tails[number].removed for number in found]
         self.snapshot = Snapshot(
             version=f"{rows}-{crc32(anchors):08x}",
             sources=self._known,
             partitions=found,
             totals=self._totals.copy(),
             problems=tuple(filter(None, problems)),
+            removed_rows=sum(one.rows for one in removed),
+            removed_grams=sum(one.grams for one in removed),
         )

@@ -76,6 +76,8 @@ def test_the_file_holds_the_fields_that_the_api_passes_on(tmp_path: Path) -> Non
         "rows": 0,
         "dead_letters": 0,
         "grams": 12,
+        "removed_rows": 0,
+        "removed_grams": 0,
         "last_dead_letter": last,
         "followed": None,
     }

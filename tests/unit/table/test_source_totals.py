@@ -50,9 +50,10 @@ def test_a_chunk_has_totals_of_its_own_sources_only(in_chunks: Snapshot) -> None
 
 def test_a_row_is_in_one_of_few_frames_of_minutes(in_chunks: Snapshot) -> None:
     for partition in in_chunks.partitions.values():
-        lengths = [len(frame) for frame in partition.minutes]
+        (minutes,) = partition.minutes.values()  # of the one file
+        lengths = [len(frame) for frame in minutes]
         assert all(longer >= 2 * next_one for longer, next_one in itertools.pairwise(lengths))
-        assert all(frame["end_ms"].is_monotonic_increasing for frame in partition.minutes)
+        assert all(frame["end_ms"].is_monotonic_increasing for frame in minutes)
         records = sum(totals.records.sum() for _, totals in partition.totals)
-        seconds = sum(float(frame["weight"].sum()) for frame in partition.minutes) * 60
+        seconds = sum(float(frame["weight"].sum()) for frame in minutes) * 60
         assert seconds == pytest.approx(records)
