@@ -323,6 +323,8 @@ class CsvLog:
         self._remove_at = time.monotonic() + RETENTION_EVERY_S
         try:
             closed = [self.folder / name for name in self._sealed]
+            if self._active.next_offset is None:  # keep rows to compare with the topic's records
+                closed = closed[:-1]
             expired = self._retention.expired(closed, self._active.bytes)
             if not expired:
                 return

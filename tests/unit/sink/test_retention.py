@@ -52,6 +52,12 @@ def in_files(folder: Path) -> list[int]:
     return [int(line.split(b",")[1]) for line in lines]
 
 
+def drop_checkpoint_of_files(folder: Path) -> None:
+    """Let the checkpoint be older than the file that is written."""
+    path = topic_dir(folder, TOPIC) / "0.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"checkpoints": {}}))
+
+
 def by_ledger(totals: CsvTotals) -> Sums:
     stage = totals.read()
     return Sums(stage.records or 0, totals.dead_letters, stage.grams or 0)
@@ -100,18 +106,29 @@ def test_files_go_by_the_time_since_they_were_last_written_to(tmp_path: Path) ->
         assert Sums(log.rows, log.dead_letters, log.grams) == appended(60)
 
 
-def test_the_position_outlives_all_rows(tmp_path: Path) -> None:
-    """Every closed file is removed and the new one has no row yet."""
-    keep_none = Retention(bytes=1)
-    with open_log(tmp_path, segment_bytes=SMALL, retention=keep_none) as log:
+def test_some_rows_stay_to_be_compared_with_the_topic(tmp_path: Path) -> None:
+    with open_log(tmp_path, segment_bytes=SMALL, retention=Retention(bytes=1)) as log:
         feed_to(log, 40)
         log._roll()
         log._remove_expired()
-        assert in_files(tmp_path) == []
+        assert max(log.last_rows()) == 39
+
+
+def test_the_position_outlives_all_rows(tmp_path: Path) -> None:
+    """A power cut takes the rows of the file that is written; those before it were removed."""
+    keep_none = Retention(bytes=1)
+    log = open_log(tmp_path, segment_bytes=SMALL, retention=keep_none)
+    feed_to(log, 40)
+    removed = log.removed
+    log._release()
+    (path,) = segments(topic_dir(tmp_path, TOPIC), 0)
+    path.write_bytes(b"")
+    drop_checkpoint_of_files(tmp_path)
     for _ in range(2):
         with open_log(tmp_path, segment_bytes=SMALL, retention=keep_none) as log:
-            assert log.next_offset == 40
-            assert Sums(log.rows, log.dead_letters, log.grams) == appended(40)
+            assert log.next_offset == removed.next_offset > 0
+            counts = Sums(log.rows, log.dead_letters, log.grams)
+            assert counts == appended(removed.next_offset)
     with pytest.raises(SinkForeign):
         open_log(tmp_path, topic_id="another")
 
