@@ -1,6 +1,6 @@
 """Stage 2, from readings to records: sent at a rate, and each one accounted for.
 
-It imports `topics`, `broker`, `readings` and `core`. Start with `send_loop`. The delivery log and
+It imports `topics`, `broker`, `readings`, `core`, and the retention of `sink`. Start with `send_loop`. The delivery log and
 the counts are described in ``docs/formats.md``.
 
 - `send_loop`: `produce`, the loop itself
@@ -8,6 +8,7 @@ the counts are described in ``docs/formats.md``.
 - `delivery_log`: the same, written down, record by record
 - `sent_counts`: the same, added up: how many were sent, and what became of them
 - `unanswered_records`: looks in the topic for readings whose answer never came
+- `delivery_log_retention`: removes old delivery logs; `offset_set`: what stays of them
 - `producer_options`: key, ``acks``, batching and compression
 - `producer_client`: kafka-python's producer: settings, metrics, close, private parts
 - `producer`: `start_producer`, the loop in a thread
