@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from labkit.core.text_tables import aligned, html_table
+
 if TYPE_CHECKING:
     from rich.console import Group
 
@@ -94,6 +96,8 @@ class Verdict(BaseModel):
         Records without an acknowledgement, and how many of them are in the topic.
     unjournalled : int
         Records in the topic that no delivery log has: from other programs, or sent without a log.
+    log_removed : int
+        Records in the topic whose delivery log retention has removed.
     examples : tuple of Violation
         One of each kind, for each partition where it occurs.
     """
@@ -110,6 +114,7 @@ class Verdict(BaseModel):
     unknown: int
     unknown_in_topic: int
     unjournalled: int
+    log_removed: int = 0
     dead_letters: int
     letters_again: int
     torn_bytes: int
@@ -161,7 +166,12 @@ class Verdict(BaseModel):
     def _asides(self) -> list[str]:
         """Return remarks that are not violations."""
         asides = []
-        if not self.runs:
+        if self.log_removed:
+            asides.append(
+                f"Retention removed the delivery logs of {self.log_removed:,} of them, so nobody "
+                "says whether they are as they were sent."
+            )
+        elif not self.runs:
             asides.append("No producer of this lab kept a journal, so nobody says what was sent.")
         if self.unknown:
             found = f"of {self.unknown:,} without an answer {self.unknown_in_topic:,} are there"
@@ -219,14 +229,7 @@ class Verdict(BaseModel):
         return Group(table, Text(f"{SIGNS[self.state]} {self.sentence}", style), *examples)
 
     def __str__(self) -> str:
-        table = self.cells()
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = [
-            "  ".join(
-                f"{cell:>{width}}" for cell, width in zip(["", *row], [0, *widths], strict=True)
-            )
-            for row in table
-        ]
+        lines = [f"  {line}" for line in aligned(self.cells(), str.rjust)]
         verdict = f"{SIGNS[self.state]} {self.sentence}"
         examples = map(str, self.examples)
         return "\n".join([f"Check of {self.topic_name}", *lines, verdict, *examples])
@@ -234,15 +237,9 @@ class Verdict(BaseModel):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head, *body = [[html.escape(cell) for cell in row] for row in self.cells()]
-        headings = "".join(f"<th>{cell}</th>" for cell in head)
-        rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
+        table = html_table(self.cells(), f"Check of {self.topic_name}")
         examples = "".join(f"<pre>{html.escape(str(one))}</pre>" for one in self.examples)
-        return (
-            f"<table><caption>Check of {html.escape(self.topic_name)}</caption>"
-            f"<thead><tr>{headings}</tr></thead><tbody>{rows}</tbody></table>"
-            f"<p>{SIGNS[self.state]} {html.escape(self.sentence)}</p>{examples}"
-        )
+        return f"{table}<p>{SIGNS[self.state]} {html.escape(self.sentence)}</p>{examples}"
 
 
 def _violations(kind: str, one: PartitionVerdict) -> int:

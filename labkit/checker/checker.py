@@ -23,6 +23,8 @@ from labkit.checker.topic_reader import TopicReader, read_dead_letters
 from labkit.core.config import dead_letter_topic, load_config
 from labkit.core.run_files import read_run_files
 from labkit.core.wait_until import wait_until
+from labkit.producer.delivery_log_retention import acked_in_removed_logs
+from labkit.producer.offset_set import OffsetSet
 from labkit.sink.partition_status import read_progress
 from labkit.sink.segment_files import topic_dir
 
@@ -94,6 +96,7 @@ def check_pipeline(
         }
     for number, one in found.items():
         _judge_source(one, files[number], reader.topic_id)
+    log_removed = _leave_out_removed_logs(found.values(), reader.topic_id)
     resolved, unjournalled = _resolve(history, found.values())
     _judge_history(history, found)
     return Verdict(
@@ -105,6 +108,7 @@ def check_pipeline(
         **{event: history.counts[event] for event in ("acked", "failed", "unknown")},
         unknown_in_topic=resolved,
         unjournalled=unjournalled,
+        log_removed=log_removed,
         dead_letters=sum(len(one) for partition in letters.values() for one in partition.values()),
         letters_again=sum(one.letters_again for one in found.values()),
         torn_bytes=sum(one.torn_bytes for one in files.values()),
@@ -143,6 +147,17 @@ def _judge_source(found: Findings, file: CsvReader, topic_id: str) -> None:
     if file.topic_id not in (None, topic_id):
         what = f"the CSV is of an earlier topic of this name, {file.topic_id}; it was not compared"
         found.add("phantom", -1, what, topic=f"its topic_id is {topic_id} now")
+
+
+def _leave_out_removed_logs(found: Iterable[Findings], topic_id: str) -> int:
+    """Leave out the records whose delivery log retention removed; return how many they are."""
+    removed, count = acked_in_removed_logs(topic_id), 0
+    for one in found:
+        acked = removed.get(one.partition, OffsetSet())
+        left = [record for record in one.unclaimed if record.offset not in acked]
+        count += len(one.unclaimed) - len(left)
+        one.unclaimed = left
+    return count
 
 
 def _resolve(history: DeliveryHistory, found: Iterable[Findings]) -> tuple[int, int]:

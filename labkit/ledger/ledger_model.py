@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from labkit.core.text_tables import html_table
 from labkit.producer.sent_counts import SentCounts
 
 MEANING = {
@@ -220,14 +221,8 @@ class Ledger(BaseModel):
         return f"{SIGNS[self.state]} {self.sentence}"
 
     def _repr_html_(self) -> str:
-        head, *body = [[html.escape(cell) for cell in row] for row in self._rows()]
-        headings = "".join(f"<th>{cell}</th>" for cell in head)
-        rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
-        return (
-            f"<table><caption>Carbon ledger of {html.escape(self.topic_name)}</caption>"
-            f"<thead><tr>{headings}</tr></thead><tbody>{rows}</tbody></table>"
-            f"<p>{html.escape(self.verdict)}</p>"
-        )
+        table = html_table(self._rows(), f"Carbon ledger of {self.topic_name}")
+        return f"{table}<p>{html.escape(self.verdict)}</p>"
 
     def _rows(self) -> list[tuple[str, str, str, str]]:
         rows = [("stage", "readings", "tonnes of CO2", "")]

@@ -1,7 +1,7 @@
 """Stage 2, from readings to records: sent at a rate, and each one accounted for.
 
-It imports `topics`, `broker`, `readings`, `core`, and the retention of `sink`. Start with `send_loop`. The delivery log and
-the counts are described in ``docs/formats.md``.
+It imports `topics`, `broker`, `readings`, `core`, and the retention of `sink`. Start with
+`send_loop`. The delivery log and the counts are described in ``docs/formats.md``.
 
 - `send_loop`: `produce`, the loop itself
 - `delivery_reports`: follows each record until it is acknowledged, failed or unknown

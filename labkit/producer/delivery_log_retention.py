@@ -46,6 +46,17 @@ def read_acked_offsets(path: Path) -> dict[int, list[tuple[int, int]]]:
     return {int(partition): ranges for partition, ranges in (read_json(path) or {}).items()}
 
 
+def acked_in_removed_logs(topic_id: str) -> dict[int, OffsetSet]:
+    """Return the offsets that were acknowledged according to all removed logs, by partition."""
+    found: defaultdict[int, OffsetSet] = defaultdict(OffsetSet)
+    for path in delivery_log_dir(topic_id).glob("*.json"):
+        for partition, ranges in read_acked_offsets(path).items():
+            for start, stop in ranges:
+                for offset in range(start, stop):
+                    found[partition].add(offset)
+    return found
+
+
 def _runs_that_are_over(topic_id: str) -> list[Run]:
     reader = SentCountsReader()
     reader.read(topic_id)
