@@ -76,7 +76,7 @@ class LedgerReader:
         served = served_totals(self.data_dir, self.topic)
         csv = self._csv.read()
         in_topic = self._read_topic()
-        totals = self._topic_totals
+        totals = None if self._unreadable else self._topic_totals
         topic_id = totals.topic_id if totals else known_topic_id(self.data_dir, self.topic)
         producers = _running("producer", self.topic)
         counts = self._sent.read(topic_id) if topic_id else SentCounts()
@@ -127,7 +127,6 @@ class LedgerReader:
             self.close()
             return Stage(note="no broker answers")
         except BatchUnreadable as error:
-            self.close()
             self._unreadable = f"{error.what}. Next: {error.next_line}"
             return Stage(note=error.what)
         except TopicNotFound:

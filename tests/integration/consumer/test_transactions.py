@@ -14,6 +14,7 @@ from labkit.consumer import poll_loop
 from labkit.readings.reading import Reading
 from labkit.sink.csv_row import decode_row
 from labkit.sink.partition_status import read_progress
+from labkit.topics.offsets_watch import OffsetsWatch
 
 
 def ids(data_dir: Path, topic: str) -> list[str]:
@@ -66,6 +67,10 @@ def test_aborted_records_are_stored_nowhere(
     assert ids(tmp_path, topic_name) == committed
     assert lag(tmp_path, topic_name) == 0, "also past the last abort marker"
     assert drain(topic_name, tmp_path).rows == 0
+    watch = OffsetsWatch(topic_name, "drain")
+    (group_lag,) = watch.read().lag.values()
+    watch.close()
+    assert group_lag == 0, "for the tools that only see the group's commits"
 
     verdict = lab.check_pipeline(topic_name, tmp_path)
     assert verdict.holds, str(verdict)

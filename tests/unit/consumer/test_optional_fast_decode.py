@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka import TopicPartition
-from kafka.consumer.fetcher import Fetcher
+from kafka.consumer.fetcher import Fetcher, IsolationLevel
 from kafka.errors import CorruptRecordError, UnsupportedForMessageFormatError
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
@@ -18,6 +19,7 @@ from labkit.consumer.optional_fast_decode import PartitionRecords, read_number
 
 PLACE = TopicPartition("co2-emissions", 2)
 CRC, ATTRIBUTES = DefaultRecordBatch.CRC_OFFSET, DefaultRecordBatch.ATTRIBUTES_OFFSET
+PRODUCER = 43  # where a batch's producer id begins
 
 some_bytes = st.binary(max_size=300)
 some_headers = st.lists(st.tuples(st.text(max_size=20), st.none() | some_bytes), max_size=3)
@@ -44,11 +46,11 @@ def at_offset(batch: bytes, base_offset: int, attributes: int = 0) -> bytes:
     return bytes(content)
 
 
-def both(content: bytes, fetch_offset: int, take: int = 10**6) -> tuple[Any, Any]:
+def both(content: bytes, fetch_offset: int, take: int = 10**6, **named: Any) -> tuple[Any, Any]:
     """Take what is in a fetch in portions, with the client's class and with ours."""
     found = []
     for reader in (Fetcher.PartitionRecords, PartitionRecords):
-        part = reader(fetch_offset, PLACE, MemoryRecords(content))
+        part = reader(fetch_offset, PLACE, MemoryRecords(content), **named)
         records, places = [], []
         while part:
             portion = part.take(take)
@@ -130,3 +132,49 @@ def test_a_number_of_any_size(number: int) -> None:
     data = bytearray(b"x")
     encode_varint(number, data.append)
     assert read_number(bytes(data), 1) == (number, len(data))
+
+
+def of_producer(batch: bytes, offset: int, producer_id: int, attributes: int) -> bytes:
+    """Return a batch of a transaction, as a broker keeps it."""
+    content = bytearray(batch)
+    content[PRODUCER : PRODUCER + 8] = producer_id.to_bytes(8, "big")
+    return at_offset(bytes(content), offset, attributes)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([1, 2, 3]), st.sampled_from(["send", "send", "commit", "abort"])),
+        max_size=40,
+    ),
+    st.integers(1, 5),
+)
+def test_what_was_aborted_is_left_out_as_the_client_does(
+    steps: list[tuple[int, str]], take: int
+) -> None:
+    """Two transactional producers and a plain one (3) write into one partition, in turns."""
+    content, offset, expected = b"", 0, []
+    pending: dict[int, list[int]] = {}
+    aborted = []
+    for producer_id, step in [*steps, (1, "abort"), (2, "commit")]:
+        mask = 0 if producer_id == 3 else DefaultRecordBatch.TRANSACTIONAL_MASK
+        if step == "send":
+            batch = batch_of([(1, b"k", b"v", []), (2, b"k", b"w", [])])
+            content += of_producer(batch, offset, producer_id, mask)
+            mine = expected if producer_id == 3 else pending.setdefault(producer_id, [])
+            mine += [offset, offset + 1]
+            offset += 2
+        elif offsets := pending.pop(producer_id, None):
+            is_commit = step == "commit"
+            marker = batch_of([(1, bytes([0, 0, 0, is_commit]), b"\0\0\0\0\0\0", [])])
+            control = mask | DefaultRecordBatch.CONTROL_MASK
+            content += of_producer(marker, offset, producer_id, control)
+            if is_commit:
+                expected += offsets
+            else:
+                aborted.append(SimpleNamespace(producer_id=producer_id, first_offset=offsets[0]))
+            offset += 1
+    named = {"isolation_level": IsolationLevel.READ_COMMITTED, "aborted_transactions": aborted}
+    theirs, ours = both(content, 0, take, **named)
+    assert ours == theirs
+    assert [record.offset for record in ours[0]] == sorted(expected)
+    assert not content or ours[2][-1][1] == offset, "past the last marker"
