@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
 import secrets
 import shlex
 import shutil
@@ -225,7 +226,7 @@ def last_error(log: Path) -> str:
             said, *rest = lines[found[-1] : found[-1] + 2]
             # The reason is often on the next line, in the exception that Java prints.
             return " ".join([said, *(line for line in rest if not line.startswith(("[", "\t")))])
-        spoken = [line for line in lines if not line.startswith("WARNING: ")]
+        spoken = [line for line in lines if not re.match(r"WARNING: |\[.*\[warning\]", line)]
         if path != log and spoken:
             return spoken[-1]
     return "it left no log"

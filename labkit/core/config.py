@@ -23,7 +23,7 @@ from platformdirs import user_cache_path
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from labkit.core.errors import SettingInvalid
+from labkit.core.errors import LabError, SettingInvalid
 from labkit.core.settings_file import PREFIX, lines_of, refuse_malformed_lines, settings_text
 
 STATE_FOLDER = ".labkit"
@@ -181,8 +181,18 @@ def dead_letter_topic(topic: str) -> str:
 
 
 def find_lab_dir(start: Path | None = None) -> Path:
-    """Return the lab that contains ``start`` (default: the working directory)."""
-    here = (start or Path.cwd()).resolve()
+    """Return the lab that contains ``start`` (default: the working directory).
+
+    Raises
+    ------
+    LabError
+        The working directory does not exist any more.
+    """
+    try:
+        here = (start or Path.cwd()).resolve()
+    except FileNotFoundError as error:
+        msg = "The folder that this terminal or notebook works in has been deleted"
+        raise LabError(msg, "cd ..   (or to any folder that exists)") from error
     folders = (here, *here.parents)
     return next((folder for folder in folders if (folder / STATE_FOLDER).is_dir()), here)
 

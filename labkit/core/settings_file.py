@@ -41,10 +41,8 @@ def settings_text(path: Path) -> str:
     SettingInvalid
         It cannot be read, or it is not UTF-8. With a byte-order mark, as Windows writes it, it is.
     """
-    if not path.is_file():
-        return ""
     try:
-        content = path.read_bytes()
+        content = path.read_bytes() if path.is_file() else b""
     except OSError as error:
         msg = f"The settings in {path} cannot be read: {error.strerror}"
         raise SettingInvalid(msg, f"chmod u+r {path}   (or remove it)") from None

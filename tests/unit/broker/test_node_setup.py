@@ -112,9 +112,9 @@ def test_the_log_to_read_is_one_that_exists(tmp_path: Path) -> None:
 def test_last_error_prefers_the_log_and_falls_back_to_what_java_said(tmp_path: Path) -> None:
     log = tmp_path / "broker-1.log"
     assert "no log" in node_setup.last_error(log)
-    log.with_suffix(".out").write_text(
-        "Error: could not create the Java Virtual Machine\nWARNING: old\n"
-    )
+    said = ["Error: could not create the Java Virtual Machine", "WARNING: an old method"]
+    said += ["[0.098s][warning][aot,codecache,stubs] Saved blob's name is different"]
+    log.with_suffix(".out").write_text("\n".join(said))
     assert "Virtual Machine" in node_setup.last_error(log)
     log.write_text("[…] INFO fine\n[…] ERROR the disk is full (kafka)\n[…] INFO bye\n")
     assert node_setup.last_error(log) == "[…] ERROR the disk is full (kafka)"

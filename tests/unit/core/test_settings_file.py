@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,21 @@ def test_what_cannot_be_read_is_one_sentence_of_every_command(
     assert (broken.name, words in broken.sentence) == ("settings", True)
     (lab_dir / ".env").unlink()
     assert [check.name for check in checks] == [check.name for check in examine()]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a folder in use")
+def test_a_working_directory_that_is_gone_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("LABKIT_LAB_DIR")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").mkdir()
+    os.chdir("gone")
+    (tmp_path / "gone").rmdir()
+    for command in ("status", "doctor"):
+        with pytest.raises(SystemExit):
+            main([command])
+        assert "has been deleted" in capsys.readouterr().err
 
 
 def test_a_wrong_value_is_named_with_its_place(
