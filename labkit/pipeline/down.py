@@ -120,7 +120,16 @@ def what_reset_deletes() -> list[Path]:
     config = load_config()
     own = (
         config.state_dir / name
-        for name in ("cluster", *BESIDE_THE_BROKER, "tally", "journal", "logs", "run", "faults")
+        for name in (
+            "cluster",
+            *BESIDE_THE_BROKER,
+            "tally",
+            "journal",
+            "logs",
+            "run",
+            "faults",
+            "tmp",
+        )
     )
     data = config.data_path()
     topics = (folder for folder in data.glob("*") if _is_of_the_lab(folder))
