@@ -271,7 +271,8 @@ class GroupMember:
         state = self._assignment.partitions[partition]
         if state.log is not None and error.offset < (state.log.next_offset or 0):
             state.is_unreadable = True  # stored before, and read again only to be compared
-        self._hold(partition, f"{error.what}. Next: {error.next_line}")
+        what = error.what.partition(": ")[2]  # where it is shown, the partition is named already
+        self._hold(partition, f"{what}. Next: {error.next_line}")
 
     def _check_topic_id(self) -> None:
         """Close every CSV if the topic was deleted and created again: opening will refuse it."""
