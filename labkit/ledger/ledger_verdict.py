@@ -84,13 +84,19 @@ def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState,
     ]
     for (state, sentence), _before, _after in found:
         if state not in ("agrees", "on the way"):
-            return state, sentence + aside
+            return state, _with(aside, sentence)
     moving = [(sentence, before, after) for (state, sentence), before, after in found if sentence]
     (_, first, _), (last_sentence, _, last) = moving[0], moving[-1]
     if len(moving) == 1 or _difference(compared, first, last)[0] == 0:
-        return "on the way", last_sentence + aside
+        return "on the way", _with(aside, last_sentence)
     what = _what(compared, first, last)
     return "on the way", f"{what} on the way from {first} to {last}.{aside}"
+
+
+def _with(remarks: str, sentence: str) -> str:
+    """Return a sentence with remarks; the line to type stays last."""
+    said, next_line, command = sentence.partition(" Next: ")
+    return said + remarks + next_line + command
 
 
 def _comparable(stages: dict[str, Stage], around: Circumstances) -> dict[str, Stage]:
@@ -223,7 +229,9 @@ def _why_not_stored(missing: int, around: Circumstances) -> tuple[bool, str]:
         return True, around.hindrance
     if around.gap and missing <= around.gap + (around.lag or 0):
         return False, f"retention deleted {around.gap:,} records before they could be stored."
-    if (around.lag or 0) < missing:
+    if around.lag is None:
+        return True, "no broker answers, so nobody reads on. Next: labkit broker start"
+    if around.lag < missing:
         return False, "the consumer has moved past them, so they are lost."
     behind = f"the consumer's lag is {around.lag:,} records"
     if around.consumer_runs:

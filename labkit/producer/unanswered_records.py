@@ -22,7 +22,7 @@ from labkit.readings.reading import reading_id_of
 from labkit.topics.read_topic import read_to_end
 
 ARRIVED_AFTER_S = 1.0
-"""How long the brokers may take to append what a killed producer had handed to them."""
+"""How long brokers may take, once they answer, to append what a producer had handed to them."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,9 @@ def _find(topic: str, runs: list[Unanswered]) -> tuple[dict[int, int], dict[str,
             floor = run.floors[number]
             floors[reading.partition] = min(floors.get(reading.partition, floor), floor)
     wanted = {reading.reading_id for run in runs for reading in run.readings.values()}
-    newest = max((run.log_path.stat().st_mtime for run in runs), default=0.0)
-    time.sleep(max(0.0, min(ARRIVED_AFTER_S, newest + ARRIVED_AFTER_S - time.time())))
     found: dict[str, int] = {}
     client = consumer(auto_offset_reset="none", enable_auto_commit=False)
+    time.sleep(ARRIVED_AFTER_S)
     try:
         parts = [TopicPartition(topic, partition) for partition in floors]
         client.assign(parts)

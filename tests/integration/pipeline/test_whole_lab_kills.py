@@ -45,7 +45,7 @@ def test_row_every_process_is_killed_at_once(lab_dir: Path) -> None:
     chance, killed = dice("whole-lab kills"), 0
     for _ in range(WHOLE_KILLS):
         with up(lab_dir) as run:
-            time.sleep(chance.uniform(1.0, 12.0))
+            time.sleep(chance.uniform(2.0, 16.0))
             everything = processes_of(lab_dir)
             for process in everything:
                 process.kill()

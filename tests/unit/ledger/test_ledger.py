@@ -66,9 +66,15 @@ def test_a_single_gram_is_seen() -> None:
     [
         (
             [FULL, FULL, FULL, (90, 4_500_000), (90, 4_500_000)],
-            Circumstances(),
+            Circumstances(lag=0),
             "unreported",
             "lost",
+        ),
+        (
+            [FULL, FULL, None, (90, 4_500_000), None],
+            Circumstances(),
+            "on the way",
+            "no broker answers",
         ),
         (
             [FULL, FULL, FULL, (90, 4_500_000), (90, 4_500_000)],
