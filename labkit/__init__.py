@@ -9,14 +9,20 @@ Each public name is listed in ``__init__.pyi``, with its signature, and imported
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
-# `python -m labkit` puts the working directory first on the path, where a `random.py` of the user
-# would replace Python's own. While this package is imported for `-m`, argv[0] is "-m".
-# See: Python documentation, ``sys.argv`` and option ``-P``.
-if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
-    del sys.path[0]
+# In a program of the lab's own, nothing is imported from the working directory, where a `random.py`
+# of the user would replace Python's. It gets onto the path by `python -m`, and by an empty entry of
+# PYTHONPATH. While this package is imported for `-m`, argv[0] is "-m". In a notebook, or a script
+# of the user, the path stays as it is.
+if os.path.basename(sys.argv[0] if sys.argv else "").partition(".")[0] in ("-m", "labkit"):  # noqa: PTH119
+    try:
+        _here = os.getcwd()  # noqa: PTH109  # pathlib is not imported yet, and could be theirs
+        sys.path[:] = [one for one in sys.path if os.path.abspath(one) != _here]  # noqa: PTH100
+    except FileNotFoundError:
+        pass  # it has been deleted
 
 import lazy_loader as lazy
 

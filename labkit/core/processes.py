@@ -59,9 +59,11 @@ def python_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs one of our modules in a separate process.
 
     Plain ``python -m`` imports from the working directory first, so a ``random.py`` or ``kafka.py``
-    of the user would replace the real one. See: Python documentation, option ``-P``.
+    of the user would replace the real one. A checkout that is not installed is only found there,
+    and contains no such file. See: Python documentation, option ``-P``.
     """
-    return [sys.executable, "-P", "-m", module, *arguments]
+    is_checkout = Path(__file__).resolve().parents[2] == Path.cwd()
+    return [sys.executable, *([] if is_checkout else ["-P"]), "-m", module, *arguments]
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
@@ -28,6 +29,8 @@ INTERNAL_VARIABLES = {
 }
 """Variables by which the lab's own processes and tools tell each other something."""
 _FOR_TESTS = "LABKIT_TEST_"
+ENVIRONMENT_ONLY = {"LABKIT_LAB_DIR", "LABKIT_STATE_DIR"}
+"""These say where the lab is, and so are needed before its settings file is found."""
 
 # It would warn about each malformed line, whenever a setting is read.
 logging.getLogger("dotenv.main").setLevel(logging.ERROR)
@@ -57,9 +60,14 @@ def settings_text(path: Path) -> str:
         raise SettingInvalid(msg, next_line) from None
 
 
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> tuple[Binding, ...]:
+    return tuple(parse_stream(io.StringIO(text)))
+
+
 def lines_of(text: str) -> dict[str, int]:
     """Return the line of each name in a settings file, in upper case; the last one counts."""
-    found = parse_stream(io.StringIO(text))
+    found = _parsed(text)
     return {one.key.upper(): _line(one) for one in found if one.key}
 
 
@@ -75,7 +83,7 @@ def refuse_malformed_lines(path: Path, text: str) -> None:
 
     Other lines may be for another program, which reads the same file by other rules.
     """
-    for one in parse_stream(io.StringIO(text)):
+    for one in _parsed(text):
         if one.error and PREFIX in one.original.string.upper():
             msg = f"Line {_line(one)} of {path} cannot be read as NAME=value"
             raise SettingInvalid(msg, "correct that line, such as LABKIT_TOPIC=co2-emissions")
@@ -94,6 +102,8 @@ class UnknownSetting:
     @property
     def sentence(self) -> str:
         """What is wrong, and what was probably meant."""
+        if self.name in ENVIRONMENT_ONLY:
+            return f"{self.name} ({self.place}) has no effect there: set it in the environment."
         meant = f"; did you mean {self.nearest}?" if self.nearest else "."
         return f"{self.name} ({self.place}) is not a setting of the lab{meant}"
 
@@ -106,13 +116,14 @@ def unknown_settings(path: Path, known: Collection[str]) -> list[UnknownSetting]
     SettingInvalid
         The file cannot be read.
     """
-    places = {name.upper(): "in the environment" for name in os.environ}
+    found = {name.upper(): "in the environment" for name in os.environ if name.upper() not in known}
     for name, line in lines_of(settings_text(path)).items():
-        places[name] = f"line {line} of {path}"
+        if name not in known or name in ENVIRONMENT_ONLY:
+            found[name] = f"line {line} of {path}"
     return [
         UnknownSetting(name, place, next(iter(get_close_matches(name, known, 1, 0.75)), ""))
-        for name, place in sorted(places.items())
+        for name, place in sorted(found.items())
         if name.startswith(PREFIX)
         and not name.startswith(_FOR_TESTS)
-        and name not in {*known, *INTERNAL_VARIABLES}
+        and name not in INTERNAL_VARIABLES
     ]

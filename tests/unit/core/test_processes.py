@@ -19,17 +19,24 @@ def test_a_mark_is_of_this_process_and_not_of_one_with_its_pid() -> None:
     assert not is_alive(mark["pid"], mark["process_started"] - 60.0)
 
 
-def test_a_file_of_the_user_is_never_imported_instead_of_a_module(tmp_path: Path) -> None:
+def test_a_file_of_the_user_is_never_imported_instead_of_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("random", "json", "kafka", "inspect", "threading"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep)  # its empty entries are the working directory
+    monkeypatch.chdir(tmp_path)
     ours = "labkit.broker.broker_process"
     for command in (python_command(ours), [sys.executable, "-m", ours]):
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "supervises the brokers" in done.stderr
+    script = Path(sys.executable).with_name("labkit")
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("labkit "), done.stderr
 
 
 @pytest.mark.parametrize(
-    "words", [["labkit"], ["python", "-m", "labkit"], python_command("labkit")]
+    "words", [["labkit"], ["python", "-m", "labkit"], ["python", "-P", "-m", "labkit"]]
 )
 def test_a_labkit_process_is_recognized(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil.Process, "cmdline", lambda _: [*words, "produce"])

@@ -93,7 +93,7 @@ def test_a_wrong_value_is_named_with_its_place(
 def test_a_misspelt_name_is_told_with_the_right_one(
     lab_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (lab_dir / ".env").write_text("OTHER=1\n\nLABKIT_TOPPIC=mine\n")
+    (lab_dir / ".env").write_text("OTHER=1\n\nLABKIT_TOPPIC=mine\nLABKIT_STATE_DIR=x\n")
     monkeypatch.setenv("LABKIT_DATADIR", "here")
     monkeypatch.setenv("LABKIT_XYZ", "1")
     with pytest.raises(SystemExit):
@@ -103,6 +103,8 @@ def test_a_misspelt_name_is_told_with_the_right_one(
     assert "did you mean LABKIT_TOPIC?" in error
     assert "LABKIT_DATADIR (in the environment)" in error
     assert "did you mean LABKIT_DATA_DIR?" in error
+    assert "LABKIT_STATE_DIR (line 4 of" in error
+    assert "has no effect there" in error
     assert "LABKIT_XYZ (in the environment) is not a setting of the lab.\n" in error
 
 
