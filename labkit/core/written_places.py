@@ -86,9 +86,12 @@ def refuse_unwritable(data_dir: Path) -> None:
 
 def cannot_write(error: OSError) -> LabError | None:
     """Return the lab's error for a refusal by the operating system; None if it is another one."""
-    if error.errno not in REFUSALS or not isinstance(error.filename, str):
+    if error.errno not in REFUSALS:
         return None
-    refused = Path(error.filename).absolute()
+    if error.filename is None:  # a write into an open file, such as on a full disk
+        tried = ((place, place.why_not_writable()) for place in written_places())
+        return next((place.refused(why) for place, why in tried if why), None)
+    refused = Path(os.fsdecode(error.filename)).absolute()
     for place in written_places():
         # The folder itself may be missing, and the refusal be about a parent of it.
         is_above = place.path.is_relative_to(refused)

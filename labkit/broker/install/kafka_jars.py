@@ -23,6 +23,7 @@ from filelock import FileLock
 from labkit.core.config import load_config
 from labkit.core.errors import JarRefused, LabError
 from labkit.core.progress_bar import waiting
+from labkit.core.written_places import cannot_write
 
 if TYPE_CHECKING:
     from jgo.maven import MavenContext
@@ -150,6 +151,8 @@ def _fetch_one(contexts: Sequence[MavenContext], jar: Jar) -> Path:
             path = Path(component.artifact().resolve())
             break
         except Exception as error:  # jgo and requests raise many types; all mean the same here
+            if isinstance(error, OSError) and (refused := cannot_write(error)):
+                raise refused from error
             if attempt == len(contexts):
                 msg = f"{jar.coordinate} could not be fetched from Maven Central: {error}"
                 raise LabError(*_with_proxy(msg)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -64,6 +65,18 @@ def test_a_file_of_the_users_own_is_not_the_labs_business(lab_dir: Path) -> None
     own = PermissionError(13, "Permission denied", str(lab_dir.parent / "mine" / "own.csv"))
     assert cannot_write(own) is None
     assert cannot_write(OSError(9, "Bad file descriptor")) is None
+
+
+def test_a_write_without_a_name_is_looked_for(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert cannot_write(full) is None
+    (lab_dir / "taken").touch()
+    monkeypatch.setenv("LABKIT_CACHE_DIR", str(lab_dir / "taken"))
+    found = cannot_write(full)
+    assert found is not None
+    assert "LABKIT_CACHE_DIR" in found.next_line
 
 
 def test_trying_leaves_nothing_behind(tmp_path: Path) -> None:
