@@ -150,8 +150,16 @@ def _add(
     kg, weight = intervals["kg"].to_numpy()[inside], intervals["weight"].to_numpy()[inside]
     for number, per_bucket in enumerate((kg / lengths, weight)):
         part, step, across_bucket = parts[number].ravel(), steps[number].ravel(), per_bucket[across]
-        np.add.at(part, first_bucket, in_first * per_bucket)
-        np.add.at(part, last_bucket, in_last * across_bucket)
+        _add_at(part, first_bucket, in_first * per_bucket)
+        _add_at(part, last_bucket, in_last * across_bucket)
         # The whole buckets between: up by the weight where they begin, down where they end.
-        np.add.at(step, after_first, across_bucket)
-        np.subtract.at(step, last_bucket, across_bucket)
+        _add_at(step, after_first, across_bucket)
+        _add_at(step, last_bucket, -across_bucket)
+
+
+def _add_at(sums: Array, places: Array, values: Array) -> None:
+    """Add values to the sums at their places; what it costs depends on the values alone."""
+    if len(sums) <= 4 * len(places):  # then it is faster to add up all the sums
+        sums += np.bincount(places, values, len(sums))
+    else:
+        np.add.at(sums, places, values)

@@ -203,7 +203,7 @@ class Snapshot:
                     totals.merge(partition.totals[number])
                 elif chunk.newest_ms > start_ms:
                     loose.append(chunk.since(start_ms))
-        rows = pd.concat(loose)
+        rows = pd.concat(loose, ignore_index=True)
         totals.add(rows[rows["recorded_ms"] > start_ms])
         return totals
 
@@ -221,7 +221,7 @@ class Snapshot:
                     yield intervals(chunk.since(start_ms))
                 else:
                     in_memory.append(chunk.since(start_ms))
-        yield intervals(pd.concat(in_memory))
+        yield intervals(pd.concat(in_memory, ignore_index=True))
 
     def frames(self) -> Iterator[pd.DataFrame]:
         """Yield all rows as they are in the CSV, some thousands of one partition at a time."""
