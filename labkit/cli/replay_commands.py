@@ -269,7 +269,7 @@ def _how_far(table: Replay, producer: Producer, speed: float) -> str:
     said = f"{minute(totals.first_at)} to {minute(totals.last_at)}"
     if position.at is None or totals.last_at is None:
         return said
-    said += f", now at {minute(position.at)}; {producer.counts.acked:,} acknowledged"
+    said += f", now at {minute(position.at)} UTC; {producer.counts.acked:,} acknowledged"
     said += f", {position.left:,} to send"
     if speed:
         left_s = (totals.last_at - position.at).total_seconds() / speed

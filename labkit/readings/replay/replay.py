@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import ValidationError
 
 from labkit.core.errors import ReplayError
+from labkit.core.progress_bar import waiting
 from labkit.core.spreadsheet_text import restore
 from labkit.core.text_tables import many
 from labkit.readings.fleet import uuid7
@@ -147,14 +148,15 @@ class Replay:
     ) -> None:
         self.options = replace(options or ReplayOptions(), **more)
         self._seed = seed
-        self.source = SourceFile(source)
-        self.name = self.source.name
         self._is_ready = False
-        try:
-            self._look_through()
-            self._is_ready = True
-        except ReplayError as error:
-            raise self._with_command(error) from error
+        with waiting(f"Looking through {source}"):
+            self.source = SourceFile(source)
+            self.name = self.source.name
+            try:
+                self._look_through()
+            except ReplayError as error:
+                raise self._with_command(error) from error
+        self._is_ready = True
 
     @property
     def identity(self) -> str:

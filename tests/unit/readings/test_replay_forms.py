@@ -230,6 +230,16 @@ def test_other_ways_to_write_a_table_are_read(replay, content, kilograms):
             "open line 2",
         ),
         (
+            'time,co2_kg,note\n2024-01-01 00:00,6,"left open\n',
+            "line 2: a quotation mark is opened in this line and not closed",
+            "open line 2",
+        ),
+        (
+            'time,co2_kg,note\n2024-01-01 00:00,6,"closed" too soon\n',
+            "line 2: a quotation mark is opened in this line and not closed",
+            "open line 2",
+        ),
+        (
             "time,co2_kg,co2_t\n2024-01-01 00:00,5000,7\n",
             "the columns 'co2_kg' and 'co2_t' both mean co2",
             "--map co2_t=ignore",
