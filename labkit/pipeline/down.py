@@ -125,6 +125,7 @@ def what_reset_deletes() -> list[Path]:
             *BESIDE_THE_BROKER,
             "tally",
             "journal",
+            "replay",
             "logs",
             "run",
             "faults",

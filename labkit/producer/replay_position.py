@@ -71,7 +71,8 @@ class ReplayPosition:
         self.at: datetime | None = None
         self._lines = array("q")  # of the rows given out in this run
         self._sent_ids: set[str] = set()
-        self._all_acked = True
+        self._all_acked, self._all_given = True, False
+        self._last_found_line = 0  # of the rows that are in the topic already
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
@@ -96,54 +97,61 @@ class ReplayPosition:
                 self.given += 1
                 self.at = max(self.at or reading.recorded_at, reading.recorded_at)
                 yield reading
+        self._all_given = True
 
     def note(self, tracker: DeliveryTracker) -> None:
         """Write how far all records are acknowledged; `produce` calls it once a second."""
-        counts = tracker.counts
+        counts, state = tracker.counts, self._state
         self._all_acked = counts.acked == counts.emitted
         # Once one has failed, or nobody knows, the later ones are found in the topic, by their ids.
         if counts.acked and not (counts.failed or counts.unknown):
-            self._state["acked_line"] = self._lines[counts.acked - 1]
-            self._state["next_offsets"].update(tracker.next_offsets)
+            state["acked_line"] = self._lines[counts.acked - 1]
+            if state["acked_line"] >= self._last_found_line:
+                state["next_offsets"].update(tracker.next_offsets)
         self._write(settled=False)
 
     def close(self) -> None:
         """Write that the run has ended, and let another process replay the table."""
-        self._write(settled=self._all_acked)
+        state = self._state
+        if self._all_given and self._all_acked:
+            state["acked_line"] = self._replay.totals.last_line
+        self._write(settled=self._all_acked and state["acked_line"] >= self._last_found_line)
         self._lock.release()
 
     def _open(self, partitions: list[int], again: bool) -> None:
         """Read the earlier state, and look in the topic for rows of which nobody knows."""
         replay = self._replay
+        options = replay.options.command("-")
         before = read_json(self._path)
-        rounds = before["again"] if before else 0
-        # The topic is read only where rows of this table can be.
-        look_from: list[Mapping[int, int]] = []
-        if again:
-            rounds += before is not None
-        elif before and not before["settled"]:
-            look_from.append(before["next_offsets"])
+        goes_on = before is not None and not again
+        # A line says how far it was sent only if it was sent in the same way; ids always do.
+        same_way = goes_on and before["options"] == options
+        look_from: list[Mapping[str, int]] = []
+        if goes_on and not (same_way and before["settled"]):
+            look_from.append(before["next_offsets" if same_way else "start_offsets"])
         if not again:
             earlier = self._earlier_versions()
             self._refuse_unnamed(earlier)
             look_from += [one["start_offsets"] for one in earlier]
-        ends = self._look(partitions, look_from, is_own=bool(before) and not again)
-        keep = before is not None and not again
+        ends = self._look(partitions, look_from, is_own=goes_on)
+        start_offsets = _by_number(before["start_offsets"]) if before else ends
+        next_offsets = start_offsets if goes_on else ends
+        if same_way:
+            next_offsets = _by_number(before["next_offsets"])
         self._state: dict[str, Any] = {
             "format": FORMAT,
             "topic": self._topic,
             "name": replay.name,
             "identity": replay.identity,
             "names_facility": replay.names_facility,
+            "options": options,
             "first_at": iso_milliseconds(replay.totals.first_at or datetime.now(UTC)),
             "last_at": iso_milliseconds(replay.totals.last_at or datetime.now(UTC)),
-            "again": rounds,
-            "acked_line": before["acked_line"] if keep else 0,
-            "start_offsets": before["start_offsets"] if before else ends,
-            "next_offsets": before["next_offsets"] if keep else dict(ends),
+            "again": (before["again"] + again) if before else 0,
+            "acked_line": before["acked_line"] if same_way else 0,
+            "start_offsets": start_offsets,
+            "next_offsets": dict(next_offsets),
         }
-        for name in ("start_offsets", "next_offsets"):  # JSON has made their keys texts
-            self._state[name] = {int(one): offset for one, offset in self._state[name].items()}
         self._acked_before: int = self._state["acked_line"]
         self._count_what_is_left()
         self._write(settled=False)
@@ -153,8 +161,11 @@ class ReplayPosition:
         acked = found = 0
         if self._acked_before or self._sent_ids:
             for line, reading in replay.numbered_readings(self._state["again"]):
-                acked += line <= self._acked_before
-                found += line > self._acked_before and reading.reading_id in self._sent_ids
+                if line <= self._acked_before:
+                    acked += 1
+                elif reading.reading_id in self._sent_ids:
+                    found += 1
+                    self._last_found_line = line
         total = replay.totals.readings
         self._to_send = total - acked - found
         if not self._to_send:
@@ -202,7 +213,7 @@ class ReplayPosition:
             raise ReplayError(msg, hint)
 
     def _look(
-        self, partitions: list[int], look_from: list[Mapping[int, int]], *, is_own: bool
+        self, partitions: list[int], look_from: list[Mapping[str, int]], *, is_own: bool
     ) -> dict[int, int]:
         """Read the ids of the topic's readings from given offsets on; return where it ends."""
         places = [TopicPartition(self._topic, partition) for partition in partitions]
@@ -212,7 +223,8 @@ class ReplayPosition:
             if look_from:
                 begins = client.beginning_offsets(places)
                 for place in places:
-                    wanted = min(_offset(one, place.partition) for one in look_from)
+                    # A partition that was added since begins at 0.
+                    wanted = min(one.get(str(place.partition), 0) for one in look_from)
                     if is_own and wanted < begins[place]:
                         raise self._expired()
                     client.seek(place, max(wanted, begins[place]))
@@ -232,6 +244,6 @@ class ReplayPosition:
         write_json(self._path, {**self._state, **more, "settled": settled, "written_at": at})
 
 
-def _offset(offsets: Mapping[Any, int], partition: int) -> int:
-    """Return a partition's offset; JSON has made the key a text. New partitions begin at 0."""
-    return offsets.get(partition, offsets.get(str(partition), 0))
+def _by_number(offsets: Mapping[str, int]) -> dict[int, int]:
+    """Return offsets by partition; JSON has made the numbers texts."""
+    return {int(partition): offset for partition, offset in offsets.items()}

@@ -54,6 +54,11 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
         "emission",
         "emissions co2",
         "carbon emissions",
+        "carbon dioxide",
+        "carbon dioxide emissions",
+        "total co2",
+        "total emissions",
+        "total co2 emissions",
         "co2 emissionen",
         "emissionen",
     ),
@@ -212,6 +217,8 @@ def _by_words() -> dict[str, Meaning]:
             for spelling, meaning in _UNIT_WORDS.items():
                 if meaning.field == quantity:
                     known[f"{name} {spelling}"] = known[f"{spelling} {name}"] = meaning
+                    if quantity == "co2":
+                        known[f"{name} {spelling} co2"] = meaning  # Emissions (kg CO2)
     return known | {word: _UNIT_WORDS[word] for word in ALONE}
 
 

@@ -2,7 +2,7 @@
 
 The table is looked through first, in three passes: how numbers and times are written; which time
 each row covers; and whether each row can become a reading. Only then are readings given out, by
-the same code as in the third pass. Memory grows by 8 bytes a row, for its time.
+the same code as in the third pass. Memory grows by 16 bytes a row, for its time and line.
 """
 
 from __future__ import annotations
@@ -301,6 +301,12 @@ class Replay:
         if joined:
             self._join(clocks, not_clocks)
             times.pop("recorded_at")
+        columns = self.mapping.columns
+        when = next(name for name in _WHEN if name in columns)
+        for unused in ("date", "hour"):  # they say when only together, or a date alone
+            if unused in columns and when != "date":
+                reason = f"{columns[when].title!r} says when"
+                self.mapping = self.mapping.without(unused, reason)
         self._settle_forms(numbers, times)
 
     def _settle_forms(
@@ -310,7 +316,9 @@ class Replay:
         decimal = {"point": ".", "comma": ","}.get(options.decimal or "")
         self.number_forms = settle_numbers(numbers, decimal, self.name)
         self.time_forms = {
-            field: evidence.settle(options.dates, self.name) for field, evidence in times.items()
+            field: evidence.settle(options.dates, self.name)
+            for field, evidence in times.items()
+            if field in self.mapping.columns
         }
 
     def _join(self, clocks: int, not_clocks: int) -> None:

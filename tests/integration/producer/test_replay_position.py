@@ -9,10 +9,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from kafka import TopicPartition
 from oracle import read_topic
 from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
+from labkit.broker.kafka_clients import admin
 from labkit.core.errors import ReplayComplete, ReplayError
 from labkit.producer.producer import start_producer
 from labkit.readings.replay import Replay
@@ -94,6 +96,30 @@ def test_records_of_which_nobody_knows_are_looked_for_in_the_topic(
     with pytest.raises(ReplayComplete):
         start_producer(topic, replay=table, speed=0)
     assert in_topic(bootstrap_servers, topic) == every_row_once()
+
+
+def test_a_part_first_and_the_rest_in_two_runs(bootstrap_servers, topic, table):
+    """The position is no longer one line, so what is there is known by its ids."""
+    send_all(topic, Replay(table, from_line=2_000))
+    assert len(in_topic(bootstrap_servers, topic)) == ROWS - 1_998
+    send_all(topic, table, count=100)
+    send_all(topic, table)
+    assert in_topic(bootstrap_servers, topic) == every_row_once()
+    with pytest.raises(ReplayComplete):
+        start_producer(topic, replay=Replay(table, from_line=2_000), speed=0)
+
+
+def test_records_that_retention_deleted_cannot_be_looked_for(bootstrap_servers, topic, table):
+    send_all(topic, table, acks=0, count=100)
+    with admin() as client:
+        client.delete_records({TopicPartition(topic, number): -1 for number in range(3)})
+    with pytest.raises(ReplayError, match="retention has deleted records") as caught:
+        start_producer(topic, replay=table, speed=0)
+    assert "--again --from-line N" in caught.value.next_line
+    send_all(topic, Replay(table, from_line=102), again=True)
+    assert in_topic(bootstrap_servers, topic) == Counter(
+        {n * 1000 + 250: 1 for n in range(100, ROWS)}
+    )
 
 
 def test_a_corrected_version_sends_only_what_is_new(bootstrap_servers, topic, table):

@@ -305,6 +305,21 @@ def test_a_gap_is_not_covered_and_rows_may_be_in_any_order(replay):
     assert all(one.recorded_at > two.recorded_at for one, two in pairwise(backward))
 
 
+@pytest.mark.parametrize(
+    "title",
+    ["co2_kg", "CO2 [kg]", "kg CO₂", "kgCO2e", "Emissions (kg CO2eq)", "Total CO2 (kg)", "KG"],
+)
+def test_titles_with_a_unit(replay, title):
+    (reading,) = replay(f"time,{title}\n2024-01-01,5\n").readings()
+    assert reading.co2_kg == 5.0
+
+
+def test_a_second_column_that_says_when_is_told(replay):
+    table = replay("timestamp,hour,co2_kg\n2024-01-01 07:00,7,5\n")
+    assert [r.recorded_at.hour for r in table.readings()] == [7]
+    assert "'hour': 'timestamp' says when" in table.report()
+
+
 def test_from_a_line_on(replay):
     rows = "time,co2_kg\n" + "".join(f"2024-01-01 0{hour}:00,{hour}.5\n" for hour in range(5))
     table = replay(rows, from_line=4)
