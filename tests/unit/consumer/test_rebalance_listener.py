@@ -205,6 +205,7 @@ def test_records_that_compaction_removed_prove_nothing(tmp_path: Path, gone: set
         (4, None, "the topic a record that is not a reading"),
         (0, READINGS[5], "at offset 0"),
     ],
+    ids=["another reading", "not a reading", "the first"],  # a reading's id is new in each process
 )
 def test_rows_of_records_that_the_topic_no_longer_holds_are_refused(
     tmp_path: Path, offset: int, other: Reading | None, found: str
