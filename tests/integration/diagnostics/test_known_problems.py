@@ -475,10 +475,13 @@ def test_14_port_in_use(notebook: Kernel) -> None:
 def test_15_notebook_hangs(notebook: Kernel, one_partition: str) -> None:
     notebook.fine("send(b'1')")
     loop = "for record in consumer: print('got', record.value, flush=True)"
+    # A thread says so later: an interrupt right after a print can land in the print itself.
+    say = "import threading; threading.Timer(1, print, ['waiting'], {'flush': True}).start()\n"
     cell = notebook.run(
         "consumer = KafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset='earliest')\n"
+        + say
         + loop,
-        interrupt_at="got",
+        interrupt_at="waiting",
     )
     assert cell.error == "KeyboardInterrupt"
     assert "it waits for records without end" in cell.note
@@ -489,8 +492,9 @@ def test_15_notebook_hangs(notebook: Kernel, one_partition: str) -> None:
     cell = notebook.run(
         "consumer = KafkaConsumer(topic, bootstrap_servers=servers, group_id='waits')\n"
         "while not consumer.assignment(): consumer.poll(timeout_ms=200)\n"
-        "print('polling', flush=True); consumer.poll(timeout_ms=600_000)",
-        interrupt_at="polling",
+        + say
+        + "consumer.poll(timeout_ms=600_000)",
+        interrupt_at="waiting",
     )
     assert cell.next_line == f"lab.doctor(topic={one_partition!r}, group_id='waits')"
     assert "has committed nothing" in notebook.fine(cell.next_line).text
