@@ -75,9 +75,10 @@ class CsvReader:
         return None if topic_id is None else str(topic_id)
 
     def _content(self) -> dict[str, Any]:
-        if not self._sidecar.exists():
+        try:
+            content: dict[str, Any] = json.loads(self._sidecar.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):  # none, or a power cut emptied it: rows tell more
             return {}
-        content: dict[str, Any] = json.loads(self._sidecar.read_text(encoding="utf-8"))
         return content
 
     def last_offset(self) -> int:

@@ -43,11 +43,14 @@ class LabConfig(BaseSettings):
     """Every setting of the lab, with its default.
 
     Each field is set by a variable: its name in upper case with the prefix ``LABKIT_``
-    (``LABKIT_BOOTSTRAP_SERVERS=localhost:9092``), in the environment or in ``.env``.
+    (``LABKIT_BOOTSTRAP_SERVERS=localhost:9092``), in the environment or in ``.env``. An empty
+    variable counts as not set.
     Where the Kafka client has the same setting, the name is the client's.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     lab_dir: Path = Field(description="The lab's folder; relative data folders start here.")
     state_dir: Path = Field(description="Ports, pids, logs and the broker's own data.")
@@ -66,10 +69,10 @@ class LabConfig(BaseSettings):
     )
 
     topic: str = "co2-emissions"
-    num_partitions: int = 3
+    num_partitions: int = Field(3, gt=0)
     group_id: str = "csv-writer"
     data_dir: Path = Field(Path("data"), description="The CSV logs, one folder per topic.")
-    segment_bytes: int = Field(256 * 1024**2, description="A CSV is rolled past this size.")
+    segment_bytes: int = Field(256 * 1024**2, gt=0, description="A CSV is rolled past this size.")
     retention_days: float | None = Field(
         None,
         gt=0,
@@ -82,9 +85,11 @@ class LabConfig(BaseSettings):
         description="The oldest closed CSV files of a partition are removed once all its files "
         "are larger than this, and a topic's delivery logs likewise; None: never.",
     )
-    session_timeout_ms: int = Field(6_000, description="How soon a silent consumer is replaced.")
-    commit_interval_s: float = 0.2
-    broker_heap_mb: int = 256
+    session_timeout_ms: int = Field(
+        6_000, gt=0, description="How soon a silent consumer is replaced."
+    )
+    commit_interval_s: float = Field(0.2, ge=0, allow_inf_nan=False)
+    broker_heap_mb: int = Field(256, gt=0)
     java_options: str = Field(
         "", description="More options for the Java of brokers and Connect, such as -XX:UseSVE=0."
     )
@@ -124,6 +129,14 @@ class LabConfig(BaseSettings):
             raise ValueError(f"SASL_PLAINTEXT would send your password to {place.hostname}")
         return url
 
+    @field_validator("data_dir", "cache_dir", "ssl_cafile")
+    @classmethod
+    def _home_is_known(cls, path: Path | None) -> Path | None:
+        try:
+            return path.expanduser() if path else None
+        except RuntimeError as error:  # ~ of a user without a home, or ~nobody
+            raise ValueError(f"{error} {path} begins with one") from error
+
     @field_validator("java_options")
     @classmethod
     def _words_can_be_separated(cls, options: str) -> str:
@@ -143,7 +156,7 @@ class LabConfig(BaseSettings):
             None is set, and the user has no home folder.
         """
         if self.cache_dir is not None:
-            return (self.lab_dir / self.cache_dir.expanduser()).absolute()
+            return (self.lab_dir / self.cache_dir).absolute()
         try:
             return user_cache_path("labkit", appauthor=False)
         except RuntimeError as error:

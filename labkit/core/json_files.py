@@ -23,11 +23,21 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return a JSON file's content, or None if there is no such file."""
+    """Return a JSON file's content, or None if there is no such file.
+
+    A file of no bytes, or of zeros only, counts as none. A power cut leaves such files: a file
+    system may keep the new name and lose the content.
+
+    Raises
+    ------
+    ValueError
+        The content is something else.
+    """
     try:
-        return json.loads(_while_in_use(lambda: path.read_text(encoding="utf-8")))
+        text = _while_in_use(lambda: path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    return json.loads(text) if text.strip("\0") else None
 
 
 def _while_in_use(action: Callable[[], Result]) -> Result:

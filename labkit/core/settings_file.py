@@ -50,8 +50,11 @@ def settings_text(path: Path) -> str:
         msg = f"The settings in {path} cannot be read: {error.strerror}"
         raise SettingInvalid(msg, f"chmod u+r {path}   (or remove it)") from None
     next_line = f"open {path} in an editor, and save it with the encoding UTF-8"
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise SettingInvalid(f"The settings in {path} are saved as UTF-16, not UTF-8", next_line)
+    if b"\0" in content:
+        msg = f"The settings in {path} have zero bytes: they are damaged, or "
+        raise SettingInvalid(msg + "saved as UTF-16, not UTF-8", next_line)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

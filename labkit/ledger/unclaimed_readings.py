@@ -24,9 +24,16 @@ class _Reading(NamedTuple):
 
 
 class UnclaimedReadings:
-    """The readings of a topic that no delivery log has acknowledged."""
+    """The readings of a topic that no delivery log has acknowledged.
+
+    Attributes
+    ----------
+    acknowledged : int
+        How many records the delivery logs say were acknowledged, malformed ones included.
+    """
 
     def __init__(self, topic_id: str) -> None:
+        self.acknowledged = 0
         self._folder = delivery_log_dir(topic_id)
         self._read_to: dict[Path, int] = {}
         self._acked: dict[int, OffsetSet] = defaultdict(OffsetSet)
@@ -52,6 +59,7 @@ class UnclaimedReadings:
     def _claim_logged(self, path: Path) -> None:
         for event in read_events(path, self._read_to.get(path, 0)):
             self._read_to[path] = event.end
+            self.acknowledged += event.event in ("acked", "found")
             if event.offset >= 0:
                 self._acked[event.partition].add(event.offset)
                 self._readings.pop((event.partition, event.offset), None)
@@ -59,6 +67,7 @@ class UnclaimedReadings:
     def _claim_ranges(self, acked: dict[int, list[tuple[int, int]]]) -> None:
         for partition, ranges in acked.items():
             for start, stop in ranges:
+                self.acknowledged += stop - start
                 for offset in range(start, stop):
                     self._acked[partition].add(offset)
         for partition, offset in list(self._readings):

@@ -168,7 +168,9 @@ class SentCountsReader:
         """Add up what all runs into a topic sent; see `read_sent_counts`."""
         running = {run.get("run") for run in read_run_files("producer")}
         known, self._known, self.runs = self._known, {}, []
-        for path in _folder(topic_id).glob("*.json"):
+        # A run is in both folders, or only in one: retention and power cuts leave either.
+        logs = (counts_path(topic_id, log.stem) for log in delivery_log_dir(topic_id).glob("*.csv"))
+        for path in {*_folder(topic_id).glob("*.json"), *logs}:
             log_path = delivery_log_dir(topic_id) / f"{path.stem}.csv"
             stamp = _stamp(path, log_path)
             if path not in known or known[path][0] != stamp:
@@ -194,7 +196,7 @@ _Stamp = tuple[float, float, int]  # when the two files of a run were written; t
 def _read_run(path: Path, log_path: Path) -> tuple[SentCounts, bool] | None:
     """Return a run's counts, and whether it has ended."""
     record = read_json(path)
-    if record is None:  # removed at this moment, or emptied by a power cut
+    if record is None:  # removed, or emptied by a power cut
         if not log_path.exists():
             return None
         record = {"state": "running", "log_bytes": 0}

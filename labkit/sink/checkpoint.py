@@ -122,10 +122,14 @@ class CheckpointFile:
             raise
 
     def _read(self) -> Any:
+        what = "it is not the JSON that the lab wrote"
         try:
-            return read_json(self._path)
+            content = read_json(self._path)
         except ValueError as error:
-            raise damaged(self._path, "it is not the JSON that the lab wrote") from error
+            raise damaged(self._path, what) from error
+        if content is None and self.exists:
+            raise damaged(self._path, what)
+        return content
 
     def _foreign(self, why: str) -> SinkForeign:
         folder = self._path.parent

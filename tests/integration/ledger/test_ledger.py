@@ -14,8 +14,10 @@ from oracle import read_topic
 import labkit as lab
 from labkit.checker.checker import check_pipeline
 from labkit.consumer.poll_loop import consume
+from labkit.core.config import load_config
 from labkit.ledger.ledger import LedgerReader, carbon_ledger
 from labkit.ledger.ledger_model import Stage
+from labkit.producer.delivery_log import delivery_log_dir
 from labkit.producer.send_loop import fleet_source, produce
 from labkit.readings.pacing import Pace
 from labkit.readings.reading import Reading, grams
@@ -89,6 +91,25 @@ def test_another_programs_records_are_told_from_doubled_ones(
         assert (doubled.state, doubled.foreign) == ("phantom", theirs)
         assert doubled.sentence.startswith("1 reading (")
         assert check_pipeline(topic, lab_dir / "data").violations == {"doubled": 1}
+
+
+def test_a_lost_delivery_log_makes_nobody_another_program(
+    lab_dir: Path, topic: str, bootstrap_servers: str
+) -> None:
+    produce(topic, fleet_source(Pace(0, 0.0), seed=3), threading.Event(), count=20)
+    whole = carbon_ledger(topic, lab_dir / "data")
+    assert whole.topic_id
+    (log_path,) = delivery_log_dir(whole.topic_id).glob("*.csv")
+    kept = log_path.read_bytes()
+    log_path.write_bytes(b"")  # as a power cut leaves it
+    assert carbon_ledger(topic, lab_dir / "data") == whole
+    log_path.unlink()
+    assert carbon_ledger(topic, lab_dir / "data") == whole
+
+    log_path.write_bytes(kept)
+    for path in (load_config().state_dir / "tally" / whole.topic_id).iterdir():
+        path.write_bytes(b"")
+    assert carbon_ledger(topic, lab_dir / "data") == whole
 
 
 def test_without_a_tally_the_rest_is_compared(

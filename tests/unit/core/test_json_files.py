@@ -15,6 +15,20 @@ def test_a_file_that_is_gone_reads_as_none(tmp_path: Path) -> None:
     assert read_json(tmp_path / "none.json") is None
 
 
+@pytest.mark.parametrize("left", [b"", b"\0" * 4096])
+def test_a_file_that_a_power_cut_emptied_reads_as_none(tmp_path: Path, left: bytes) -> None:
+    path = tmp_path / "state.json"
+    path.write_bytes(left)
+    assert read_json(path) is None
+
+
+def test_other_content_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text('{"n": ')
+    with pytest.raises(ValueError, match="Expecting value"):
+        read_json(path)
+
+
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     contents = [{"n": n, "filler": "x" * 20_000} for n in range(2)]

@@ -32,6 +32,7 @@ def test_what_can_be_read(lab_dir: Path, content: bytes) -> None:
 BROKEN = {
     "utf-16": ("LABKIT_TOPIC=mine\n".encode("utf-16"), "saved as UTF-16, not UTF-8"),
     "no mark": ("LABKIT_TOPIC=mine\n".encode("utf-16-le"), "saved as UTF-16, not UTF-8"),
+    "zeros": (b"LABKIT_TOPIC=mine\n" + bytes(512), "they are damaged, or saved as UTF-16"),
     "latin-1": (b"LABKIT_TOPIC=mine\n# f\xfcr\n", "not saved as UTF-8: line 2 "),
     "no equals sign": (b"\nLABKIT_TOPIC mine\n", "Line 2 of "),
     "value": (b"# one\nLABKIT_API_PORT=many\n", "LABKIT_API_PORT cannot be used"),
@@ -87,6 +88,39 @@ def test_a_wrong_value_is_named_with_its_place(
     with defaults_for_invalid_settings():
         config = load_config()
     assert (config.api_port, config.topic) == (0, "mine"), "what is valid stays"
+    (lab_dir / ".env").unlink()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "LABKIT_NUM_PARTITIONS=0",
+        "LABKIT_SEGMENT_BYTES=-1",
+        "LABKIT_SESSION_TIMEOUT_MS=0",
+        "LABKIT_COMMIT_INTERVAL_S=nan",
+        "LABKIT_BROKER_HEAP_MB=0",
+        "LABKIT_DATA_DIR=~no-such-user/data",
+        "LABKIT_CACHE_DIR=~no-such-user/jars",
+    ],
+)
+def test_a_value_that_nothing_could_use_is_refused(lab_dir: Path, line: str) -> None:
+    (lab_dir / ".env").write_text(line + "\n")
+    with pytest.raises(SettingInvalid, match=line.partition("=")[0]):
+        load_config()
+    (lab_dir / ".env").unlink()
+
+
+def test_an_empty_variable_counts_as_not_set(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (lab_dir / ".env").write_text("LABKIT_DATA_DIR=\nLABKIT_NUM_PARTITIONS=\n")
+    monkeypatch.setenv("LABKIT_TOPIC", "")
+    config = load_config()
+    assert (config.data_dir, config.num_partitions, config.topic) == (
+        Path("data"),
+        3,
+        "co2-emissions",
+    )
     (lab_dir / ".env").unlink()
 
 

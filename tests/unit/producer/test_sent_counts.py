@@ -1,9 +1,11 @@
 import json
+import shutil
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labkit.producer.delivery_log import DeliveryLog
 from labkit.producer.sent_counts import SentCounts, SentCountsFile, read_sent_counts
 
 counts = st.builds(SentCounts, **{name: st.integers(0, 10**15) for name in SentCounts.__slots__})
@@ -35,6 +37,22 @@ def test_the_last_word_counts():
     counts_file.write(SentCounts(emitted=9), "ended")
     assert read_sent_counts("id").emitted == 9
     assert json.loads(counts_file.path.read_text(encoding="utf-8"))["state"] == "ended"
+
+
+@pytest.mark.parametrize("left", ["a file without content", "no folder"])
+def test_a_log_without_its_counts_is_added_up(state_dir, left):
+    counts_file = SentCountsFile("t", "id", "producer")
+    with DeliveryLog("id", counts_file.run) as delivery_log:
+        for number in (1, 2):
+            delivery_log.sent(number, 0, b"{}", f"reading-{number}", co2_g=70)
+        delivery_log.acked(1, 0, 5, co2_g=70)
+    if left == "no folder":
+        shutil.rmtree(state_dir / "tally")
+    else:
+        counts_file.path.touch()
+    assert read_sent_counts("id") == SentCounts(
+        emitted=2, emitted_g=140, acked=1, acked_g=70, unknown=1, unknown_g=70
+    )
 
 
 def test_no_runs_no_counts():
