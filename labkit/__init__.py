@@ -23,6 +23,11 @@ if os.path.basename(sys.argv[0] if sys.argv else "").partition(".")[0] in ("-m",
         sys.path[:] = [one for one in sys.path if os.path.abspath(one) != _here]  # noqa: PTH100
     except FileNotFoundError:
         pass  # it has been deleted
+    if "error" in sys.warnoptions:  # PYTHONWARNINGS: meant for the user's own code
+        import warnings
+
+        for kind in (DeprecationWarning, ResourceWarning):  # of packages that the lab needs, and
+            warnings.simplefilter("ignore", kind)  # of brokers that go on after the command
 
 import lazy_loader as lazy
 

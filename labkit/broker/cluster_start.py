@@ -96,6 +96,15 @@ def _new_cluster(cluster_id: str, node_ids: Sequence[int]) -> ClusterState:
     return ClusterState(cluster_id=cluster_id, nodes=nodes)
 
 
+def _refuse_path_that_java_cannot_open(folder: Path) -> None:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        msg = f"Java cannot open {folder}: its name has bytes that are not UTF-8"
+        next_line = "export LABKIT_STATE_DIR=/path/to/a/folder   (with another name)"
+        raise BrokerUnavailable(msg, next_line) from error
+
+
 def start(
     cluster: ClusterState,
     folder: Path,
@@ -113,6 +122,7 @@ def start(
     supervisor knows the cluster's owners and stops it when they are gone. If the start fails, what
     it started is stopped; nodes that ran before go on.
     """
+    _refuse_path_that_java_cannot_open(folder)
     jars = kafka_jars()
 
     def command(one: NodeState, log: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import socket
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.broker import node_setup
-from labkit.broker.cluster_state import NodeState
-from labkit.core.errors import SettingInvalid
+from labkit.broker import cluster_start, node_setup
+from labkit.broker.cluster_state import ClusterState, NodeState
+from labkit.core.errors import BrokerUnavailable, SettingInvalid
 
 
 def cluster_of(count: int) -> list[NodeState]:
@@ -120,3 +121,9 @@ def test_last_error_prefers_the_log_and_falls_back_to_what_java_said(tmp_path: P
     assert node_setup.last_error(log) == "[…] ERROR the disk is full (kafka)"
     log.write_text("[…] ERROR fatal\njava.lang.Exception: no such listener\n\tat kafka.Kafka\n")
     assert node_setup.last_error(log) == "[…] ERROR fatal java.lang.Exception: no such listener"
+
+
+def test_a_folder_that_java_cannot_open_is_named(tmp_path: Path) -> None:
+    cluster = ClusterState(cluster_id="c", nodes=[])
+    with pytest.raises(BrokerUnavailable, match="bytes that are not UTF-8"):
+        cluster_start.start(cluster, tmp_path / os.fsdecode(b"caf\xe9"))

@@ -35,6 +35,16 @@ def test_a_file_of_the_user_is_never_imported_instead_of_a_module(
     assert done.stdout.startswith("labkit "), done.stderr
 
 
+def test_warnings_of_other_packages_do_not_end_the_lab(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    script = Path(sys.executable).with_name("labkit")
+    command = [script, "topics", "list"]  # loads the clients
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "No broker of this lab is running" in done.stderr
+
+
 @pytest.mark.parametrize(
     "words", [["labkit"], ["python", "-m", "labkit"], ["python", "-P", "-m", "labkit"]]
 )
