@@ -126,4 +126,4 @@ def test_last_error_prefers_the_log_and_falls_back_to_what_java_said(tmp_path: P
 def test_a_folder_that_java_cannot_open_is_named(tmp_path: Path) -> None:
     cluster = ClusterState(cluster_id="c", nodes=[])
     with pytest.raises(BrokerUnavailable, match="bytes that are not UTF-8"):
-        cluster_start.start(cluster, tmp_path / os.fsdecode(b"caf\xe9"))
+        cluster_start.start(cluster, tmp_path / os.fsdecode(b"b\xe9"))
