@@ -126,7 +126,7 @@ def test_q4_few_bytes() -> None:
     send_all(topic, linger_ms=500, batch_size=262_144)
     expect(ex.q4, NOT_YET, says="nothing was compressed")
     send_all(topic, batch_size=4_096, linger_ms=500, compression_type="gzip")
-    expect(ex.q4, NOT_YET, says="its batches are small")
+    expect(ex.q4, NOT_YET, says="in small batches")
     solve(ex.q4, send_all=send_all)
     expect(ex.q4, CORRECT, says="bytes of JSON")
     with kafka_clients.producer() as client:
