@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from labkit.readings.replay.known_titles import (
 )
 
 AMOUNTS = ("co2", "load", "energy")
+_YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,10 @@ def map_columns(header: Sequence[str], stated: Mapping[str, str], where: str) ->
     asked = _without_unit(header, meanings, columns, ignored)
     problems += asked
     if not columns.keys() & {"recorded_at", "begins_at", "date"}:
+        if len(years := [title for title in header if _YEAR.search(title)]) > 1:
+            named = shorten(", ".join(years))
+            msg = f"{where}: no column says when; its titles are of years: {named}"
+            raise ReplayError(msg, "take hourly or daily data, with a row for each time")
         why = "no column says when: expected one such as recorded_at or time"
         problems.append((why, "--map COLUMN=time"))
     if "load" in columns and "energy" in columns:
@@ -116,7 +122,7 @@ def map_columns(header: Sequence[str], stated: Mapping[str, str], where: str) ->
         titles = shorten(", ".join(header) or "none")
         msg = f"{where}: {'; '.join(why for why, _ in problems)}; its columns are {titles}"
         options = " ".join(option for _, option in problems if option)
-        raise ReplayError(msg, options)
+        raise ReplayError(msg, options or "take a table with a column of amounts")
     is_epa = set(map(words_of, header)) >= EPA_TITLES
     return ColumnMapping(columns, ignored, is_epa)
 
@@ -154,19 +160,21 @@ def _without_unit(
     """Ask for the unit of an amount if it is needed; otherwise the column is ignored."""
     has_amount = any(field in columns for field in AMOUNTS)
     problems = []
-    for title, meaning in zip(header, meanings, strict=True):
+    for number, (title, meaning) in enumerate(zip(header, meanings, strict=True)):
+        name = title if header.count(title) == 1 else number
         if meaning is None or meaning.field not in QUANTITIES or meaning.unit is not None:
             continue
         if meaning.field == "co2" and "co2" in columns:
             first = columns["co2"].title
             why = f"the columns {first!r} and {title!r} both mean co2"
-            problems.append((why, _option(title, "ignore")))
+            problems.append((why, _option(name, "ignore")))
         elif meaning.field in AMOUNTS and not has_amount:
-            units = ", ".join(UNITS[meaning.field])
+            other = {"load": "energy", "energy": "load"}.get(meaning.field, "")
+            units = ", ".join([*UNITS[meaning.field], *UNITS.get(other, ())])
             why = f"the column {title!r} says no unit; it may be {units}"
             if meaning.field == "co2":
                 why += " (but a room sensor's ppm is a concentration, not an amount)"
-            problems.append((why, _option(title, "UNIT")))
+            problems.append((why, _option(name, "UNIT")))
         else:
             ignored[title] = f"it has no unit; --map {shlex.quote(title)}=UNIT uses it"
     return problems
@@ -186,9 +194,9 @@ def _no_amount(header: Sequence[str]) -> tuple[str, str]:
             f"no column says how much: {shares[0]!r} is CO2 per something else, which is not an "
             "amount; it needs a column of kg, t, MW or MWh"
         )
-        return why, "--map COLUMN=kg"
+        return why, ""
     why = "no column says how much: expected co2_kg, co2_t or load_mw"
-    return why, "--map COLUMN=kg"
+    return why, "--map COLUMN=UNIT"
 
 
 def _option(column: str | int, meaning: str) -> str:

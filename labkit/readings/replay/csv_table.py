@@ -79,6 +79,21 @@ class CsvTable:
             break
         while self.header and not self.header[-1]:
             self.header.pop()
+        if not self.header:
+            msg = f"{self.name} line {self.header_line}: there is no header; the file is empty"
+            raise ReplayError(msg, "look at the file; it may be cut off")
+
+    def likely_header_line(self) -> int | None:
+        """Return the line of the first known titles, if the header itself has none of them."""
+        if any(meaning_of(title) is not None for title in self.header):
+            return None
+        with self._text() as lines:
+            for number, line in zip(range(1, SAMPLE_RECORDS + 1), lines, strict=False):
+                for sign in DELIMITERS.values():
+                    titles = [cell.strip().strip('"') for cell in line.split(sign)]
+                    if sum(meaning_of(title) is not None for title in titles) > 1:
+                        return number
+        return None
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows below the header; those without any content are left out.
@@ -187,8 +202,9 @@ def _find_encoding(source: SourceFile) -> str:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
-    if head.count(0) > len(head) / 4:
-        return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+    first, second = head[::2].count(0), head[1::2].count(0)
+    if max(first, second) > len(head) / 4 and min(first, second) < max(first, second) / 4:
+        return "utf-16-le" if second > first else "utf-16-be"  # else they are padding
     decoder = codecs.getincrementaldecoder("utf-8")()
     content = source.rewound()
     try:

@@ -8,6 +8,8 @@ the same code as in the third pass. Memory grows by 16 bytes a row, for its time
 from __future__ import annotations
 
 import hashlib
+import re
+import shlex
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -40,6 +42,7 @@ from labkit.readings.replay.replay_options import ReplayOptions
 from labkit.readings.replay.row_cover import RowCover
 from labkit.readings.replay.source_file import SourceFile
 from labkit.readings.replay.time_form import (
+    WORDS,
     TimeEvidence,
     TimeForm,
     in_utc,
@@ -49,7 +52,8 @@ from labkit.readings.replay.time_form import (
 
 SHOWN_BAD_ROWS = 10
 ONE_FACILITY = "replay"  # of all rows, if nothing says which; the same for a file and a pipe
-_NO_VALUE = {"-", "–", "n/a"}  # how tables write that there is none
+# How tables write that there is none; NA is not among them, as it is Namibia.
+_NO_VALUE = {"-", "–", "—", "--", "n/a", "N/A", "#N/A", "n/e", "nan", "NaN", "null", "NULL"}
 _PLACE = ("latitude", "longitude")
 _NUMBERS = (*QUANTITIES, *_PLACE)
 _WHEN = ("begins_at", "recorded_at", "date")  # the first of them says when a row is
@@ -206,8 +210,12 @@ class Replay:
         skip = "--skip-bad" if unusable else "--skip-empty"
         hint = f"correct line {first.line}, or leave such rows out: {self.command(skip)}"
         if first.line in self._second_lines and "reading_id" not in self.mapping.columns:
-            command = self.command("--map COLUMN=unit")
+            apart = "unit" if self.names_facility else "facility"
+            command = self.command(f"--map COLUMN={apart}")
             hint = f"say which column tells them apart: {command}   (or {skip})"
+            if first.line in self._put_back_lines:
+                command = self.command("--zone Europe/Berlin")
+                hint = f"if clocks were put back then, state the zone: {command}"
         raise ReplayError(msg, hint)
 
     def _with_command(self, error: ReplayError) -> ReplayError:
@@ -250,6 +258,15 @@ class Replay:
         self._zone, self._interval_s = self.options.zone_info(), self.options.interval_s()
         self.table = CsvTable(self.source, self.options.encoding, self.options.delimiter)
         where = f"{self.name} line {self.table.header_line}"
+        if not self.options.columns and (line := self.table.likely_header_line()):
+            msg = f"{where} has no known title; the header seems to be line {line}"
+            hint = "take out the lines above it"
+            path = Path(self.source.argument)
+            if self.table.encoding in ("utf-8", "utf-8-sig", "cp1252"):  # one byte ends a line
+                cat = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat"}.get(path.suffix, "cat")
+                rest = f"{cat} {shlex.quote(str(path))} | tail -n +{line}"
+                hint += f": {rest} | {self.options.command('-')}"
+            raise ReplayError(msg, hint)
         self.mapping = map_columns(self.table.header, self.options.columns, where)
         self.number_forms: dict[str, NumberForm] = {}
         self.time_forms: dict[str, TimeForm] = {}
@@ -265,6 +282,8 @@ class Replay:
         """Lines in the second of two equal hours, where clocks were put back."""
         self._second_lines: dict[int, int] = {}
         """Lines of rows that are there already, and the line of the first one."""
+        self._put_back_lines: set[int] = set()
+        """Those of them that may be an hour in which clocks were put back, if no zone is known."""
         self.cover = RowCover()
         self._find_cover()
         self.bad_rows: list[BadRow] = []
@@ -363,11 +382,12 @@ class Replay:
             self._second_lines = self.cover.second_rows
         step_s = self.cover.common_s
         stated = self._interval_s or self.mapping.columns.keys() & {"interval", "begins_at"}
-        if step_s > MAX_INTERVAL_S and not stated:
-            msg = (
-                f"{self.name}: most rows are {step_s / 86_400:,.3g} days apart, and a reading "
-                "covers at most a day"
-            )
+        kind = self.time_forms[self._when].kind
+        if (step_s > MAX_INTERVAL_S or kind in ("year", "month")) and not stated:
+            why = f"a row is of {WORDS[kind]}"
+            if step_s > MAX_INTERVAL_S:
+                why = f"most rows are {step_s / 86_400:,.3g} days apart"
+            msg = f"{self.name}: {why}, and a reading covers at most a day"
             hint = "take hourly or daily rows; or --interval 1d, if each row is of one day only"
             raise ReplayError(msg, hint)
 
@@ -377,7 +397,8 @@ class Replay:
         for row in self.table.rows():
             totals.rows += row.line >= self.options.from_line
             try:
-                reading = self._reading(row, state, 0, count=True)
+                counts = row.line >= self.options.from_line
+                reading = self._reading(row, state, 0, count=counts)
             except _RowError as error:
                 self._bad_lines.append(row.line)
                 if row.line < self.options.from_line:
@@ -411,10 +432,15 @@ class Replay:
         recorded_at, seconds = self._span(row)
         if recorded_at > self._latest:
             raise self._wrong(self._when, row, "is in the future; expected a past time")
+        if recorded_at.year < 1970:
+            raise self._wrong(self._when, row, "is before 1970, when Kafka's timestamps begin")
         at_ms = to_ms(recorded_at)
         if first_line := self._second_lines.get(row.line):
             if "reading_id" in self.mapping.columns:
                 raise self._wrong("reading_id", row, f"is already the id of line {first_line}")
+            is_autumn = recorded_at.month in (10, 11) and recorded_at.weekday() == 6
+            if self.totals.no_zone and not self.options.zone and is_autumn and recorded_at.hour < 4:
+                self._put_back_lines.add(row.line)
             why = f"is already the time of line {first_line}, of the same facility {facility_id!r}"
             raise self._wrong(self._when, row, why)
         given = {
@@ -524,6 +550,10 @@ class Replay:
         at = self.time_forms[field].parse(text)
         if at is None:
             expected = "is not a time; expected ISO 8601 such as 2026-11-23 22:13:04"
+            if re.fullmatch(r"[2-5]\d{4}([.,]\d+)?", text):
+                expected = "is not a time; it may be Excel's number of a day: format it as a date"
+            elif re.search(r"\d.*(?<![AP]M)(\b[A-Z]{3,5}|\])$", text):
+                expected = "has a zone's name, which is not read; take it out, and state --zone"
             raise self._wrong(field, row, expected)
         if field == "date" and "hour" in self.mapping.columns:
             after = parse_clock(self._cell("hour", row))
@@ -594,6 +624,5 @@ class Replay:
 
     def _wrong(self, field: str, row: Row, why: str, *, is_empty: bool = False) -> _RowError:
         column = self.mapping.columns[field]
-        return _RowError(
-            f", column {column.title!r}: {shorten(self._cell(field, row))} {why}", is_empty=is_empty
-        )
+        text = self._cell(field, row) or row.cells[column.number].strip()  # also n/a
+        return _RowError(f", column {column.title!r}: {shorten(text)} {why}", is_empty=is_empty)

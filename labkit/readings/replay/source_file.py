@@ -10,6 +10,7 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import shlex
 import sys
 import tempfile
 import weakref
@@ -34,6 +35,13 @@ _NO_TABLES = {
     b"PAR1": "a Parquet file",
     b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"%PDF": "a PDF",
+    b'{"': "JSON",
+    b"[{": "JSON",
+    b"[\n": "JSON",
+    b"[\r\n": "JSON",
+    b"<!": "HTML",
+    b"<html": "HTML",
+    b"<?xml": "XML",
 }
 
 
@@ -83,6 +91,8 @@ class SourceFile:
             copy.close()
             msg = f"{self.argument} cannot be read: {error.strerror}"
             hint = f"check the path; a relative one starts at {Path.cwd()}"
+            if "://" in self.argument:
+                hint = f"fetch it: curl -sSfL {shlex.quote(self.argument)} | labkit replay -"
             raise ReplayError(msg, hint) from error
         return copy
 

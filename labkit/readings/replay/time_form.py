@@ -18,7 +18,8 @@ _CLOCK = r"(\d{1,2})(?:[:.](\d{2})(?:[:.](\d{2})(?:[.,]\d+)?)?)?(?:\s*([AaPp])\.
 _ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}|\d{4}-?W\d{2}")
 _YEAR_FIRST = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?:[T ,]+(.+))?")
 _YEAR_LAST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:[T ,]+(.+))?")
-_EPOCH = re.compile(r"\d{10}(\d{3})?|\d{10}\.\d+")
+_EPOCH = re.compile(r"\d{10}(\d{3}){0,3}|\d{10}\.\d+")
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
 _ZONE_NAME = re.compile(r"\s*(UTC|GMT)$")
 _END_OF_DAY = re.compile(r"(?<=[T ])24:00(:00)?(?=$|[Z+-])")
 
@@ -27,7 +28,8 @@ WORDS = {
     "day-first": "day, month, year",
     "month-first": "month, day, year",
     "year-first": "year, month, day",
-    "unix": "seconds or milliseconds since 1970",
+    "unix": "seconds or parts of seconds since 1970",
+    "month": "a month",
     "year": "a year",
 }
 
@@ -94,10 +96,12 @@ def _kind(text: str) -> str | None:
     if _ISO.match(text) and not text.isdecimal():
         return "iso" if _iso(text) else None
     if text.isdecimal():
-        kinds = {4: "year", 8: "iso", 10: "unix", 13: "unix"}
+        kinds = {4: "year", 8: "iso", 10: "unix", 13: "unix", 16: "unix", 19: "unix"}
         return kinds.get(len(text))
     if _EPOCH.fullmatch(text):
         return "unix"
+    if _MONTH.fullmatch(text):
+        return "month"
     if _YEAR_FIRST.fullmatch(text):
         return "year-first"
     if found := _YEAR_LAST.fullmatch(text):
@@ -194,13 +198,18 @@ def _joined(year: str, month: str, day: str, clock: str | None) -> datetime | No
 def _unix(text: str) -> datetime | None:
     if not _EPOCH.fullmatch(text):
         return None
-    seconds = float(text) / (1000 if text.isdecimal() and len(text) == 13 else 1)
+    seconds = float(text) / (10 ** (len(text) - 10) if text.isdecimal() else 1)
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def _year(text: str) -> datetime | None:
     is_year = re.fullmatch(r"\d{4}", text)
     return datetime(int(text), 1, 1) if is_year else None
+
+
+def _month(text: str) -> datetime | None:
+    found = _MONTH.fullmatch(text)
+    return datetime(int(found[1]), int(found[2]), 1) if found else None
 
 
 _PARSERS = {
@@ -210,4 +219,5 @@ _PARSERS = {
     "year-first": _year_first,
     "unix": _unix,
     "year": _year,
+    "month": _month,
 }

@@ -328,3 +328,54 @@ def test_from_a_line_on(replay):
     assert [r.reading_id for r in table.readings()] == [
         r.reading_id for r in replay(rows).readings()
     ][2:]
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "next_line"),
+    [
+        ("year,country,co2_t\n2020,Germany,1\n", "a row is of a year", "hourly or daily"),
+        ("time,co2_t\n2024-01,1\n", "a row is of a month", "hourly or daily"),
+        ("site,2019,2020\nA,1,2\n", "its titles are of years: '2019, 2020'", "hourly or daily"),
+        ("time,co2,co2\n2024-01-01,1,2\n", "says no unit", "--map '#2=UNIT' --map '#3=UNIT'"),
+        ("", "the file is empty", "cut off"),
+        ("# by X\n# in kg\ntime;co2_kg\n2024-01-01;1\n", "seems to be line 3", "tail -n +3 "),
+        ('{"time": "2024-01-01", "co2_kg": 1}\n', "is JSON", "CSV UTF-8"),
+        ("time,co2_kg\n1850-01-01,1\n", "is before 1970", "line 2"),
+        ("time,co2_kg\n45425.5,1\n", "may be Excel's number of a day", "line 2"),
+        ("time,co2_kg\n2024-05-13 00:00 CEST,1\n", "state --zone", "line 2"),
+        (
+            "time,co2_kg\n2024-10-27 02:00,1\n2024-10-27 02:00,2\n",
+            "is already the time of line 2",
+            "--zone Europe/Berlin",
+        ),
+        (
+            "time,city,co2_kg\n2024-05-13 02:00,A,1\n2024-05-13 02:00,B,2\n",
+            "is already the time of line 2",
+            "--map COLUMN=facility",
+        ),
+    ],
+)
+def test_what_is_refused_is_told_by_what_the_table_shows(replay, content, what, next_line):
+    error = refusal(replay, content)
+    assert what in error.what
+    assert next_line in error.next_line
+
+
+def test_a_title_of_co2_per_something_is_never_advised_to_be_an_amount(replay):
+    error = refusal(replay, "time,CO2 intensity (g/kWh)\n2024-01-01,75\n")
+    assert "not an amount" in error.what
+    assert "--map" not in error.next_line
+
+
+def test_zero_bytes_at_the_end_are_not_utf_16(replay):
+    rows = "time,co2_kg\n2024-01-01 00:00,1\n2024-01-01 01:00,2\n" + "\0" * 500
+    assert "line 4 has 1 columns" in refusal(replay, rows).what
+    assert len(list(replay(rows, skip_bad=True).readings())) == 2
+
+
+def test_parts_of_seconds_and_the_words_of_pandas_for_no_value(replay):
+    rows = "time,co2_kg\n1715587200000000,1\n1715590800000000,2\n1715594400000000,NaN\n"
+    assert "--skip-empty" in refusal(replay, rows).next_line
+    first, second = replay(rows, skip_empty=True).readings()
+    assert first.recorded_at == datetime(2024, 5, 13, 8, tzinfo=UTC)
+    assert second.recorded_at - first.recorded_at == timedelta(hours=1)
