@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +34,13 @@ def test_without_a_broker_the_next_line_starts_one(lab_dir: Path) -> None:
     with pytest.raises(BrokerUnavailable, match="No broker of this lab") as raised:
         kafka_clients.bootstrap_servers()
     assert "labkit broker start" in raised.value.next_line
+
+
+def test_without_assert_kafka_python_cannot_work(lab_dir: Path) -> None:
+    code = "from labkit.broker import kafka_clients; kafka_clients.admin()"
+    command = [sys.executable, "-O", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr.endswith("Next: unset PYTHONOPTIMIZE\n")
 
 
 def test_a_configured_address_wins(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
