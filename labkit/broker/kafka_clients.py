@@ -129,9 +129,7 @@ def silent_nodes() -> set[int]:
 
 def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
     if sys.flags.optimize:
-        msg = (
-            "Python runs without assert (PYTHONOPTIMIZE or -O), which kafka-python needs"
-        )
+        msg = "Python runs without assert (PYTHONOPTIMIZE or -O), which kafka-python needs"
         raise LabError(msg, "unset PYTHONOPTIMIZE")
     servers = settings.pop("bootstrap_servers", None) or bootstrap_servers()
     probe(servers)
