@@ -383,7 +383,7 @@ class Replay:
         step_s = self.cover.common_s
         stated = self._interval_s or self.mapping.columns.keys() & {"interval", "begins_at"}
         kind = self.time_forms[self._when].kind
-        if (step_s > MAX_INTERVAL_S or kind in ("year", "month")) and not stated:
+        if (step_s > MAX_INTERVAL_S or kind in ("year", "month", "week")) and not stated:
             why = f"a row is of {WORDS[kind]}"
             if step_s > MAX_INTERVAL_S:
                 why = f"most rows are {step_s / 86_400:,.3g} days apart"

@@ -142,6 +142,8 @@ def _covers(replay: Replay) -> str:
 def _facilities(replay: Replay) -> str:
     columns, ids = replay.mapping.columns, replay.facilities
     fields = [f for f in ("facility_id", "facility", "unit") if f in columns]
+    if not ids:
+        return "none, as no row can be used"
     shown = ", ".join(ids[:SHOWN]) + (", …" if len(ids) > SHOWN else "")
     if fields:
         titles = " and ".join(repr(columns[field].title) for field in fields)

@@ -19,6 +19,7 @@ _ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}|\d{4}-?W\d{2}")
 _YEAR_FIRST = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?:[T ,]+(.+))?")
 _YEAR_LAST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:[T ,]+(.+))?")
 _EPOCH = re.compile(r"\d{10}(\d{3}){0,3}|\d{10}\.\d+")
+_WEEK = re.compile(r"\d{4}-?W\d{2}")
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _ZONE_NAME = re.compile(r"\s*(UTC|GMT)$")
 _END_OF_DAY = re.compile(r"(?<=[T ])24:00(:00)?(?=$|[Z+-])")
@@ -30,6 +31,7 @@ WORDS = {
     "year-first": "year, month, day",
     "unix": "seconds or parts of seconds since 1970",
     "month": "a month",
+    "week": "a week",
     "year": "a year",
 }
 
@@ -93,6 +95,8 @@ class TimeEvidence:
 
 
 def _kind(text: str) -> str | None:
+    if _WEEK.fullmatch(text):
+        return "week"
     if _ISO.match(text) and not text.isdecimal():
         return "iso" if _iso(text) else None
     if text.isdecimal():
@@ -220,4 +224,5 @@ _PARSERS = {
     "unix": _unix,
     "year": _year,
     "month": _month,
+    "week": _iso,
 }

@@ -335,6 +335,7 @@ def test_from_a_line_on(replay):
     [
         ("year,country,co2_t\n2020,Germany,1\n", "a row is of a year", "hourly or daily"),
         ("time,co2_t\n2024-01,1\n", "a row is of a month", "hourly or daily"),
+        ("time,co2_t\n2024-W20,1\n", "a row is of a week", "hourly or daily"),
         ("site,2019,2020\nA,1,2\n", "its titles are of years: '2019, 2020'", "hourly or daily"),
         ("time,co2,co2\n2024-01-01,1,2\n", "says no unit", "--map '#2=UNIT' --map '#3=UNIT'"),
         ("", "the file is empty", "cut off"),
@@ -379,3 +380,13 @@ def test_parts_of_seconds_and_the_words_of_pandas_for_no_value(replay):
     first, second = replay(rows, skip_empty=True).readings()
     assert first.recorded_at == datetime(2024, 5, 13, 8, tzinfo=UTC)
     assert second.recorded_at - first.recorded_at == timedelta(hours=1)
+
+
+def test_what_is_counted_begins_at_the_line_that_was_stated(replay):
+    rows = "time,co2_kg\n2024-01-01 00:00,1\n2024-01-01 01:00,2\n"
+    table = replay(rows, from_line=3)
+    assert (table.totals.readings, table.totals.from_co2) == (1, 1)
+
+
+def test_without_a_usable_row_no_facility_is_named(replay):
+    assert "none, as no row can be used" in replay("time,co2_kg\n2024-01-01,x\n").report()
