@@ -18,6 +18,8 @@ UNITS: dict[str, dict[str, Decimal]] = {
         "g": Decimal("0.001"),
         "mg": Decimal("0.000001"),
         "t": Decimal(1000),
+        "kt": Decimal(1_000_000),
+        "Mt": Decimal(1_000_000_000),
         "short-tons": Decimal("907.18474"),  # the US EPA's
         "lb": Decimal("0.45359237"),
     },
@@ -31,6 +33,8 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "g": ("grams", "gram"),
     "mg": ("milligrams", "milligram"),
     "t": ("tonnes", "tonne", "metric tons", "metric tonnes"),
+    "kt": ("kilotonnes", "kilotonne", "thousand tonnes"),
+    "Mt": ("megatonnes", "megatonne", "million tonnes"),
     "short-tons": ("short tons", "short ton"),
     "lb": ("lbs", "pounds"),
     "MW": ("megawatts",),
@@ -200,7 +204,7 @@ def _unit_words() -> dict[str, Meaning]:
         for quantity, units in UNITS.items()
         for unit in units
         for spelling in (unit.casefold(), *SPELLINGS[unit])
-        if spelling != "short-tons"
+        if spelling not in ("short-tons", "mt")  # in the USA, MT in a title is a metric ton
     }
 
 

@@ -184,4 +184,4 @@ def test_produce_replays_too_and_prints_what_it_understood(bootstrap_servers, to
 def test_the_known_titles():
     said = replay("--titles").stdout.decode()
     assert "primary fuel type" in said
-    assert "--map COLUMN=MEANING takes: kg, g, mg, t, short-tons, lb, MW" in said
+    assert "--map COLUMN=MEANING takes: kg, g, mg, t, kt, Mt, short-tons, lb, MW" in said
