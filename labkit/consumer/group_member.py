@@ -205,6 +205,13 @@ class GroupMember:
         self._commit_at = time.monotonic() + self._commit_interval_s
         return self._new_offsets()
 
+    def committed(self, offsets: Mapping[TopicPartition, object], outcome: object) -> None:
+        """Note that the brokers did not take these offsets, so that they are committed again."""
+        if isinstance(outcome, Exception):
+            log.info("the offsets were not committed this time: %s", outcome)
+            for partition in offsets.keys() & self.logs.keys():
+                self._assignment.partitions[partition].committed_offset = None
+
     def end_round(self) -> None:
         """Open the partitions that are due, and write the status files."""
         if time.monotonic() >= self._check_files_at:

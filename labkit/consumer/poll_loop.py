@@ -138,13 +138,8 @@ def consume(
 
             member.end_round()
             if offsets := member.offsets_to_commit():
-                member.client.commit_async(offsets, callback=_log_failed_commit)
+                member.client.commit_async(offsets, callback=member.committed)
             if ends is not None and member.has_stored(ends):
                 break
     stored.gap_records = member.gap_records
     return stored
-
-
-def _log_failed_commit(_offsets: object, outcome: object) -> None:
-    if isinstance(outcome, Exception):
-        log.info("the offsets were not committed this time: %s", outcome)

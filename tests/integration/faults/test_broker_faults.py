@@ -26,6 +26,7 @@ from oracle import assert_agrees, read_csv, read_topic
 from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
+from labkit.broker import kafka_clients
 from labkit.broker.broker import Broker
 from labkit.consumer.consumer import start_consumer
 from labkit.core.errors import BrokerUnavailable, SinkForeign, WorkerFailed
@@ -70,6 +71,28 @@ def test_row_07_a_broker_that_comes_back_at_its_port(
             consumer.wait_until_caught_up(PATIENCE_S)
             consumer.stop()
         assert_exactly_once(broker.bootstrap_servers, TOPIC, data_dir, stream)
+
+
+def test_offsets_whose_commit_failed_are_committed_again(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing new comes after the broker is back, and yet the group's lag ends at zero."""
+    monkeypatch.setenv("LABKIT_COMMIT_INTERVAL_S", "3")
+    data_dir = lab_dir / "data"
+    with lab.start_broker() as broker:
+        lab.ensure_topic(TOPIC, num_partitions=1)
+        with a_consumer("late", TOPIC, "late", data_dir):
+            send(broker.bootstrap_servers, TOPIC, readings(1))
+            wait_until(lambda: stored(data_dir, TOPIC) == 1, "the first row is stored")
+            time.sleep(3)  # and committed; the next commit is three seconds away
+            send(broker.bootstrap_servers, TOPIC, readings(30, seed=8))
+            wait_until(lambda: stored(data_dir, TOPIC) == 31, "all rows are stored")
+            broker.kill(1)
+            time.sleep(5)
+            broker.restart(1)
+            with kafka_clients.consumer(group_id="late", enable_auto_commit=False) as client:
+                place = TopicPartition(TOPIC, 0)
+                wait_until(lambda: client.committed(place) == 31, "all offsets are committed")
 
 
 def test_row_07_20_kills_of_three_brokers(lab_dir: Path) -> None:
