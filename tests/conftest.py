@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import schedule
 from hypothesis import HealthCheck, settings
+from kafka.net.selector import NetworkSelector
 from kafka_container import any_bootstrap_servers, docker_broker
 
 import labkit as lab
@@ -22,6 +23,25 @@ from labkit.broker.broker import Broker
 __all__ = ["any_bootstrap_servers", "docker_broker"]  # fixtures in a file of their own
 
 _numbers = itertools.count(1)
+
+_close_selector = NetworkSelector.close
+
+
+def _close_with_all_sockets(selector: NetworkSelector) -> None:
+    """Close a Kafka client's event loop, and the sockets that are still registered in it.
+
+    Closing a client of kafka-python 3.0.12 leaves the socket of a connection open that still has a
+    request to write (``KafkaTCPTransport.close``). The garbage collector would close it in
+    whichever test runs then, with a ResourceWarning.
+    """
+    registered = [] if selector._closed else list(selector._selector.get_map().values())
+    _close_selector(selector)
+    for key in registered:
+        if hasattr(key.fileobj, "close"):
+            key.fileobj.close()
+
+
+NetworkSelector.close = _close_with_all_sockets
 _began = time.monotonic()
 
 # How long an example takes depends on what else the machine does. No test is about that.
