@@ -60,7 +60,12 @@ def family_of(running: RunningLab) -> list[psutil.Process]:
     found = {pid: psutil.Process(pid) for pid in pids}
     root = psutil.Process(running.process.pid)
     found |= {one.pid: one for one in (root, *root.children(recursive=True))}
-    return [one for one in found.values() if one.is_running() and one.cmdline()]
+    alive = []
+    for one in found.values():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ends while it is being looked at
+            if one.is_running() and one.cmdline():
+                alive.append(one)
+    return alive
 
 
 def listening_places(family: list[psutil.Process]) -> Iterator[tuple[int, str, int]]:
