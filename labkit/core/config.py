@@ -265,7 +265,7 @@ def _load(env_file: Path | None, **replaced: Any) -> LabConfig:
         _refuse_open_password(env_file, text)
     try:
         return LabConfig(
-            _env_file=env_file,
+            _env_file=env_file if text else None,  # not a pipe, at which Pydantic would wait
             _env_file_encoding="utf-8-sig",  # also without the mark that Windows writes
             **{"lab_dir": lab_dir, "state_dir": state_dir, **replaced},
         )

@@ -156,3 +156,9 @@ def test_an_unexpected_error_is_told_even_where_no_log_can_be_written(
         assert "Traceback" not in error
     assert "labkit --debug" in error
     (lab_dir / ".labkit").unlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes with a name in a folder")
+def test_a_pipe_in_the_files_place_is_not_waited_for(lab_dir: Path) -> None:
+    os.mkfifo(lab_dir / ".env")
+    assert load_config().topic == "co2-emissions"
