@@ -18,10 +18,16 @@ from typing import Any, NamedTuple
 from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.run_files import read_run_files
 from labkit.ledger import ledger_verdict
-from labkit.ledger.ledger_model import MEANING, SentStages, Stage, sent_stages, with_removed
+from labkit.ledger.ledger_model import (
+    MEANING,
+    SentStages,
+    Stage,
+    known_topic_id,
+    sent_stages,
+    with_removed,
+)
 from labkit.ledger.ledger_verdict import Circumstances, judge
-from labkit.producer.sent_counts import SentCounts, SentCountsReader, newest_topic_id
-from labkit.sink.checkpoint import csv_topic_id
+from labkit.producer.sent_counts import SentCounts, SentCountsReader
 from labkit.sink.partition_status import PartitionStatus
 from labkit.table.snapshot import Snapshot
 
@@ -97,7 +103,7 @@ class LedgerFromFiles:
         return rate_per_s(self._acked, over_s)
 
     def _read_sent(self) -> SentCounts:
-        topic_id = csv_topic_id(self._data_dir, self._topic) or newest_topic_id(self._topic)
+        topic_id = known_topic_id(self._data_dir, self._topic)
         if topic_id != self._topic_id:
             self._forget()
             self._topic_id = topic_id
@@ -123,7 +129,6 @@ class LedgerFromFiles:
             gap=sum(status.gap_records for status in statuses),
             producer_runs=producer_runs,
             consumer_runs=consumer_runs,
-            in_flight=sent.in_flight,
             failed=sent.failed,
             unknown=sent.unknown,
             hindrance=hindrances[0] if hindrances else "",

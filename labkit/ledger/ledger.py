@@ -16,9 +16,9 @@ from typing import Self
 from labkit.core.config import load_config
 from labkit.core.errors import BatchUnreadable, BrokerUnavailable, TopicNotFound
 from labkit.core.run_files import read_run_files
-from labkit.ledger.ledger_model import NOTHING, Ledger, Stage, sent_stages
+from labkit.ledger.ledger_model import NOTHING, Ledger, Stage, known_topic_id, sent_stages
 from labkit.ledger.ledger_verdict import Circumstances, judge
-from labkit.ledger.stage_totals import CsvTotals, TopicTotals, known_topic_id, served_totals
+from labkit.ledger.stage_totals import CsvTotals, TopicTotals, served_totals
 from labkit.producer.sent_counts import SentCounts, SentCountsReader
 from labkit.sink.partition_status import read_progress
 
@@ -93,7 +93,6 @@ class LedgerReader:
             gap=sum(status.gap_records for status in statuses),
             producer_runs=bool(producers),
             consumer_runs=bool(_running("consumer", self.topic)),
-            in_flight=sent.in_flight,
             failed=sent.failed,
             unknown=sent.unknown,
             foreign=foreign,

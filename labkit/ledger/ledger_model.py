@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from labkit.core.text_tables import html_table
-from labkit.producer.sent_counts import SentCounts
+from labkit.producer.sent_counts import SentCounts, newest_topic_id
+from labkit.sink.checkpoint import csv_topic_id
 
 MEANING = {
     "emitted": "made by the simulated chimneys",
@@ -58,6 +60,11 @@ class Stage(BaseModel):
 
 
 NOTHING = Stage(records=0, grams=0)
+
+
+def known_topic_id(data_dir: Path, topic: str) -> str | None:
+    """Return the id of the topic that the CSV, or else a producer, has seen, without a broker."""
+    return csv_topic_id(data_dir, topic) or newest_topic_id(topic)
 
 
 def with_removed(present: Stage, records: int, grams: int) -> Stage:
@@ -124,22 +131,19 @@ def sent_stages(sent: SentCounts, arrived: Stage = NOTHING) -> SentStages:
         acked = Stage(note=f"{were} sent with acks=0: nobody was asked to acknowledge them")
         unknown = Stage(records=sent.unknown, grams=sent.unknown_g)
         return SentStages(emitted, acked, sent.in_flight, failed, unknown)
-    acked_n, acked_g = sent.acked, sent.acked_g
-    unknown_n, in_flight = sent.unknown, sent.in_flight
-    unknown_g: int | None = sent.unknown_g
-    more = (arrived.records or 0) - acked_n
-    if 0 < more <= unknown_n + in_flight:
-        resolved = min(more, unknown_n)
-        unknown_n -= resolved
-        in_flight -= more - resolved
-        acked_n, acked_g = arrived.records or 0, arrived.grams or 0
-        # Which of them have arrived, nobody says; but together they are what is left.
-        unknown_g = None if in_flight else sent.emitted_g - sent.failed_g - acked_g
-    note = ""
-    if more > 0 and acked_n > sent.acked and not in_flight:
-        note = f"{more:,} of them are stored, though their acknowledgement never came"
-    acked = Stage(records=acked_n, grams=acked_g, note=note)
-    return SentStages(emitted, acked, in_flight, failed, Stage(records=unknown_n, grams=unknown_g))
+    more = (arrived.records or 0) - sent.acked
+    if not 0 < more <= sent.unknown + sent.in_flight:
+        acked = Stage(records=sent.acked, grams=sent.acked_g)
+        unknown = Stage(records=sent.unknown, grams=sent.unknown_g)
+        return SentStages(emitted, acked, sent.in_flight, failed, unknown)
+    resolved = min(more, sent.unknown)
+    in_flight = sent.in_flight - (more - resolved)
+    note = f"{more:,} of them are stored, though their acknowledgement never came"
+    acked = Stage(records=arrived.records, grams=arrived.grams, note="" if in_flight else note)
+    # Which of them have arrived, nobody says; but together they are what is left.
+    left_g = None if in_flight else sent.emitted_g - sent.failed_g - (arrived.grams or 0)
+    unknown = Stage(records=sent.unknown - resolved, grams=left_g)
+    return SentStages(emitted, acked, in_flight, failed, unknown)
 
 
 class PartitionPlace(BaseModel):

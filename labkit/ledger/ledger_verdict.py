@@ -25,8 +25,6 @@ class Circumstances:
         Those of them that were not stored before.
     producer_runs, consumer_runs : bool
         Whether one does now.
-    in_flight : int
-        Readings of running producers that wait for their answer.
     failed, unknown, foreign : Stage
         Readings that never reached the topic; those of which nobody knows whether they did; those
         that another program sent.
@@ -44,7 +42,6 @@ class Circumstances:
     gap: int = 0
     producer_runs: bool = False
     consumer_runs: bool = False
-    in_flight: int = 0
     failed: Stage = NOTHING
     unknown: Stage = NOTHING
     foreign: Stage = NOTHING
@@ -145,14 +142,10 @@ def _flowing(stages: dict[str, Stage], around: Circumstances) -> str:
     counts = {name: stage.records or 0 for name, stage in stages.items()}
     not_stored = counts.get("acked", 0) - counts.get("csv", 0)
     if around.hindrance and not_stored > 0:
-        sentence = f"{_readings(not_stored)} are acknowledged and not stored. {around.hindrance}"
-    else:
-        weights = [stage.grams or 0 for stage in stages.values()]
-        sentence = (
-            f"On the way: {_readings(max(counts.values()) - min(counts.values()))} "
-            f"({tonnes(max(weights) - min(weights))} t)."
-        )
-    return sentence
+        return f"{_readings(not_stored)} are acknowledged and not stored. {around.hindrance}"
+    weights = [stage.grams or 0 for stage in stages.values()]
+    moving = _readings(max(counts.values()) - min(counts.values()))
+    return f"On the way: {moving} ({tonnes(max(weights) - min(weights))} t)."
 
 
 _NUMBER = {2: "Both", 3: "All three", 4: "All four", 5: "All five"}

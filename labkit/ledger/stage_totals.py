@@ -15,9 +15,7 @@ from labkit.core.errors import BadReading
 from labkit.core.run_files import read_run_files
 from labkit.ledger.ledger_model import PartitionPlace, Stage, with_removed
 from labkit.ledger.unclaimed_readings import UnclaimedReadings
-from labkit.producer.sent_counts import newest_topic_id
 from labkit.readings.reading import Reading, grams
-from labkit.sink.checkpoint import csv_topic_id
 from labkit.sink.csv_row import row_grams
 from labkit.sink.new_csv_rows import LogTail
 from labkit.sink.segment_files import partitions, topic_dir
@@ -170,11 +168,6 @@ class CsvTotals:
             )
             for partition, end in sorted(end_offsets.items())
         )
-
-
-def known_topic_id(data_dir: Path, topic: str) -> str | None:
-    """Return the id of the topic that the CSV, or else a producer, has seen, without a broker."""
-    return csv_topic_id(data_dir, topic) or newest_topic_id(topic)
 
 
 def served_totals(data_dir: Path, topic: str) -> Stage:

@@ -50,7 +50,8 @@ class UnclaimedReadings:
         """Read what was appended to the delivery logs, and drop what they acknowledge."""
         for path in sorted(self._folder.glob("*.csv")):
             with suppress(FileNotFoundError):  # retention has removed it since
-                self._claim_logged(path)
+                if path.stat().st_size > self._read_to.get(path, 0):
+                    self._claim_logged(path)
         for path in self._folder.glob("*.json"):  # of logs that retention has removed
             if path not in self._read_to:
                 self._read_to[path] = 0
@@ -68,8 +69,7 @@ class UnclaimedReadings:
         for partition, ranges in acked.items():
             for start, stop in ranges:
                 self.acknowledged += stop - start
-                for offset in range(start, stop):
-                    self._acked[partition].add(offset)
+                self._acked[partition].add(start, stop)
         for partition, offset in list(self._readings):
             if offset in self._acked[partition]:
                 del self._readings[partition, offset]

@@ -15,7 +15,7 @@ from pathlib import Path
 from labkit.core.json_files import read_json, write_json
 from labkit.producer.delivery_log import delivery_log_dir, read_events
 from labkit.producer.offset_set import OffsetSet
-from labkit.producer.sent_counts import Run, SentCountsReader, counts_path
+from labkit.producer.sent_counts import Run, counts_path, read_runs
 from labkit.sink.retention import Retention, persist
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,11 @@ def remove_old_delivery_logs(topic_id: str) -> None:
         return
     try:
         logs = {path: path.stat() for path in delivery_log_dir(topic_id).glob("*.csv")}
-        over = {run.log_path: run for run in _runs_that_are_over(topic_id) if run.log_path in logs}
+        over = {
+            run.log_path: run
+            for run in read_runs(topic_id)
+            if run.state != "running" and run.counts.unknown == 0 and run.log_path in logs
+        }
         oldest_first = sorted(over, key=lambda path: logs[path].st_mtime)
         others_bytes = sum(found.st_size for path, found in logs.items() if path not in over)
         for path in retention.expired(oldest_first, others_bytes):
@@ -52,15 +56,8 @@ def acked_in_removed_logs(topic_id: str) -> dict[int, OffsetSet]:
     for path in delivery_log_dir(topic_id).glob("*.json"):
         for partition, ranges in read_acked_offsets(path).items():
             for start, stop in ranges:
-                for offset in range(start, stop):
-                    found[partition].add(offset)
+                found[partition].add(start, stop)
     return found
-
-
-def _runs_that_are_over(topic_id: str) -> list[Run]:
-    reader = SentCountsReader()
-    reader.read(topic_id)
-    return [run for run in reader.runs if run.state != "running" and run.counts.unknown == 0]
 
 
 def _remove(topic_id: str, run: Run) -> None:

@@ -29,7 +29,6 @@ from labkit.readings.reading import Reading, grams
 from labkit.readings.tracing_record_header import Marker
 
 MAX_IN_FLIGHT = 5_000
-BAD = -1  # in place of the grams of a deliberately malformed record
 
 _RELIABLE = ProducerOptions()
 
@@ -63,7 +62,7 @@ class OutgoingRecord(NamedTuple):
 
     number: int  # in this run, from 1
     partition: int
-    co2_g: int
+    co2_g: int | None  # None: deliberately malformed
     key: bytes | None
     value: bytes | None
     timestamp_ms: int
@@ -133,7 +132,7 @@ class DeliveryTracker:
         All of them are in the delivery log before the first one can leave.
         """
         records = self._prepared = [self._prepare(item) for item in items]
-        if records and records[0].co2_g != BAD and self._options.asks_for_acks:
+        if records and records[0].co2_g is not None and self._options.asks_for_acks:
             records[0] = records[0]._replace(headers=self.marker.headers(records[0].number))
         if self._log is not None:
             self._log.flush()
@@ -173,14 +172,13 @@ class DeliveryTracker:
         timestamp_ms = time.time_ns() // 1_000_000 if self._stamp_now else item.timestamp_ms
         if isinstance(item, Reading):
             value: bytes | None = item.to_json()
-            reading_id, co2_g, note = item.reading_id, grams(item.co2_kg), ""
-            counts.emitted += 1
-            counts.emitted_g += co2_g
+            co2_g: int | None = grams(item.co2_kg)
+            reading_id, note = item.reading_id, ""
         else:
-            value, reading_id, co2_g, note = item.value, "", BAD, f"bad: {item.name}"
-            counts.bad += 1
+            value, co2_g, reading_id, note = item.value, None, "", f"bad: {item.name}"
+        counts.add("sent", co2_g)
         if self._log is not None:
-            self._log.sent(counts.records, partition, value, reading_id, note, _logged(co2_g))
+            self._log.sent(counts.records, partition, value, reading_id, note, co2_g)
         return OutgoingRecord(counts.records, partition, co2_g, key, value, timestamp_ms, [])
 
     def _random_partition(self) -> int:
@@ -231,40 +229,25 @@ class DeliveryTracker:
             return
         if not self._options.asks_for_acks:
             # The client says "done" once the bytes are in its socket. No broker has answered.
-            self._count_unknown(record, UNASKED)
-            self.counts.unasked += record.co2_g != BAD
+            self._lost(record, UNASKED, certain=False)
             return
+        offset = future.value.offset
         if self._log is not None:
-            offset = future.value.offset
-            self._log.acked(record.number, record.partition, offset, _logged(record.co2_g))
-        self.next_offsets[record.partition] = future.value.offset + 1
-        self.marker.settle(record.number, record.partition, future.value.offset)
-        if record.co2_g == BAD:
-            self.counts.bad_acked += 1
-        else:
-            self.counts.acked += 1
-            self.counts.acked_g += record.co2_g
+            self._log.acked(record.number, record.partition, offset, record.co2_g)
+        self.next_offsets[record.partition] = offset + 1
+        self.marker.settle(record.number, record.partition, offset)
+        self.counts.add("acked", record.co2_g)
 
     def _count_lost(self, record: OutgoingRecord, error: Exception, *, certain: bool) -> None:
         self.last_error = f"{type(error).__name__}: {error}"
-        if not certain:
-            self._count_unknown(record, self.last_error)
-            return
-        self._log_lost(record, self.last_error, certain=True)
-        if record.co2_g != BAD:
-            self.counts.failed += 1
-            self.counts.failed_g += record.co2_g
+        self._lost(record, self.last_error, certain=certain)
 
-    def _count_unknown(self, record: OutgoingRecord, why: str) -> None:
-        self._log_lost(record, why, certain=False)
-        if record.co2_g != BAD:
-            self.counts.unknown += 1
-            self.counts.unknown_g += record.co2_g
-
-    def _log_lost(self, record: OutgoingRecord, why: str, *, certain: bool) -> None:
+    def _lost(self, record: OutgoingRecord, why: str, *, certain: bool) -> None:
+        """Count a record as failed or unknown, and write it to the delivery log."""
+        number, partition, co2_g = record.number, record.partition, record.co2_g
         if self._log is not None:
-            mass_g = _logged(record.co2_g)
-            self._log.lost(record.number, record.partition, why, certain=certain, co2_g=mass_g)
+            self._log.lost(number, partition, why, certain=certain, co2_g=co2_g)
+        self.counts.add("failed" if certain else "unknown", co2_g, why)
 
     def drain(self, timeout_s: float) -> None:
         """Wait for all answers; a record without an answer by then is unknown."""
@@ -283,10 +266,6 @@ class DeliveryTracker:
                 self._count_lost(record, silence, certain=False)
         self._in_flight.clear()
         self._last_metrics = read_metrics(self._client)  # a closed client has forgotten them
-
-
-def _logged(co2_g: int) -> int | None:
-    return None if co2_g == BAD else co2_g
 
 
 def _is_certain(error: Exception) -> bool:

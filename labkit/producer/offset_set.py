@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 
 class OffsetSet:
@@ -17,23 +17,16 @@ class OffsetSet:
         """The ranges, as first offset and the offset after the last."""
         return list(zip(self._starts, self._stops, strict=True))
 
-    def add(self, offset: int) -> None:
-        """Add an offset."""
-        after = bisect_right(self._starts, offset)
-        if after and offset < self._stops[after - 1]:
-            return
-        extends = after > 0 and self._stops[after - 1] == offset
-        is_followed = after < len(self._starts) and self._starts[after] == offset + 1
-        if extends and is_followed:
-            self._stops[after - 1] = self._stops.pop(after)
-            del self._starts[after]
-        elif extends:
-            self._stops[after - 1] = offset + 1
-        elif is_followed:
-            self._starts[after] = offset
-        else:
-            self._starts.insert(after, offset)
-            self._stops.insert(after, offset + 1)
+    def add(self, start: int, stop: int | None = None) -> None:
+        """Add an offset, or all from one up to before another."""
+        stop = start + 1 if stop is None else stop
+        # The ranges that these offsets touch or overlap become one with them.
+        first, last = bisect_left(self._stops, start), bisect_right(self._starts, stop)
+        if first < last:
+            start = min(start, self._starts[first])
+            stop = max(stop, self._stops[last - 1])
+        self._starts[first:last] = [start]
+        self._stops[first:last] = [stop]
 
     def __contains__(self, offset: int) -> bool:
         after = bisect_right(self._starts, offset)

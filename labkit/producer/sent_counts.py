@@ -27,16 +27,6 @@ from labkit.producer.delivery_log import delivery_log_dir, read_events
 UNASKED = "acks=0: no acknowledgement was asked for"
 """The note of a record that no broker was asked to acknowledge."""
 
-# What each event of a delivery log counts as; a settled record was unknown before.
-_COUNTED_AS = {
-    "sent": "emitted",
-    "acked": "acked",
-    "failed": "failed",
-    "unknown": "unknown",
-    "found": "acked",
-    "absent": "failed",
-}
-
 
 @dataclass(slots=True)
 class SentCounts:
@@ -74,19 +64,28 @@ class SentCounts:
         """Readings that were sent and have no answer yet."""
         return self.emitted - self.acked - self.failed - self.unknown
 
-    def add(self, event: str, co2_g: int | None, note: str) -> None:
-        """Count one line of a delivery log; ``co2_g`` is None for a malformed record."""
+    def add(self, event: str, co2_g: int | None, note: str = "") -> None:
+        """Count one event of a delivery log; ``co2_g`` is None for a malformed record."""
         if co2_g is None:
             self.bad += event == "sent"
             self.bad_acked += event in ("acked", "found")
             return
-        if event in ("found", "absent"):
+        if event == "sent":
+            self.emitted += 1
+            self.emitted_g += co2_g
+        elif event in ("acked", "found"):
+            self.acked += 1
+            self.acked_g += co2_g
+        elif event in ("failed", "absent"):
+            self.failed += 1
+            self.failed_g += co2_g
+        else:
+            self.unknown += 1
+            self.unknown_g += co2_g
+            self.unasked += note.startswith(UNASKED)
+        if event in ("found", "absent"):  # until then it was unknown
             self.unknown -= 1
             self.unknown_g -= co2_g
-        name = _COUNTED_AS[event]
-        setattr(self, name, getattr(self, name) + 1)
-        setattr(self, f"{name}_g", getattr(self, f"{name}_g") + co2_g)
-        self.unasked += event == "unknown" and note.startswith(UNASKED)
 
     def give_up(self) -> None:
         """Count what is in flight as unknown: its producer was killed."""
@@ -138,6 +137,13 @@ def read_sent_counts(topic_id: str) -> SentCounts:
     return SentCountsReader().read(topic_id)
 
 
+def read_runs(topic_id: str) -> list[Run]:
+    """Return all runs into a topic, each with its counts."""
+    reader = SentCountsReader()
+    reader.read(topic_id)
+    return reader.runs
+
+
 @dataclass
 class Run:
     """One run, as its files are now: ended, running, or killed."""
@@ -186,11 +192,12 @@ class SentCountsReader:
                 counts.give_up()
             state: Any = "ended" if has_ended else "running" if is_running else "killed"
             self.runs.append(Run(path.stem, state, counts, log_path))
-        self.written_at = max((stamp[0] for stamp, _, _ in self._known.values()), default=0.0)
+        stamps = [stamp for stamp, _, _ in self._known.values()]
+        self.written_at = max((max(stamp[:2]) for stamp in stamps), default=0.0)
         return sum((run.counts for run in self.runs), start=SentCounts())
 
 
-_Stamp = tuple[float, float, int]  # when the two files of a run were written; the log's size
+_Stamp = tuple[float, float, int]  # when a run's counts and its log were written; the log's size
 
 
 def _read_run(path: Path, log_path: Path) -> tuple[SentCounts, bool] | None:
@@ -210,11 +217,10 @@ def _read_run(path: Path, log_path: Path) -> tuple[SentCounts, bool] | None:
 
 def _stamp(path: Path, log_path: Path) -> _Stamp:
     try:
-        size = log_path.stat().st_size
+        log = log_path.stat()
     except FileNotFoundError:
-        size = 0
-    written_at = _written_at(path) or 0.0
-    return max(written_at, _written_at(log_path) or 0.0), written_at, size
+        return _written_at(path) or 0.0, 0.0, 0
+    return _written_at(path) or 0.0, log.st_mtime, log.st_size
 
 
 def newest_topic_id(topic: str) -> str | None:

@@ -17,7 +17,7 @@ from kafka import TopicPartition
 
 from labkit.broker.kafka_clients import consumer
 from labkit.producer.delivery_log import LogEvent, delivery_log_dir, read_events
-from labkit.producer.sent_counts import UNASKED, Run, SentCountsReader
+from labkit.producer.sent_counts import UNASKED, Run, read_runs
 from labkit.readings.reading import reading_id_of
 from labkit.topics.read_topic import read_to_end
 
@@ -68,18 +68,12 @@ def settle(topic: str, topic_id: str) -> Settlement:
     BrokerUnavailable
         No broker answers, so nothing can be settled now.
     """
-    if not any(map(_is_open, _runs(topic_id))):
+    if not any(map(_is_open, read_runs(topic_id))):
         return Settlement()
     with FileLock(delivery_log_dir(topic_id) / "settle.lock"):
-        runs = [read_unanswered(run.log_path) for run in _runs(topic_id) if _is_open(run)]
+        runs = [read_unanswered(run.log_path) for run in read_runs(topic_id) if _is_open(run)]
         starts, places = _find(topic, runs)
         return sum((_write(run, starts, places) for run in runs), start=Settlement())
-
-
-def _runs(topic_id: str) -> list[Run]:
-    reader = SentCountsReader()
-    reader.read(topic_id)
-    return reader.runs
 
 
 def _is_open(run: Run) -> bool:

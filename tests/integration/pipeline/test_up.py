@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 from kafka import KafkaConsumer, TopicPartition
+from lab_processes import processes_of
 from waiting import wait_until
 
 from labkit.broker.cluster_state import read_cluster
@@ -59,19 +60,6 @@ def labkit(*arguments: str) -> subprocess.CompletedProcess[str]:
         encoding="utf-8",
         timeout=PATIENCE_S,
     )
-
-
-def processes_of(lab_dir: Path) -> list[psutil.Process]:
-    """Return every process that was started for this lab: its folder is in their settings."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("LABKIT_LAB_DIR") == str(lab_dir):
-                found.append(process)
-        except psutil.Error:
-            continue
-    me = psutil.Process()
-    return [one for one in found if one != me and one.status() != psutil.STATUS_ZOMBIE]
 
 
 def assert_nothing_is_left(lab_dir: Path) -> None:

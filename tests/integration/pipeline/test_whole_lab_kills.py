@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from faulty import dice, times
+from lab_processes import processes_of
 
 import labkit as lab
 from labkit.core.run_files import read_run_files
@@ -26,18 +27,6 @@ def up(lab_dir: Path, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "labkit", *command], stdout=log, stderr=log, text=True
         )
-
-
-def processes_of(lab_dir: Path) -> list[psutil.Process]:
-    """Return every process of the lab: its folder is in their settings."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("LABKIT_LAB_DIR") == str(lab_dir):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return [one for one in found if one.pid != psutil.Process().pid]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")

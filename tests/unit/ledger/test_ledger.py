@@ -339,7 +339,6 @@ def test_stages_never_run_uphill(
         lag=lag,
         producer_runs=in_flight > 0,
         consumer_runs=runs,
-        in_flight=sent.in_flight,
         failed=sent.failed,
         unknown=sent.unknown,
         unchanged_s=100,
