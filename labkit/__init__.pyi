@@ -30,8 +30,8 @@ from .faults.network_proxy import start_proxy as start_proxy
 from .ledger.ledger import carbon_ledger as carbon_ledger
 from .producer.producer import start_producer as start_producer
 from .producer.send_loop import produce as produce
+from .readings.facility import Facility as Facility
 from .readings.fleet import Fleet as Fleet
-from .readings.reading import Facility as Facility
 from .readings.reading import Reading as Reading
 from .readings.replay.replay import Replay as Replay
 from .table.table import read_table as read_table

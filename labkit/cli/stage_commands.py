@@ -118,8 +118,8 @@ def consume(
     from labkit.core.config import load_config
     from labkit.core.errors import ConsumerHung, TopicNotFound
     from labkit.core.stop_signals import stop_event
+    from labkit.topics.topic_waits import wait_for_topic as wait
     from labkit.topics.topics import describe_topic
-    from labkit.topics.topics import wait_for_topic as wait
 
     stop = stop_event()
     topic = terminal.topic_name(topic)

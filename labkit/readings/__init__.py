@@ -5,12 +5,14 @@ described in ``docs/formats.md``.
 
 - `reading`: the domain model: encode, decode, validate
 - `rejection_reasons`: why bytes are not a reading, in one sentence
+- `facility`: a plant, and what its readings have in common
 - `fleet`: the simulated plants, with Faker
 - `plant_kinds`: sizes, efficiencies and daily loads
 - `emission_factors`: CO2 per unit of energy, with sources
 - `malformed_values`: deliberately malformed values
 - `pacing`: when the next reading is due
 - `replay`: a table of your own as readings; its stages are listed in the package
+- `timestamps`: a time as text, and as a Kafka timestamp
 - `tracing_record_header`: marks one record a second, to measure the time on the way
 """
 
@@ -19,7 +21,8 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "reading": ["Facility", "Reading"],
+        "reading": ["Reading"],
+        "facility": ["Facility"],
         "fleet": ["Fleet"],
         "replay": ["Replay"],
     },

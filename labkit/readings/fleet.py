@@ -19,9 +19,11 @@ from itertools import count
 from faker import Faker
 
 from labkit.readings.emission_factors import factor_for, read_csv
+from labkit.readings.facility import Facility
 from labkit.readings.malformed_values import BAD_RECORDS, BadRecord, spoil
 from labkit.readings.plant_kinds import MIX, Kind
-from labkit.readings.reading import EARLIEST, Facility, Reading
+from labkit.readings.reading import Reading
+from labkit.readings.timestamps import EARLIEST
 
 NOISE_SHARE = 0.03  # standard deviation of the load's noise, as a share of capacity
 NOISE_MEMORY_S = 900.0  # the correlation time of the noise

@@ -8,6 +8,7 @@ files beside it are described in ``docs/formats.md``.
 - `crash_recovery`: find the valid rows, refuse damage
 - `checkpoint`: the checkpoint file, and the partition's lock
 - `segment_files`: file names
+- `opened_file`: whether an open file is still at its path
 - `retention`: removes the oldest files, and counts what they held
 - `new_csv_rows`: read what was appended
 - `partition_status`: the status file, for readers that do not ask Kafka

@@ -22,6 +22,7 @@ from labkit.readings.reading import Reading, grams
 from labkit.sink.checkpoint import CheckpointFile
 from labkit.sink.crash_recovery import VerifiedRows, cut_torn_tail, recover_all
 from labkit.sink.csv_row import HEADER, Cells, encode_cells, encode_marker, encode_row, verify_row
+from labkit.sink.opened_file import OpenedFile
 from labkit.sink.retention import Removed, Retention, read_removed
 from labkit.sink.segment_files import segment_path, segments, topic_dir
 
@@ -103,7 +104,8 @@ class CsvLog:
         with contextlib.ExitStack() as undo:
             self._lock = self._checkpoints.take_lock()
             undo.callback(self._lock.release)
-            self._lock_file = Path(self._lock.lock_file).stat()
+            lock_path = Path(self._lock.lock_file)
+            self._lock_file = OpenedFile(lock_path, lock_path.stat())
             self._path = self._recover()
             self._file = undo.enter_context(self._path.open("ab", buffering=0))
             self.cut_bytes = cut_torn_tail(self._file, self._active)
@@ -163,9 +165,7 @@ class CsvLog:
     def check_files(self) -> None:
         """Check that the files of this log are still at their paths; `flush` checks one of them.
 
-        On Unix a file that is open can be deleted, moved away or overwritten. What is then
-        written to it is lost, and its lock keeps nobody away. A checkpoint that is gone is written
-        again: without it, these rows would not be continued.
+        A checkpoint that is gone is written again: without it, these rows would not be continued.
 
         Raises
         ------
@@ -176,12 +176,11 @@ class CsvLog:
         if self._file.closed:
             return
         self._check_active_file()
-        lock = Path(self._lock.lock_file)
-        if not _is_there(lock, self._lock_file):
-            raise self._moved(lock)
-        for name in self._sealed:
-            if not (self.folder / name).exists():
-                raise self._moved(self.folder / name)
+        if not self._lock_file.is_in_place():
+            raise self._moved(self._lock_file.path)
+        for path in (self.folder / name for name in self._sealed):
+            if not path.exists():
+                raise self._moved(path)
         if not self._checkpoints.exists:
             self._checkpoint()
 
@@ -254,8 +253,8 @@ class CsvLog:
 
     def _is_in_place(self) -> bool:
         """Tell whether the file that is written to is still at its path, and as it was left."""
-        ours = os.fstat(self._file.fileno())
-        return _is_there(self._path, ours) and ours.st_size == self._active.bytes
+        file = OpenedFile(self._path, os.fstat(self._file.fileno()))
+        return file.is_in_place(self._active.bytes)
 
     def _check_active_file(self) -> None:
         if not self._is_in_place():
@@ -366,11 +365,3 @@ class CsvLog:
             self._lowest_offset,
         )
         return written
-
-
-def _is_there(path: Path, opened: os.stat_result) -> bool:
-    """Tell whether the file at a path is the one that was opened."""
-    try:
-        return os.path.samestat(path.stat(), opened)
-    except OSError:
-        return False

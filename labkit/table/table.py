@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zlib import crc32
 
@@ -22,25 +21,13 @@ from labkit.sink.segment_files import partitions, topic_dir
 from labkit.table.csv_frames import FEW_BYTES, Chunk, Sources, Span, read_rows
 from labkit.table.grouping import SourceList
 from labkit.table.paging import Page, ends, format_cursor, page_after
+from labkit.table.read_ahead import ahead
 from labkit.table.snapshot import Filters, Partition, Snapshot
 from labkit.table.source_totals import Totals
 
 MANY_ROWS = 10_000
 
 Found = tuple[int, Piece, pd.DataFrame | ValueError | None]  # a partition, and some rows of it
-
-
-def ahead(items: Iterator[Found]) -> Iterator[Found]:
-    """Yield items, and let a thread prepare the next one meanwhile.
-
-    Reading a file, its checksum and Arrow's parser do not hold Python's global lock, so opening a
-    large CSV is faster.
-    """
-    with ThreadPoolExecutor(1, "labkit-ahead") as thread:
-        following = thread.submit(next, items, None)
-        while (item := following.result()) is not None:
-            following = thread.submit(next, items, None)
-            yield item
 
 
 def read_table(data_dir: str | Path | None = None, topic: str | None = None) -> pd.DataFrame:

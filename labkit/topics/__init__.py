@@ -3,6 +3,7 @@
 It imports `broker` and `core`. Start with `topics`.
 
 - `topics`: the facade's functions, with the Kafka calls themselves.
+- `topic_waits`: wait until a topic is there, or until the brokers show a change of it.
 - `topic_refusals`: why a topic is not as it was asked for, and the next line to type.
 - `topic_metadata`: the requests behind them; `topic_model`: what they return.
 - `read_topic`: read a topic to its present end.

@@ -6,16 +6,13 @@ copy. Nothing is cached here: every call asks the cluster.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from kafka import KafkaAdminClient
 from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
 
 from labkit.core.config import load_config
-from labkit.core.errors import BrokerUnavailable, TopicNotFound, TopicRefused
-from labkit.core.wait_until import wait_until
+from labkit.core.errors import TopicRefused
 from labkit.topics.topic_metadata import (
     METADATA_TIMEOUT_S,
     ask_cluster,
@@ -37,9 +34,7 @@ from labkit.topics.topic_refusals import (
     refuse_fewer_partitions,
     refuse_unknown_settings,
 )
-
-WAIT_FOR_TOPIC_S = 1.0  # how often to look for a topic that is waited for
-SAY_AGAIN_S = 60.0
+from labkit.topics.topic_waits import wait_for_deletion, wait_for_partitions, wait_for_settings
 
 
 def ensure_topic(
@@ -110,25 +105,6 @@ def describe_topic(name: str | None = None) -> Topic:
     return ask_cluster(lambda client: describe(client, name or load_config().topic))
 
 
-def wait_for_topic(name: str, stop: threading.Event, say: Callable[[str], None]) -> bool:
-    """Wait until a broker answers and has a topic; return False if told to stop before.
-
-    ``say`` is called with the reason at once, and then once a minute.
-    """
-    say_at = 0.0
-    while not stop.is_set():
-        try:
-            describe_topic(name)
-        except (BrokerUnavailable, TopicNotFound) as error:
-            if time.monotonic() >= say_at:
-                say_at = time.monotonic() + SAY_AGAIN_S
-                say(f"Waiting for the topic {name}: {error.what}")
-            stop.wait(WAIT_FOR_TOPIC_S)
-        else:
-            return True
-    return False
-
-
 def list_topics(internal: bool = False) -> list[Topic]:
     """List the cluster's topics by name.
 
@@ -187,10 +163,7 @@ def alter_topic(
             reply = client.create_partitions({name: num_partitions}, raise_errors=False)
             what = f"topic {name!r} gets no more partitions"
             raise_refusal(reply.to_dict()["results"][0], what, f"lab.describe_topic({name!r})")
-            _wait_for(
-                lambda: _leaders(client, name) == num_partitions,
-                f"{num_partitions} partitions of {name!r} with a leader",
-            )
+            wait_for_partitions(client, name, num_partitions)
         if config:
             changes = {
                 key: (AlterConfigOp.DELETE, None)
@@ -203,7 +176,7 @@ def alter_topic(
             if result != "OK":
                 msg = f"the settings of topic {name!r} stay as they were: {result}"
                 raise TopicRefused(msg, f"lab.describe_topic({name!r})")
-            _wait_for(lambda: _has_settings(client, name, config), f"the settings of {name!r}")
+            wait_for_settings(client, name, config)
         return describe(client, name)
 
 
@@ -222,35 +195,8 @@ def delete_topic(name: str) -> None:
             raise no_such_topic(client, name)
         reply = client.delete_topics([name], raise_errors=False)["topics"][0]
         raise_refusal(reply, f"topic {name!r} cannot be deleted", f"lab.describe_topic({name!r})")
-        _wait_for(lambda: read_metadata(client, name) is None, f"topic {name!r} to be gone")
+        wait_for_deletion(client, name)
 
 
 def _or_default(number: int | None, default: int) -> int:
     return default if number is None else number  # 0 is passed on: the cluster refuses it
-
-
-def _wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Wait until the brokers know of a change: the controller answers before they do."""
-
-    def error() -> BrokerUnavailable:
-        msg = f"the brokers did not show {what} within {METADATA_TIMEOUT_S:g} s"
-        return BrokerUnavailable(msg, "labkit doctor")
-
-    wait_until(condition, METADATA_TIMEOUT_S, error)
-
-
-def _leaders(client: KafkaAdminClient, name: str) -> int:
-    """Return how many partitions a topic has, or 0 while one of them has no leader."""
-    found = read_metadata(client, name)
-    leaders = [partition["leader_id"] for partition in found["partitions"]] if found else []
-    return len(leaders) if min(leaders, default=-1) >= 0 else 0
-
-
-def _has_settings(
-    client: KafkaAdminClient, name: str, config: Mapping[str, ConfigValue | None]
-) -> bool:
-    own = read_configs(client, [name], "modified")[name]
-    return all(
-        own.get(key) == (None if value is None else config_text(value))
-        for key, value in config.items()
-    )

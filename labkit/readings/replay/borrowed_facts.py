@@ -7,8 +7,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from labkit.readings.emission_factors import COUNTRIES, FUELS, SECTORS, factor_for
+from labkit.readings.facility import Facility
 from labkit.readings.fleet import Fleet
-from labkit.readings.reading import READING_FIELDS, Facility
+from labkit.readings.reading import READING_FIELDS
 
 STAND_INS = 96  # plants to borrow from: enough for most countries, sectors and fuels
 PLANT_FIELDS = tuple(field for field in Facility.model_fields if field in READING_FIELDS)

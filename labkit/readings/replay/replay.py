@@ -25,13 +25,7 @@ from labkit.core.progress_bar import waiting
 from labkit.core.spreadsheet_text import restore
 from labkit.core.text_tables import many
 from labkit.readings.fleet import uuid7
-from labkit.readings.reading import (
-    CLOCK_SKEW_S,
-    MAX_INTERVAL_S,
-    READING_FIELDS,
-    Reading,
-    to_ms,
-)
+from labkit.readings.reading import CLOCK_SKEW_S, MAX_INTERVAL_S, READING_FIELDS, Reading
 from labkit.readings.rejection_reasons import sentence, shorten
 from labkit.readings.replay.borrowed_facts import COUNTRY_CODES, PLANT_FIELDS, FacilityFacts
 from labkit.readings.replay.column_mapping import ColumnMapping, map_columns
@@ -49,6 +43,7 @@ from labkit.readings.replay.time_form import (
     is_shown_twice,
     parse_clock,
 )
+from labkit.readings.timestamps import to_ms
 
 SHOWN_BAD_ROWS = 10
 ONE_FACILITY = "replay"  # of all rows, if nothing says which; the same for a file and a pipe

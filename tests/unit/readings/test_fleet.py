@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.readings.emission_factors import FACTORS, SECTORS
+from labkit.readings.facility import Facility
 from labkit.readings.fleet import LOCALES, SUBSTITUTED_SHARE, Fleet, daily_shape, uuid7
 from labkit.readings.malformed_values import BAD_RECORDS, BadRecord
-from labkit.readings.reading import Facility, Reading
+from labkit.readings.reading import Reading
 
 START = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
 
