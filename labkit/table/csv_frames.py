@@ -56,11 +56,15 @@ class Source(NamedTuple):
 SOURCE_FIELDS = list(Source._fields)
 FRAME_FIELDS = ["partition", "offset", *READING_FIELDS]
 
-_NUMBERS = {"partition": "int32", "offset": "int64"} | dict.fromkeys(
+_NUMBERS = {"offset": "int64"} | dict.fromkeys(
     ("interval_s", "latitude", "longitude", "load_mw", "co2_kg"), "float64"
 )
-_TYPES = {name: pd.api.types.pandas_dtype(_NUMBERS.get(name, "str")) for name in COLUMNS[:-1]}
-_MANY: dict[str, Any] = {"engine": "pyarrow"}
+_TYPES = {
+    name: pd.api.types.pandas_dtype(_NUMBERS.get(name, "str"))
+    for name in ("offset", *READING_FIELDS)
+}
+# "pyarrow" for both: then the texts stay as Arrow has read them until they are numbered.
+_MANY: dict[str, Any] = {"engine": "pyarrow", "dtype_backend": "pyarrow"}
 _SOME: dict[str, Any] = {"engine": "c", "low_memory": False}
 _ROW_TYPES = {"recorded_ms": "int64", "source": "int32", **_NUMBERS}
 _TIME = pd.ArrowDtype(pa.timestamp("ms", tz="UTC"))
@@ -82,7 +86,7 @@ def read_rows(lines: bytes) -> pd.DataFrame:
         na_values=[""],
         **_MANY if len(lines) >= MANY_BYTES else _SOME,
     )
-    if b",," in lines:  # an empty cell; without one, no marker row and no missing field
+    if rows.isna().to_numpy().any():  # else there is no marker row, and no missing field
         rows = rows[rows["quality"] != DEAD_LETTER]
         if rows.isna().to_numpy().any():
             raise ValueError("a field is missing")
@@ -147,7 +151,7 @@ class Sources:
     def _number(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return parsed rows with each one's source as a number in place of its ten fields."""
         group = rows.groupby(SOURCE_FIELDS, sort=False).ngroup()
-        first = rows[~group.duplicated()]
+        first = rows.loc[~group.duplicated(), SOURCE_FIELDS]
         cells = zip(*(first[name].to_list() for name in SOURCE_FIELDS), strict=True)
         numbers = np.fromiter(map(self._number_of, cells), _ROW_TYPES["source"], len(first))
         return pd.DataFrame(

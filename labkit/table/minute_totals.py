@@ -42,28 +42,30 @@ def intervals(rows: pd.DataFrame) -> pd.DataFrame:
 def by_minute(rows: pd.DataFrame) -> pd.DataFrame:
     """Add up rows by minute and source; an interval longer than a minute stays as it is."""
     found = intervals(rows)
-    is_long = found["length_ms"] > MINUTE_MS
+    is_long = found["length_ms"].to_numpy() > MINUTE_MS
     short = found[~is_long] if is_long.any() else found
-    minute = (short["end_ms"] - short["length_ms"]) // MINUTE_MS
+    # In NumPy: for a few thousand rows, pandas' `groupby` of two columns takes three times as long.
+    end_ms, length_ms, source, kg, _ = (short[name].to_numpy() for name in short)
+    minute = ((end_ms - length_ms) // MINUTE_MS).astype(np.int64)
     # An interval that begins in one minute can reach into the next.
-    behind_ms = (short["end_ms"] - (minute + 1) * MINUTE_MS).clip(lower=0)
-    parts = pd.DataFrame(
+    behind_ms = (end_ms - (minute + 1) * MINUTE_MS).clip(0)
+    in_next = behind_ms > 0
+    part_ms = np.concatenate([length_ms - behind_ms, behind_ms[in_next]])
+    minute = np.concatenate([minute, minute[in_next] + 1])
+    source = np.concatenate([source, source[in_next]])
+    kg_per_ms = np.concatenate([kg / length_ms, (kg / length_ms)[in_next]])
+    sources = int(source.max(initial=0)) + 1
+    place, cells = pd.factorize(minute * sources + source)  # one number for minute and source
+    minutes = pd.DataFrame(
         {
-            "minute": minute,
-            "source": short["source"],
-            "weight": (short["length_ms"] - behind_ms) / MINUTE_MS,
-            "kg_per_minute": short["kg"] / short["length_ms"] * MINUTE_MS,
+            "end_ms": (cells // sources + 1) * MINUTE_MS,
+            "length_ms": float(MINUTE_MS),
+            "source": (cells % sources).astype(source.dtype),
+            "kg": np.bincount(place, part_ms * kg_per_ms, len(cells)),
+            "weight": np.bincount(place, part_ms, len(cells)) / MINUTE_MS,
         }
     )
-    in_next = behind_ms > 0
-    ended = parts[in_next].assign(weight=behind_ms[in_next] / MINUTE_MS)
-    ended["minute"] += 1
-    parts = pd.concat([parts, ended])
-    parts["kg"] = parts["weight"] * parts.pop("kg_per_minute")
-    minutes = parts.groupby(["minute", "source"], as_index=False)[["kg", "weight"]].sum()
-    minutes["end_ms"] = ((minutes.pop("minute") + 1) * MINUTE_MS).astype("int64")
-    minutes["length_ms"] = float(MINUTE_MS)
-    return pd.concat([minutes[found.columns], found[is_long]], ignore_index=True)
+    return pd.concat([minutes, found[is_long]], ignore_index=True)
 
 
 Minutes = tuple[pd.DataFrame, ...]
