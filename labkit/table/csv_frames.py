@@ -151,7 +151,7 @@ class Sources:
     def _number(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return parsed rows with each one's source as a number in place of its ten fields."""
         group = rows.groupby(SOURCE_FIELDS, sort=False).ngroup()
-        first = rows.loc[~group.duplicated(), SOURCE_FIELDS]
+        first = rows.iloc[np.flatnonzero(~group.duplicated())]
         cells = zip(*(first[name].to_list() for name in SOURCE_FIELDS), strict=True)
         numbers = np.fromiter(map(self._number_of, cells), _ROW_TYPES["source"], len(first))
         return pd.DataFrame(

@@ -105,7 +105,7 @@ class ChunkTotals(NamedTuple):
 
 def total(rows: pd.DataFrame) -> ChunkTotals:
     """Add up rows."""
-    sources, places = np.unique(rows["source"].to_numpy(), return_inverse=True)
+    places, sources = pd.factorize(rows["source"].to_numpy(), sort=True)
     totals = Totals()
     totals.add(rows, places)
     return ChunkTotals(sources, totals)
