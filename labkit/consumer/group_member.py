@@ -101,7 +101,10 @@ class GroupMember:
             if error is None:
                 self._report.write_stopped()
             elif not self._watchdog.verdict:  # the watchdog has said so itself
-                self._report.write_status("failed", getattr(error, "what", str(error)))
+                why = getattr(error, "what", str(error))
+                self._report.write_status("failed", why)
+                # Also those whose CSV is closed: the topic may be gone, or not the one it was.
+                last.callback(say_failed, self._data_dir, self._topic, why)
         if isinstance(error, KafkaError) and self._watchdog.verdict:
             raise ConsumerHung(self._watchdog.verdict, "labkit consume") from error
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from labkit.core.errors import SettingInvalid
+from labkit.core.errors import LabError
 from labkit.core.run_files import take_stop_requests
 
 STOP_WITH_PARENT = "LABKIT_STOP_WITH_PARENT"
@@ -72,7 +72,7 @@ def watch_stop_requests(act: Callable[[str], None], *, replace: bool = False) ->
 def _watch_requests() -> None:
     while True:
         time.sleep(REQUEST_POLL_S)
-        with contextlib.suppress(SettingInvalid):  # a setting is invalid now: commands report it
+        with contextlib.suppress(LabError):  # a setting, or the folder: commands report it
             for name in take_stop_requests():
                 if _act_on_request is not None:
                     _act_on_request(name)

@@ -29,12 +29,12 @@ SPLIT = (
 QUEUE = (
     "in order",  # the lessons, one after the other: the longest two
     "in reverse",
+    "docker",  # each container changes the machine's network, and Chromium then drops its connections
     "tests/unit",  # quick, and where most mistakes show
     "tests/integration/pipeline",
     "tests/integration/faults",
     "tests/e2e",
     "tests/notebooks",
-    "docker",
     "tests/integration",  # the shortest, so that all workers end at about the same time
 )
 """Beginnings of units, in the order in which they start."""
@@ -45,8 +45,8 @@ def unit_of(test: str) -> str:
     module, _, name = test.partition("::")
     if chain := re.search(r"\[\w+-(in order|in reverse)\]", name):
         return chain[1]  # lessons that follow each other in one lab
-    if "[docker" in name or module.endswith("/broker/test_broker_for_tests.py"):
-        return "docker"  # one container for all of them
+    if "[docker" in name or module.endswith(("/test_broker_for_tests.py", "/test_compose.py")):
+        return "docker"  # one container for nearly all of them
     return test if module.startswith((*SPLIT, "tests/notebooks/test_run.py")) else module
 
 

@@ -217,18 +217,22 @@ def test_row_11_a_network_that_fails(
         assert_exactly_once(broker.bootstrap_servers, TOPIC, data_dir, stream)
 
 
+@pytest.mark.parametrize("is_missed", [False, True], ids=["at-once", "after-it-was-missed"])
 def test_row_15_a_topic_made_anew_is_not_written_into_the_old_csv(
-    bootstrap_servers: str, topic: str, tmp_path: Path
+    bootstrap_servers: str, topic: str, tmp_path: Path, is_missed: bool
 ) -> None:
     send(bootstrap_servers, topic, readings(30))
     with a_consumer("anew", topic, "anew", tmp_path) as consumer:
         wait_until(lambda: stored(tmp_path, topic) == 30, "30 rows")
         before = {path: path.read_bytes() for path in (tmp_path / topic).glob("*.csv")}
         lab.delete_topic(topic)
+        if is_missed:
+            wait_until(lambda: consumer.partitions == [], "its partitions taken away")
         lab.ensure_topic(topic, num_partitions=3)
         send(bootstrap_servers, topic, readings(100, seed=8))
         assert consumer.wait(PATIENCE_S), "it refuses"
         assert "created again has another topic_id" in consumer.state
+        assert {one.state for one in consumer.progress} == {"failed"}
         with pytest.raises(WorkerFailed, match="topic_id"):
             consumer.stop()
     with pytest.raises(SinkForeign, match="topic_id"):
