@@ -23,10 +23,12 @@ from labkit.ledger.ledger_model import (
     SentStages,
     Stage,
     known_topic_id,
+    not_of_this_topic,
     sent_stages,
     with_removed,
 )
 from labkit.ledger.ledger_verdict import Circumstances, judge
+from labkit.ledger.verdict_sentences import earlier_topic
 from labkit.producer.sent_counts import SentCounts, SentCountsReader
 from labkit.sink.partition_status import PartitionStatus
 from labkit.table.snapshot import Snapshot
@@ -65,11 +67,16 @@ class LedgerFromFiles:
             served = _served(state.snapshot)
             is_moving = not self._figures or self._unchanged_s() < ledger_verdict.SETTLED_S
             csv = _stored(statuses, served, is_moving)
-            sent = sent_stages(self._read_sent(), csv)
+            counts = self._read_sent()
+            earlier = earlier_topic(self._data_dir, self._topic, self._topic_id)
+            if earlier:
+                csv, served = not_of_this_topic(csv, served)
+                statuses = []
+            sent = sent_stages(counts, csv)
             figures = {**sent.stages, "topic": Stage(), "csv": csv, "served": served}
             if figures != self._figures:
                 self._figures, self._changed_at = figures, time.monotonic()
-            around = self._circumstances(sent, csv, statuses, bool(state.producers))
+            around = self._circumstances(sent, csv, statuses, bool(state.producers), earlier)
             topic_id = self._topic_id
         verdict, sentence = judge(figures, around)
         written = total([status.end_offset for status in statuses])
@@ -112,9 +119,15 @@ class LedgerFromFiles:
         return sent
 
     def _circumstances(
-        self, sent: SentStages, csv: Stage, statuses: list[PartitionStatus], producer_runs: bool
+        self,
+        sent: SentStages,
+        csv: Stage,
+        statuses: list[PartitionStatus],
+        producer_runs: bool,
+        earlier: str,
     ) -> Circumstances:
-        hindrances = [trouble for status in statuses for trouble in status.troubles]
+        hindrances = [earlier] if earlier else []
+        hindrances += [trouble for status in statuses for trouble in status.troubles]
         lag = total([status.lag for status in statuses])
         consumer_runs = any(status.is_fresh for status in statuses)
         if not consumer_runs:
@@ -131,7 +144,9 @@ class LedgerFromFiles:
             consumer_runs=consumer_runs,
             failed=sent.failed,
             unknown=sent.unknown,
+            nobody_sent=bool(csv.records and not self._sent.runs),
             hindrance=hindrances[0] if hindrances else "",
+            earlier_topic=earlier,
             unchanged_s=self._unchanged_s(),
         )
 

@@ -20,6 +20,7 @@ from labkit.broker.cluster_state import (
 )
 from labkit.broker.install.kafka_jars import KAFKA_VERSION
 from labkit.broker.kafka_clients import admin
+from labkit.core.assert_statements import refuse_without_assert
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.progress_bar import waiting
@@ -192,6 +193,7 @@ def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = Fals
 
     See: Kafka documentation, "KRaft"; KIP-500.
     """
+    refuse_without_assert()
     configured = load_config().bootstrap_servers
     if configured:
         with admin() as client:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
@@ -30,8 +29,9 @@ from kafka.net.compat import KafkaNetClient
 
 from labkit.broker.cluster_state import read_cluster
 from labkit.broker.unreadable_batches import name_unreadable_batches
+from labkit.core.assert_statements import refuse_without_assert
 from labkit.core.config import load_config
-from labkit.core.errors import BrokerUnavailable, LabError
+from labkit.core.errors import BrokerUnavailable
 from labkit.core.tcp import connection_error
 
 PROBE_TIMEOUT_S = 3.0
@@ -128,9 +128,7 @@ def silent_nodes() -> set[int]:
 
 
 def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
-    if sys.flags.optimize:
-        msg = "Python runs without assert (PYTHONOPTIMIZE or -O), which kafka-python needs"
-        raise LabError(msg, "unset PYTHONOPTIMIZE")
+    refuse_without_assert()
     servers = settings.pop("bootstrap_servers", None) or bootstrap_servers()
     probe(servers)
     config = load_config()

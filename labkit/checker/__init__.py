@@ -1,6 +1,7 @@
 """The check of a pipeline, record by record: topic, CSV, dead letters and delivery logs.
 
-It imports `consumer`, `producer` and what is below them. Start with `checker`.
+It imports `consumer`, `producer` and what is below them, and the ledger's sentences. Start with
+`checker`.
 
 - `checker`: `check_pipeline`
 - `record_comparison`: compares one partition; the core

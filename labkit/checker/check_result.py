@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from labkit.core.text_tables import aligned, html_table
+from labkit.ledger.verdict_sentences import (
+    NO_LOG,
+    UNARRIVED,
+    deleted_unstored,
+    in_no_log,
+    records_in_words,
+)
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -79,7 +86,7 @@ class PartitionVerdict(BaseModel):
     expired: int
     """Offsets that retention has deleted."""
     gap: int
-    """Acknowledged records that retention deleted before they were stored; not a violation."""
+    """Acknowledged records that retention deleted before they were stored: lost, if readings."""
     removed: int = 0
     """In the topic, and in files of the CSV that the lab's own retention removed: not compared."""
     violations: dict[str, int]
@@ -98,6 +105,11 @@ class Verdict(BaseModel):
         Records in the topic that no delivery log has: from other programs, or sent without a log.
     log_removed : int
         Records in the topic whose delivery log retention has removed.
+    unasked_lost, unasked_missing : int
+        Readings that were sent with ``acks=0`` and did not arrive; those that may still do so,
+        because their producer runs.
+    earlier_topic : str
+        That the CSV is of an earlier topic of this name, as a sentence; empty if it is not.
     examples : tuple of Violation
         One of each kind, for each partition where it occurs.
     """
@@ -115,6 +127,9 @@ class Verdict(BaseModel):
     unknown_in_topic: int
     unjournalled: int
     log_removed: int = 0
+    unasked_lost: int = 0
+    unasked_missing: int = 0
+    earlier_topic: str = ""
     dead_letters: int
     letters_again: int
     torn_bytes: int
@@ -134,7 +149,8 @@ class Verdict(BaseModel):
         """The verdict in one to three words."""
         if self.violations:
             return "broken"
-        return "on the way" if any(one.behind for one in self.partitions) else "holds"
+        waits = self.unasked_missing or self.earlier_topic
+        return "on the way" if waits or any(one.behind for one in self.partitions) else "holds"
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -152,7 +168,10 @@ class Verdict(BaseModel):
             said = f"The promise is broken: {found}."
         elif self.state == "on the way":
             behind = sum(one.behind for one in self.partitions)
-            said = f"Nothing is wrong so far; {behind:,} records are not in the CSV yet."
+            waiting = [f"{behind:,} records are not in the CSV yet"] if behind else []
+            if missing := self.unasked_missing:
+                waiting.append(f"{missing:,} that were sent with acks=0 are not in the topic yet")
+            said = "; ".join(["Nothing is wrong so far", *waiting]) + "."
         else:
             rows, markers = (
                 sum(getattr(one, name) for one in self.partitions) for name in ("rows", "markers")
@@ -161,7 +180,7 @@ class Verdict(BaseModel):
             if markers and rows + markers == records:  # not once retention has deleted some
                 said += f": {rows:,} as rows, {markers:,} as dead letters"
             said += "."
-        return " ".join([said, *self._asides()])
+        return " ".join([said, *self._asides(), *filter(None, [self.earlier_topic])])
 
     def _asides(self) -> list[str]:
         """Return remarks that are not violations."""
@@ -171,15 +190,17 @@ class Verdict(BaseModel):
                 f"Retention removed the delivery logs of {self.log_removed:,} of them, so nobody "
                 "says whether they are as they were sent."
             )
-        elif not self.runs:
-            asides.append("No producer of this lab kept a journal, so nobody says what was sent.")
+        elif not self.runs and self.unjournalled:
+            asides.append(NO_LOG)
         if self.unknown:
             found = f"of {self.unknown:,} without an answer {self.unknown_in_topic:,} are there"
             asides.append(f"All acknowledged ones were looked for; {found}.")
+        if self.unasked_lost:
+            asides.append(f"{self.unasked_lost:,} are lost: {UNARRIVED}.")
         if self.runs and self.unjournalled:
-            asides.append(f"{self.unjournalled:,} of them were sent by another program.")
+            asides.append(in_no_log(records_in_words(self.unjournalled)))
         if gap := sum(one.gap for one in self.partitions):
-            asides.append(f"Retention deleted {gap:,} records before they were stored.")
+            asides.append(deleted_unstored(gap))
         if removed := sum(one.removed for one in self.partitions):
             asides.append(
                 f"{removed:,} more were not compared: retention removed their rows from the CSV."

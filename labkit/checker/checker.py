@@ -23,6 +23,7 @@ from labkit.checker.topic_reader import TopicReader, read_dead_letters
 from labkit.core.config import dead_letter_topic, load_config
 from labkit.core.run_files import read_run_files
 from labkit.core.wait_until import wait_until
+from labkit.ledger.verdict_sentences import UNARRIVED, earlier_topic
 from labkit.producer.delivery_log_retention import acked_in_removed_logs
 from labkit.producer.offset_set import OffsetSet
 from labkit.sink.partition_status import read_progress
@@ -94,11 +95,13 @@ def check_pipeline(
             )
             for number, span in ranges.items()
         }
-    for number, one in found.items():
-        _judge_source(one, files[number], reader.topic_id)
     log_removed = _leave_out_removed_logs(found.values(), reader.topic_id)
     resolved, unjournalled = _resolve(history, found.values())
     _judge_history(history, found)
+    missing = _unasked_missing(history, found.values())
+    is_producing = any(run.get("topic") == topic for run in read_run_files("producer"))
+    if not is_producing:
+        _judge_unasked(history, found, missing)
     return Verdict(
         topic_name=topic,
         topic_id=reader.topic_id,
@@ -109,6 +112,9 @@ def check_pipeline(
         unknown_in_topic=resolved,
         unjournalled=unjournalled,
         log_removed=log_removed,
+        unasked_lost=0 if is_producing else len(missing),
+        unasked_missing=len(missing) if is_producing else 0,
+        earlier_topic=earlier_topic(folder, topic, reader.topic_id),
         dead_letters=sum(len(one) for partition in letters.values() for one in partition.values()),
         letters_again=sum(one.letters_again for one in found.values()),
         torn_bytes=sum(one.torn_bytes for one in files.values()),
@@ -141,12 +147,6 @@ def _rows(file: CsvReader, topic_id: str, span: OffsetRange) -> Iterator[Row]:
         span.removed_below = file.removed_below  # retention may remove files meanwhile
         yield row
     span.removed_below = file.removed_below
-
-
-def _judge_source(found: Findings, file: CsvReader, topic_id: str) -> None:
-    if file.topic_id not in (None, topic_id):
-        what = f"the CSV is of an earlier topic of this name, {file.topic_id}; it was not compared"
-        found.add("phantom", -1, what, topic=f"its topic_id is {topic_id} now")
 
 
 def _leave_out_removed_logs(found: Iterable[Findings], topic_id: str) -> int:
@@ -213,6 +213,30 @@ def _judge_history(history: DeliveryHistory, found: Mapping[int, Findings]) -> N
             what = "the broker acknowledged it, without saying where, and the topic has it nowhere"
             about = {"journal": str(delivery), "reading_id": reading_id}
             found[delivery.partition].add("lost", -1, what, **about)
+
+
+def _unasked_missing(history: DeliveryHistory, found: Iterable[Findings]) -> set[str]:
+    """Return the readings sent with ``acks=0`` that neither the topic nor the CSV has.
+
+    It stays open whether they were there if their rows may be among those that the CSV's own
+    retention removed.
+    """
+    sent = {reading_id for reading_id, event in history.open_ids.items() if event == "unasked"}
+    for one in found:
+        if one.may_be_removed:
+            return set()
+        sent -= {record.reading_id for record in one.unclaimed}
+        sent -= one.stored_before
+    return sent
+
+
+def _judge_unasked(
+    history: DeliveryHistory, found: Mapping[int, Findings], missing: set[str]
+) -> None:
+    for reading_id, deliveries in history.find_ids(missing).items():
+        delivery = deliveries[0]
+        about = {"journal": str(delivery), "reading_id": reading_id}
+        found[delivery.partition].add("lost", -1, f"{UNARRIVED}: the topic has it nowhere", **about)
 
 
 def _partition(found: Findings, acked: int) -> PartitionVerdict:

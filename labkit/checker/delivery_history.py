@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit.producer.delivery_log import LogEvent, delivery_log_dir, read_events
+from labkit.producer.sent_counts import UNASKED
 
 CRC_MASK = 0xFFFF_FFFF
 BAD = 1 << 32
@@ -112,7 +113,7 @@ class DeliveryHistory:
         Partition -> offset -> CRC-32 of the value, with `BAD` and `LATE`. Records whose offset the
         broker did not return are left out here: they must be in the topic, at any offset.
     open_ids : dict of str to str
-        The other readings, each with its event.
+        The other readings, each with its event; ``unasked`` if it was sent with ``acks=0``.
     """
 
     sizes: Mapping[Path, int]
@@ -170,7 +171,8 @@ def read_history(sizes: Mapping[Path, int]) -> DeliveryHistory:
         if delivery.event == "acked" and delivery.offset >= 0:
             _add_acked(history, delivery, newest)
         elif delivery.reading_id:
-            history.open_ids[delivery.reading_id] = delivery.event
+            is_unasked = delivery.event == "unknown" and delivery.note.startswith(UNASKED)
+            history.open_ids[delivery.reading_id] = "unasked" if is_unasked else delivery.event
         elif delivery.event == "unknown":
             history.unknown_bad[delivery.crc32] += 1
     return history

@@ -68,6 +68,8 @@ class Findings:
     violations: Counter[str] = field(default_factory=Counter)
     examples: dict[str, Violation] = field(default_factory=dict)  # the first of each kind
     unclaimed: list[Unclaimed] = field(default_factory=list)
+    stored_before: set[str] = field(default_factory=set)  # ids of unclaimed rows below the start
+    may_be_removed: bool = False  # both the topic's and the CSV's retention have been there
 
     def add(self, kind: str, offset: int, what: str, **evidence: str) -> None:
         """Count a violation, and keep the first of its kind."""

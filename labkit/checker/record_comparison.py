@@ -127,7 +127,8 @@ class Comparison:
             self._judge(row, *self._next)
             self._next = next(self._records, None)
         elif row.offset < self._offsets.start:
-            self._acked.pop(row.offset, None)  # stored before retention deleted it
+            if self._acked.pop(row.offset, None) is None:  # stored before retention deleted it
+                self.found.stored_before.add(row.cells["reading_id"])
         elif not self._offsets.compacted:
             what = "the CSV has a row of it, and the topic has no record there"
             about = {"row": str(row), "reading_id": row.cells["reading_id"]}
@@ -164,9 +165,15 @@ class Comparison:
         """Judge the acknowledged records that are not in the topic."""
         found, offsets = self.found, self._offsets
         found.expired = offsets.start
+        found.may_be_removed = bool(offsets.start and offsets.removed_below)
         for offset, known in self._acked.items():
             if offset < offsets.start:
-                found.gap += offset >= offsets.removed_below
+                if not offsets.removed_below <= offset < offsets.due:
+                    continue
+                found.gap += 1
+                if not known & BAD:
+                    what = "the topic's retention deleted it before it was stored"
+                    found.add("lost", offset, what, topic=f"it begins at offset {offsets.start}")
             elif offsets.compacted or (offset >= offsets.end and known & LATE):
                 continue
             else:

@@ -35,6 +35,7 @@ from labkit.cli import (
     terminal,
     topic_commands,
 )
+from labkit.core.assert_statements import refuse_without_assert
 
 app = typer.Typer(
     name="labkit",
@@ -43,6 +44,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+WITHOUT_CLIENT = ("doctor", "down", "reset", "api", "export", "kafka")
+"""The commands that work without kafka-python."""
 
 
 def _print_version(asked: bool) -> None:
@@ -73,6 +78,8 @@ def labkit(
         os.environ[terminal.DEBUG_VARIABLE] = "1"  # also for the processes that this one starts
     if context.invoked_subcommand != "doctor":  # which reports this itself
         terminal.tell_unknown_settings()
+    if context.invoked_subcommand not in WITHOUT_CLIENT and not {"-h", "--help"} & {*sys.argv}:
+        refuse_without_assert()
 
 
 PANELS: dict[str, list[Callable[..., None]]] = {

@@ -56,7 +56,7 @@ class Consumer(ChildProcess):
     def partitions(self) -> list[int] | None:
         """The partitions that the group assigned to it; None until all its workers are members."""
         runs = self._run_records()
-        if len(runs) < self.workers or any(run["partitions"] is None for run in runs):
+        if len(runs) < self.workers or any(run.get("partitions") is None for run in runs):
             return None
         return sorted(number for run in runs for number in run["partitions"])
 
@@ -77,7 +77,7 @@ class Consumer(ChildProcess):
         waits = "".join(
             f"; {number}: {why}"
             for run in self._run_records()
-            for number, why in run["waiting"].items()
+            for number, why in run.get("waiting", {}).items()
         )
         return f"running, {many}partitions {parts}, {figures}{waits}"
 

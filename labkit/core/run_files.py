@@ -2,19 +2,29 @@
 
 Each running thing (a broker, a producer, a consumer, an API) writes one into the lab's state
 folder; ``labkit status`` and ``labkit down`` read them. The file of a process that has ended is
-removed by the next reader.
+removed by the next reader. One that is emptied or deleted is written again by its process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from labkit.core.config import load_config
 from labkit.core.json_files import read_json, write_json
 from labkit.core.processes import is_alive, mark_of
+from labkit.core.wait_until import wait_until
+
+WATCH_S = 0.5
+"""How often a process looks at its run files, and for requests to stop."""
+
+_own: list[RunFile] = []
+"""The run files of this process."""
 
 
 class RunFile:
@@ -34,6 +44,7 @@ class RunFile:
             **details,
         }
         self.update()
+        _own.append(self)
 
     def update(self, **details: Any) -> None:
         """Change some details, and replace the file in one step."""
@@ -42,19 +53,51 @@ class RunFile:
 
     def remove(self) -> None:
         """Remove the file; the thing has ended."""
+        if self in _own:
+            _own.remove(self)
         self.path.unlink(missing_ok=True)
+
+    def restore(self) -> None:
+        """Write the file again if it is gone or empty, unless the whole folder is gone."""
+        with contextlib.suppress(OSError):  # no space: then later
+            if not self.path.exists() or not self.path.stat().st_size:
+                self.update()
+
+
+def restore_run_files() -> None:
+    """Write the run files of this process again that somebody has emptied or deleted."""
+    for run_file in tuple(_own):
+        run_file.restore()
 
 
 def read_run_files(kind: str | None = None) -> list[dict[str, Any]]:
     """Return what runs in this lab, in any process; files of ended processes are removed."""
     alive = []
     for path in sorted((load_config().state_dir / "run").glob(f"{kind or '*'}-*.json")):
-        record = read_json(path)
+        record = read_json(path) or _of_emptied(path)
         if record is not None and is_alive(record["pid"], record["process_started"]):
             alive.append(record)
         elif record is not None:
             path.unlink(missing_ok=True)
     return alive
+
+
+def _of_emptied(path: Path) -> dict[str, Any] | None:
+    """Return what the name of an emptied run file says, unless its process writes it again."""
+    kind, pid, name = path.stem.split("-", 2)
+    try:
+        written_at = path.stat().st_mtime
+        mark = mark_of(int(pid))
+    except FileNotFoundError:
+        return None  # removed meanwhile
+    except psutil.NoSuchProcess:
+        mark = {"pid": int(pid), "process_started": 0.0}
+    started_at = mark["process_started"]
+    if not 0.0 < started_at < written_at + 1.0:  # the pid is another process's by now
+        return {"pid": int(pid), "process_started": 0.0}
+    with contextlib.suppress(TimeoutError):
+        return dict(wait_until(lambda: read_json(path), 2 * WATCH_S))
+    return {"kind": kind, "name": name, **mark, "started_at": started_at}
 
 
 def ask_to_stop(run: dict[str, Any]) -> Path:

@@ -12,10 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from labkit.core.errors import LabError
-from labkit.core.run_files import take_stop_requests
+from labkit.core.run_files import WATCH_S, restore_run_files, take_stop_requests
 
 STOP_WITH_PARENT = "LABKIT_STOP_WITH_PARENT"
-REQUEST_POLL_S = 0.5
 
 
 class StopEvent(threading.Event):
@@ -58,8 +57,9 @@ _act_on_request: Callable[[str], None] | None = None
 def watch_stop_requests(act: Callable[[str], None], *, replace: bool = False) -> None:
     """Call ``act`` with the name of each thing that ``labkit down`` asks this process to stop.
 
-    A thread looks twice a second. The first ``act`` stays, unless a later one is to ``replace``
-    it: a command with a `stop_event` stops its own work in its own order.
+    A thread looks twice a second, also at this process's run files. The first ``act`` stays, unless
+    a later one is to ``replace`` it: a command with a
+    `stop_event` stops its own work in its own order.
     """
     global _act_on_request
     is_watching = _act_on_request is not None
@@ -71,8 +71,9 @@ def watch_stop_requests(act: Callable[[str], None], *, replace: bool = False) ->
 
 def _watch_requests() -> None:
     while True:
-        time.sleep(REQUEST_POLL_S)
+        time.sleep(WATCH_S)
         with contextlib.suppress(LabError):  # a setting, or the folder: commands report it
+            restore_run_files()
             for name in take_stop_requests():
                 if _act_on_request is not None:
                     _act_on_request(name)

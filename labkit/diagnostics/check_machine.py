@@ -13,8 +13,9 @@ from pathlib import Path
 
 import psutil
 
+from labkit.core.assert_statements import refuse_without_assert
 from labkit.core.config import LabConfig, known_settings, load_config, settings_path
-from labkit.core.errors import SettingInvalid
+from labkit.core.errors import LabError, SettingInvalid
 from labkit.core.settings_file import unknown_settings
 from labkit.diagnostics.known_problems import INSTALL_CLIENT, other_clients, version_of
 from labkit.diagnostics.machine_report import Check, Verdict
@@ -26,12 +27,16 @@ MEMORY_WANTED = 700 * MIB
 
 
 def python() -> Check:
-    """Check whether this Python is new enough."""
+    """Check whether this Python is new enough, and runs ``assert``."""
     version = sys.version.split()[0]
     if sys.version_info < PYTHON_NEEDED:
         said = f"This is Python {version}; the lab needs 3.11 or newer."
         advice = "install Python 3.11 or newer, and make the environment again"
         return Check("python", "broken", said, advice)
+    try:
+        refuse_without_assert()
+    except LabError as error:
+        return Check("python", "broken", f"{error.what}.", error.next_line)
     return Check("python", "ok", f"Python {version} at {sys.executable}.")
 
 

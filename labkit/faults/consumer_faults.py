@@ -119,7 +119,7 @@ def _members(topic: str, group_id: str) -> list[dict[str, Any]]:
         (
             run
             for run in read_run_files("consumer")
-            if (run["topic"], run["group_id"]) == (topic, group_id)
+            if (run.get("topic"), run.get("group_id")) == (topic, group_id)
             and run["pid"] != os.getpid()
             and is_labkit(run["pid"])
         ),

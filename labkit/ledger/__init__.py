@@ -6,6 +6,7 @@ It imports `consumer`, `producer` and what is below them. Start with `ledger`.
 - `stage_totals`: the totals of the topic, of the CSV files, and of the API
 - `unclaimed_readings`: tells another program's readings from doubled ones
 - `ledger_verdict`: the one rule for agrees, on the way, unknown, unreported, phantom and altered
+- `verdict_sentences`: what `labkit check` says in the same words
 - `ledger_model`: the ledger as data, as text and as an HTML table
 """
 

@@ -16,9 +16,17 @@ from typing import Self
 from labkit.core.config import load_config
 from labkit.core.errors import BatchUnreadable, BrokerUnavailable, TopicNotFound
 from labkit.core.run_files import read_run_files
-from labkit.ledger.ledger_model import NOTHING, Ledger, Stage, known_topic_id, sent_stages
+from labkit.ledger.ledger_model import (
+    NOTHING,
+    Ledger,
+    Stage,
+    known_topic_id,
+    not_of_this_topic,
+    sent_stages,
+)
 from labkit.ledger.ledger_verdict import Circumstances, judge
 from labkit.ledger.stage_totals import CsvTotals, TopicTotals, served_totals
+from labkit.ledger.verdict_sentences import earlier_topic
 from labkit.producer.sent_counts import SentCounts, SentCountsReader
 from labkit.sink.partition_status import read_progress
 
@@ -80,24 +88,34 @@ class LedgerReader:
         topic_id = totals.topic_id if totals else known_topic_id(self.data_dir, self.topic)
         producers = _running("producer", self.topic)
         counts = self._sent.read(topic_id) if topic_id else SentCounts()
-        foreign = _foreign(totals, counts) if totals else NOTHING
+        nobody_sent = bool(totals and totals.records and not self._sent.runs)
+        foreign = _foreign(totals, counts) if totals and not nobody_sent else NOTHING
+        earlier = earlier_topic(self.data_dir, self.topic, topic_id)
+        if earlier:
+            csv, served = not_of_this_topic(csv, served)
         weighed = in_topic if totals and not totals.expired else csv
         sent = sent_stages(counts, _arrived(weighed, foreign))
-        statuses = read_progress(self.data_dir, self.topic)
-        hindrances = [one for status in statuses if status.is_fresh for one in status.troubles]
+        statuses = [] if earlier else read_progress(self.data_dir, self.topic)
+        hindrances = [earlier] if earlier else []
+        hindrances += [one for status in statuses if status.is_fresh for one in status.troubles]
         hindrances += [self._unreadable] if self._unreadable else []
-        places = self._csv.places(totals.start_offsets, totals.end_offsets) if totals else ()
+        positions = {} if earlier else self._csv.positions()
+        places = totals.places(positions) if totals else ()
         around = Circumstances(
             lag=sum(place.lag for place in places) if totals else None,
+            bad_in_lag=totals.bad_in_lag(places) if totals else 0,
             expired=totals.expired if totals else 0,
-            gap=sum(status.gap_records for status in statuses),
+            gap=sum(status.gap_records for status in statuses)
+            + (totals.deleted_ahead(positions, statuses) if totals else 0),
             producer_runs=bool(producers),
             consumer_runs=bool(_running("consumer", self.topic)),
             failed=sent.failed,
             unknown=sent.unknown,
             foreign=foreign,
-            csv_problem=self._csv.problem,
+            nobody_sent=nobody_sent,
+            csv_problem=None if earlier else self._csv.problem,
             hindrance=hindrances[0] if hindrances else "",
+            earlier_topic=earlier,
         )
         stages = {**sent.stages, "topic": in_topic, "csv": csv, "served": served}
         state, sentence = judge(stages, around)
@@ -109,7 +127,7 @@ class LedgerReader:
             failed=sent.failed,
             unknown=sent.unknown,
             foreign=foreign,
-            dead_letters=self._csv.dead_letters,
+            dead_letters=0 if earlier else self._csv.dead_letters,
             bad_in_topic=totals.bad if totals else None,
             partitions=places,
             state=state,

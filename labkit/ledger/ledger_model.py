@@ -25,7 +25,7 @@ MEANING = {
 ASIDE = {
     "failed": "emitted, and never reached the topic",
     "unknown": "emitted, and nobody knows whether they reached the topic",
-    "foreign": "in the topic, and sent by another program",
+    "foreign": "in the topic, and in no delivery log of this lab",
 }
 """What explains a difference between stages that is not a loss."""
 
@@ -63,8 +63,8 @@ NOTHING = Stage(records=0, grams=0)
 
 
 def known_topic_id(data_dir: Path, topic: str) -> str | None:
-    """Return the id of the topic that the CSV, or else a producer, has seen, without a broker."""
-    return csv_topic_id(data_dir, topic) or newest_topic_id(topic)
+    """Return the id of the topic that a producer, or else the CSV, saw last, without a broker."""
+    return newest_topic_id(topic) or csv_topic_id(data_dir, topic)
 
 
 def with_removed(present: Stage, records: int, grams: int) -> Stage:
@@ -76,6 +76,14 @@ def with_removed(present: Stage, records: int, grams: int) -> Stage:
         grams=(present.grams or 0) + grams,
         note=f"{records:,} of them were removed by retention, and are counted",
     )
+
+
+def not_of_this_topic(csv: Stage, served: Stage) -> tuple[Stage, Stage]:
+    """Return the last two stages if the CSV is of an earlier topic: it stores nothing of this."""
+    note = f"{count(csv.records)} readings of an earlier topic of this name are not counted"
+    if served.records is not None:
+        served = Stage(note="the API serves the rows of an earlier topic of this name")
+    return Stage(records=0, grams=0, note=note), served
 
 
 @dataclass(frozen=True)
@@ -129,7 +137,14 @@ def sent_stages(sent: SentCounts, arrived: Stage = NOTHING) -> SentStages:
     if sent.unasked:
         were = "1 reading was" if sent.unasked == 1 else f"{sent.unasked:,} readings were"
         acked = Stage(note=f"{were} sent with acks=0: nobody was asked to acknowledge them")
-        unknown = Stage(records=sent.unknown, grams=sent.unknown_g)
+        # Of those, the topic tells; unknown are only the ones whose answer was waited for.
+        missing = sent.emitted - sent.failed - (arrived.records or 0)
+        unanswered = sent.unknown - sent.unasked
+        unknown_g = sent.unknown_g - sent.unasked_g
+        if missing < unanswered:
+            unanswered = max(0, missing)
+            unknown_g = sent.emitted_g - sent.failed_g - (arrived.grams or 0) if missing > 0 else 0
+        unknown = Stage(records=unanswered, grams=unknown_g)
         return SentStages(emitted, acked, sent.in_flight, failed, unknown)
     more = (arrived.records or 0) - sent.acked
     if not 0 < more <= sent.unknown + sent.in_flight:
@@ -166,10 +181,10 @@ class Ledger(BaseModel):
     """The same tonnes at five stages.
 
     Three amounts explain a difference that is not a loss: ``failed`` readings never reached the
-    topic, of ``unknown`` ones nobody has said whether they did, and ``foreign`` ones were sent by
-    another program. ``dead_letters`` counts the records that the consumer set aside as invalid
-    readings; ``bad_in_topic`` counts those that the ledger itself found in the topic. They carry no
-    tonnes.
+    topic, of ``unknown`` ones nobody has said whether they did, and ``foreign`` ones are in no
+    delivery log of this lab. ``dead_letters`` counts the records that the consumer set aside as
+    invalid readings; ``bad_in_topic`` counts those that the ledger itself found in the topic. They
+    carry no tonnes.
     """
 
     model_config = ConfigDict(frozen=True)

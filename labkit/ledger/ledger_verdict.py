@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from labkit.ledger.ledger_model import NOTHING, LedgerState, Stage, tonnes
+from labkit.ledger.verdict_sentences import NO_LOG, UNARRIVED, deleted_unstored, in_no_log
 
 SETTLED_S = 15.0
 """How long no figure may have changed before a difference in files counts."""
@@ -19,6 +20,8 @@ class Circumstances:
     ----------
     lag : int, optional
         Records of the topic behind the CSV's position.
+    bad_in_lag : int
+        Those of them that are not valid readings.
     expired : int
         Records that retention has deleted from the topic.
     gap : int
@@ -27,17 +30,22 @@ class Circumstances:
         Whether one does now.
     failed, unknown, foreign : Stage
         Readings that never reached the topic; those of which nobody knows whether they did; those
-        that another program sent.
+        that no delivery log has.
+    nobody_sent : bool
+        Whether the topic holds readings although the lab has no delivery log of it.
     csv_problem : str, optional
         Why the CSV cannot be read to its end.
     hindrance : str
         Why records are not stored now, as a sentence.
+    earlier_topic : str
+        That the CSV is of an earlier topic of this name, as a sentence; empty if it is not.
     unchanged_s : float, optional
         How long no figure has changed. None if all stages were weighed at one moment; the ledger
         from files must wait, because each stage writes its file at its own moment.
     """
 
     lag: int | None = None
+    bad_in_lag: int = 0
     expired: int = 0
     gap: int = 0
     producer_runs: bool = False
@@ -45,8 +53,10 @@ class Circumstances:
     failed: Stage = NOTHING
     unknown: Stage = NOTHING
     foreign: Stage = NOTHING
+    nobody_sent: bool = False
     csv_problem: str | None = None
     hindrance: str = ""
+    earlier_topic: str = ""
     unchanged_s: float | None = None
 
 
@@ -70,6 +80,8 @@ def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState,
             f" The topic is not compared: retention has deleted {around.expired:,} records from it."
         )
     if len({(stage.records, stage.grams) for stage in compared.values()}) <= 1:
+        if around.earlier_topic:
+            return "on the way", _with(aside, around.earlier_topic)
         if len(compared) < 2:
             return "agrees", "There is nothing to compare yet." + aside
         return "agrees", f"{_NUMBER[len(compared)]} stages agree to the gram.{aside}"
@@ -103,8 +115,8 @@ def _comparable(stages: dict[str, Stage], around: Circumstances) -> dict[str, St
         return stages
     if acked.records is not None:
         acked = _plus(acked, around.foreign)
-    never = (around.failed,) if acked.records is None else (around.failed, around.unknown)
-    emitted = _plus(emitted, around.foreign, *(_minus(one) for one in never))
+    never = _minus(around.failed), _minus(around.unknown)
+    emitted = _plus(emitted, around.foreign, *never)
     if emitted.records == acked.records and around.unknown.grams is None:
         emitted = acked
     return {**stages, "emitted": emitted, "acked": acked}
@@ -128,13 +140,16 @@ def _remarks(around: Circumstances) -> str:
         "Unknown: whether {} reached the topic; labkit ledger --settle looks there.": (
             around.unknown
         ),
-        "Sent by another program: {}.": around.foreign,
+        in_no_log("{}"): around.foreign,
     }
-    return "".join(
-        " " + what.format(f"{_readings(stage.records)} ({tonnes(stage.grams)} t)")
+    remarks = [
+        what.format(f"{_readings(stage.records)} ({tonnes(stage.grams)} t)")
         for what, stage in said.items()
         if stage.records
-    )
+    ]
+    remarks += [NO_LOG] if around.nobody_sent else []
+    remarks += [deleted_unstored(around.gap)] if around.gap else []
+    return "".join(f" {remark}" for remark in remarks)
 
 
 def _flowing(stages: dict[str, Stage], around: Circumstances) -> str:
@@ -174,7 +189,8 @@ def _compare(
     if weight:
         return "altered", (
             f"As many readings in {after} as in {before}, but they weigh {abs(weight):,} g "
-            f"{'less' if weight > 0 else 'more'}: a reading was altered on its way."
+            f"{'less' if weight > 0 else 'more'}: a reading was altered on its way. "
+            "Next: labkit check"
         )
     return "agrees", ""
 
@@ -194,16 +210,19 @@ def _why_missing(before: str, after: str, missing: int, around: Circumstances) -
     if after == "acked":
         if around.producer_runs:
             return True, "sent, and not yet acknowledged."
-        return False, "the broker never acknowledged them."
+        return False, "the broker never acknowledged them. Next: labkit check"
     if after == "topic":
         if around.producer_runs:
             return True, "they were acknowledged while the topic was being read."
-        return False, "the broker had acknowledged them, and the topic does not hold them now."
+        return False, (
+            "the broker had acknowledged them, and the topic does not hold them now. "
+            "Next: labkit check"
+        )
     if after == "csv" or before != "csv":  # without a CSV, what the API lacks is not stored
         return _why_not_stored(missing, around)
     if around.consumer_runs and around.unchanged_s is None:
         return True, "they were stored a moment ago."
-    return False, "the API has not read them from the CSV."
+    return False, "the API has not read them from the CSV. Next: labkit api"
 
 
 def _why_unasked(after: str, missing: int, around: Circumstances) -> tuple[bool, str]:
@@ -212,7 +231,7 @@ def _why_unasked(after: str, missing: int, around: Circumstances) -> tuple[bool,
         return True, f"sent with acks=0, so only {after} will show what has arrived."
     if after == "csv" and (around.hindrance or (around.lag or 0) >= missing):
         return _why_not_stored(missing, around)
-    return False, "with acks=0 nobody was asked whether they arrived, and they did not."
+    return False, f"{UNARRIVED}. Next: labkit check"
 
 
 def _why_not_stored(missing: int, around: Circumstances) -> tuple[bool, str]:
@@ -220,12 +239,13 @@ def _why_not_stored(missing: int, around: Circumstances) -> tuple[bool, str]:
         return False, f"the CSV cannot be read on ({around.csv_problem})."
     if around.hindrance:
         return True, around.hindrance
-    if around.gap and missing <= around.gap + (around.lag or 0):
-        return False, f"retention deleted {around.gap:,} records before they could be stored."
+    waiting = (around.lag or 0) - around.bad_in_lag
+    if around.gap and waiting < missing <= around.gap + waiting:
+        return False, "retention was faster than the consumer. Next: labkit check"
     if around.lag is None:
         return True, "no broker answers, so nobody reads on. Next: labkit broker start"
-    if around.lag < missing:
-        return False, "the consumer has moved past them, so they are lost."
+    if waiting < missing:
+        return False, "the consumer has moved past them, so they are lost. Next: labkit check"
     behind = f"the consumer's lag is {around.lag:,} records"
     if around.consumer_runs:
         return True, f"{behind}."
@@ -241,12 +261,20 @@ _NOBODY_KNOWS = (
 def _why_more(after: str) -> str:
     """Return what the excess of a stage means."""
     if after == "topic":
-        return "so they are there twice: a producer with acks of 0 or 1 sent some again."
+        return (
+            "so they are there twice: a producer with acks of 0 or 1 sent some again. "
+            "Next: labkit check"
+        )
     if after == "csv":
-        return "for they were stored twice, or come from records the topic no longer holds."
+        return (
+            "for they were stored twice, or come from records the topic no longer holds. "
+            "Next: labkit check"
+        )
     if after == "served":
-        return "for the API serves another folder, or a CSV that has changed since."
-    return "for an acknowledgement was counted twice."
+        return (
+            "for the API serves another folder, or a CSV that has changed since. Next: labkit api"
+        )
+    return "for an acknowledgement was counted twice. Next: labkit check"
 
 
 def _readings(number: int | None) -> str:

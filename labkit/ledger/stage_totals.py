@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from labkit.ledger.unclaimed_readings import UnclaimedReadings
 from labkit.readings.reading import Reading, grams
 from labkit.sink.csv_row import row_grams
 from labkit.sink.new_csv_rows import LogTail
+from labkit.sink.partition_status import PartitionStatus
 from labkit.sink.segment_files import partitions, topic_dir
 from labkit.topics.read_topic import read_to_end
 from labkit.topics.topics import describe_topic
@@ -35,12 +38,12 @@ class TopicTotals:
     ----------
     records, grams : int
         The valid readings read so far, and their mass.
-    bad : int
-        Records that are not valid readings.
+    bad_offsets : dict of int to list of int
+        The records of each partition that are not valid readings.
     expired : int
         Records that retention had deleted before they could be read.
     start_offsets : dict of int to int
-        The oldest offset of each partition when it was first read.
+        The oldest offset of each partition now.
     unclaimed : UnclaimedReadings
         The readings that no delivery log has acknowledged.
     end_offsets : dict of int to int
@@ -51,7 +54,8 @@ class TopicTotals:
     def __init__(self, topic: str) -> None:
         description = describe_topic(topic)
         self.topic_id = description.topic_id
-        self.records = self.grams = self.bad = self.expired = 0
+        self.records = self.grams = self.expired = 0
+        self.bad_offsets: dict[int, list[int]] = defaultdict(list)
         self.start_offsets: dict[int, int] = {}
         self.end_offsets: dict[int, int] = {}
         self._partitions = [
@@ -68,11 +72,50 @@ class TopicTotals:
     def read(self) -> Stage:
         """Read on to the topic's present end."""
         self.unclaimed.claim()
+        for place, start in self._consumer.beginning_offsets(self._partitions).items():
+            self.start_offsets[place.partition] = start
         ends = self._consumer.end_offsets(self._partitions)
         for record in read_to_end(self._consumer, ends, self._add_expired):
             self._add(record)
             self.end_offsets[record.partition] = record.offset + 1
         return Stage(records=self.records, grams=self.grams)
+
+    def places(self, positions: Mapping[int, int]) -> tuple[PartitionPlace, ...]:
+        """Return how far the CSV has followed each partition; ``positions`` are its own.
+
+        A position is never below the topic's start: deleted records are not lag.
+        """
+        return tuple(
+            PartitionPlace(
+                partition=partition,
+                end_offset=end,
+                position=max(positions.get(partition, 0), self.start_offsets[partition]),
+            )
+            for partition, end in sorted(self.end_offsets.items())
+        )
+
+    @property
+    def bad(self) -> int:
+        """Records that are not valid readings."""
+        return sum(map(len, self.bad_offsets.values()))
+
+    def bad_in_lag(self, places: Iterable[PartitionPlace]) -> int:
+        """Return how many records that the CSV has not reached yet are not valid readings."""
+        bad = self.bad_offsets
+        return sum(
+            len(bad[one.partition]) - bisect_left(bad[one.partition], one.position)
+            for one in places
+        )
+
+    def deleted_ahead(
+        self, positions: Mapping[int, int], statuses: Iterable[PartitionStatus]
+    ) -> int:
+        """Return how many records are deleted that no consumer has stored, or met as a gap."""
+        met = {status.partition: status.position or 0 for status in statuses}
+        return sum(
+            max(0, start - max(positions.get(partition, 0), met.get(partition, 0)))
+            for partition, start in self.start_offsets.items()
+        )
 
     def _add_expired(self, count: int) -> None:
         self.expired += count
@@ -81,7 +124,7 @@ class TopicTotals:
         try:
             reading = Reading.from_json(record.value, record.timestamp)
         except BadReading:
-            self.bad += 1
+            self.bad_offsets[record.partition].append(record.offset)
         else:
             mass_g = grams(reading.co2_kg)
             self.records += 1
@@ -152,22 +195,9 @@ class CsvTotals:
         """Why a file cannot be read to its end; None if all can."""
         return next((tail.problem for tail in self._tails.values() if tail.problem), None)
 
-    def places(
-        self, start_offsets: Mapping[int, int], end_offsets: Mapping[int, int]
-    ) -> tuple[PartitionPlace, ...]:
-        """Return how far the CSV has followed each partition of the topic.
-
-        A position is never below the topic's start: deleted records are not lag.
-        """
-        read = {partition: tail.last_offset + 1 for partition, tail in self._tails.items()}
-        return tuple(
-            PartitionPlace(
-                partition=partition,
-                end_offset=end,
-                position=max(read.get(partition, 0), start_offsets.get(partition, 0)),
-            )
-            for partition, end in sorted(end_offsets.items())
-        )
+    def positions(self) -> dict[int, int]:
+        """Return the offset that each partition's CSV goes on with."""
+        return {partition: tail.last_offset + 1 for partition, tail in self._tails.items()}
 
 
 def served_totals(data_dir: Path, topic: str) -> Stage:

@@ -132,7 +132,7 @@ def _partitions() -> list[dict[str, Any]]:
 def _api() -> str | None:
     for run in read_run_files("api"):
         try:
-            get_json(run["url"], "api/health")
+            get_json(run.get("url", ""), "api/health")
         except (OSError, ValueError):
             continue
         return str(run["url"])

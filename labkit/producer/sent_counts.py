@@ -53,6 +53,7 @@ class SentCounts:
     bad_acked: int = 0
     unasked: int = 0
     """The part of ``unknown`` that was sent with ``acks=0``: no broker was asked to answer."""
+    unasked_g: int = 0
 
     @property
     def records(self) -> int:
@@ -82,7 +83,9 @@ class SentCounts:
         else:
             self.unknown += 1
             self.unknown_g += co2_g
-            self.unasked += note.startswith(UNASKED)
+            if note.startswith(UNASKED):
+                self.unasked += 1
+                self.unasked_g += co2_g
         if event in ("found", "absent"):  # until then it was unknown
             self.unknown -= 1
             self.unknown_g -= co2_g
@@ -224,13 +227,18 @@ def _stamp(path: Path, log_path: Path) -> _Stamp:
 
 
 def newest_topic_id(topic: str) -> str | None:
-    """Return the id of the topic of this name that was last produced to."""
-    found = [
-        (_written_at(path) or 0.0, record["topic_id"])
-        for path in _folder("").glob("*/*.json")
-        if (record := read_json(path)) is not None and record["topic"] == topic
-    ]
-    return max(found)[1] if found else None
+    """Return the id of the topic of this name that the newest run produces to.
+
+    A run's name begins with its start; when its file was written says less, once it was copied.
+    """
+    newest: dict[str, str] = {}  # by topic id: a folder of its own, and of one topic
+    for path in _folder("").glob("*/*.json"):
+        newest[path.parent.name] = max(path.stem, newest.get(path.parent.name, ""))
+    for topic_id in sorted(newest, key=newest.__getitem__, reverse=True):
+        record = read_json(counts_path(topic_id, newest[topic_id]))
+        if record is not None and record["topic"] == topic:
+            return topic_id
+    return None
 
 
 def _written_at(path: Path) -> float | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -25,7 +26,11 @@ from waiting import PATIENCE_S, wait_until
 import labkit as lab
 from labkit.checker.check_result import Verdict
 from labkit.consumer.poll_loop import consume
+from labkit.core.config import load_config
 from labkit.core.run_files import read_run_files
+from labkit.ledger.ledger import carbon_ledger
+from labkit.ledger.verdict_sentences import NO_LOG
+from labkit.producer.producer_options import ProducerOptions
 from labkit.producer.send_loop import fleet_source, produce
 from labkit.readings.pacing import Pace
 from labkit.sink.csv_row import HEADER, decode_row, encode_row
@@ -199,8 +204,12 @@ def test_what_is_from_an_earlier_topic(topic: str, folder: Path, dice: random.Ra
     folder.rename(data_dir / "mixed")
     (data_dir / "old").rename(folder)
     whole = check(topic)
-    assert whole.violations == {"phantom": 3}
-    assert "of an earlier topic of this name" in str(whole)
+    ledger = carbon_ledger(topic, data_dir)
+    assert (whole.violations, whole.state, ledger.state) == ({}, "on the way", "on the way")
+    assert (ledger.csv.records, ledger.lag) == (0, RECORDS)
+    for sentence in (whole.sentence, ledger.sentence):
+        assert "of an earlier topic of this name, so nothing of this one is stored" in sentence
+        assert sentence.endswith(f" Next: mv {folder} {folder}.old")
 
 
 def test_a_killed_producer_leaves_a_journal_that_knows_every_record(
@@ -226,7 +235,7 @@ def test_a_killed_producer_leaves_a_journal_that_knows_every_record(
     assert found.unknown >= found.unknown_in_topic
 
 
-def test_what_retention_deleted_is_told_and_is_no_violation(
+def test_what_retention_deleted_unstored_is_lost_here_and_in_the_ledger(
     topic: str, folder: Path, bootstrap_servers: str
 ) -> None:
     ends = lab.describe_topic(topic).end_offsets
@@ -238,12 +247,43 @@ def test_what_retention_deleted_is_told_and_is_no_violation(
     client = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
     client.delete_records({TopicPartition(topic, 0): start})
     client.close()
+    for is_stored in (False, True):  # the next consumer meets the gap; until then none has
+        if is_stored:
+            stored(topic, folder.parent)
+        found, ledger = check(topic), carbon_ledger(topic)
+        assert (found.state, ledger.state) == ("broken", "unreported"), ledger
+        assert [one.gap for one in found.partitions] == [5, 0, 0]
+        assert found.partitions[0].expired == start
+        for sentence in (found.sentence, ledger.sentence):
+            assert "Retention deleted 5 records before they were stored." in sentence
+    assert ledger.emitted.records is not None
+    assert ledger.csv.records == ledger.emitted.records - found.violations["lost"]
+
+
+def test_what_acks_0_lost_is_lost_here_and_in_the_ledger(topic: str, folder: Path) -> None:
+    lab.alter_topic(topic, config={"max.message.bytes": "100"})  # the broker drops what is longer
+    options = ProducerOptions(acks=0)
+    source = fleet_source(Pace(0, 0.0), seed=SEED)
+    produce(topic, source, threading.Event(), count=20, options=options)
+    lab.alter_topic(topic, config={"max.message.bytes": None})
     stored(topic, folder.parent)
-    found = check(topic)
-    assert found.holds
-    assert [one.gap for one in found.partitions] == [5, 0, 0]
-    assert found.partitions[0].expired == start
-    assert "Retention deleted 5 records before they were stored." in found.sentence
+    found, ledger = check(topic), carbon_ledger(topic)
+    print(ledger)
+    assert (found.violations, ledger.state) == ({"lost": 20}, "unreported")
+    assert "20 are lost: with acks=0 nobody was asked" in found.sentence
+    assert ledger.sentence.startswith("20 readings (")
+    assert "with acks=0 nobody was asked whether they arrived" in ledger.sentence
+
+
+def test_without_logs_and_counts_nobody_knows_who_sent(topic: str, folder: Path) -> None:
+    stored(topic, folder.parent)
+    topic_id = lab.describe_topic(topic).topic_id
+    for name in ("journal", "tally"):
+        shutil.rmtree(load_config().state_dir / name / topic_id)
+    found, ledger = check(topic), carbon_ledger(topic)
+    assert (found.holds, ledger.agrees, ledger.foreign.records) == (True, True, 0)
+    assert NO_LOG in found.sentence
+    assert NO_LOG in ledger.sentence
 
 
 def test_on_the_command_line(topic: str, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

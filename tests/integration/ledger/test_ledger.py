@@ -79,7 +79,7 @@ def test_another_programs_records_are_told_from_doubled_ones(
     with LedgerReader(topic, lab_dir / "data") as reader:
         found = reader.read()
         assert found.agrees, found.sentence
-        assert "Sent by another program: 2 readings (" in found.sentence
+        assert "In no delivery log of this lab: 2 readings (" in found.sentence
         assert found.foreign == theirs
         assert found.topic.grams == (found.acked.grams or 0) + (theirs.grams or 0)
         assert check_pipeline(topic, lab_dir / "data").unjournalled == 2

@@ -19,6 +19,7 @@ def partition(number: int = 0, **changes: object) -> PartitionVerdict:
 def verdict(*partitions: PartitionVerdict, **changes: object) -> Verdict:
     facts = dict.fromkeys(Verdict.model_fields, 0)
     names = {"topic_name": "<co2>", "topic_id": "i", "data_dir": "d", "seed": None, "examples": ()}
+    names["earlier_topic"] = ""
     found = {"partitions": partitions or (partition(),), "runs": 1}
     return Verdict.model_validate({**facts, **names, **found, **changes})
 
@@ -34,9 +35,21 @@ def verdict(*partitions: PartitionVerdict, **changes: object) -> Verdict:
             "The promise is broken: 2 lost, 1 doubled.",
         ),
         (verdict(partition(violations={"lost": 1}, behind=3)), "broken", "broken: 1 lost."),
-        (verdict(partition(gap=7)), "holds", "Retention deleted 7 records before they were stored"),
+        (
+            verdict(partition(gap=7, violations={"lost": 6})),
+            "broken",
+            "broken: 6 lost. Retention deleted 7 records before they were stored.",
+        ),
+        (
+            verdict(partition(violations={"lost": 6}), unasked_lost=6),
+            "broken",
+            "6 are lost: with acks=0 nobody was asked whether they arrived, and they did not.",
+        ),
+        (verdict(unasked_missing=2), "on the way", "2 that were sent with acks=0 are not in the"),
+        (verdict(unjournalled=1), "holds", "In no delivery log of this lab: 1 record. Another"),
+        (verdict(earlier_topic="Old. Next: mv a b"), "on the way", " Old. Next: mv a b"),
         (verdict(unknown=5, unknown_in_topic=2), "holds", "of 5 without an answer 2 are there"),
-        (verdict(runs=0), "holds", "No producer of this lab kept a journal"),
+        (verdict(runs=0, unjournalled=9), "holds", "so nobody knows who sent them"),
         (verdict(seed=42), "holds", "Seed 42."),
     ],
 )

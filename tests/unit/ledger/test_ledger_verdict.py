@@ -51,7 +51,12 @@ def around(unchanged_s: float = SETTLED, **facts: object) -> Circumstances:
         ((100, 100, None, 75, 75), around(), "unreported", "are lost"),
         ((100, 100, None, 75, 75), around(consumer_runs=True), "unreported", "are lost"),
         ((100, 100, None, 75, 75), around(lag=4), "unreported", "25 readings"),
-        ((80, 80, None, 75, 75), around(gap=5), "unreported", "retention"),
+        ((80, 80, None, 75, 75), around(gap=5), "unreported", "Retention deleted 5 records befo"),
+        ((90, 90, None, 75, 75), around(gap=5, lag=10), "unreported", "retention was faster"),
+        ((80, 80, None, 75, 75), around(gap=5, lag=5), "on the way", "lag is 5"),
+        ((80, 80, None, 80, 80), around(gap=5), "agrees", "Retention deleted 5 records before"),
+        ((80, 80, 80, 80, 80), around(nobody_sent=True), "agrees", "nobody knows who sent them"),
+        ((None, None, 0, 0, None), around(earlier_topic="Old. Next: x"), "on the way", "Next: x"),
         ((100, 100, None, 75, 75), around(lag=25), "on the way", "Next: labkit consume"),
         ((100, 100, None, 75, 75), around(lag=25, consumer_runs=True), "on the way", "lag is 25"),
         # Nobody can tell, so nobody is alarmed; but it is said who does not store them.
@@ -70,13 +75,13 @@ def around(unchanged_s: float = SETTLED, **facts: object) -> Circumstances:
         # With acks=0 nobody was asked: emitted is compared with what is stored.
         (
             (100, None, None, 75, 75),
-            around(unknown=weight(100), producer_runs=True),
+            around(producer_runs=True),
             "on the way",
             "25 readings",
         ),
         (
             (100, None, None, 75, 75),
-            around(unknown=weight(100)),
+            around(),
             "unreported",
             "25 readings (1.250000 t) unreported between emitted and csv: with acks=0 nobody",
         ),
@@ -103,7 +108,7 @@ def around(unchanged_s: float = SETTLED, **facts: object) -> Circumstances:
             (80, 78, 83, 83, 83),
             around(failed=weight(2), foreign=weight(5)),
             "agrees",
-            "another program: 5 readings",
+            "In no delivery log of this lab: 5 readings",
         ),
         ((80, 78, 83, 83, 83), around(failed=weight(2), foreign=weight(4)), "phantom", "twice"),
         ((80, 78, None, 78, 78), around(failed=weight(1)), "unreported", "never acknowledged"),
