@@ -201,6 +201,7 @@ def send(table: Replay, topic: str, speed: float, **options: Any) -> None:
 def finish(producer: Producer, stop: StopEvent) -> None:
     """Stop a producer, and print what became of its readings; fail unless all were acknowledged."""
     from labkit.core.errors import WorkerFailed
+    from labkit.core.text_tables import many
 
     producer.stop()
     counts = producer.counts
@@ -208,10 +209,10 @@ def finish(producer: Producer, stop: StopEvent) -> None:
     said = f"{counts.acked:,} acknowledged by the broker"
     if counts.unasked:
         said = f"{counts.unasked:,} handed to the network: with acks=0 no broker answers"
-    print(f"{counts.emitted:,} readings emitted, {said}{bad}")
+    print(f"{many(counts.emitted, 'reading')} emitted, {said}{bad}")
     unknown = counts.unknown - counts.unasked
     if counts.acked + counts.unasked < counts.emitted:
-        lost = f"The broker refused {counts.failed:,} readings, and gave no clear answer for "
+        lost = f"The broker refused {many(counts.failed, 'reading')}, and gave no clear answer for "
         why = f" The last error: {producer.last_error}" if producer.last_error else ""
         raise WorkerFailed(f"{lost}{unknown:,}.{why}", "labkit ledger")
     terminal.exit_as_asked(stop)

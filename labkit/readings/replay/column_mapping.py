@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from labkit.core.errors import ReplayError
 from labkit.readings.rejection_reasons import shorten
 from labkit.readings.replay.known_titles import (
+    AMBIGUOUS_UNITS,
     EPA_TITLES,
     MEANINGS,
     QUANTITIES,
@@ -22,6 +23,7 @@ from labkit.readings.replay.known_titles import (
     unit_in,
     words_of,
 )
+from labkit.readings.replay.time_form import split_span
 
 AMOUNTS = ("co2", "load", "energy")
 _YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
@@ -34,6 +36,16 @@ class Column:
     number: int  # from 0
     title: str
     meaning: Meaning
+    part: int | None = None
+    """Of cells with a beginning and an end: which of the two."""
+
+    def cell(self, cells: Sequence[str]) -> str:
+        """Return the column's cell in a row; empty if the row has none."""
+        text = cells[self.number] if self.number < len(cells) else ""
+        if self.part is None:
+            return text
+        span = split_span(text.strip())
+        return span[self.part] if span else text
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,9 @@ def map_columns(header: Sequence[str], stated: Mapping[str, str], where: str) ->
         if meaning is None:
             if title:
                 ignored[title] = ""  # not a title that the lab knows
+            else:  # such as the index that pandas writes
+                name = f"#{number + 1}"
+                ignored[name] = f"it has no title; --map '{name}=MEANING' uses it"
         elif meaning.field == "ignore":
             ignored[title] = "as you said"
         elif meaning.field in QUANTITIES and meaning.unit is None:
@@ -172,7 +187,10 @@ def _without_unit(
             other = {"load": "energy", "energy": "load"}.get(meaning.field, "")
             units = ", ".join([*UNITS[meaning.field], *UNITS.get(other, ())])
             why = f"the column {title!r} says no unit; it may be {units}"
-            if meaning.field == "co2":
+            if set(words_of(title).split()) & set(AMBIGUOUS_UNITS):
+                why = f"the column {title!r} says tons; they may be t (1,000 kg) or short-tons"
+                why += " (907 kg, in the USA)"
+            elif meaning.field == "co2":
                 why += " (but a room sensor's ppm is a concentration, not an amount)"
             problems.append((why, _option(name, "UNIT")))
         else:

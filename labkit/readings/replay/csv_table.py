@@ -11,7 +11,9 @@ import contextlib
 import csv
 import io
 import re
+import shlex
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from labkit.core.errors import ReplayError
@@ -29,6 +31,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ANNOTATIONS = ("#group", "#datatype", "#default")  # of InfluxDB: the first cells above a header
 _SEP_LINE = re.compile(r'"?sep=(.)"?\s*', re.I)
 
 
@@ -51,10 +54,14 @@ class CsvTable:
 
     Attributes
     ----------
+    is_annotated : bool
+        Whether it is InfluxDB's annotated CSV; the annotations are left out.
     header : list of str
         The titles, without blanks around them and without empty ones at the end.
     blank_rows : int
         How many rows were empty, in the last reading.
+    repeated_headers : int
+        How many rows were the header once more, as in files that were put together.
 
     Raises
     ------
@@ -68,12 +75,16 @@ class CsvTable:
         self.source = source
         self.name = source.name
         self.encoding = encoding or _find_encoding(source)
-        self.blank_rows = 0
+        self.blank_rows = self.repeated_headers = 0
         self.header: list[str] = []
         self.header_line = 1
+        self.is_annotated = False
         self._first_line = 1
         self.delimiter = self._find_delimiter(delimiter)
         for header in self._records():
+            if header.cells[0].startswith(_ANNOTATIONS):
+                self.is_annotated = True
+                continue
             self.header_line = header.line
             self.header = [title.strip() for title in header.cells]
             break
@@ -103,20 +114,34 @@ class CsvTable:
         ReplayError
             A quotation mark is not closed, or a byte is not a letter in this encoding.
         """
-        self.blank_rows = 0
-        records = self._records()
-        next(records, None)
-        for record in records:
-            if any(map(str.strip, record.cells)):
+        self.blank_rows = self.repeated_headers = 0
+        for record in self._records():
+            if record.line <= self.header_line:
+                continue
+            if self.is_annotated and record.cells[0].startswith(_ANNOTATIONS):
+                continue
+            if self._is_header(record.cells):
+                self.repeated_headers += 1
+            elif any(map(str.strip, record.cells)):
                 yield record
             else:
                 self.blank_rows += 1
+
+    def _is_header(self, cells: list[str]) -> bool:
+        if cells[0].strip() != self.header[0]:
+            return False
+        return [cell.strip() for cell in cells[: len(self.header)]] == self.header
 
     def count_error(self, cells: list[str]) -> str:
         """Say what is wrong with the number of a row's cells; empty if it is right."""
         width = len(self.header)
         if len(cells) < width or any(map(str.strip, cells[width:])):
-            return f"has {len(cells)} columns, not {width}"
+            said = f"has {len(cells)} columns, not {width}"
+            if any(cell.endswith("\\") for cell in cells):
+                said += (
+                    ' (a cell ends with \\; a quotation mark inside a cell is written "", not \\")'
+                )
+            return said
         return ""
 
     def _records(self) -> Iterator[Row]:
@@ -129,13 +154,21 @@ class CsvTable:
         return _Text(self.source, self.encoding)
 
     def _parse(self, lines: Iterator[str], first_line: int) -> Iterator[Row]:
-        reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        latest = ""
+
+        def seen() -> Iterator[str]:
+            nonlocal latest
+            for latest in lines:  # noqa: UP028  (yield from would not keep it)
+                yield latest
+
+        reader = csv.reader(seen(), delimiter=self.delimiter, strict=True)
         while True:
             line = reader.line_num + first_line
             try:
                 cells = next(reader, None)
             except csv.Error as error:
-                raise self._unclosed(line, str(error)) from error
+                last_line = reader.line_num + first_line - 1
+                raise self._unreadable(line, last_line, latest, str(error)) from error
             if cells is None:
                 return
             last_line = reader.line_num + first_line - 1
@@ -152,6 +185,26 @@ class CsvTable:
             for cell in cells
             for inner in cell.splitlines()[1:]
         )
+
+    def _unreadable(self, line: int, last_line: int, latest: str, why: str) -> ReplayError:
+        """Say what the reader has met: the last line that it was given tells."""
+        if '\\"' in latest and "limit" not in why:
+            msg = (
+                f"{self.name} line {last_line}: a quotation mark inside a cell is written "
+                '\\", which is not CSV; it is written ""'
+            )
+            return ReplayError(msg, self._piped('sed \'s/\\\\"/""/g\''))
+        if "limit" in why and last_line == line:
+            most = f"{csv.field_size_limit():,} characters"
+            msg = f"{self.name} line {line}: a cell has more than {most}"
+            return ReplayError(msg, f"shorten the cell in line {line}, or take the column out")
+        return self._unclosed(line, why)
+
+    def _piped(self, filtered: str) -> str:
+        """Return the command that replays what a filter makes of the source."""
+        path = self.source.argument
+        cat = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat"}.get(Path(path).suffix, "cat")
+        return f"{cat} {shlex.quote(path)} | {filtered} | labkit replay -"
 
     def _unclosed(self, line: int, why: str) -> ReplayError:
         msg = (

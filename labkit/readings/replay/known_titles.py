@@ -65,11 +65,21 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
         "total co2 emissions",
         "co2 emissionen",
         "emissionen",
+        "co2 ausstoß",
+        "émissions de co2",
+        "émissions co2",
+        "emisja co2",
+        "emisje co2",
+        "co2排出量",
     ),
     "load": ("load", "gross load", "net load", "power", "output", "last", "leistung"),
     "energy": ("energy", "generation", "gross generation", "net generation", "erzeugung"),
     "interval": ("interval", "duration", "dauer"),
 }
+# Units of another size in each country: a title that has one is known, but its unit is asked for.
+AMBIGUOUS_UNITS = ("tons", "ton")
+# Titles that mix the two up: the US EPA's Gross Load (MWh). Their unit decides.
+_OTHER_UNITS = {"load": "energy", "energy": "load"}
 # Units that are a title by themselves: "kg", "tonnes", "MW", "seconds".
 ALONE = {"kg", "tonnes", "mw", "seconds"}
 
@@ -88,11 +98,22 @@ TITLES: dict[str, tuple[str, ...]] = {
         "zeitstempel",
         "end time",
         "datum bis",
+        "zeit",
+        "datum uhrzeit",
+        "datum und uhrzeit",
+        "mtu",
+        "time interval",
+        "horodatage",
+        "date heure",
+        "date et heure",
+        "czas",
+        "data i godzina",
+        "日時",
         "year",
     ),
     "begins_at": ("begin", "start time", "datum von"),
-    "date": ("day", "datum"),
-    "hour": ("hour of day", "time of day", "stunde", "uhrzeit", "anfang"),
+    "date": ("day", "datum", "日付"),
+    "hour": ("hour of day", "time of day", "stunde", "uhrzeit", "anfang", "heure", "godzina"),
     "facility_id": ("plant id", "site id", "installation id", "orispl code", "id"),
     "facility": ("facility name", "plant", "plant name", "site", "installation", "name"),
     "unit": ("unit id", "unitid", "boiler id"),
@@ -106,6 +127,7 @@ TITLES: dict[str, tuple[str, ...]] = {
     "factor_id": (),
     "reading_id": (),
 }
+_TIMES = {"recorded_at", "begins_at", "date", "hour"}
 WEAK_TITLE = "id"
 _NOT_BY_TITLE = {"unit"}  # a column titled "unit" says kg or t, not which boiler
 
@@ -162,7 +184,14 @@ def words_of(title: str) -> str:
 
 def meaning_of(title: str) -> Meaning | None:
     """Return what a title means, or None if it is unknown."""
-    return _BY_WORDS.get(words_of(title))
+    found = _BY_WORDS.get(words_of(title))
+    if (
+        found is None
+        and (bare := re.sub(r"\s*[(\[][A-Z]{1,4}T?(/[A-Z]{2,5})?[)\]]$", "", title)) != title
+    ):
+        found = _BY_WORDS.get(words_of(bare))  # MTU (CET/CEST)
+        return found if found is not None and found.field in _TIMES else None
+    return found
 
 
 def typed_meaning(text: str) -> Meaning | None:
@@ -216,13 +245,20 @@ def _by_words() -> dict[str, Meaning]:
         for name in (*(() if field in _NOT_BY_TITLE else (field,)), *names)
     }
     for quantity, names in QUANTITIES.items():
-        for name in names:
+        units = {
+            spelling: meaning
+            for spelling, meaning in _UNIT_WORDS.items()
+            if meaning.field in (quantity, _OTHER_UNITS.get(quantity))
+        }
+        if quantity == "co2":
+            units |= dict.fromkeys(AMBIGUOUS_UNITS, Meaning(quantity))
+        for name in map(words_of, names):
             known[name] = Meaning(quantity)
-            for spelling, meaning in _UNIT_WORDS.items():
-                if meaning.field == quantity:
-                    known[f"{name} {spelling}"] = known[f"{spelling} {name}"] = meaning
+            for spelling, meaning in units.items():
+                for title in (f"{name} {spelling}", f"{name} in {spelling}", f"{spelling} {name}"):
+                    known[title] = meaning
                     if quantity == "co2":
-                        known[f"{name} {spelling} co2"] = meaning  # Emissions (kg CO2)
+                        known[f"{title} co2"] = meaning  # Emissions (kg CO2)
     return known | {word: _UNIT_WORDS[word] for word in ALONE}
 
 

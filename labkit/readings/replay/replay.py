@@ -24,13 +24,14 @@ from labkit.core.errors import ReplayError
 from labkit.core.progress_bar import waiting
 from labkit.core.spreadsheet_text import restore
 from labkit.core.text_tables import many
+from labkit.readings.emission_factors import FUELS
 from labkit.readings.fleet import uuid7
 from labkit.readings.reading import CLOCK_SKEW_S, MAX_INTERVAL_S, READING_FIELDS, Reading
 from labkit.readings.rejection_reasons import sentence, shorten
 from labkit.readings.replay.borrowed_facts import COUNTRY_CODES, PLANT_FIELDS, FacilityFacts
-from labkit.readings.replay.column_mapping import ColumnMapping, map_columns
+from labkit.readings.replay.column_mapping import Column, ColumnMapping, map_columns
 from labkit.readings.replay.csv_table import CsvTable, Row
-from labkit.readings.replay.known_titles import EPA_FACTS, FUEL_NAMES, QUANTITIES, words_of
+from labkit.readings.replay.known_titles import EPA_FACTS, FUEL_NAMES, QUANTITIES, Meaning, words_of
 from labkit.readings.replay.number_form import NumberEvidence, NumberForm, settle_numbers
 from labkit.readings.replay.replay_options import ReplayOptions
 from labkit.readings.replay.row_cover import RowCover
@@ -42,6 +43,8 @@ from labkit.readings.replay.time_form import (
     in_utc,
     is_shown_twice,
     parse_clock,
+    split_span,
+    zone_in,
 )
 from labkit.readings.timestamps import to_ms
 
@@ -168,6 +171,17 @@ class Replay:
         fields = {"facility_id", "facility"}
         return bool(fields & (self.mapping.columns.keys() | self.options.values.keys()))
 
+    @property
+    def open_cover(self) -> str:
+        """Why nothing says what a row covers; empty if something does."""
+        stated = self._interval_s or self.mapping.columns.keys() & {"interval", "begins_at"}
+        if stated or self._has_clock or (self.cover.common_s and not self.cover.irregular):
+            return ""
+        why = "the rows are not evenly spaced"
+        if not self.cover.common_s:
+            why = "no facility has two rows"
+        return f"its dates have no time of day, and {why}, so nothing says what a row covers"
+
     def command(self, *more: str) -> str:
         """Return the command that replays this table with these options, and more."""
         return self.options.command(self.source.argument, *more)
@@ -196,6 +210,11 @@ class Replay:
             if not totals.readings:
                 msg = f"{self.name} line {self.table.header_line}: no row below the header is used"
                 raise ReplayError(msg, "look at the file; it may be cut off")
+            if self.open_cover:
+                title = self.mapping.columns[self._when].title
+                msg = f"{self.name}, column {title!r}: {self.open_cover}; nothing was sent"
+                hint = f"{self.command('--interval 1d')}   (if each row is of one day)"
+                raise ReplayError(msg, hint)
             return
         refused = [bad for bad in self.bad_rows if not bad.is_empty or empty]
         first = min(refused, key=lambda bad: bad.line)
@@ -262,6 +281,19 @@ class Replay:
                 rest = f"{cat} {shlex.quote(str(path))} | tail -n +{line}"
                 hint += f": {rest} | {self.options.command('-')}"
             raise ReplayError(msg, hint)
+        is_long = {"_field", "_value"} <= set(self.table.header)
+        if is_long and "_field" not in self.options.columns:
+            msg = (
+                f"{where}: it is InfluxDB's long form, in which '_field' says row by row what "
+                "'_value' is"
+            )
+            pivot = '|> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")'
+            hint = (
+                f"export a column for each field: add {pivot} to the query; or, if there is only "
+                f"one field: {self.options.command(self.source.argument)} "
+                "--map _field=ignore --map _value=UNIT"
+            )
+            raise ReplayError(msg, hint)
         self.mapping = map_columns(self.table.header, self.options.columns, where)
         self.number_forms: dict[str, NumberForm] = {}
         self.time_forms: dict[str, TimeForm] = {}
@@ -287,18 +319,18 @@ class Replay:
 
     def _find_forms(self) -> None:
         """Look at all cells of number and time columns, and settle how they are written."""
+        self._split_spans()
         columns = self.mapping.columns
         numbers = {f: NumberEvidence(c.title) for f, c in columns.items() if f in _NUMBERS}
         times = {f: TimeEvidence(c.title) for f, c in columns.items() if f in _WHEN}
-        looks = [(columns[f].number, evidence.add) for f, evidence in numbers.items()]
-        looks += [(columns[f].number, evidence.add) for f, evidence in times.items()]
+        looks = [(columns[f], evidence.add) for f, evidence in (numbers | times).items()]
         weak_ids: set[str] | None = set() if self.mapping.has_weak_id else None
         clocks = not_clocks = 0
         joined = "date" in columns and "recorded_at" in columns
         for row in self.table.rows():
             width = len(row.cells)
-            for number, look_at in looks:
-                if number < width and (cell := row.cells[number].strip()):
+            for column, look_at in looks:
+                if cell := column.cell(row.cells).strip():
                     look_at(cell, row.line)
             if weak_ids is not None and columns["facility_id"].number < width:
                 found = row.cells[columns["facility_id"].number].strip()
@@ -321,7 +353,31 @@ class Replay:
             if unused in columns and when != "date":
                 reason = f"{columns[when].title!r} says when"
                 self.mapping = self.mapping.without(unused, reason)
+        self._has_clock = "hour" in columns or times[when].has_clock or not times[when].seen
         self._settle_forms(numbers, times)
+
+    def _split_spans(self) -> None:
+        """Take a column of times with a beginning and an end in each cell as two columns."""
+        columns = dict(self.mapping.columns)
+        when = [field for field in ("recorded_at", "begins_at", "date") if field in columns]
+        first = next(self.table.rows(), None)
+        if first is None or not when:
+            return
+        column = columns[when[0]]
+        cell = column.cell(first.cells).strip()
+        zone = next(filter(None, map(zone_in, (cell, column.title))), "")
+        if (
+            zone not in ("", "UTC", "GMT")
+            and not (zone in cell and "/" not in zone)
+            and not self.options.zone
+        ):
+            city = "Europe/Brussels" if "CE" in zone else f"Europe/London   (or where {zone} is)"
+            msg = f"{self.name} line {first.line}, column {column.title!r}: the times are in {zone}"
+            raise ReplayError(f"{msg}; state the zone whose clocks those are", f"--zone {city}")
+        if len(when) == 1 and split_span(cell):
+            for part, field in enumerate(("begins_at", "recorded_at")):
+                columns[field] = Column(column.number, column.title, Meaning(field), part)
+            self.mapping = replace(self.mapping, columns=columns)
 
     def _settle_forms(
         self, numbers: Mapping[str, NumberEvidence], times: Mapping[str, TimeEvidence]
@@ -493,7 +549,7 @@ class Replay:
             elif name in self.mapping.columns and name not in _PLACE:
                 text = self._cell(name, row)
                 if text:
-                    known[name] = self._fact(name, text)
+                    known[name] = self._fact(name, text, has_co2=bool(self._cell("co2", row)))
                 elif name in ("facility_id", "facility"):
                     raise self._wrong(name, row, "is empty; expected a facility")
         known.setdefault("facility_id", known.get("facility", ONE_FACILITY))
@@ -504,7 +560,7 @@ class Replay:
             known["facility"] = f"{known['facility']} unit {unit}"
         return known
 
-    def _fact(self, field: str, text: str) -> Any:
+    def _fact(self, field: str, text: str, *, has_co2: bool = True) -> Any:
         if field in _PLACE:
             number = NumberForm().parse(text)
             if number is None:
@@ -512,13 +568,24 @@ class Replay:
             return float(number)
         if field in ("fuel", "sector"):
             plain = text.casefold()
-            known = FUEL_NAMES.get(words_of(text), plain) if field == "fuel" else plain
+            known = self._fuel(text, has_co2) if field == "fuel" else plain
             if known != plain:
                 self.totals.renamed_fuels[text] = known
             return known
         if field == "country":
             return COUNTRY_CODES.get(text.casefold(), text.upper() if len(text) == 2 else text)
         return text
+
+    def _fuel(self, text: str, has_co2: bool) -> str:
+        """Return the lab's fuel; of several in a cell the first, if no CO2 follows from it."""
+        names = [part.strip() for part in re.split(r"[,;/+]", text)]
+        fuels = [FUEL_NAMES.get(words_of(name), name.casefold()) for name in names]
+        if len(fuels) == 1 or not all(fuel in FUELS for fuel in fuels):
+            return FUEL_NAMES.get(words_of(text), text.casefold())
+        if len(set(fuels)) > 1 and not has_co2:
+            why = f": {shorten(text)} are several fuels, and the CO2 of a load is that of one"
+            raise _RowError(f"{why}; state it: --set fuel={fuels[0]}")
+        return fuels[0]
 
     def _span(self, row: Row) -> tuple[datetime, float | None]:
         """Return a row's time in UTC, and the seconds it covers if the row itself says them."""
@@ -609,9 +676,9 @@ class Replay:
     def _cell(self, field: str, row: Row) -> str:
         """Return a cell's text; in the lab's own export, as it was before it was made safe."""
         column = self.mapping.columns.get(field)
-        if column is None or column.number >= len(row.cells):
+        if column is None:
             return ""
-        text = row.cells[column.number]
+        text = column.cell(row.cells)
         if self.is_export:
             return restore(text)
         text = text.strip()

@@ -78,8 +78,9 @@ def _lines(replay: Replay) -> Iterator[tuple[str, str]]:
     if facts:
         yield "facts", ", ".join(facts)
     if totals.renamed_fuels:
-        names = (f"{seen!r} is {fuel}" for seen, fuel in sorted(totals.renamed_fuels.items()))
-        yield "fuels", ", ".join(names)
+        names = [f"{seen!r} is {fuel}" for seen, fuel in sorted(totals.renamed_fuels.items())]
+        more = [f"{len(names) - SHOWN} more"] if len(names) > SHOWN else []
+        yield "fuels", ", ".join([*names[:SHOWN], *more])
     if replay.borrowed:
         such = ", ".join(f"{name} {value}" for name, value in replay.borrowed.items())
         whose = "" if len(replay.facilities) == 1 else "for its first facility "
@@ -106,7 +107,8 @@ def _encoding(replay: Replay) -> str:
 def _when(replay: Replay) -> str:
     columns, totals = replay.mapping.columns, replay.totals
     names = ("begins_at", "recorded_at", "date", "hour")
-    titles = " and ".join(repr(columns[name].title) for name in names if name in columns)
+    found = dict.fromkeys(repr(columns[name].title) for name in names if name in columns)
+    titles = " and ".join(found)
     kinds = ", ".join(dict.fromkeys(WORDS[form.kind] for form in replay.time_forms.values()))
     says_utc = any("utc" in words_of(c.title).split() for c in columns.values())
     zone = ""
@@ -126,6 +128,8 @@ def _covers(replay: Replay) -> str:
         return f"what {columns['interval'].title!r} says, in {columns['interval'].meaning.unit}"
     if replay.has_span:
         return "the time from its beginning to its end"
+    if replay.open_cover:
+        return f"not known: {replay.open_cover} (--interval states it)"
     if not cover.common_s:
         return "an hour, assumed: no facility has two rows (--interval states it)"
     said = f"{hours_and_minutes(cover.common_s)}, the usual time between a facility's rows"
@@ -155,6 +159,8 @@ def _facilities(replay: Replay) -> str:
 
 def _left_out(replay: Replay) -> Iterator[tuple[str, str]]:
     totals, options = replay.totals, replay.options
+    if replay.table.repeated_headers:
+        yield "left out", many(replay.table.repeated_headers, "repeated header")
     if totals.empty_rows:
         done = options.skip_empty or options.skip_bad
         what = "left out" if done else "not usable"

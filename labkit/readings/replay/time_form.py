@@ -7,7 +7,7 @@ ISO 8601, day.month.year, month/day/year, seconds since 1970, or a date and an h
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,9 +19,14 @@ _ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}|\d{4}-?W\d{2}")
 _YEAR_FIRST = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?:[T ,]+(.+))?")
 _YEAR_LAST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:[T ,]+(.+))?")
 _EPOCH = re.compile(r"\d{10}(\d{3}){0,3}|\d{10}\.\d+")
+_DATE_ONLY = re.compile(r"\d{4}-?\d{2}-?\d{2}|\d{4}[/.]\d\d?[/.]\d\d?|\d\d?([/.-])\d\d?\1\d{4}")
 _WEEK = re.compile(r"\d{4}-?W\d{2}")
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
-_ZONE_NAME = re.compile(r"\s*(UTC|GMT)$")
+# Names that mean one offset everywhere; EST is of America and of Australia.
+_OFFSETS = {"UTC": 0, "GMT": 0, "CET": 1, "CEST": 2}
+_ZONE_NAME = re.compile(r"\s*[(\[]?\b(UTC|GMT|CET|CEST)[)\]]?$")
+_SPAN = re.compile(r"(\d.*?\d.*?)(?:\s+(?:[-–—]|to|bis)\s+|/(?=\d{4}-))(\d.*)")
+_BOTH_ZONES = re.compile(r"\s*[(\[]?\bCET/CEST\b[)\]]?$")
 _END_OF_DAY = re.compile(r"(?<=[T ])24:00(:00)?(?=$|[Z+-])")
 
 WORDS = {
@@ -56,13 +61,16 @@ class TimeEvidence:
         self.title = title
         self.seen: dict[str, tuple[int, str]] = {}
         self.others = 0  # cells that are not a date
+        self.has_clock = False  # whether any cell has a time of day
 
     def add(self, text: str, line: int) -> None:
         """Look at one cell."""
         kind = _kind(text)
         if kind is None:
             self.others += 1
-        elif kind not in self.seen:
+            return
+        self.has_clock = self.has_clock or not _DATE_ONLY.fullmatch(text)
+        if kind not in self.seen:
             self.seen[kind] = (line, text)
 
     def settle(self, stated: str | None, name: str) -> TimeForm:
@@ -130,6 +138,36 @@ def parse_clock(text: str) -> timedelta | None:
     return clock if minute < 60 and second < 60 and clock <= timedelta(days=1) else None
 
 
+def split_span(text: str) -> tuple[str, str] | None:
+    """Return a beginning and an end that are in one cell, or None.
+
+    Such as "01.01.2026 00:00 - 01.01.2026 00:15 (CET/CEST)"; the end may be a time of day alone.
+    """
+    text = without_cet(text)
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        return None
+    begin, end = found[1].strip(), found[2].strip()
+    if (zone := _ZONE_NAME.search(end)) and not _ZONE_NAME.search(begin):
+        begin += f" {zone[1]}"
+    clock = parse_clock(_ZONE_NAME.sub("", end))
+    if clock is not None:
+        day = re.split(r"[T ,]", begin, maxsplit=1)[0]
+        end = f"{day} {end}"
+    return begin, end
+
+
+def without_cet(text: str) -> str:
+    """Return a time without "(CET/CEST)": that names both of a zone's offsets, so neither."""
+    return _BOTH_ZONES.sub("", text)
+
+
+def zone_in(text: str) -> str:
+    """Return the zone that a title or a time ends with, such as CET/CEST; empty if it has none."""
+    found = re.search(r"[(\[_ ]([A-Z]{1,4}T(/[A-Z]{2,5})?)[)\]]?$", text)
+    return found[1] if found else ""
+
+
 def in_utc(at: datetime, zone: ZoneInfo, repeated: bool) -> datetime | None:
     """Return a time in UTC.
 
@@ -164,7 +202,7 @@ def _iso(text: str) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         pass
-    text = _ZONE_NAME.sub("+00:00", text)
+    text = _ZONE_NAME.sub(lambda found: f"+{_OFFSETS[found[1]]:02}:00", text)
     at_midnight = _END_OF_DAY.sub("00:00", text)
     try:
         at = datetime.fromisoformat(at_midnight)
@@ -192,11 +230,13 @@ def _joined(year: str, month: str, day: str, clock: str | None) -> datetime | No
     date = datetime(int(year), int(month), int(day))
     if clock is None:
         return date
-    is_utc = _ZONE_NAME.search(clock) is not None
+    zone = _ZONE_NAME.search(clock)
     after = parse_clock(_ZONE_NAME.sub("", clock))
     if after is None or clock.strip().isdecimal():
         return None
-    return (date + after).replace(tzinfo=UTC if is_utc else None)
+    return (date + after).replace(
+        tzinfo=timezone(timedelta(hours=_OFFSETS[zone[1]])) if zone else None
+    )
 
 
 def _unix(text: str) -> datetime | None:

@@ -72,7 +72,7 @@ def test_emissions_follow_from_the_load(replay):
 
 
 def test_semicolons_decimal_commas_and_a_byte_order_mark(replay):
-    rows = replay(b"\xef\xbb\xbfZeit;time;co2_kg\r\nx;2026-01-01 00:00;12,5\r\n\r\n")
+    rows = replay(b"\xef\xbb\xbfOrt;time;co2_kg\r\nx;2026-01-01 00:00;12,5\r\n\r\n")
     assert [r.co2_kg for r in rows] == [12.5]
 
 
@@ -85,7 +85,7 @@ def test_facilities_borrow_from_different_plants(replay):
 
 
 def test_what_is_borrowed_agrees_with_what_is_said(replay):
-    (reading,) = replay("time,country,fuel,co2_kg\n2026-01-01,PL,coal,1\n")
+    (reading,) = replay("time,country,fuel,co2_kg\n2026-01-01 00:00,PL,coal,1\n")
     assert (reading.country, reading.fuel) == ("PL", "coal")
     assert 49 < reading.latitude < 55
     assert 14 < reading.longitude < 25

@@ -310,7 +310,7 @@ def test_a_gap_is_not_covered_and_rows_may_be_in_any_order(replay):
     ["co2_kg", "CO2 [kg]", "kg CO₂", "kgCO2e", "Emissions (kg CO2eq)", "Total CO2 (kg)", "KG"],
 )
 def test_titles_with_a_unit(replay, title):
-    (reading,) = replay(f"time,{title}\n2024-01-01,5\n").readings()
+    (reading,) = replay(f"time,{title}\n2024-01-01 00:00,5\n").readings()
     assert reading.co2_kg == 5.0
 
 
@@ -343,7 +343,7 @@ def test_from_a_line_on(replay):
         ('{"time": "2024-01-01", "co2_kg": 1}\n', "is JSON", "CSV UTF-8"),
         ("time,co2_kg\n1850-01-01,1\n", "is before 1970", "line 2"),
         ("time,co2_kg\n45425.5,1\n", "may be Excel's number of a day", "line 2"),
-        ("time,co2_kg\n2024-05-13 00:00 CEST,1\n", "state --zone", "line 2"),
+        ("time,co2_kg\n2024-05-13 00:00 AEST,1\n", "state --zone", "line 2"),
         (
             "time,co2_kg\n2024-10-27 02:00,1\n2024-10-27 02:00,2\n",
             "is already the time of line 2",
@@ -390,3 +390,114 @@ def test_what_is_counted_begins_at_the_line_that_was_stated(replay):
 
 def test_without_a_usable_row_no_facility_is_named(replay):
     assert "none, as no row can be used" in replay("time,co2_kg\n2024-01-01,x\n").report()
+
+
+@pytest.mark.parametrize(
+    ("title", "unit", "quantity"),
+    [
+        ("CO₂-Emissionen in t", "t", "co2"),
+        ("Émissions de CO2 (t)", "t", "co2"),
+        ("CO2排出量（t）", "t", "co2"),
+        ("Gross Load (MWh)", "MWh", "energy"),
+        ("Generation (MW)", "MW", "load"),
+    ],
+)
+def test_a_title_says_its_unit_however_it_is_put(replay, title, unit, quantity):
+    column = replay(f"Zeit,{title}\n2024-01-01 00:00,5\n").mapping.columns[quantity]
+    assert column.meaning.unit == unit
+
+
+def test_tons_are_asked_for_because_each_country_has_its_own(replay):
+    error = refusal(replay, "Zeit,co2_tons\n2024-01-01 00:00,5\n")
+    assert "may be t (1,000 kg) or short-tons" in error.what
+    assert "--map co2_tons=UNIT" in error.next_line
+    (one,) = replay("Zeit,co2_tons\n2024-01-01 00:00,5\n", columns={"co2_tons": "t"}).readings()
+    assert one.co2_kg == 5000.0
+
+
+def test_several_fuels_in_a_cell_are_a_label_but_never_decide_an_amount(replay):
+    fuels = '"Coal, Pipeline Natural Gas"'
+    both = EPA + f"TX,Test,9,1,2023-01-01,0,1.00,100,100.5,Measured,{fuels}\n"
+    table = replay(both)
+    assert [(r.fuel, r.co2_kg) for r in table.readings()] == [("coal", 91_172.066)]
+    assert "'Coal, Pipeline Natural Gas' is coal" in table.report()
+    load_only = both.replace("100.5", "")
+    assert "are several fuels" in refusal(replay, load_only).what
+    assert "--set fuel=coal" in refusal(replay, load_only).what
+    assert len(list(replay(load_only, values={"fuel": "gas"}).readings())) == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "zone", "end", "seconds"),
+    [
+        ("01.01.2026 00:00 - 01.01.2026 00:15 (CET/CEST)", "CET", "2025-12-31T23:15", 900),
+        ("01.01.2026 00:00 – 00:15", None, "2026-01-01T00:15", 900),
+        ("2026-01-01 23:00 - 24:00", None, "2026-01-02T00:00", 3600),
+        ("2026-01-01T00:00Z/2026-01-01T01:00Z", None, "2026-01-01T01:00", 3600),
+        ("26/10/2025 02:00:00 (CET) - 26/10/2025 02:15:00 (CET)", None, "2025-10-26T01:15", 900),
+        ("26/10/2025 02:45 (CEST) - 26/10/2025 02:00 (CET)", None, "2025-10-26T01:00", 900),
+    ],
+)  # fmt: skip
+def test_a_beginning_and_an_end_in_one_cell(replay, cell, zone, end, seconds):
+    (one,) = replay(f"MTU,co2_kg\n{cell},5\n", zone=zone).readings()
+    assert one.recorded_at == datetime.fromisoformat(f"{end}+00:00")
+    assert one.interval_s == seconds
+
+
+@pytest.mark.parametrize("title", ["MTU (CET/CEST)", "Time (CET/CEST)", "Datum (CET)"])
+def test_a_zone_that_a_title_names_is_asked_for(replay, title):
+    table = f"{title},co2_kg\n2026-01-01 00:00,5\n"
+    error = refusal(replay, table)
+    assert "the times are in CE" in error.what
+    assert "--zone Europe/Brussels" in error.next_line
+    (one,) = replay(table, zone="Europe/Brussels").readings()
+    assert one.recorded_at == datetime(2025, 12, 31, 23, tzinfo=UTC)
+
+
+INFLUX = (
+    "#group,false,false,true,false\n#datatype,string,long,dateTime:RFC3339,double\n"
+    "#default,_result,,,\n,result,table,_time,co2_kg\n,,0,2026-01-01T00:00:00Z,5\n\n"
+)
+
+
+def test_influxdbs_annotations_are_left_out_and_its_long_form_is_named(replay):
+    again = INFLUX.replace("T00:", "T01:")
+    table = replay(INFLUX + again)
+    assert [r.recorded_at.hour for r in table.readings()] == [0, 1]
+    assert "1 repeated header" in table.report()
+    assert "'#1': it has no title" in table.report()
+    long = ",result,table,_time,_value,_field\n,,0,2026-01-01T00:00:00Z,5,co2\n"
+    error = refusal(replay, long)
+    assert "InfluxDB's long form" in error.what
+    assert "pivot(" in error.next_line
+    answers = {"columns": {"_field": "ignore", "_value": "kg"}}
+    assert [r.co2_kg for r in replay(long, **answers).readings()] == [5.0]
+
+
+@pytest.mark.parametrize(
+    ("days", "why"),
+    [((1,), "no facility has two rows"), ((1, 2, 5, 12), "the rows are not evenly spaced")],
+)
+def test_dates_without_a_time_of_day_cover_a_day_only_if_the_table_shows_it(replay, days, why):
+    table = "date,co2_kg\n" + "".join(f"2026-01-{day:02},5\n" for day in days)
+    error = refusal(replay, table)
+    assert f"its dates have no time of day, and {why}" in error.what
+    assert "--interval 1d" in error.next_line
+    assert {r.interval_s for r in replay(table, interval="1d").readings()} == {86_400.0}
+    daily = "date,co2_kg\n01.03.2026,5\n02.03.2026,5\n04.03.2026,5\n"
+    assert [r.interval_s for r in replay(daily).readings()] == [86_400.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("note", "what", "next_line"),
+    [
+        (r'"he said \"x\" ok"', r"a quotation mark inside a cell is written \"", "sed"),
+        (r'"he said \", ok"', r"a cell ends with \;", "line 2"),
+        ("x" * 140_000, "line 2: a cell has more than 131,072 characters", "shorten"),
+    ],
+    ids=["escaped", "escaped before a comma", "long"],
+)
+def test_what_only_looks_like_an_open_quotation_mark(replay, note, what, next_line):
+    error = refusal(replay, f"time,co2_kg,note\n2026-01-01 00:00,5,{note}\n")
+    assert what in error.what
+    assert next_line in error.next_line

@@ -61,7 +61,7 @@ def test_a_year_is_the_same_from_a_file_a_gz_and_a_pipe(year, tmp_path, monkeypa
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
 def test_a_compressed_table_is_known_by_its_content(pack, tmp_path):
     path = tmp_path / "table.dat"
-    path.write_bytes(pack(b"time,co2_kg\n2026-01-01,2.5\n"))
+    path.write_bytes(pack(b"time,co2_kg\n2026-01-01 00:00,2.5\n"))
     assert [r.co2_kg for r in Replay(path).readings()] == [2.5]
 
 
@@ -84,9 +84,9 @@ def test_what_is_not_a_text_table_is_refused(content, expected, tmp_path):
 
 def test_what_was_looked_through_is_what_is_sent(tmp_path):
     path = tmp_path / "table.csv"
-    path.write_text("time,co2_kg\n2026-01-01,2.5\n", encoding="utf-8")
+    path.write_text("time,co2_kg\n2026-01-01 00:00,2.5\n", encoding="utf-8")
     replay = Replay(path)
-    path.write_text("time,co2_kg\n2026-01-01,99.5\n", encoding="utf-8")
+    path.write_text("time,co2_kg\n2026-01-01 00:00,99.5\n", encoding="utf-8")
     assert [r.co2_kg for r in replay.readings()] == [2.5]
 
 
