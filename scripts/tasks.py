@@ -87,7 +87,8 @@ def test_long(arguments: list[str]) -> int:
     """Run what has a long form: 100 kills, 500 questions, each lesson alone. 40 minutes."""
     lab_venv.ensure()
     os.environ.update({f"LABKIT_TEST_{name}": value for name, value in LONG_FORMS.items()})
-    return _python("-m", "pytest", "tests", "-s", "-k", "test_row or test_fuzz or alone", *arguments)
+    chosen = "test_row or test_fuzz or alone"
+    return _python("-m", "pytest", "tests", "-s", "-k", chosen, *arguments)
 
 
 def check(_arguments: list[str]) -> int:

@@ -29,7 +29,7 @@ SPLIT = (
 QUEUE = (
     "in order",  # the lessons, one after the other: the longest two
     "in reverse",
-    "docker",  # each container changes the machine's network, and Chromium then drops its connections
+    "docker",  # each container changes the machine's network: Chromium drops its connections
     "tests/unit",  # quick, and where most mistakes show
     "tests/integration/pipeline",
     "tests/integration/faults",
