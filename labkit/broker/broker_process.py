@@ -83,7 +83,8 @@ class Supervisor:
             say(f"started {request.parent.name}, pid {node.pid}")
             self._write_state()
             request.unlink()
-        if not (self._folder / "keeper.json").exists():
+        state = self._folder / "keeper.json"
+        if not state.exists() or not state.stat().st_size:  # emptied or deleted by somebody
             self._write_state()
 
     def _write_state(self) -> None:

@@ -99,7 +99,8 @@ def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState,
     if len(moving) == 1 or _difference(compared, first, last)[0] == 0:
         return "on the way", _with(aside, last_sentence)
     what = _what(compared, first, last)
-    return "on the way", f"{what} on the way from {first} to {last}.{aside}"
+    why = f": {around.hindrance}" if around.hindrance else "."
+    return "on the way", _with(aside, f"{what} on the way from {first} to {last}{why}")
 
 
 def _with(remarks: str, sentence: str) -> str:
@@ -236,7 +237,7 @@ def _why_unasked(after: str, missing: int, around: Circumstances) -> tuple[bool,
 
 def _why_not_stored(missing: int, around: Circumstances) -> tuple[bool, str]:
     if around.csv_problem:
-        return False, f"the CSV cannot be read on ({around.csv_problem})."
+        return False, f"the CSV cannot be read on ({around.csv_problem}). Next: labkit check"
     if around.hindrance:
         return True, around.hindrance
     waiting = (around.lag or 0) - around.bad_in_lag

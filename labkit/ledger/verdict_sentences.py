@@ -33,7 +33,8 @@ def earlier_topic(data_dir: Path, topic: str, topic_id: str | None) -> str:
     if topic_id is None or theirs in (None, topic_id):
         return ""
     return (
-        f"The rows in {folder} are of an earlier topic of this name, so nothing of this one is "
+        f"The rows in {folder} are of an earlier topic of this name, or of another lab that writes "
+        "there (then set LABKIT_DATA_DIR to a folder of this lab), so nothing of this topic is "
         f"stored. Next: {set_aside_line(folder)}"
     )
 

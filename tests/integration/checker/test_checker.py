@@ -208,7 +208,7 @@ def test_what_is_from_an_earlier_topic(topic: str, folder: Path, dice: random.Ra
     assert (whole.violations, whole.state, ledger.state) == ({}, "on the way", "on the way")
     assert (ledger.csv.records, ledger.lag) == (0, RECORDS)
     for sentence in (whole.sentence, ledger.sentence):
-        assert "of an earlier topic of this name, so nothing of this one is stored" in sentence
+        assert "of an earlier topic of this name, or of another lab" in sentence
         assert sentence.endswith(f" Next: mv {folder} {folder}.old")
 
 

@@ -72,6 +72,12 @@ def around(unchanged_s: float = SETTLED, **facts: object) -> Circumstances:
             "on the way",
             "partition 1 is paused",
         ),
+        (
+            (110, 100, None, 75, 75),
+            around(lag=25, producer_runs=True, hindrance="The disk is full. Next: make room"),
+            "on the way",
+            "on the way from emitted to csv: The disk is full. Not weighed: topic. Next: make room",
+        ),
         # With acks=0 nobody was asked: emitted is compared with what is stored.
         (
             (100, None, None, 75, 75),
