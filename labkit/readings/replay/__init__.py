@@ -8,7 +8,7 @@
 4. `number_form`, `time_form`: how numbers and times are written, from the whole column
 5. `row_cover`: which seconds a row covers, and which rows are there twice
 6. `borrowed_facts`: what the table lacks of a facility comes from the simulated fleet
-7. `replay`: each row as a reading, or the reason why it cannot be one
+7. `row_to_reading`: each row as a reading, or the reason why it cannot be one
 8. `replay_report`: what was understood, in words
 
 `replay_options` has the answers that settle what a table leaves open. See docs/replay.md.
