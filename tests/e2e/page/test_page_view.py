@@ -187,9 +187,9 @@ def test_what_is_seen_can_be_downloaded(board: Page, tmp_path: Path) -> None:
 
 def test_the_chart_fills_the_screen(board: Page) -> None:
     board.locator("#rates").get_by_role("button", name="Full screen").click()
-    board.wait_for_function("document.fullscreenElement?.id === 'rates'")
+    board.wait_for_function("() => document.fullscreenElement?.id === 'rates'")
     board.locator("#rates").get_by_role("button", name="Full screen").click()
-    board.wait_for_function("document.fullscreenElement === null")
+    board.wait_for_function("() => document.fullscreenElement === null")
 
 
 def test_the_tour_explains_each_part_and_gives_the_focus_back(board: Page) -> None:
