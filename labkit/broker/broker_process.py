@@ -8,7 +8,8 @@ times a second whether an owner of the cluster is alive (JupyterLab, `labkit up`
 
 `cluster_start` starts it. It communicates with the lab by small files in that folder:
 
-    cluster.json        owners and keep: for whom the cluster runs; the supervisor only reads it
+    cluster.json        owners and keep: for whom the cluster runs; the supervisor reads it, and
+                        writes what it last read again if somebody empties, damages or deletes it
     node-1/start.json   a request to start that node, removed when it is done
     keeper.json         the processes of the supervisor and its nodes; only the supervisor writes it
 
@@ -52,6 +53,7 @@ class Supervisor:
     def __init__(self, folder: Path, *, train: bool) -> None:
         self._folder = folder
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
+        self._cluster: dict[str, Any] = {}  # what cluster.json said last
         self._asked_to_end = False
         self._trainer: subprocess.Popen[bytes] | None = None
         self._train_at = time.monotonic() + TRAIN_AFTER_S if train else float("inf")
@@ -64,6 +66,7 @@ class Supervisor:
             while True:
                 self._start_requested()
                 self._report_ended()
+                self._restore_cluster_file()
                 if self._asked_to_end or (self._is_idle() and self._may_end()):
                     return
                 self._train_later()
@@ -104,9 +107,34 @@ class Supervisor:
 
     def _is_idle(self) -> bool:
         """Tell whether no node runs, or nobody needs the cluster."""
-        cluster = read_json(self._folder / "cluster.json") or {}
-        wanted = cluster.get("keep") or any(is_alive(**one) for one in cluster.get("owners", ()))
+        self._cluster = self._read_cluster_file() or self._cluster
+        owners = self._cluster.get("owners", ())
+        wanted = self._cluster.get("keep") or any(is_alive(**one) for one in owners)
         return not (wanted and self._running())
+
+    def _read_cluster_file(self) -> dict[str, Any] | None:
+        """Return what cluster.json says; None if it is missing, empty or damaged."""
+        try:
+            content = read_json(self._folder / "cluster.json")
+        except (OSError, ValueError):
+            return None
+        return content if isinstance(content, dict) else None
+
+    def _restore_cluster_file(self) -> None:
+        """Write cluster.json again if it lost its content: nobody asked for the cluster's end.
+
+        Under the cluster's lock, as everyone who writes it. If that is taken or the disk is full,
+        the next round tries again.
+        """
+        if not self._cluster or self._read_cluster_file() or not self._folder.is_dir():
+            return
+        with (
+            contextlib.suppress(Timeout, OSError),
+            FileLock(self._folder / ".lock", timeout=0),
+        ):
+            if not self._read_cluster_file():
+                write_json(self._folder / "cluster.json", self._cluster)
+                say("wrote cluster.json again, which had lost its content")
 
     def _may_end(self) -> bool:
         """Stop the nodes, unless somebody starts or finds the cluster at this moment.

@@ -141,6 +141,23 @@ def test_records_outlive_the_file_that_names_their_cluster(lab_dir: Path) -> Non
         assert [topic.name for topic in lab.list_topics()] == ["kept"]
 
 
+@pytest.mark.parametrize("content", ["", "{ not JSON"])
+def test_a_running_broker_outlives_the_loss_of_its_cluster_file(
+    lab_dir: Path, content: str
+) -> None:
+    path = cluster_dir() / "cluster.json"
+    with lab.start_broker() as broker:
+        known = path.read_text()
+        path.write_text(content)
+        wait_until(lambda: path.read_text() == known, "the file's content")
+        assert broker.is_running
+        assert lab.start_broker().nodes == broker.nodes
+        path.unlink()
+        wait_until(path.exists, "the file")
+        assert path.read_text() == known
+        assert broker.is_running
+
+
 def test_a_broken_aot_cache_is_no_obstacle(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = lab_dir / "broken.aot"
     broken.write_bytes(b"no cache at all" * 1000)
