@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labkit.sink.checkpoint import csv_topic_id
-from labkit.sink.segment_files import set_aside_line, topic_dir
+from labkit.sink.checkpoint import csv_topic_id, other_rows_line
+from labkit.sink.segment_files import topic_dir
 
 UNARRIVED = "with acks=0 nobody was asked whether they arrived, and they did not"
 NO_LOG = "No producer of this lab has a delivery log of this topic, so nobody knows who sent them."
@@ -35,7 +35,7 @@ def earlier_topic(data_dir: Path, topic: str, topic_id: str | None) -> str:
     return (
         f"The rows in {folder} are of an earlier topic of this name, or of another lab that writes "
         "there (then set LABKIT_DATA_DIR to a folder of this lab), so nothing of this topic is "
-        f"stored. Next: {set_aside_line(folder)}"
+        f"stored. Next: {other_rows_line(folder)}"
     )
 
 

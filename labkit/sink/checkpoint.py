@@ -7,6 +7,7 @@ again under its name starts at offset 0, so a CSV remembers Kafka's ids, not onl
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from labkit.core.config import find_lab_dir, load_config
 from labkit.core.errors import SinkForeign, SinkLocked
 from labkit.core.json_files import read_json, write_json
 from labkit.sink.crash_recovery import VerifiedRows, damaged
@@ -38,7 +40,14 @@ class CheckpointFile:
 
     def __init__(self, folder: Path, partition: int, ids: Mapping[str, str]) -> None:
         self._path = folder / f"{partition}.json"
-        self._identity: dict[str, Any] = {"format": FORMAT, **ids, "partition": partition}
+        # The cluster goes first: the topics of another cluster always have other ids.
+        cluster = {"cluster_id": ids["cluster_id"]}
+        self._identity: dict[str, Any] = {
+            "format": FORMAT,
+            **cluster,
+            **ids,
+            "partition": partition,
+        }
         # Keyed by the offset that was next: a gap that is met again after a crash counts once.
         self._gaps: dict[str, int] = {}
         self.removed = Removed()
@@ -50,6 +59,8 @@ class CheckpointFile:
         ------
         SinkLocked
             Another process holds it; the message names the one that opened the CSV last.
+        SinkForeign
+            That process writes the records of another cluster: waiting for it would not help.
         """
         lock = FileLock(
             self._path.with_suffix(".lock"),
@@ -64,6 +75,14 @@ class CheckpointFile:
             content = self._read()
             holder = f"process {content['writer_pid']}" if content else "another process"
             number = self._identity["partition"]
+            theirs = content and content.get("cluster_id")
+            if theirs and theirs != self._identity["cluster_id"]:
+                msg = (
+                    f"partition {number} is being written by {holder}, with the records of another "
+                    f"cluster, {theirs}: another lab uses {self._path.parent}, or a consumer of an "
+                    "earlier cluster still runs. Nothing was changed"
+                )
+                raise SinkForeign(msg, own_folder_line(self._path.parent)) from error
             msg = f"partition {number} is being written by {holder}: {lock.lock_file}"
             raise SinkLocked(msg, "labkit status") from error
         return lock
@@ -84,7 +103,10 @@ class CheckpointFile:
         for key, ours in self._identity.items():
             theirs = content.get(key)
             if theirs != ours:
-                raise self._foreign(f"their {key} is {theirs!r}, and it is {ours!r} now")
+                said = f"their {key} is {theirs!r}, and it is {ours!r} now"
+                if key == "cluster_id":
+                    said += ", so another lab wrote them, or this lab with an earlier cluster"
+                raise self._foreign(said)
         self._gaps = content.get("gaps", {})
         self.removed = Removed.from_checkpoint(content)
         return {name: VerifiedRows(**known) for name, known in content["checkpoints"].items()}
@@ -135,9 +157,37 @@ class CheckpointFile:
         folder = self._path.parent
         msg = (
             f"the rows in {folder} are not from this {self._identity['topic']}: {why}. "
-            "(A topic that is deleted and created again has another topic_id.) Set the folder aside"
+            "(A topic that is deleted and created again has another topic_id.) "
+            f"{_advice(folder)}"
         )
-        return SinkForeign(msg, set_aside_line(folder))
+        return SinkForeign(msg, other_rows_line(folder))
+
+
+def other_rows_line(folder: Path) -> str:
+    """Return the line to type where a topic's folder holds rows that are not of this topic.
+
+    A folder of another lab, which may be running, is never moved.
+    """
+    return own_folder_line(folder) if other_lab(folder) else set_aside_line(folder)
+
+
+def own_folder_line(folder: Path) -> str:
+    """Return the line that gives this lab a data folder of its own."""
+    lab_dir = load_config().lab_dir
+    names = ("data", *(f"data{number}" for number in range(2, 1_000)))
+    own = next(lab_dir / name for name in names if lab_dir / name != folder.parent)
+    return f"export LABKIT_DATA_DIR={shlex.quote(str(own))}   (or another --data)"
+
+
+def other_lab(folder: Path) -> Path | None:
+    """Return the lab that a folder lies in, if that is not this lab."""
+    lab_dir = find_lab_dir(folder)  # the folder itself, if it lies in none
+    return lab_dir if lab_dir not in (folder.resolve(), load_config().lab_dir) else None
+
+
+def _advice(folder: Path) -> str:
+    lab_dir = other_lab(folder)
+    return f"The folder is of the lab in {lab_dir}" if lab_dir else "Set the folder aside"
 
 
 def csv_topic_id(data_dir: Path, topic: str) -> str | None:

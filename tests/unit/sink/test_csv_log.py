@@ -357,6 +357,26 @@ def test_rows_of_another_topic_are_not_continued(tmp_path: Path, other: dict[str
     open_log(tmp_path).close()  # and the lock is free again
 
 
+def test_another_labs_folder_is_never_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "first" / ".labkit").mkdir(parents=True)
+    (tmp_path / "second").mkdir()
+    monkeypatch.setenv("LABKIT_LAB_DIR", str(tmp_path / "second"))
+    theirs = tmp_path / "first" / "data"
+    ours = f"export LABKIT_DATA_DIR={tmp_path / 'second' / 'data'}"
+    other = {"topic_id": "topic-2", "cluster_id": "cluster-2"}
+    with open_log(theirs) as log:
+        feed(log, range(0, 3))
+        with pytest.raises(SinkForeign, match="another cluster, cluster-1") as caught:
+            open_log(theirs, **other)
+        assert caught.value.next_line.startswith(ours)
+    with pytest.raises(SinkForeign, match="their cluster_id") as caught:
+        open_log(theirs, **other)
+    assert f"of the lab in {tmp_path / 'first'}" in caught.value.what
+    assert caught.value.next_line.startswith(ours)
+
+
 def test_a_folder_without_rows_can_go_to_another_topic(tmp_path: Path) -> None:
     open_log(tmp_path).close()
     with open_log(tmp_path, topic_id="topic-2") as log:
