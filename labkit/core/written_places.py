@@ -86,6 +86,11 @@ def refuse_unwritable(data_dir: Path) -> None:
 
 def cannot_write(error: OSError) -> LabError | None:
     """Return the lab's error for a refusal by the operating system; None if it is another one."""
+    if error.errno == errno.ENOENT and error.filename is not None:
+        # A folder that nobody can make, such as a home below /proc; or just a file that is missing.
+        path = Path(os.fsdecode(error.filename)).absolute()
+        above = (one for one in written_places() if one.path.is_relative_to(path))
+        return next((one.refused(why) for one in above if (why := one.why_not_writable())), None)
     if error.errno not in REFUSALS:
         return None
     if error.filename is None:  # a write into an open file, such as on a full disk

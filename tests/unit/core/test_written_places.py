@@ -61,6 +61,29 @@ def test_a_notebook_gets_the_same_answer(lab_dir: Path, monkeypatch: pytest.Monk
     assert answer.next_line.startswith("export LABKIT_CACHE_DIR=")
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="this system has no /proc")
+@pytest.mark.parametrize("setting", COMMANDS)
+def test_a_folder_that_nobody_can_make_is_named(
+    setting: str,
+    lab_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(setting, "/proc/none/labkit")
+    with pytest.raises(SystemExit):
+        main([*COMMANDS[setting]])
+    error = capsys.readouterr().err
+    assert "in /proc/none/labkit: No such file or directory" in error
+    assert f"export {setting}=" in error
+    monkeypatch.delenv(setting)
+
+
+def test_a_file_that_is_missing_is_not_a_folder_that_cannot_be_written(lab_dir: Path) -> None:
+    missing = load_config().data_path() / "co2-emissions" / "0.csv"
+    for path in (missing, missing.parents[1]):
+        assert cannot_write(FileNotFoundError(2, "No such file or directory", str(path))) is None
+
+
 def test_a_file_of_the_users_own_is_not_the_labs_business(lab_dir: Path) -> None:
     own = PermissionError(13, "Permission denied", str(lab_dir.parent / "mine" / "own.csv"))
     assert cannot_write(own) is None
