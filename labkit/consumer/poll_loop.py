@@ -131,7 +131,7 @@ def consume(
                     stored.dead_letters += written.dead_letters
                     stored.grams += written.grams
                 except SinkError as error:
-                    trouble, is_full = error.what, True
+                    trouble, is_full = f"{error.what}. Next: {error.next_line}", True
                 member.end_partition(
                     partition, records, letters, polled_at, trouble=trouble, close=is_full
                 )

@@ -8,6 +8,7 @@ can mean waiting.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from labkit.core.errors import (
     SinkMoved,
     TopicNotFound,
 )
+from labkit.core.written_places import next_line_after
 from labkit.readings.tracing_record_header import Followed
 from labkit.sink.csv_log import CsvLog
 from labkit.sink.partition_status import LastDeadLetter
@@ -317,5 +319,7 @@ def _why(error: Exception, data_dir: Path) -> str:
     if isinstance(error, LabError):
         return error.what
     if isinstance(error, OSError):
-        return f"{error.filename or data_dir} cannot be written: {error.strerror or error}"
+        path = Path(os.fsdecode(error.filename or data_dir))
+        said = f"{path} cannot be written: {error.strerror or error}"
+        return f"{said}. Next: {next_line_after(error, path.parent)}"
     return str(error)

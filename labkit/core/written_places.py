@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from pathlib import Path
 from labkit.core.config import defaults_for_invalid_settings, load_config
 from labkit.core.errors import FolderNotWritable, LabError
 
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 REFUSALS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EEXIST, errno.ENOTDIR),  # a file is in the folder's place
-    *(errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)),
+    *FULL,
 }
 
 
@@ -82,6 +84,21 @@ def refuse_unwritable(data_dir: Path) -> None:
     place = WrittenPlace("the readings", data_dir, "LABKIT_DATA_DIR")
     if why := place.why_not_writable():
         raise place.refused(why)
+
+
+def next_line_after(error: OSError, folder: Path) -> str:
+    """Return the line to type after a write into a folder was refused."""
+    if error.errno in FULL:
+        return f"df -h {shlex.quote(str(folder))}   (and make room there)"
+    if error.errno == errno.EACCES:
+        return f"chmod -R u+rwX {shlex.quote(str(folder))}"
+    return "labkit doctor"
+
+
+def refused_write(what: str, path: Path, error: OSError) -> FolderNotWritable:
+    """Return the error for a file that takes no more, such as on a full disk."""
+    msg = f"{what} {path} cannot be written: {error.strerror or error}"
+    return FolderNotWritable(msg, next_line_after(error, path.parent))
 
 
 def cannot_write(error: OSError) -> LabError | None:

@@ -22,12 +22,15 @@ client's own thread then keeps it for milliseconds: one write per record would h
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 from zlib import crc32
 
 from labkit.core.config import load_config
+from labkit.core.errors import FolderNotWritable
+from labkit.core.written_places import refused_write
 
 EVENTS = ("sent", "acked", "failed", "unknown")
 HEADER = b"event,number,partition,offset,reading_id,crc32,co2_g,note\n"
@@ -98,15 +101,22 @@ class DeliveryLog:
     ----------
     bytes_written : int
         How long the file is.
+    is_refused : bool
+        Whether a write was refused, so that answers are missing in the file.
     """
 
     def __init__(self, topic_id: str, run: str) -> None:
         self.path = delivery_log_dir(topic_id) / f"{run}.csv"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("ab", buffering=0)
-        self._file.write(HEADER)
-        self.bytes_written = len(HEADER)
-        self._lines: list[str] = []
+        self.bytes_written = 0
+        self._lines = [HEADER.decode()]
+        self.is_refused = False
+        try:
+            self.flush()
+        except FolderNotWritable:
+            self._file.close()
+            raise
 
     def sent(
         self,
@@ -140,11 +150,28 @@ class DeliveryLog:
         self._lines.append(f"{event},{number},{partition},,,,{mass},{_plain(error)}\n")
 
     def flush(self) -> None:
-        """Write the collected lines in one write."""
-        if self._lines:
-            content, self._lines = "".join(self._lines).encode(), []
-            self._file.write(content)
-            self.bytes_written += len(content)
+        """Write the collected lines, all or none of them.
+
+        Raises
+        ------
+        FolderNotWritable
+            The disk is full, say. The run has to end: nothing may be sent without its line. What
+            is collected afterwards is dropped, so answers that still come are not in the file;
+            `unanswered_records` looks for their records in the topic.
+        """
+        content, self._lines = "".join(self._lines).encode(), []
+        if not content or self.is_refused:
+            return
+        rest = memoryview(content)
+        try:
+            while rest:  # a raw write may take less than it was given
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self.is_refused = True
+            with contextlib.suppress(OSError):  # half a line would hide what is added later
+                self._file.truncate(self.bytes_written)
+            raise refused_write("The delivery log", self.path, error) from error
+        self.bytes_written += len(content)
 
     def close(self) -> None:
         """Write the last lines, and close the file."""

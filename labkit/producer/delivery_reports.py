@@ -18,7 +18,7 @@ from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
-from labkit.core.errors import TopicNotFound
+from labkit.core.errors import FolderNotWritable, TopicNotFound
 from labkit.core.wait_until import wait_until
 from labkit.producer.delivery_log import DeliveryLog
 from labkit.producer.producer_client import ClientMetrics, random_partition, read_metrics
@@ -130,12 +130,22 @@ class DeliveryTracker:
         """Return the records to send, with key, partition and timestamp, and count them.
 
         All of them are in the delivery log before the first one can leave.
+
+        Raises
+        ------
+        FolderNotWritable
+            The delivery log takes no more lines. The records count as failed.
         """
         records = self._prepared = [self._prepare(item) for item in items]
         if records and records[0].co2_g is not None and self._options.asks_for_acks:
             records[0] = records[0]._replace(headers=self.marker.headers(records[0].number))
         if self._log is not None:
-            self._log.flush()
+            try:
+                self._log.flush()
+            except FolderNotWritable as error:
+                for record in records:
+                    self._lost(record, error.what, certain=True)  # none of them is sent
+                raise
         return self._prepared
 
     def sent(self, record: OutgoingRecord, future: Any) -> None:

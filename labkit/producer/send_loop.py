@@ -17,6 +17,7 @@ from labkit.broker import kafka_clients
 from labkit.core.errors import LabError
 from labkit.core.processes import fewer_gc_runs
 from labkit.core.run_files import RunFile
+from labkit.core.written_places import refused_write
 from labkit.producer.delivery_log import DeliveryLog
 from labkit.producer.delivery_log_retention import remove_old_delivery_logs
 from labkit.producer.delivery_reports import DeliveryTracker
@@ -104,7 +105,12 @@ def produce(
         counts = tracker.counts
         if log is not None:
             log.flush()
-        counts_file.write(counts, state, log.bytes_written if log else None)
+            if log.is_refused:  # the last counts, and the log's lines after them, stay the truth
+                return
+        try:
+            counts_file.write(counts, state, log.bytes_written if log else None)
+        except OSError as error:
+            raise refused_write("The file of the sent counts", counts_file.path, error) from error
         marked = tracker.marker.to_json()
         run_file.update(emitted=counts.emitted, acked=counts.acked, marked=marked)
         if report is not None:
@@ -142,8 +148,10 @@ def produce(
         if log is not None:
             log.close()
         close_client(client, CLOSE_S)
-        write_report("ended")
-        run_file.remove()
+        try:
+            write_report("ended")
+        finally:
+            run_file.remove()
     return tracker.counts
 
 

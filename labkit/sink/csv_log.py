@@ -18,6 +18,7 @@ from typing import NamedTuple, Self
 from zlib import crc32
 
 from labkit.core.errors import SinkError, SinkMoved
+from labkit.core.written_places import next_line_after
 from labkit.readings.reading import Reading, grams
 from labkit.sink.checkpoint import CheckpointFile
 from labkit.sink.crash_recovery import VerifiedRows, cut_torn_tail, recover_all
@@ -223,7 +224,7 @@ class CsvLog:
                 self._checkpoint()
         except OSError as error:
             msg = f"{self._path} takes no more rows: {error.strerror}"
-            raise SinkError(msg, "labkit doctor") from error
+            raise SinkError(msg, next_line_after(error, self.folder)) from error
         finally:
             self._forget()
         if time.monotonic() >= self._remove_at:

@@ -21,7 +21,8 @@ from labkit.sink.partition_status import read_progress
 
 def says_why(data_dir: Path, topic: str) -> bool:
     found = read_progress(data_dir, topic)
-    return any(one.state == "paused" and "takes no more" in (one.reason or "") for one in found)
+    reasons = [one.reason or "" for one in found if one.state == "paused"]
+    return any("takes no more" in one and "Next: " in one for one in reasons)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux sets the limits of another process")
@@ -72,6 +73,7 @@ def test_row_10_a_disk_that_is_full(bootstrap_servers: str, topic: str, small_di
         send(bootstrap_servers, topic, readings(1000, seed=8))
         why = "No space left on device"
         wait_until(lambda: why in consumer.status, "it says why it waits")
+        wait_until(lambda: f"Next: df -h {small_disk}" in consumer.log_path.read_text(), "the line")
         assert consumer.is_running, consumer.state
         subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
         wait_until(lambda: stored(small_disk, topic) == 1050, "all of it, once there is room")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fake_client import Client, send
 from kafka import errors as kafka_errors
 from sample_readings import make
 
+from labkit.core.errors import FolderNotWritable
 from labkit.producer.delivery_log import EVENTS, DeliveryLog, delivery_log_dir
 from labkit.producer.delivery_reports import DeliveryTracker
 from labkit.readings.malformed_values import spoil
@@ -48,6 +50,31 @@ def test_each_record_has_its_line_before_it_leaves(delivery_log: DeliveryLog) ->
         make().reading_id,
     )
     assert (bad["reading_id"], bad["crc32"], bad["note"]) == ("", "00000000", "bad: tombstone")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a file's size")
+def test_nothing_leaves_without_its_line(delivery_log: DeliveryLog) -> None:
+    """The kernel takes a part of the write, then refuses: what a full disk does."""
+    import resource
+
+    client = Client(partitions=1)
+    tracker = DeliveryTracker(client, "t", log=delivery_log)
+    send(tracker, client, make())
+    whole = delivery_log.path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 100, limits[1]))
+    try:
+        with pytest.raises(FolderNotWritable, match=r"delivery log .*run-1.csv cannot be written"):
+            send(tracker, client, make(), make())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert delivery_log.path.read_bytes() == whole, "no half line, which would hide what follows"
+    client.answer(0, None)
+    tracker.drain(0.02)
+    counts = tracker.counts
+    assert (counts.emitted, counts.acked, counts.failed) == (3, 1, 2)
+    delivery_log.flush()
+    assert delivery_log.path.read_bytes() == whole, "no answer without the line before it"
 
 
 def test_every_answer_is_written_as_what_it_is(delivery_log: DeliveryLog) -> None:
