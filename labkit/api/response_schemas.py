@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labkit.readings.reading import Reading
 from labkit.table.emission_series import LIMIT_BUCKETS, LINES
-from labkit.table.grouping import By
 from labkit.table.paging import CURSOR_PATTERN
 from labkit.table.snapshot import FILTERS, Filters
+from labkit.table.source_totals import By
 from labkit.table.summary import TOP
 
 WEEK_S = 7 * 86_400

@@ -7,8 +7,7 @@ files beside it are described in ``docs/formats.md``.
 - `csv_row`: encode, verify and decode one row
 - `crash_recovery`: find the valid rows, refuse damage
 - `checkpoint`: the checkpoint file, and the partition's lock
-- `segment_files`: file names
-- `opened_file`: whether an open file is still at its path
+- `segment_files`: file names, and whether an open file is still at its path
 - `retention`: removes the oldest files, and counts what they held
 - `new_csv_rows`: read what was appended
 - `partition_status`: the status file, for readers that do not ask Kafka

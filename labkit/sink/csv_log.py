@@ -23,9 +23,8 @@ from labkit.readings.reading import Reading, grams
 from labkit.sink.checkpoint import CheckpointFile
 from labkit.sink.crash_recovery import VerifiedRows, cut_torn_tail, recover_all
 from labkit.sink.csv_row import HEADER, Cells, encode_cells, encode_marker, encode_row, verify_row
-from labkit.sink.opened_file import OpenedFile
 from labkit.sink.retention import Removed, Retention, read_removed
-from labkit.sink.segment_files import segment_path, segments, topic_dir
+from labkit.sink.segment_files import OpenedFile, segment_path, segments, topic_dir
 
 log = logging.getLogger(__name__)
 

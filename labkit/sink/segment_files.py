@@ -1,10 +1,12 @@
-"""The paths of a topic's CSV: one folder for each topic, one or more files for each partition."""
+"""The files of a topic's CSV: one folder for each topic, one or more files for each partition."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from pathlib import Path
+from typing import NamedTuple
 
 from labkit.core.errors import TopicRefused
 
@@ -63,6 +65,25 @@ def partitions(folder: Path) -> list[int]:
     """Return the partitions that have a CSV in a topic's folder."""
     numbers = (name.partition(".")[0] for name in _names(folder) if name.endswith(".csv"))
     return sorted({int(number) for number in numbers if number.isdecimal()})
+
+
+class OpenedFile(NamedTuple):
+    """A file as it was opened: its path, and what `os.stat` said of it.
+
+    On Unix a file that is open can be deleted, moved away or overwritten. What is then written to
+    it is lost, and a lock on it keeps nobody away.
+    """
+
+    path: Path
+    opened: os.stat_result
+
+    def is_in_place(self, length: int | None = None) -> bool:
+        """Tell whether the file is still at its path, and of this length in bytes, if given."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False
+        return os.path.samestat(found, self.opened) and length in (None, found.st_size)
 
 
 def _names(folder: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 - `table` keeps the frames up to date; `csv_frames` parses rows; `snapshot` is one moment of it.
 - `source_totals` and `minute_totals` are the running sums.
-- `paging`, `emission_series`, `summary` (`grouping`) and `dashboard_query` answer questions.
+- `paging`, `emission_series`, `summary` and `dashboard_query` answer questions.
 - `export` writes all rows into one file.
 
 It imports `sink`, `readings` and `core`, and never Kafka. Start with `table`.

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from labkit.table.emission_series import emission_series
-from labkit.table.grouping import By
 from labkit.table.paging import page_after
 from labkit.table.snapshot import FILTERS, Filters, Snapshot
+from labkit.table.source_totals import By
 from labkit.table.summary import HOURS_PER_YEAR, LARGE_EMITTER_T_PER_YEAR, summary
 
 NOW_S = 60  # what "now" is a mean of: one reading alone may be a plant's odd minute

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from labkit.table.csv_frames import Array, iso_times
-from labkit.table.grouping import By, Groups
 from labkit.table.minute_totals import MINUTE_MS, spread
 from labkit.table.snapshot import Filters, Snapshot
-from labkit.table.source_totals import Totals
+from labkit.table.source_totals import By, Groups, Totals
 
 BUCKETS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 MAX_BUCKETS = 180  # of a bucket chosen here; a request may ask for `LIMIT_BUCKETS`

@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 
 from labkit.table.csv_frames import FRAME_FIELDS, NO_ROWS, SOURCE_FIELDS, Array, Chunk
-from labkit.table.grouping import By, SourceList
 from labkit.table.minute_totals import Minutes, by_minute, intervals, minutes_since, with_more
-from labkit.table.source_totals import ChunkTotals, Totals, total
+from labkit.table.source_totals import By, ChunkTotals, SourceList, Totals, total
 
 OPEN_ROWS = 4096  # the last chunk takes in new rows until it has so many
 IN_TIME = ["recorded_at", "partition", "offset"]

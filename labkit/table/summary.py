@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from labkit.table.csv_frames import Array, iso_times
-from labkit.table.grouping import By, Groups
 from labkit.table.snapshot import Filters, Snapshot
-from labkit.table.source_totals import Totals
+from labkit.table.source_totals import By, Groups, Totals
 
 LARGE_EMITTER_T_PER_YEAR = 25_000.0
 HOURS_PER_YEAR = 8760

@@ -18,12 +18,10 @@ import pyarrow as pa
 from labkit.core.config import load_config
 from labkit.sink.new_csv_rows import LogTail, Piece
 from labkit.sink.segment_files import partitions, topic_dir
-from labkit.table.csv_frames import FEW_BYTES, Chunk, Sources, Span, read_rows
-from labkit.table.grouping import SourceList
+from labkit.table.csv_frames import FEW_BYTES, Chunk, Sources, Span, ahead, read_rows
 from labkit.table.paging import Page, ends, format_cursor, page_after
-from labkit.table.read_ahead import ahead
 from labkit.table.snapshot import Filters, Partition, Snapshot
-from labkit.table.source_totals import Totals
+from labkit.table.source_totals import SourceList, Totals
 
 MANY_ROWS = 10_000
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from labkit.core.config import load_config
 from labkit.sink.segment_files import topic_dir
 from labkit.table.emission_series import emission_series
-from labkit.table.grouping import By
+from labkit.table.source_totals import By
 from labkit.table.table import Table
 from labkit.widgets.live_widget import LiveWidget, Snapshot
 
