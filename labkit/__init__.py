@@ -39,6 +39,9 @@ __all__ = ["__version__", *_names]
 
 def __getattr__(name: str) -> Any:
     if name in _names:
+        from labkit.core.hidden_modules import refuse_hidden_modules
+
+        refuse_hidden_modules()
         return _import_name(name)
     msg = f"module 'labkit' has no attribute {name!r}"
     raise AttributeError(msg, name=name, obj=sys.modules[__name__])

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from labkit.core.config import LabConfig, load_config
 from labkit.core.errors import LabError
+from labkit.core.hidden_modules import hiding_files, set_file_aside_line
 from labkit.core.json_files import write_json
 from labkit.core.run_files import RunFile
 
@@ -94,6 +95,11 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
         def announce() -> None:
             run_file = RunFile("lab", "jupyterlab", url=url, folder=str(shown))
             at_the_end.callback(run_file.remove)
+            for path in hiding_files(shown):
+                print(
+                    f"\n  Notebooks here import {path} instead of the package of that name."
+                    f"\n  Next: {set_file_aside_line(path)}"
+                )
             print("\n  Ctrl-C stops JupyterLab, its kernels and the broker they started.")
             print(f"  JupyterLab: {url}\n", flush=True)
 

@@ -16,6 +16,7 @@ import psutil
 from labkit.core.assert_statements import refuse_without_assert
 from labkit.core.config import LabConfig, known_settings, load_config, settings_path
 from labkit.core.errors import LabError, SettingInvalid
+from labkit.core.hidden_modules import NEEDED
 from labkit.core.settings_file import unknown_settings
 from labkit.diagnostics.known_problems import INSTALL_CLIENT, other_clients, version_of
 from labkit.diagnostics.machine_report import Check, Verdict
@@ -67,7 +68,7 @@ def kafka_client() -> Check:
 def own_files() -> Check:
     """Check for files here that a program or notebook imports instead of the real module."""
     # A notebook, and a script in this folder, import from it first; the lab's processes do not.
-    ours = {"kafka", "labkit", "pandas", "flask", "faker"}
+    ours = {"labkit", *NEEDED}
     here = {path.stem for path in Path.cwd().glob("*.py")}
     hiding = sorted(here & (sys.stdlib_module_names | ours))
     if hiding:
