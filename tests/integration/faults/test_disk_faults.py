@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from faulty import a_consumer, readings, send, stored
-from oracle import assert_agrees
+from oracle import assert_agrees, read_topic
 from require import require
 from waiting import wait_until
 
 from labkit.api.data_source import DataSource
+from labkit.core.errors import FolderNotWritable
+from labkit.producer.send_loop import fleet_source, produce
+from labkit.producer.sent_counts import read_sent_counts
+from labkit.producer.unanswered_records import settle
+from labkit.readings.pacing import Pace
 from labkit.sink.partition_status import read_progress
+from labkit.topics.topics import describe_topic
 
 
 def says_why(data_dir: Path, topic: str) -> bool:
@@ -79,3 +86,22 @@ def test_row_10_a_disk_that_is_full(bootstrap_servers: str, topic: str, small_di
         wait_until(lambda: stored(small_disk, topic) == 1050, "all of it, once there is room")
         consumer.stop()
     assert_agrees(bootstrap_servers, topic, small_disk)
+
+
+def test_row_10_a_full_disk_under_the_delivery_log(
+    bootstrap_servers: str, topic: str, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing leaves without its line, and once there is room the ledger's counts are true."""
+    monkeypatch.setenv("LABKIT_BOOTSTRAP_SERVERS", bootstrap_servers)
+    monkeypatch.setenv("LABKIT_STATE_DIR", str(small_disk))
+    with pytest.raises(FolderNotWritable, match="No space left on device") as refused:
+        produce(topic, fleet_source(Pace(0, 0.0)), threading.Event(), count=5_000)
+    assert refused.value.next_line.startswith(f"df -h {small_disk}")
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    topic_id = describe_topic(topic).topic_id
+    settle(topic, topic_id)
+    counts = read_sent_counts(topic_id)
+    in_topic = sum(map(len, read_topic(bootstrap_servers, topic).values()))
+    assert counts.acked == in_topic > 0
+    assert counts.emitted == counts.acked + counts.failed
+    assert counts.unknown == 0
