@@ -14,6 +14,7 @@ from typing import NamedTuple
 from labkit.core.errors import ReplayError
 from labkit.readings.rejection_reasons import shorten
 
+_MINUS = "\u2212"  # the typographic sign
 MOST_DIGITS = 18  # before the decimal sign: the atmosphere has some 10^15 kg of CO2
 
 _NUMBER = re.compile(r"[+-]?[\d.,]*\d[\d.,]*([eE][+-]?\d{1,3})?")
@@ -33,7 +34,7 @@ class NumberForm(NamedTuple):
 
     def parse(self, text: str) -> Decimal | None:
         """Return the number, exactly as it is written; None if it is not one in this form."""
-        text = _GROUPS.sub("", text)
+        text = _GROUPS.sub("", text.replace(_MINUS, "-"))
         if not _BY_DECIMAL[self.decimal].fullmatch(text):
             return None
         plain = text.replace(_THOUSANDS[self.decimal], "").replace(self.decimal, ".")
@@ -52,7 +53,7 @@ class NumberEvidence:
         """Look at one cell."""
         if text.isdecimal():  # most cells of many files
             return
-        kind = _kind(_GROUPS.sub("", text))
+        kind = _kind(_GROUPS.sub("", text.replace(_MINUS, "-")))
         if kind is not None and kind not in self.seen:
             self.seen[kind] = (line, text)
 

@@ -178,6 +178,10 @@ class Replay:
 
     def _with_command(self, error: ReplayError) -> ReplayError:
         """Make a whole command of a next line that is only an option."""
+        piped = "| labkit replay -"
+        if error.next_line.endswith(piped):
+            hint = f"{error.next_line.removesuffix(piped)}| {self.options.command('-')}"
+            return ReplayError(error.what, hint)
         if not error.next_line.startswith("--"):
             return error
         return ReplayError(error.what, self.command(error.next_line))
@@ -346,7 +350,10 @@ class Replay:
             try:
                 facility_id = self._rows.known_facts(row)["facility_id"]
                 local = self._rows.local_time(self._rows.when, row)
-                self.totals.no_zone |= local.tzinfo is None
+                if local.tzinfo is None:
+                    self.totals.no_zone = self.totals.no_zone or row.line
+                else:
+                    self.totals.with_zone = self.totals.with_zone or row.line
                 if self.options.zone and is_shown_twice(local, self._rows.zone):
                     if (facility_id, local) in shown_twice:
                         self._rows.second_hour.add(row.line)
@@ -359,6 +366,7 @@ class Replay:
                 first_line = lines_by_id.setdefault(own_id, row.line)
                 if first_line != row.line:
                     self._rows.second_lines[row.line] = first_line
+        self._refuse_mixed_zones()
         self.cover.settle()
         if not lines_by_id:  # without ids, a row is known by its facility and time
             self._rows.second_lines = self.cover.second_rows
@@ -371,6 +379,17 @@ class Replay:
                 why = f"most rows are {step_s / 86_400:,.3g} days apart"
             msg = f"{self.name}: {why}, and a reading covers at most a day"
             hint = "take hourly or daily rows; or --interval 1d, if each row is of one day only"
+            raise ReplayError(msg, hint)
+
+    def _refuse_mixed_zones(self) -> None:
+        without, with_zone = self.totals.no_zone, self.totals.with_zone
+        if without and with_zone and not self.options.zone:
+            title = self.mapping.columns[self._rows.when].title
+            msg = (
+                f"{self.name} line {max(without, with_zone)}, column {title!r}: the time in line "
+                f"{with_zone} has a zone, the one in line {without} has none"
+            )
+            hint = f"{self.command('--zone UTC')}   (or the zone of the times without one)"
             raise ReplayError(msg, hint)
 
     def _check_rows(self) -> None:

@@ -63,13 +63,10 @@ def _lines(replay: Replay) -> Iterator[tuple[str, str]]:
             f"worked out from the CO2, by emission factor, for {many(totals.from_co2, 'row')}",
         )
     if replay.left_below_a_gram:
-        yield (
-            "below 1 g",
-            (
-                "carried on to the facility's next reading; "
-                f"{float(replay.left_below_a_gram):+.3g} g is left after the last ones"
-            ),
-        )
+        left = float(replay.left_below_a_gram)
+        than = "less" if left > 0 else "more"
+        said = "carried on to the facility's next reading; the readings add up to "
+        yield "below 1 g", f"{said}{abs(left):.3g} g {than} than the table"
     yield "a row covers", _covers(replay)
     yield "facilities", _facilities(replay)
     facts = [f"{f} from {columns[f].title!r}" for f in _FACTS if f in columns]
@@ -115,6 +112,8 @@ def _when(replay: Replay) -> str:
     if totals.no_zone:
         utc = "UTC" if says_utc else "UTC (no zone is written; --zone states one)"
         zone = f", read as {replay.options.zone or utc}"
+        if totals.with_zone:
+            zone += f" where no zone is written (first in line {totals.no_zone})"
     order = "" if replay.cover.is_ordered else "; not in order of time, and sent as they stand"
     first, last = minute(totals.first_at), minute(totals.last_at)
     return f"{titles}: {kinds}{zone}; {first} to {last} UTC{order}"

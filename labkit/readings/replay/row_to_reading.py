@@ -29,8 +29,10 @@ from labkit.readings.replay.time_form import TimeForm, in_utc, parse_clock
 from labkit.readings.timestamps import to_ms
 
 ONE_FACILITY = "replay"  # of all rows, if nothing says which; the same for a file and a pipe
-# How tables write that there is none; NA is not among them, as it is Namibia.
-_NO_VALUE = {"-", "–", "—", "--", "n/a", "N/A", "#N/A", "n/e", "nan", "NaN", "null", "NULL"}
+# How tables and spreadsheets write that there is none, in lower case.
+_NO_VALUE = {"-", "–", "—", "--", "−", "n/a", "#n/a", "<na>", "n/e", "nan", "null", "none"}
+_NO_VALUE |= {"k.a.", "k. a.", "#nv", "#n/v", "#div/0!", "#value!", "#wert!"}
+_FOOTERS = r"(grand |sub)?totals?\b|(gesamt)?summe\b|gesamt|sum\b|average\b|mittelwert\b"
 PLACE = ("latitude", "longitude")
 WHEN = ("begins_at", "recorded_at", "date")  # the first of them says when a row is
 # The US EPA's words for values that were not substituted, and none at all.
@@ -58,7 +60,10 @@ class ReplayTotals:
     last_line: int = 0
     empty_rows: int = 0
     unusable_rows: int = 0
-    no_zone: bool = False
+    no_zone: int = 0
+    """The first line whose time has no zone; 0 if each has one."""
+    with_zone: int = 0
+    """The first line whose time has a zone."""
     from_load: int = 0
     """Readings whose CO2 was worked out from the load."""
     from_co2: int = 0
@@ -257,6 +262,10 @@ class RowReader:
                 expected = "is not a time; it may be Excel's number of a day: format it as a date"
             elif re.search(r"\d.*(?<![AP]M)(\b[A-Z]{3,5}|\])$", text):
                 expected = "has a zone's name, which is not read; take it out, and state --zone"
+            elif re.match(_FOOTERS, text, re.I):
+                expected = "is not a time; the row seems to be a footer, which sums up the others"
+            elif re.match(r"\d{1,2}([/.-])\d{1,2}\1\d{2}\b", text):
+                expected = "has a year of two digits, which is not read; write all four"
             raise self._wrong(field, row, expected)
         if field == "date" and "hour" in self.mapping.columns:
             after = parse_clock(self.cell("hour", row))
@@ -271,7 +280,11 @@ class RowReader:
         except OverflowError:
             utc = None
         if utc is None:
-            raise self._wrong(field, row, f"does not exist in the zone {self.zone.key}")
+            raise self._wrong(
+                field,
+                row,
+                f"does not exist in the zone {self.zone.key}, where clocks were put forward",
+            )
         return utc
 
     def _number(self, field: str, row: Row) -> Decimal:
@@ -279,7 +292,10 @@ class RowReader:
         text = self.cell(field, row)
         number = self.number_forms[field].parse(text)
         if number is None:
-            raise self._wrong(field, row, "is not a number; expected one such as 12.5")
+            why = "is not a number; expected one such as 12.5"
+            if re.fullmatch(r"[-+−]?[\d.,]*\d[\d.,]*\s*[^\W\d_][\w₂.-]*", text):
+                why = "has more than a number in the cell; a unit belongs into the title, or --map"
+            raise self._wrong(field, row, why)
         if field == "interval" and number <= 0:
             raise self._wrong(field, row, "is not above 0; expected seconds")
         if number < 0 and field in QUANTITIES:
@@ -323,7 +339,9 @@ class RowReader:
         if self.is_export:
             return restore(text)
         text = text.strip()
-        return "" if text in _NO_VALUE else text
+        if text.casefold() in _NO_VALUE or (text in ("NA", "na") and field in QUANTITIES):
+            return ""  # NA is also Namibia
+        return text
 
     def _wrong(self, field: str, row: Row, why: str, *, is_empty: bool = False) -> RowError:
         column = self.mapping.columns[field]

@@ -501,3 +501,55 @@ def test_what_only_looks_like_an_open_quotation_mark(replay, note, what, next_li
     error = refusal(replay, f"time,co2_kg,note\n2026-01-01 00:00,5,{note}\n")
     assert what in error.what
     assert next_line in error.next_line
+
+
+def test_times_with_and_without_a_zone_in_one_column(replay):
+    table = "time,co2_kg\n2026-01-01T00:00Z,1\n2026-01-01T02:00,2\n"
+    error = refusal(replay, table)
+    assert "line 3, column 'time': the time in line 2 has a zone, the one in line 3" in error.what
+    assert "--zone UTC" in error.next_line
+    stated = replay(table, zone="Europe/Berlin")
+    assert [r.recorded_at.hour for r in stated.readings()] == [0, 1]
+    assert "Europe/Berlin where no zone is written (first in line 3)" in stated.report()
+
+
+@pytest.mark.parametrize(
+    "marker", ["<NA>", "NA", "N/A", "k.A.", "#DIV/0!", "#N/V", "#NV", "-", "null", "NaN"]
+)
+def test_a_marker_for_no_value_is_an_amount_that_is_missing(replay, marker):
+    table = f"time,co2_kg\n2026-01-01 00:00,1\n2026-01-01 01:00,{marker}\n"
+    error = refusal(replay, table)
+    assert f"line 3, column 'co2_kg': {marker!r} is empty" in error.what
+    assert "--skip-empty" in error.next_line
+    assert len(list(replay(table, skip_empty=True).readings())) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("2026-01-01 01:00,\u22125", "is below 0"),
+        ("2026-01-01 01:00,5 kg", "a unit belongs into the title"),
+        ("Summe,5", "seems to be a footer"),
+        ("Total,5", "seems to be a footer"),
+        ("1/1/26,5", "has a year of two digits"),
+    ],
+)
+def test_a_row_is_refused_with_its_true_reason_and_may_be_left_out(replay, row, why):
+    table = f"time,co2_kg\n2026-01-01 00:00,1\n{row}\n"
+    error = refusal(replay, table)
+    assert "line 3" in error.what
+    assert why in error.what
+    assert "--skip-bad" in error.next_line
+    assert len(list(replay(table, skip_bad=True).readings())) == 1
+
+
+def test_what_rounding_left_is_said_with_its_direction(replay):
+    table = "time,co2_g\n2026-01-01 00:00,{}\n"
+    assert "add up to 0.4 g less than the table" in replay(table.format("1.4")).report()
+    assert "add up to 0.4 g more than the table" in replay(table.format("1.6")).report()
+
+
+def test_a_filter_keeps_the_options_that_were_typed(replay):
+    bad = 'time,co2,note\n2026-01-01 00:00,5,"he said \\"x\\" ok"\n'
+    error = refusal(replay, bad, columns={"co2": "kg"}, zone="Europe/Berlin")
+    assert error.next_line.endswith("| labkit replay - --map co2=kg --zone Europe/Berlin")
