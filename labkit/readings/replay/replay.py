@@ -262,8 +262,13 @@ class Replay:
         weak_ids: set[str] | None = set() if self.mapping.has_weak_id else None
         clocks = not_clocks = 0
         joined = "date" in columns and "recorded_at" in columns
+        untitled = {f"#{n + 1}": n for n, title in enumerate(self.table.header) if not title}
+        untitled = {name: n for name, n in untitled.items() if name in self.mapping.ignored}
         for row in self.table.rows():
             width = len(row.cells)
+            for name, number in list(untitled.items()):
+                if number < width and row.cells[number].strip():
+                    del untitled[name]  # it is not an empty column
             for column, look_at in looks:
                 if cell := column.cell(row.cells).strip():
                     look_at(cell, row.line)
@@ -276,6 +281,9 @@ class Replay:
             if joined and columns["recorded_at"].number < width:
                 is_clock = parse_clock(row.cells[columns["recorded_at"].number]) is not None
                 clocks, not_clocks = clocks + is_clock, not_clocks + (not is_clock)
+        for name in untitled:
+            ignored = {**self.mapping.ignored, name: "it is empty, and has no title"}
+            self.mapping = replace(self.mapping, ignored=ignored)
         if weak_ids is not None:
             reason = "it numbers the rows: no value comes twice, so it is not a facility"
             self.mapping = self.mapping.without("facility_id", reason)

@@ -465,7 +465,7 @@ def test_influxdbs_annotations_are_left_out_and_its_long_form_is_named(replay):
     table = replay(INFLUX + again)
     assert [r.recorded_at.hour for r in table.readings()] == [0, 1]
     assert "1 repeated header" in table.report()
-    assert "'#1': it has no title" in table.report()
+    assert "'#1': it is empty, and has no title" in table.report()
     long = ",result,table,_time,_value,_field\n,,0,2026-01-01T00:00:00Z,5,co2\n"
     error = refusal(replay, long)
     assert "InfluxDB's long form" in error.what
@@ -553,3 +553,10 @@ def test_a_filter_keeps_the_options_that_were_typed(replay):
     bad = 'time,co2,note\n2026-01-01 00:00,5,"he said \\"x\\" ok"\n'
     error = refusal(replay, bad, columns={"co2": "kg"}, zone="Europe/Berlin")
     assert error.next_line.endswith("| labkit replay - --map co2=kg --zone Europe/Berlin")
+
+
+def test_a_meaning_is_offered_only_for_a_column_that_has_cells(replay):
+    said = replay(",,time,co2_kg\n,7,2026-01-01 00:00,5\n").report()
+    assert "'#1': it is empty, and has no title" in said
+    assert "--map '#1=" not in said
+    assert "--map '#2=MEANING' uses it" in said
