@@ -153,7 +153,8 @@ def sent_stages(sent: SentCounts, arrived: Stage = NOTHING) -> SentStages:
         return SentStages(emitted, acked, sent.in_flight, failed, unknown)
     resolved = min(more, sent.unknown)
     in_flight = sent.in_flight - (more - resolved)
-    note = f"{more:,} of them are stored, though their acknowledgement never came"
+    are = "is" if more == 1 else "are"
+    note = f"{more:,} of them {are} stored, though the delivery log has no acknowledgement"
     acked = Stage(records=arrived.records, grams=arrived.grams, note="" if in_flight else note)
     # Which of them have arrived, nobody says; but together they are what is left.
     left_g = None if in_flight else sent.emitted_g - sent.failed_g - (arrived.grams or 0)

@@ -84,7 +84,10 @@ def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState,
             return "on the way", _with(aside, around.earlier_topic)
         if len(compared) < 2:
             return "agrees", "There is nothing to compare yet." + aside
-        return "agrees", f"{_NUMBER[len(compared)]} stages agree to the gram.{aside}"
+        # Where the table shows different figures, the remarks name what is between them.
+        shown = {(stages[name].records, stages[name].grams) for name in compared}
+        do = "agree" if len(shown) == 1 else "add up"
+        return "agrees", f"{_NUMBER[len(compared)]} stages {do} to the gram.{aside}"
     if around.unchanged_s is not None and around.unchanged_s < SETTLED_S:
         return "on the way", _flowing(compared, around)
     found = [

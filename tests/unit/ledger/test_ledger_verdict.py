@@ -108,7 +108,7 @@ def around(unchanged_s: float = SETTLED, **facts: object) -> Circumstances:
             (80, 78, None, 78, 78),
             around(failed=weight(2)),
             "agrees",
-            "Never reached the topic: 2 readings",
+            "All four stages add up to the gram. Never reached the topic: 2 readings",
         ),
         (
             (80, 78, 83, 83, 83),
