@@ -157,7 +157,7 @@ def _meanings(header: Sequence[str], stated: Mapping[str, str], where: str) -> l
         if len(numbers) != 1:
             how_many = "no column is" if not numbers else f"{len(numbers)} columns are"
             msg = f"{where}: {how_many} titled {name!r}; its columns are {', '.join(header)}"
-            raise ReplayError(msg, "--map '#3=kg'   (the third column)")
+            raise ReplayError(msg, f"--map '#1={text}'   (the first column, {header[0]!r})")
         for number, other in enumerate(meanings):  # it comes before what another title says
             if number not in said and other is not None and other.field == meaning.field:
                 meanings[number] = Meaning("ignore")

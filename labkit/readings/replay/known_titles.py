@@ -205,9 +205,11 @@ def typed_meaning(text: str) -> Meaning | None:
 
 
 def unit_in(title: str) -> Meaning | None:
-    """Return the amount that a title's bracket names, such as ``[MWh]``; None if it has none."""
+    """Return the amount whose unit a title ends with, such as ``Use [MWh]``; None if with none."""
     bracket = re.search(r"[(\[]\s*(\w+(?: \w+)?)\s*[)\]]", title)
-    found = _UNIT_WORDS.get(words_of(bracket[1])) if bracket else None
+    last = re.search(r"([kMG]Wh?)\s*$", title, re.I)
+    unit = bracket or last
+    found = _UNIT_WORDS.get(words_of(unit[1])) if unit else None
     return found if found is not None and found.field != "interval" else None
 
 

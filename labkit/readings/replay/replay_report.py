@@ -55,8 +55,13 @@ def _lines(replay: Replay) -> Iterator[tuple[str, str]]:
             total = f"; {totals.co2_g / 1000:,.3f} kg in all" if field == "co2" else ""
             yield field, f"{columns[field].title!r} in {columns[field].meaning.unit}{total}"
     if totals.from_load:
-        how = f"worked out from the load, by emission factor, for {many(totals.from_load, 'row')}"
-        yield "co2", f"{how}; {totals.co2_g / 1000:,.3f} kg in all"
+        rates = " to ".join(dict.fromkeys(f"{rate:,.0f}" for rate in totals.kg_per_mwh))
+        yield (
+            "co2",
+            f"worked out from the load for {many(totals.from_load, 'row')}, at {rates} kg per MWh: "
+            "the fuel's emission factor, and the efficiency of a simulated plant; "
+            f"{totals.co2_g / 1000:,.3f} kg in all",
+        )
     if totals.from_co2:
         yield (
             "load",

@@ -66,6 +66,8 @@ class ReplayTotals:
     """The first line whose time has a zone."""
     from_load: int = 0
     """Readings whose CO2 was worked out from the load."""
+    kg_per_mwh: tuple[float, ...] = ()
+    """The least and the most CO2 of a load that was used for it."""
     from_co2: int = 0
     """Readings whose load was worked out from the CO2."""
     renamed_fuels: dict[str, str] = field(default_factory=dict)
@@ -144,6 +146,12 @@ class RowReader:
             field: self._number(field, row) for field in self.number_forms if self.cell(field, row)
         }
         known |= {place: float(given[place]) for place in PLACE if place in given}
+        if "co2" not in given and given.keys() & {"load", "energy"} and "fuel" not in known:
+            msg = (
+                f"{self.table.name} line {row.line}: the CO2 has to be worked out from the load, "
+                "and nothing says of which fuel"
+            )
+            raise ReplayError(msg, "--set fuel=gas   (or coal, lignite, oil ...)")
         facts = state.facts.facts(known)
         if self.interval_s or "interval" in given:
             seconds = self.interval_s or float(given["interval"])
@@ -169,7 +177,10 @@ class RowReader:
         state.below_a_gram[facility_id] = exact_g - whole_g
         state.facts.keep(known, facts)
         if count:
-            self.totals.from_load += "co2" not in given
+            if "co2" not in given:
+                used = (*self.totals.kg_per_mwh, facts.kg_per_mwh)
+                self.totals.from_load += 1
+                self.totals.kg_per_mwh = (min(used), max(used))
             self.totals.from_co2 += load_mw is None
         return reading
 

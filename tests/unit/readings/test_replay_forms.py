@@ -1,5 +1,6 @@
 """Tables in the forms of public data files: read rightly, or refused with the next line to type."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -403,8 +404,24 @@ def test_without_a_usable_row_no_facility_is_named(replay):
     ],
 )
 def test_a_title_says_its_unit_however_it_is_put(replay, title, unit, quantity):
-    column = replay(f"Zeit,{title}\n2024-01-01 00:00,5\n").mapping.columns[quantity]
+    table = replay(f"Zeit,{title}\n2024-01-01 00:00,5\n", values={"fuel": "gas"})
+    column = table.mapping.columns[quantity]
     assert column.meaning.unit == unit
+
+
+def test_a_load_alone_needs_its_fuel_because_the_co2_depends_on_it(replay):
+    error = refusal(replay, "time,load_mw\n2024-01-01 00:00,5\n2024-01-01 01:00,5\n")
+    assert "nothing says of which fuel" in error.what
+    assert "--set fuel=gas " in error.next_line
+    report = replay("time,load_mw\n2024-01-01 00:00,5\n", values={"fuel": "gas"}).report()
+    assert re.search(r"worked out from the load for 1 row, at \d{3} kg per MWh", report)
+
+
+@pytest.mark.parametrize("title", ["kWh", "Consumption kWh", "usage_kWh"])
+def test_a_unit_for_a_title_is_offered_and_not_taken(replay, title):
+    error = refusal(replay, f"time,{title}\n2024-01-01 00:00,5\n2024-01-01 01:00,5\n")
+    assert f"which column is the amount: {title!r}" in error.what
+    assert f"{title}=kWh" in error.next_line
 
 
 def test_tons_are_asked_for_because_each_country_has_its_own(replay):
