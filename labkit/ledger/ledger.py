@@ -13,6 +13,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
+from kafka.errors import KafkaError
+
+from labkit.broker.kafka_clients import bootstrap_servers
 from labkit.core.config import load_config
 from labkit.core.errors import BatchUnreadable, BrokerUnavailable, TopicNotFound
 from labkit.core.run_files import read_run_files
@@ -137,10 +140,16 @@ class LedgerReader:
     def _read_topic(self) -> Stage:
         self._unreadable = ""
         try:
+            bootstrap_servers()  # raises at once if the lab's broker is gone; a client would wait
             if self._topic_totals is None:
                 self._topic_totals = TopicTotals(self.topic)
             return self._topic_totals.read()
         except BrokerUnavailable:
+            self.close()
+            return Stage(note="no broker answers")
+        except KafkaError as error:  # the broker ended while it was being asked
+            if not error.retriable:
+                raise
             self.close()
             return Stage(note="no broker answers")
         except BatchUnreadable as error:

@@ -26,6 +26,7 @@ from labkit.topics.read_topic import read_to_end
 from labkit.topics.topics import describe_topic
 
 API_TIMEOUT_S = 10.0
+ASKED_MS = 5_000  # for offsets; the client's default is 30 s
 
 
 class TopicTotals:
@@ -64,7 +65,7 @@ class TopicTotals:
         self.unclaimed = UnclaimedReadings(self.topic_id)
         self._consumer = consumer(auto_offset_reset="none", enable_auto_commit=False)
         self._consumer.assign(self._partitions)
-        for place, start in self._consumer.beginning_offsets(self._partitions).items():
+        for place, start in self._consumer.beginning_offsets(self._partitions, ASKED_MS).items():
             self._consumer.seek(place, start)
             self.start_offsets[place.partition] = self.end_offsets[place.partition] = start
             self.expired += start
@@ -72,9 +73,9 @@ class TopicTotals:
     def read(self) -> Stage:
         """Read on to the topic's present end."""
         self.unclaimed.claim()
-        for place, start in self._consumer.beginning_offsets(self._partitions).items():
+        for place, start in self._consumer.beginning_offsets(self._partitions, ASKED_MS).items():
             self.start_offsets[place.partition] = start
-        ends = self._consumer.end_offsets(self._partitions)
+        ends = self._consumer.end_offsets(self._partitions, ASKED_MS)
         for record in read_to_end(self._consumer, ends, self._add_expired):
             self._add(record)
             self.end_offsets[record.partition] = record.offset + 1

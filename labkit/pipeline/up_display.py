@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from labkit.pipeline.pipeline import Pipeline
 
 PLAIN_LINE_S = 5.0
+STALE_S = 5.0  # figures are read once a second; from this age on it is said
 STAGES = {
     "emitted": ("producer", "emitted by the chimneys"),
     "acked": ("", "acknowledged by the broker"),
@@ -51,6 +52,16 @@ class Sample:
     ledger: Ledger
     per_s: dict[str, float]
     problem: str = ""
+    taken_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong, and how old the figures are; empty if they are of this moment."""
+        age_s = time.monotonic() - self.taken_at
+        if age_s < STALE_S:
+            return visible(self.problem)
+        what = visible(self.problem or "the brokers do not answer")
+        return f"{what} (these figures are {age_s:.0f} s old)"
 
 
 class Display:
@@ -131,20 +142,20 @@ def live_view(pipeline: Pipeline, sample: Sample, ran_s: float) -> RenderableTyp
     broker = f"Apache Kafka {version} at {pipeline.bootstrap_servers}".replace("  ", " ")
     head.add_row("[bold]Broker[/]", escape(broker))
     head.add_row("[bold]CSV[/]", escape(sample.ledger.data_dir))
+    trouble = sample.trouble
     parts: list[RenderableType] = [
         Text.from_markup(f"[bold]CO₂ from a chimney to a web page[/]   [dim]running {clock}[/]"),
         "",
         head,
         "",
         ledger_table(sample.ledger, sample.per_s),
-        Text(HOW_TO_READ, style="dim"),
+        # In its place, not below: a terminal of 24 lines would cut off one more.
+        Text(f"! {trouble}", style="bold red") if trouble else Text(HOW_TO_READ, style="dim"),
         "",
         partition_table(sample.ledger),
         "",
         verdict(sample.ledger),
     ]
-    if sample.problem:
-        parts.append(Text(f"! {visible(sample.problem)}", style="bold red"))
     parts += ["", Text(WHAT_TO_TYPE, style="dim")]
     return Group(*parts)
 
@@ -194,5 +205,5 @@ def plain_line(sample: Sample, ran_s: float) -> str:
     )
     rate = f"  {sample.per_s['csv']:,.0f}/s" if "csv" in sample.per_s else ""
     clock = timedelta(seconds=int(ran_s))
-    trouble = f"  ! {sample.problem}" if sample.problem else ""
+    trouble = f"  ! {sample.trouble}" if sample.trouble else ""
     return f"{clock}  {stages}  lag {count(sample.ledger.lag)}{rate}{trouble}"

@@ -274,7 +274,7 @@ def test_row_15_what_retention_deleted_is_counted_as_a_gap(
     assert {one.partition: one.gap_records for one in read_progress(tmp_path, topic)} == gone
     ledger = carbon_ledger(topic, tmp_path)
     assert ledger.state == "unreported"
-    assert f"retention deleted {sum(gone.values()):,} records before" in ledger.sentence
+    assert f"Retention deleted {sum(gone.values()):,} records before" in ledger.sentence
 
 
 def test_row_15_retention_passes_a_consumer_that_runs(

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+import pytest
 from kafka import KafkaProducer
 from oracle import read_topic
+from own_cluster import own_cluster
 
 import labkit as lab
 from labkit.checker.checker import check_pipeline
@@ -35,6 +37,22 @@ def send(servers: str, topic: str, values: Iterable[bytes]) -> None:
 def some_readings(count: int, seed: int = 11) -> list[Reading]:
     stream = lab.Fleet(seed=seed).readings(datetime.now(UTC), readings_per_s=50.0)
     return [reading for reading in islice(stream, count) if isinstance(reading, Reading)]
+
+
+def test_a_broker_that_goes_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_cluster(tmp_path, brokers=1) as broker:
+        topic = lab.ensure_topic("goes", num_partitions=1).name
+        send(broker.bootstrap_servers, topic, [one.to_json() for one in some_readings(5)])
+        # Of a cluster that is not its own, the lab only learns by asking.
+        monkeypatch.setenv("LABKIT_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+        with LedgerReader(topic, tmp_path / "data") as reader:
+            assert reader.read().topic.records == 5
+            broker.stop()
+            for _ in range(2):  # a client that lost its broker, and one that finds none
+                gone = reader.read()
+                assert (gone.topic.records, gone.topic.note) == (None, "no broker answers")
 
 
 def test_the_journey_in_steps(lab_dir: Path, topic: str, bootstrap_servers: str) -> None:

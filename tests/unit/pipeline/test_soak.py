@@ -32,6 +32,7 @@ def verdict(**changes: object) -> Verdict:
     one = PartitionVerdict.model_validate({**sizes, "rows": 90, "violations": {}, **changes})
     counts = dict.fromkeys(Verdict.model_fields, 0)
     names = {"topic_name": "t", "topic_id": "i", "data_dir": "d", "seed": 7, "examples": ()}
+    names["earlier_topic"] = ""
     return Verdict.model_validate({**counts, **names, "partitions": (one,)})
 
 
