@@ -212,9 +212,10 @@ def finish(producer: Producer, stop: StopEvent) -> None:
     print(f"{many(counts.emitted, 'reading')} emitted, {said}{bad}")
     unknown = counts.unknown - counts.unasked
     if counts.acked + counts.unasked < counts.emitted:
-        lost = f"The broker refused {many(counts.failed, 'reading')}, and gave no clear answer for "
+        lost = [f"The broker refused {many(counts.failed, 'reading')}"] if counts.failed else []
+        lost += [f"No clear answer came for {many(unknown, 'reading')}"] if unknown else []
         why = f" The last error: {producer.last_error}" if producer.last_error else ""
-        raise WorkerFailed(f"{lost}{unknown:,}.{why}", "labkit ledger")
+        raise WorkerFailed(f"{'. '.join(lost)}.{why}", "labkit ledger")
     terminal.exit_as_asked(stop)
 
 

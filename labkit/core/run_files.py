@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ WATCH_S = 0.5
 
 _own: list[RunFile] = []
 """The run files of this process."""
+_own_lock = threading.RLock()
+"""Held to change them: a file that is being removed must not be written again meanwhile."""
 
 
 class RunFile:
@@ -43,8 +46,9 @@ class RunFile:
             "started_at": time.time(),
             **details,
         }
-        self.update()
-        _own.append(self)
+        with _own_lock:
+            self.update()
+            _own.append(self)
 
     def update(self, **details: Any) -> None:
         """Change some details, and replace the file in one step."""
@@ -53,14 +57,15 @@ class RunFile:
 
     def remove(self) -> None:
         """Remove the file; the thing has ended."""
-        if self in _own:
-            _own.remove(self)
-        self.path.unlink(missing_ok=True)
+        with _own_lock:
+            if self in _own:
+                _own.remove(self)
+            self.path.unlink(missing_ok=True)
 
     def restore(self) -> None:
         """Write the file again if it is gone or empty, unless the whole folder is gone."""
-        with contextlib.suppress(OSError):  # no space: then later
-            if not self.path.exists() or not self.path.stat().st_size:
+        with _own_lock, contextlib.suppress(OSError):  # no space: then later
+            if self in _own and not (self.path.exists() and self.path.stat().st_size):
                 self.update()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,25 @@ def test_an_emptied_or_deleted_file_is_written_again_by_its_process(run_file: Ru
     run_file.remove()
     restore_run_files()
     assert not run_file.path.exists()
+
+
+def test_a_file_that_is_removed_meanwhile_is_not_written_again(lab_dir: Path) -> None:
+    done = threading.Event()
+
+    def restore() -> None:
+        while not done.is_set():
+            restore_run_files()
+
+    thread = threading.Thread(target=restore)
+    thread.start()
+    files = []
+    for number in range(200):
+        files.append(RunFile("producer", f"p{number}"))
+        files[-1].path.unlink()  # so that there is something to restore
+        files[-1].remove()
+    done.set()
+    thread.join()
+    assert [one.path.name for one in files if one.path.exists()] == []
 
 
 def test_a_process_that_cannot_write_it_again_is_still_found(
