@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,23 +33,22 @@ def test_an_emptied_or_deleted_file_is_written_again_by_its_process(run_file: Ru
     assert not run_file.path.exists()
 
 
-def test_a_file_that_is_removed_meanwhile_is_not_written_again(lab_dir: Path) -> None:
-    done = threading.Event()
+def test_a_file_that_is_removed_meanwhile_is_not_written_again(
+    run_file: RunFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removing = threading.Thread(target=run_file.remove)
+    write = run_files.write_json
 
-    def restore() -> None:
-        while not done.is_set():
-            restore_run_files()
+    def write_late(*content: Any) -> None:
+        removing.start()
+        removing.join(0.2)  # time enough to remove it in between, if nothing prevents that
+        write(*content)
 
-    thread = threading.Thread(target=restore)
-    thread.start()
-    files = []
-    for number in range(200):
-        files.append(RunFile("producer", f"p{number}"))
-        files[-1].path.unlink()  # so that there is something to restore
-        files[-1].remove()
-    done.set()
-    thread.join()
-    assert [one.path.name for one in files if one.path.exists()] == []
+    run_file.path.unlink()
+    monkeypatch.setattr(run_files, "write_json", write_late)
+    restore_run_files()
+    removing.join()
+    assert not run_file.path.exists()
 
 
 def test_a_process_that_cannot_write_it_again_is_still_found(
