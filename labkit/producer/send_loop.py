@@ -165,7 +165,7 @@ def in_batches(source: Iterator[Item | float]) -> Iterator[tuple[list[Item], flo
                 batch = []
             if not isinstance(item, float):
                 batch.append(item)
-    except LabError:  # an invalid line in a replay: what came before it is still sent
+    except LabError:  # the source fails, such as a disk: what came before is sent
         yield batch, 0.0
         raise
     yield batch, 0.0
