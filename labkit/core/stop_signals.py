@@ -58,8 +58,8 @@ def watch_stop_requests(act: Callable[[str], None], *, replace: bool = False) ->
     """Call ``act`` with the name of each thing that ``labkit down`` asks this process to stop.
 
     A thread looks twice a second, also at this process's run files. The first ``act`` stays, unless
-    a later one is to ``replace`` it: a command with a
-    `stop_event` stops its own work in its own order.
+    a later one is to ``replace`` it: a command with a `stop_event` stops its own work in its own
+    order.
     """
     global _act_on_request
     is_watching = _act_on_request is not None

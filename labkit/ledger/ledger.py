@@ -144,12 +144,9 @@ class LedgerReader:
             if self._topic_totals is None:
                 self._topic_totals = TopicTotals(self.topic)
             return self._topic_totals.read()
-        except BrokerUnavailable:
-            self.close()
-            return Stage(note="no broker answers")
-        except KafkaError as error:  # the broker ended while it was being asked
-            if not error.retriable:
-                raise
+        except (BrokerUnavailable, KafkaError) as error:
+            if isinstance(error, KafkaError) and not error.retriable:
+                raise  # else the broker ended while it was being asked
             self.close()
             return Stage(note="no broker answers")
         except BatchUnreadable as error:
