@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from labkit.core.text_tables import aligned, html_table
+from labkit.core.text_tables import aligned, html_table, many
 from labkit.ledger.verdict_sentences import (
     NO_LOG,
     UNARRIVED,
     deleted_unstored,
     in_no_log,
-    records_in_words,
 )
 
 if TYPE_CHECKING:
@@ -198,7 +197,7 @@ class Verdict(BaseModel):
         if self.unasked_lost:
             asides.append(f"{self.unasked_lost:,} are lost: {UNARRIVED}.")
         if self.runs and self.unjournalled:
-            asides.append(in_no_log(records_in_words(self.unjournalled)))
+            asides.append(in_no_log(many(self.unjournalled, "record")))
         if gap := sum(one.gap for one in self.partitions):
             asides.append(deleted_unstored(gap))
         if removed := sum(one.removed for one in self.partitions):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+from labkit.core.text_tables import many
 from labkit.ledger.ledger_model import NOTHING, LedgerState, Stage, tonnes
 from labkit.ledger.verdict_sentences import NO_LOG, UNARRIVED, deleted_unstored, in_no_log
 
@@ -147,7 +148,7 @@ def _remarks(around: Circumstances) -> str:
         in_no_log("{}"): around.foreign,
     }
     remarks = [
-        what.format(f"{_readings(stage.records)} ({tonnes(stage.grams)} t)")
+        what.format(f"{many(stage.records, 'reading')} ({tonnes(stage.grams)} t)")
         for what, stage in said.items()
         if stage.records
     ]
@@ -161,9 +162,9 @@ def _flowing(stages: dict[str, Stage], around: Circumstances) -> str:
     counts = {name: stage.records or 0 for name, stage in stages.items()}
     not_stored = counts.get("acked", 0) - counts.get("csv", 0)
     if around.hindrance and not_stored > 0:
-        return f"{_readings(not_stored)} are acknowledged and not stored. {around.hindrance}"
+        return f"{many(not_stored, 'reading')} are acknowledged and not stored. {around.hindrance}"
     weights = [stage.grams or 0 for stage in stages.values()]
-    moving = _readings(max(counts.values()) - min(counts.values()))
+    moving = many(max(counts.values()) - min(counts.values()), "reading")
     return f"On the way: {moving} ({tonnes(max(weights) - min(weights))} t)."
 
 
@@ -206,7 +207,7 @@ def _difference(stages: dict[str, Stage], before: str, after: str) -> tuple[int,
 
 def _what(stages: dict[str, Stage], before: str, after: str) -> str:
     missing, weight = _difference(stages, before, after)
-    return f"{_readings(abs(missing))} ({tonnes(abs(weight))} t)"
+    return f"{many(abs(missing), 'reading')} ({tonnes(abs(weight))} t)"
 
 
 def _why_missing(before: str, after: str, missing: int, around: Circumstances) -> tuple[bool, str]:
@@ -279,7 +280,3 @@ def _why_more(after: str) -> str:
             "for the API serves another folder, or a CSV that has changed since. Next: labkit api"
         )
     return "for an acknowledgement was counted twice. Next: labkit check"
-
-
-def _readings(number: int | None) -> str:
-    return "1 reading" if number == 1 else f"{number:,} readings"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from labkit.core.text_tables import many
 from labkit.sink.checkpoint import csv_topic_id, other_rows_line
 from labkit.sink.segment_files import topic_dir
 
@@ -13,7 +14,7 @@ NO_LOG = "No producer of this lab has a delivery log of this topic, so nobody kn
 
 def deleted_unstored(records: int) -> str:
     """Say what retention deleted before a consumer had stored it."""
-    return f"Retention deleted {records_in_words(records)} before they were stored."
+    return f"Retention deleted {many(records, 'record')} before they were stored."
 
 
 def in_no_log(readings: str) -> str:
@@ -37,8 +38,3 @@ def earlier_topic(data_dir: Path, topic: str, topic_id: str | None) -> str:
         "there (then set LABKIT_DATA_DIR to a folder of this lab), so nothing of this topic is "
         f"stored. Next: {other_rows_line(folder)}"
     )
-
-
-def records_in_words(number: int) -> str:
-    """Return a number of records, in the singular or the plural."""
-    return "1 record" if number == 1 else f"{number:,} records"
