@@ -18,17 +18,26 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from labkit.cli.lesson_copies import FOLDER, Copied, bring_back, copy_lessons
 from labkit.core.config import LabConfig, load_config
 from labkit.core.errors import LabError
 from labkit.core.hidden_modules import hiding_files, set_file_aside_line
 from labkit.core.json_files import write_json
-from labkit.core.run_files import RunFile
+from labkit.core.run_files import RunFile, read_run_files
+from labkit.core.text_tables import many
 
+ORIGINALS = "notebooks"
 FIRST_LESSON = "00_start_here.ipynb"
 KERNEL_SHUTDOWN_S = 15.0  # a kernel stops its producers and consumers before it ends
 
 
-def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int = 0) -> int:
+def open_lab(
+    folder: Path | None = None,
+    *,
+    fresh: str | None = None,
+    open_browser: bool = True,
+    port: int = 0,
+) -> int:
     """Run JupyterLab until Ctrl-C or SIGTERM, and return the exit status.
 
     Its kernels share this lab's folder. A broker that one of them starts stops with JupyterLab,
@@ -37,7 +46,11 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
     Parameters
     ----------
     folder : Path, optional
-        The folder to show; by default ``notebooks/`` in the lab's folder, otherwise that folder.
+        The folder to show. By default the learner's copies of the lessons in ``notebooks/``, or
+        the lab's folder where there are no lessons.
+    fresh : str, optional
+        A lesson to begin again, such as ``04``; the replaced copy is kept. If JupyterLab already
+        runs on the copies, no second one is started.
     open_browser : bool
         Whether to open a browser; the address is always printed.
     port : int
@@ -46,10 +59,19 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
     Raises
     ------
     LabError
-        The folder does not exist, or the port is taken.
+        The folder or the lesson does not exist, or the port is taken.
     """
     config = load_config()
     shown = _folder_to_show(folder, config)
+    first = FIRST_LESSON
+    if fresh is not None:
+        first = _bring_back(fresh, config)
+        running = [run for run in read_run_files("lab") if run["folder"] == str(shown)]
+        if running:
+            print(
+                f"  JupyterLab runs: {running[0]['url']}\n  Close that lesson there, and open it."
+            )
+            return 0
     _refuse_taken_port(port)
     user_settings_dir = _prepare_environment(config)
 
@@ -71,7 +93,7 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
         # The page does not fetch news, newer versions or extensions from other servers.
         "LabApp.app_settings_dir": _write_overrides(config),
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-        "LabApp.default_url": _start_page(shown),
+        "LabApp.default_url": _start_page(shown, first),
         "LabApp.extension_manager": "readonly",
         "LabApp.user_settings_dir": user_settings_dir,
         "LanguageServerManager.autodetect": False,  # it would run npm at every start
@@ -89,7 +111,7 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
         warnings.filterwarnings("ignore", "Extension endpoints without", RuntimeWarning)
         server = LabApp.initialize_server([f"--{name}={value}" for name, value in traits.items()])
     _stop_without_asking(server)
-    url = f"http://127.0.0.1:{server.port}{_start_page(shown)}?token={token}"
+    url = f"http://127.0.0.1:{server.port}{_start_page(shown, first)}?token={token}"
     with contextlib.ExitStack() as at_the_end:
 
         def announce() -> None:
@@ -110,11 +132,35 @@ def open_lab(folder: Path | None = None, *, open_browser: bool = True, port: int
 
 
 def _folder_to_show(folder: Path | None, config: LabConfig) -> Path:
-    lessons = config.lab_dir / "notebooks"
-    shown = folder or (lessons if lessons.is_dir() else config.lab_dir)
+    originals = config.lab_dir / ORIGINALS
+    if folder is None and originals.is_dir():
+        copies = config.lab_dir / FOLDER
+        _say(copy_lessons(originals, copies), copies)
+        return copies.resolve()
+    shown = folder or config.lab_dir
     if not shown.is_dir():
         raise LabError(f"There is no folder {shown}.", "labkit lab")
     return shown.resolve()
+
+
+def _say(copied: Copied, copies: Path) -> None:
+    if copied.new:
+        print(f"  {many(len(copied.new), 'lesson')} copied to {copies}; the originals stay.")
+    if copied.renewed:
+        print(f"  Newer editions, because you had not begun them: {', '.join(copied.renewed)}.")
+    for name in copied.offered:
+        number = name.partition("_")[0]
+        print(
+            f"  There is a newer edition of {name}; your copy stays as it is."
+            f"\n  To change to it (yours is kept): labkit lab --fresh {number}"
+        )
+
+
+def _bring_back(lesson: str, config: LabConfig) -> str:
+    """Begin a lesson again; return the name of its file."""
+    copy, kept = bring_back(lesson, config.lab_dir / ORIGINALS, config.lab_dir / FOLDER)
+    print(f"  {copy.stem} is as new." + (f" What you had is kept: {kept}" if kept else ""))
+    return copy.name
 
 
 def _refuse_taken_port(port: int) -> None:
@@ -164,8 +210,8 @@ def _write_overrides(config: LabConfig) -> Path:
     return folder
 
 
-def _start_page(shown: Path) -> str:
-    return f"/lab/tree/{quote(FIRST_LESSON)}" if (shown / FIRST_LESSON).is_file() else "/lab"
+def _start_page(shown: Path, first: str) -> str:
+    return f"/lab/tree/{quote(first)}" if (shown / first).is_file() else "/lab"
 
 
 def _stop_without_asking(server: Any) -> None:

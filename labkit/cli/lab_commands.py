@@ -71,7 +71,11 @@ def up(
 def lab(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="The folder to open; by default notebooks/."),
+        typer.Argument(metavar="[DIR]", help="The folder to open; by default my-notebooks/."),
+    ] = None,
+    fresh: Annotated[
+        str | None,
+        typer.Option(metavar="04", help="Begin this lesson again; your copy of it is kept."),
     ] = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address only.")
@@ -80,11 +84,16 @@ def lab(
 ) -> None:
     """Open the lessons in JupyterLab, on this machine only, with a token in the address.
 
-    Example: `labkit lab`, then open 00_start_here
+    You work on copies, in my-notebooks/; the originals in notebooks/ stay as they are.
+
+    Example: `labkit lab`, or `labkit lab --fresh 04` to begin lesson 04 again
     """
     from labkit.cli.jupyterlab import open_lab
 
-    raise typer.Exit(open_lab(folder, open_browser=not no_browser, port=port))
+    if folder is not None and fresh is not None:
+        msg = "--fresh is for your copies of the lessons; leave the folder out"
+        raise typer.BadParameter(msg)
+    raise typer.Exit(open_lab(folder, fresh=fresh, open_browser=not no_browser, port=port))
 
 
 def down() -> None:

@@ -30,9 +30,7 @@ STAGES = {
     "served": ("API", "served to the page"),
 }
 HOW_TO_READ = "Every row must weigh the same in the end: less is lost CO₂, more is doubled CO₂."
-WHAT_TO_TYPE = """\
-Ctrl-C stops every stage in turn, and nothing is lost.
-In another terminal: labkit status, labkit ledger, labkit topics describe"""
+WHAT_TO_TYPE = "Ctrl-C stops every stage in turn; nothing is lost. Elsewhere: labkit status"
 # Colours of the terminal's own palette, readable on a light and on a dark background. Each state
 # also has a sign.
 COLOURS: dict[LedgerState, str] = {
@@ -92,7 +90,9 @@ class Display:
         self._pipeline = pipeline
         self._began = time.monotonic()
         if self.console.is_terminal and not self._as_json:
-            self._live = Live(console=self.console, auto_refresh=False, transient=True)
+            # On the terminal's second screen, as `top` does: a window that is resized leaves no torn
+            # frame in the scrollback.
+            self._live = Live(console=self.console, auto_refresh=False, screen=True)
             self._live.start()
         else:
             self.say(f"The page: {pipeline.url}")
@@ -102,7 +102,8 @@ class Display:
         if sample is None or self._pipeline is None:
             return
         if self._live is not None:
-            self._live.update(live_view(self._pipeline, sample, self.ran_s), refresh=True)
+            view = live_view(self._pipeline, sample, self.ran_s, self.console)
+            self._live.update(view, refresh=True)
         elif self.ran_s >= self._next_line:
             self._next_line = self.ran_s + PLAIN_LINE_S
             self.say(plain_line(sample, self.ran_s))
@@ -130,34 +131,58 @@ class Display:
         print(json.dumps(result, indent=2, ensure_ascii=False), flush=True)  # noqa: T201
 
 
-def live_view(pipeline: Pipeline, sample: Sample, ran_s: float) -> RenderableType:
-    """Return the whole live view."""
+def live_view(pipeline: Pipeline, sample: Sample, ran_s: float, console: Console) -> RenderableType:
+    """Return the live view, as much of it as the terminal has room for.
+
+    How to stop and what is wrong are never cut off. What is left out first: empty lines, then how
+    to read the table, the partitions, and the addresses of the broker and the CSV.
+    """
+    ledger, trouble = sample.ledger, sample.trouble
+    page = Text.from_markup(
+        f"[bold]Page[/]    [bold cyan]{escape(pipeline.url)}[/]  (open it in a browser)"
+    )
+    places = Group(*_places(pipeline, ledger))
+    stages = ledger_table(ledger, sample.per_s)
+    how = Text(HOW_TO_READ, style="dim")
+    said: list[RenderableType] = [Text(f"! {trouble}", style="bold red")] if trouble else []
+    end = [*said, verdict(ledger), Text(WHAT_TO_TYPE, style="dim")]
+    title = _title(pipeline, ran_s)
+    partitions, lag = partition_table(ledger), _lag_line(ledger)
+    views: list[list[RenderableType]] = [
+        [title, "", page, places, "", stages, how, "", partitions, "", *end],
+        [title, page, places, "", stages, how, "", partitions, *end],
+        [title, page, places, stages, how, partitions, *end],
+        [title, page, places, stages, partitions, *end],
+        [title, page, places, stages, lag, *end],
+        [title, page, stages, lag, *end],
+    ]
+    for view in views:
+        if len(console.render_lines(Group(*view), pad=False)) <= console.height:
+            return Group(*view)
+    return Group(title, page, *end)
+
+
+def _title(pipeline: Pipeline, ran_s: float) -> Text:
     clock = str(timedelta(seconds=int(ran_s)))
     until = pipeline.options.run_for_s
     if until is not None:
         clock += f" of {timedelta(seconds=int(until))}"
-    head = Table.grid(padding=(0, 2))
-    head.add_row("[bold]Page[/]", f"[bold cyan]{escape(pipeline.url)}[/]  (open it in a browser)")
+    return Text.from_markup(f"[bold]CO₂ from a chimney to a web page[/]   [dim]running {clock}[/]")
+
+
+def _places(pipeline: Pipeline, ledger: Ledger) -> list[Text]:
+    """Return where the broker and the CSV are, one line each however long the path is."""
     version = pipeline.broker.version or "" if pipeline.broker else ""
     broker = f"Apache Kafka {version} at {pipeline.bootstrap_servers}".replace("  ", " ")
-    head.add_row("[bold]Broker[/]", escape(broker))
-    head.add_row("[bold]CSV[/]", escape(sample.ledger.data_dir))
-    trouble = sample.trouble
-    parts: list[RenderableType] = [
-        Text.from_markup(f"[bold]CO₂ from a chimney to a web page[/]   [dim]running {clock}[/]"),
-        "",
-        head,
-        "",
-        ledger_table(sample.ledger, sample.per_s),
-        # In its place, not below: a terminal of 24 lines would cut off one more.
-        Text(f"! {trouble}", style="bold red") if trouble else Text(HOW_TO_READ, style="dim"),
-        "",
-        partition_table(sample.ledger),
-        "",
-        verdict(sample.ledger),
+    return [
+        Text.assemble((f"{name:<8}", "bold"), place, no_wrap=True, overflow="ellipsis")
+        for name, place in (("Broker", broker), ("CSV", ledger.data_dir))
     ]
-    parts += ["", Text(WHAT_TO_TYPE, style="dim")]
-    return Group(*parts)
+
+
+def _lag_line(ledger: Ledger) -> Text:
+    partitions = len(ledger.partitions)
+    return Text(f"{partitions:,} partitions; {count(ledger.lag)} records on their way to the CSV")
 
 
 def ledger_table(ledger: Ledger, per_s: dict[str, float]) -> Table:

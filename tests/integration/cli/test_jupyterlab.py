@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 import urllib.parse
 import urllib.request
@@ -14,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from running_lab import RunningLab, answer_of, in_kernel
-from waiting import wait_until
+from waiting import PATIENCE_S, wait_until
 from websocket import WebSocketBadStatusException, create_connection
 
 from labkit.cli.jupyterlab import open_lab
@@ -109,9 +110,22 @@ def test_one_ctrl_c_is_enough(running: RunningLab) -> None:
     assert running.interrupt() == 0
     assert running.process.stdout is not None
     lines = [line.strip() for line in running.process.stdout if line.strip()]
-    assert len(lines) == 3, "no question, and no warning before the address"
-    assert lines[1] == f"JupyterLab: {running.url}"
-    assert lines[2].startswith("Stopping JupyterLab")
+    assert len(lines) == 4, "no question, and no warning before the address"
+    assert lines[0].startswith("1 lesson copied to ")
+    assert lines[2] == f"JupyterLab: {running.url}"
+    assert lines[3].startswith("Stopping JupyterLab")
+
+
+def test_a_lesson_is_begun_again_while_jupyterlab_runs(running: RunningLab) -> None:
+    copy = running.folder / "my-notebooks" / "00_start_here.ipynb"
+    original = running.folder / "notebooks" / "00_start_here.ipynb"
+    assert copy.read_bytes() == original.read_bytes()
+    copy.write_text("{}")
+    command = [sys.executable, "-m", "labkit", "lab", "--fresh", "0", "--no-browser"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+    assert running.url in done.stdout
+    assert copy.read_bytes() == original.read_bytes()
+    assert [path.read_text() for path in copy.parent.glob("older/00_*.ipynb")] == ["{}"]
 
 
 def test_a_page_of_the_lab_is_shown_through_the_proxy(running: RunningLab) -> None:
