@@ -1,6 +1,6 @@
 """The figures as tables: for a terminal, and in Markdown for the documentation.
 
-python -m bench.table       writes the tables of the documentation from bench/results.json
+python -m bench.table       writes the table of docs/performance.md from bench/results.json
 """
 
 from __future__ import annotations
@@ -14,16 +14,6 @@ from typing import Any
 from rich.table import Table
 
 from bench.figures import Figure
-
-# The README's rows; docs/performance.md has all of them.
-README_FIGURES = (
-    "producer: simulate, validate, send, account",
-    "Kafka to CSV, exactly once",
-    "reading sent to served, p50",
-    "API: a poll for what is new, 1,000,000 rows",
-    "API: start on 1,000,000 rows",
-    "live chart: an update, kernel and browser",
-)
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results.json"
@@ -53,21 +43,22 @@ def said(value: float) -> str:
     return f"{value:,.2f}" if value < 10 else f"{float(f'{value:.3g}'):,.0f}"
 
 
-def markdown(content: Mapping[str, Any], *, whole: bool) -> str:
-    """Return the table of ``results.json``: whole, or the README's rows without their notes."""
-    head = ["figure", "lab", "compared with", "ratio"]
-    head += ["from … to", "reach", "reached"] if whole else []
+def markdown(content: Mapping[str, Any]) -> str:
+    """Return the table of ``results.json``."""
+    head = ["figure", "lab", "compared with", "ratio", "from … to", "reach", "reached"]
     rows = [head, ["---"] * len(head)]
-    by_name = {one["name"]: one for one in content["figures"]}
-    for name in by_name if whole else README_FIGURES:
-        one = by_name[name]
-        title = f"{name} ({one['note']})" if whole and one["note"] else name
-        row = [title, f"{said(one['value'])} {one['unit']}"]
-        row += [f"{said(one['peer_value'])} {one['unit']}: {one['peer']}", in_words(one)]
-        if whole:
-            row += [f"{said(one['ratio_min'])} … {said(one['ratio_max'])}", one["bar"] or "–"]
-            row += [WORDS[one["is_met"]]]
-        rows.append(row)
+    for one in content["figures"]:
+        rows.append(
+            [
+                f"{one['name']} ({one['note']})" if one["note"] else one["name"],
+                f"{said(one['value'])} {one['unit']}",
+                f"{said(one['peer_value'])} {one['unit']}: {one['peer']}",
+                in_words(one),
+                f"{said(one['ratio_min'])} … {said(one['ratio_max'])}",
+                one["bar"] or "–",
+                WORDS[one["is_met"]],
+            ]
+        )
     machine = content["machine"]
     under = (
         f"({machine['cores']} cores, {machine['system'].split('-')[0]}, Python "
@@ -85,15 +76,13 @@ def in_words(figure: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Write the tables into README.md and docs/performance.md, between their marks."""
+    """Write the table into docs/performance.md, between its marks."""
     content = json.loads(RESULTS.read_text(encoding="utf-8"))
-    for path, whole in ((ROOT / "README.md", False), (ROOT / "docs" / "performance.md", True)):
-        text = path.read_text(encoding="utf-8")
-        table = f"{BEGIN}\n{markdown(content, whole=whole)}{END}"
-        path.write_text(
-            re.sub(f"{BEGIN}.*{END}", lambda _: table, text, flags=re.DOTALL),  # noqa: B023
-            encoding="utf-8",
-        )
+    page = ROOT / "docs" / "performance.md"
+    table = f"{BEGIN}\n{markdown(content)}{END}"
+    text = page.read_text(encoding="utf-8")
+    text = re.sub(f"{BEGIN}.*{END}", lambda _: table, text, flags=re.DOTALL)
+    page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

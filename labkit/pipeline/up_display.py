@@ -90,8 +90,8 @@ class Display:
         self._pipeline = pipeline
         self._began = time.monotonic()
         if self.console.is_terminal and not self._as_json:
-            # On the terminal's second screen, as `top` does: a window that is resized leaves no torn
-            # frame in the scrollback.
+            # On the terminal's second screen, as `top` does: a window that is resized leaves
+            # nothing torn in the scrollback.
             self._live = Live(console=self.console, auto_refresh=False, screen=True)
             self._live.start()
         else:
