@@ -24,6 +24,7 @@ from labkit.core.assert_statements import refuse_without_assert
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.progress_bar import waiting
+from labkit.core.text_tables import many
 
 
 class Broker:
@@ -205,7 +206,9 @@ def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = Fals
         if cluster is None or not found:
             cluster = cluster_start.plan(cluster, brokers, port, folder)
         elif brokers not in (None, len(cluster.nodes)) or port not in (0, cluster.nodes[0].port):
-            msg = f"this lab runs {len(cluster.nodes)} broker(s) at {cluster.bootstrap_servers}"
+            msg = (
+                f"this lab runs {many(len(cluster.nodes), 'broker')} at {cluster.bootstrap_servers}"
+            )
             raise LabError(msg, "labkit broker stop   (then start it as you want it)")
         add_owner(cluster, folder, keep=keep)
         if not found:

@@ -30,6 +30,7 @@ from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable, LabError
 from labkit.core.json_files import write_json
 from labkit.core.processes import python_command
+from labkit.core.text_tables import many
 from labkit.core.wait_until import wait_until
 
 START_TIMEOUT_S = 180.0  # a busy machine of two cores; most take four seconds
@@ -45,7 +46,7 @@ def plan(known: ClusterState | None, brokers: int | None, port: int, folder: Pat
     if known is None:
         known = _new_cluster(node_setup.new_cluster_id(), range(1, (brokers or 1) + 1))
     elif brokers not in (None, len(known.nodes)):
-        msg = f"this lab's cluster was made with {len(known.nodes)} broker(s), not {brokers}"
+        msg = f"this lab's cluster was made with {many(len(known.nodes), 'broker')}, not {brokers}"
         raise LabError(msg, "labkit reset   (deletes its topics), then start it again")
     stop_nodes(known)  # what is left of a cluster that did not stop completely
     if port:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from labkit.core.text_tables import many
+from labkit.exercises.engine.answer_kinds import shown, text, whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -22,39 +24,39 @@ GROWTH_TIMEOUT_S = 20.0
 @exercise
 def q1(partitions: Any) -> str:
     """How many partitions does the topic `co2-emissions` have?"""
-    topic = existing_topic(TOPIC)
+    topic, partitions = existing_topic(TOPIC), whole_number(partitions)
     if partitions == topic.num_partitions:
         numbers = ", ".join(str(one.partition) for one in topic.partitions)
-        return f"the broker says the same: partitions {numbers}."
+        return f"The broker says the same: partitions {numbers}."
     if partitions == topic.num_partitions - 1:
         raise NotYet(f"{partitions} is the number of the last one. The first is partition 0.")
-    if partitions == str(topic.num_partitions):
-        raise NotYet(f"you say {partitions!r}, which is text. Leave the quotation marks out.")
-    raise NotYet(f"you say {partitions!r}; the broker has another number.")
+    raise NotYet(f"You said {partitions}; the broker has another number.")
 
 
 @exercise
 def q2(producer: Any) -> str:
     """Let the producer send 50 readings a second instead of 20."""
     if not isinstance(producer, Producer):
-        raise NotYet(f"`producer` is now {producer!r}, not a producer: start it again (section 3).")
+        raise NotYet(
+            f"`producer` is now {shown(producer)}, not a producer: start it again (section 3)."
+        )
     if not producer.is_running:
-        raise NotAttempted("the producer is not running: start it again (section 3).")
+        raise NotAttempted("The producer is not running: start it again (section 3).")
     rate = producer.readings_per_s
     if rate == FIRST_RATE:
-        raise NotAttempted(f"it still sends {FIRST_RATE} readings a second.")
+        raise NotAttempted(f"It still sends {FIRST_RATE} readings a second.")
     if rate != WANTED_RATE:
-        raise NotYet(f"it is set to {rate:g} readings a second; the task is {WANTED_RATE}.")
+        raise NotYet(f"It is set to {rate:g} readings a second; the task is {WANTED_RATE}.")
     before, began = _records(producer.topic), time.monotonic()
     while (more := _records(producer.topic) - before) < WANTED_RATE:
         if time.monotonic() - began > GROWTH_TIMEOUT_S:
-            raise NotYet(f"it is set to {rate:g}, but the topic has only {more} more records.")
+            raise NotYet(f"It is set to {rate:g}, but the topic has only {more} more records.")
         time.sleep(0.1)
     took_s = time.monotonic() - began
-    return f"the topic got {more} more records within {took_s:.1f} s."
+    return f"The topic got {more} more records within {took_s:.1f} s."
 
 
-@prediction(solution="ex.p1.predict(0)")
+@prediction(possible=range(100_001), solution="ex.p1.predict(0)")
 def p1() -> Observed:
     """The consumer is killed while readings flow, and started again some time later.
 
@@ -65,7 +67,7 @@ def p1() -> Observed:
         raise NotAttempted(f"{ledger.lag} records are still on their way: run the cell above.")
     sent, stored = ledger.topic.records or 0, ledger.csv.records or 0
     if not sent or not stored:
-        raise NotAttempted("nothing has been sent and stored yet: run the cells above.")
+        raise NotAttempted("Nothing has been sent and stored yet: run the cells above.")
     return Observed(
         sent - stored,
         f"{sent:,} readings are in the topic, and {stored:,} in the CSV. Meanwhile Kafka "
@@ -81,14 +83,9 @@ def q3(rows: Any) -> str:
     offsets = table.loc[partitions == 0, "offset"]
     if offsets.empty:
         raise NotAttempted(
-            "the CSV of partition 0 has no row yet: are the producer and consumer running?"
+            "The CSV of partition 0 has no row yet: are the producer and consumer running?"
         )
-    try:
-        said = int(rows)
-    except (TypeError, ValueError):
-        raise NotYet(
-            f"the answer is a number, and this is a {type(rows).__name__}: count it."
-        ) from None
+    said = whole_number(rows)
     if said == len(offsets):
         return (
             f"`{TOPIC}/0.csv` was read: {said:,} rows, with the offsets {offsets.min():,} to "
@@ -99,7 +96,7 @@ def q3(rows: Any) -> str:
     if said == offsets.max():
         raise NotYet(f"{said:,} is the last offset. The first one is 0, so there is one row more.")
     more = "more" if said < len(offsets) else "fewer"
-    raise NotYet(f"you say {said:,}; the file has {more}.")
+    raise NotYet(f"You said {said:,}; the file has {more}.")
 
 
 @exercise
@@ -107,19 +104,20 @@ def q4(heaviest: Any) -> str:
     """Which plant has emitted most of all? Its name, as in the column `facility`."""
     table = read_table(topic=TOPIC)
     if table.empty:
-        raise NotAttempted("the CSV has no row yet: are the producer and the consumer running?")
-    if not isinstance(heaviest, str):
-        raise NotYet(f"you say {heaviest!r}. The answer is a plant's name; `idxmax()` finds it.")
+        raise NotAttempted("The CSV has no row yet: are the producer and the consumer running?")
+    heaviest = text(heaviest)
     names = dict(zip(table["facility_id"], table["facility"], strict=True))
     name = names.get(heaviest, heaviest)  # its id is as good
     tonnes = table.groupby("facility", observed=True)["co2_kg"].sum() / 1000
     if name not in tonnes.index:
-        raise NotYet(f"no plant in the CSV is called {heaviest!r}.")
+        raise NotYet(f"No plant in the CSV is called {heaviest!r}.")
     if tonnes[name] < tonnes.max():
         above = int((tonnes > tonnes[name]).sum())
-        raise NotYet(f"{name} emitted {tonnes[name]:,.2f} t, and {above} plant(s) emitted more.")
+        raise NotYet(
+            f"{name} emitted {tonnes[name]:,.2f} t, and {many(above, 'plant')} emitted more."
+        )
     share = tonnes[name] / tonnes.sum()
-    return f"by the CSV, {name} emitted {tonnes[name]:,.2f} t, {share:.0%} of all."
+    return f"By the CSV, {name} emitted {tonnes[name]:,.2f} t, {share:.0%} of all."
 
 
 def _records(topic: str) -> int:

@@ -1,4 +1,4 @@
-"""01 · Broker: one server, two addresses."""
+"""01 · The broker: one server, two addresses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from kafka.errors import KafkaError
 from labkit.broker.advertised_listeners import Advertised, advertised
 from labkit.broker.lesson_brokers.misadvertised_broker import find_second_broker
 from labkit.core.errors import BrokerUnavailable
+from labkit.core.text_tables import many
+from labkit.exercises.engine.answer_kinds import text, whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -22,34 +24,33 @@ TOOLS_TOPIC = "lesson01-by-tool"
 @exercise
 def q1(told: Any) -> str:
     """At which address does the broker tell its clients to find it? Write `host:port`."""
-    known = advertised().brokers
+    known, told = advertised().brokers, text(told)
     if told in known.values():
         node = next(number for number, address in known.items() if address == told)
-        return f"broker {node} tells each client: find me at {told}."
-    if not isinstance(told, str) or ":" not in told:
-        raise NotYet(f"you say {told!r}. An address has two parts: a host, a colon and a port.")
+        return f"Broker {node} tells each client: find me at {told}."
+    if ":" not in told:
+        raise NotYet(f"You said {told!r}. An address has two parts: a host, a colon and a port.")
     if "://" in told:
         raise NotYet(
             f"`{told}` begins with a listener's name. That is how the broker's settings are "
             "written; what a client is told, and connects to, is the host and the port alone."
         )
-    raise NotYet(f"you say {told!r}, and the cluster names {', '.join(known.values())}.")
+    raise NotYet(f"You said {told!r}, and the cluster names {', '.join(known.values())}.")
 
 
 @exercise
 def q2(controller: Any) -> str:
     """What is the node id of the active controller, the one that leads the others?"""
+    controller = whole_number(controller)
     quorum = ask_cluster(lambda client: client.describe_metadata_quorum())
     (log,) = quorum["topics"][0]["partitions"]
     leader, epoch = log["leader_id"], log["leader_epoch"]
     if controller == leader:
         return (
-            f"node {leader} leads {len(log['current_voters'])} controller(s), in epoch {epoch}: a "
-            "number that grows with each election."
+            f"Node {leader} leads {many(len(log['current_voters']), 'controller')}, in epoch "
+            f"{epoch}: a number that grows with each election."
         )
-    seen = f"you say {controller!r}, and the cluster's metadata log is led by node {leader}"
-    if controller == str(leader):
-        raise NotYet(f"{seen}: it is a number. Leave the quotation marks out.")
+    seen = f"You said {controller}, and the cluster's metadata log is led by node {leader}"
     if controller == epoch:
         raise NotYet(f"{seen}. {epoch} is the epoch, a number that grows with each election.")
     raise NotYet(f"{seen}.")
@@ -61,13 +62,13 @@ def q3() -> str:
     topic = existing_topic(TOOLS_TOPIC)
     if topic.num_partitions != 2:
         raise NotYet(
-            f"`{TOOLS_TOPIC}` is there, with {topic.num_partitions} partition(s): `--partitions` "
+            f"`{TOOLS_TOPIC}` has {many(topic.num_partitions, 'partition')}: `--partitions` "
             "says how many. The tool's `--delete` deletes the topic, so that you can try again."
         )
-    return f"the cluster has `{TOOLS_TOPIC}` with 2 partitions, and its id is {topic.topic_id}."
+    return f"The cluster has `{TOOLS_TOPIC}` with 2 partitions, and its id is {topic.topic_id}."
 
 
-@prediction(solution='ex.p1.predict("advertised")')
+@prediction(possible=("bootstrap", "advertised"), solution='ex.p1.predict("advertised")')
 def p1() -> Observed:
     """A client is given the address where the second broker listens, and asks there.
 
@@ -76,7 +77,7 @@ def p1() -> Observed:
     told = _second_broker()
     if told.leads_somewhere:
         raise NotAttempted(
-            "the second broker advertises the address where it listens: there is nothing to tell "
+            "The second broker advertises the address where it listens: there is nothing to tell "
             "apart. Run the cell that breaks it, and then this one."
         )
     (address,) = told.brokers.values()
@@ -98,27 +99,27 @@ def q4() -> str:
     if not told.leads_somewhere:
         why = told.unreachable[address]
         if address == "127.0.0.1:9":
-            raise NotAttempted(f"the second broker still sends its clients to {address}: {why}.")
+            raise NotAttempted(f"The second broker still sends its clients to {address}: {why}.")
         raise NotYet(
-            f"it now sends its clients to {address}, and nothing answers there ({why}). It listens "
+            f"It now sends its clients to {address}, and nothing answers there ({why}). It listens "
             f"at {told.bootstrap}."
         )
     error = _error_of_a_question(told.bootstrap)
     if error is not None:
-        raise NotYet(f"something answers at {address}, and a client's question failed: `{error}`.")
+        raise NotYet(f"Something answers at {address}, and a client's question failed: `{error}`.")
     if address != told.bootstrap:
         raise NotYet(
-            f"a client that asks at {told.bootstrap} is sent to {address}, where another program "
+            f"A client that asks at {told.bootstrap} is sent to {address}, where another program "
             "answers: not this broker."
         )
-    return f"a client asked at {told.bootstrap}, was sent to {address}, and got its answer there."
+    return f"A client asked at {told.bootstrap}, was sent to {address}, and got its answer there."
 
 
 def _second_broker() -> Advertised:
     try:
         return advertised(find_second_broker().bootstrap_servers)
     except BrokerUnavailable as error:
-        msg = "the second broker is not running: run the cell that starts it, then this one."
+        msg = "The second broker is not running: run the cell that starts it, then this one."
         raise NotAttempted(msg) from error
 
 

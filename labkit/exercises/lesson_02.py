@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from labkit.core.text_tables import many
+from labkit.exercises.engine.answer_kinds import whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -16,7 +18,7 @@ GROWN_TOPIC = "lesson02-grown"
 HOUR_MS = 3_600_000
 
 
-@prediction(solution="ex.p1.predict(1)")
+@prediction(possible=range(1, 4), solution="ex.p1.predict(1)")
 def p1() -> Observed:
     """Twelve records with one and the same key go into a topic of three partitions.
 
@@ -24,7 +26,7 @@ def p1() -> Observed:
     """
     found = [record for record in records_of(KEYS_TOPIC) if record.key == b"PL-COAL-001"]
     if not found:
-        raise NotAttempted("nothing has been sent yet: run the cell above this one.")
+        raise NotAttempted("Nothing has been sent yet: run the cell above this one.")
     used = sorted({record.partition for record in found})
     where = ", ".join(map(str, used))
     return Observed(
@@ -34,7 +36,7 @@ def p1() -> Observed:
     )
 
 
-@prediction(solution="ex.p2.predict('moves')")
+@prediction(possible=("stays", "moves"), solution="ex.p2.predict('moves')")
 def p2() -> Observed:
     """A topic grows from 3 partitions to 5. Twenty plants send once before and once after.
 
@@ -45,7 +47,7 @@ def p2() -> Observed:
     for record in sorted(records_of(GROWN_TOPIC), key=lambda record: record.timestamp):
         places.setdefault(record.key, []).append(record.partition)
     if not any(len(found) > 1 for found in places.values()):
-        raise NotAttempted("the topic has not grown yet: run the cell above this one.")
+        raise NotAttempted("The topic has not grown yet: run the cell above this one.")
     moved = [key.decode() for key, found in places.items() if len(set(found)) > 1]
     return Observed(
         "moves" if moved else "stays",
@@ -61,12 +63,12 @@ def q1() -> str:
     topic = existing_topic("lesson02-plants")
     if topic.num_partitions != 4:
         raise NotYet(
-            f"the cluster says that `lesson02-plants` has {topic.num_partitions} partitions. "
+            f"The cluster says that `lesson02-plants` has {topic.num_partitions} partitions. "
             "Kafka can add some (`lab.alter_topic`), but never remove one: if there are too "
             'many, start again with `lab.delete_topic("lesson02-plants")`.'
         )
     leaders = ", ".join(f"{one.partition} by broker {one.leader}" for one in topic.partitions)
-    return f"the cluster has `lesson02-plants` with 4 partitions, and their leaders: {leaders}."
+    return f"The cluster has `lesson02-plants` with 4 partitions, and their leaders: {leaders}."
 
 
 @exercise
@@ -87,20 +89,21 @@ def q2(partition_of: Callable[[bytes, int], Any]) -> str:
     if wrong:
         key, said, seen = wrong[0]
         share = f"{len(wrong)} of {len(keyed)} records are elsewhere"
-        raise NotYet(f"{share}: for {key!r} you say {said!r}, and Kafka has it in {seen}.")
-    return f"it is right for all {len(keyed)} records with a key in `{KEYS_TOPIC}`."
+        raise NotYet(f"{share}: for {key!r} you said {said!r}, and Kafka has it in {seen}.")
+    return f"It is right for all {len(keyed)} records with a key in `{KEYS_TOPIC}`."
 
 
 @exercise
-def q3(largest: int) -> str:
+def q3(largest: Any) -> str:
     """What is the largest replication factor that this cluster can give a topic now?"""
+    largest = whole_number(largest)
     brokers = ask_cluster(lambda client: len(client.describe_cluster()["brokers"]))
     if largest != brokers:
         raise NotYet(
-            f"you say {largest!r}, and {brokers} broker(s) run in this cluster. Two copies on one "
+            f"You said {largest}. This cluster has {many(brokers, 'broker')}. Two copies on one "
             "broker would be lost together, so Kafka refuses that."
         )
-    return f"{brokers} broker(s) run, so a partition can have {brokers} replica(s)."
+    return f"The cluster has {many(brokers, 'broker')}, and a partition at most as many replicas."
 
 
 @exercise

@@ -8,10 +8,12 @@ import sys
 from typing import Any
 
 from labkit.broker.kafka_clients import bootstrap_servers
+from labkit.core.text_tables import many
+from labkit.exercises.engine.answer_kinds import whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.experiments import fresh_topic
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
-from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.engine.prediction import Observed, is_within, prediction
 from labkit.exercises.lesson_support.child_programs import SENDER
 from labkit.exercises.queries.broker_queries import (
     attempts_in,
@@ -50,7 +52,7 @@ EPA_MISTAKES = {
 }
 
 
-@prediction(solution="ex.p1.predict(0)")
+@prediction(possible=range(SENT + 1), solution="ex.p1.predict(0)")
 def p1() -> Observed:
     """A program calls `send` 24 times, without an error, and ends at once, as by `kill -9`.
 
@@ -64,14 +66,7 @@ def p1() -> Observed:
     )
 
 
-def _is_near(said: Any, seen: Any) -> bool:
-    try:
-        return bool(abs(float(str(said).rstrip(" %")) - seen) <= 10)  # "11 %" is 11
-    except ValueError:
-        return False
-
-
-@prediction(solution="ex.p2.predict(11)", matches=_is_near)
+@prediction(possible=range(101), solution="ex.p2.predict(11)", matches=is_within(10))
 def p2() -> Observed:
     """500 readings are sent plain, and once more with gzip, many in a batch.
 
@@ -79,7 +74,7 @@ def p2() -> Observed:
     """
     plain, packed = log_bytes_of("lesson03-plain"), log_bytes_of("lesson03-gzip")
     if not plain or not packed:
-        raise NotAttempted("nothing has been sent yet: run the cell above this one.")
+        raise NotAttempted("Nothing has been sent yet: run the cell above this one.")
     return Observed(
         round(100 * packed / plain),
         f"Percent, that is: {packed:,} bytes instead of {plain:,}. Readings are similar, and "
@@ -109,11 +104,11 @@ def q1() -> str:
             raise NotYet(f"{_place(record)} does not say which emission factor was used.")
     keys = {record.key for record in found}
     if len(keys) != PLANTS:
-        raise NotYet(f"readings of {len(keys)} plants are in the topic; {PLANTS} were asked for.")
+        raise NotYet(f"Readings of {len(keys)} plants are in the topic; {PLANTS} were asked for.")
     used = len({record.partition for record in found})
     return (
-        f"{len(found)} records of {PLANTS} plants are in {used} partition(s), each with its plant "
-        "as key, and each value is JSON that says which factor made it."
+        f"{len(found)} records of {PLANTS} plants are in {many(used, 'partition')}, each with "
+        "its plant as key, and each value is JSON that says which factor made it."
     )
 
 
@@ -131,15 +126,15 @@ def q2() -> str:
         latest[reading.get("factor_id")] = reading.get("co2_kg")
     for factor_id in ("ipcc2006-gas", "epa98-gas"):
         if not isinstance(latest.get(factor_id), int | float):
-            raise NotYet(f"no record with the factor_id `{factor_id}` and a number as `co2_kg`.")
+            raise NotYet(f"No record with the factor_id `{factor_id}` and a number as `co2_kg`.")
     ipcc, epa = latest["ipcc2006-gas"], latest["epa98-gas"]
     if not _is_close(ipcc, IPCC_KG):
         raise NotYet(
-            f"by IPCC you have {ipcc:,.0f} kg; 1,000 GJ at 56.1 kg each are {IPCC_KG:,.0f}."
+            f"By IPCC you have {ipcc:,.0f} kg; 1,000 GJ at 56.1 kg each are {IPCC_KG:,.0f}."
         )
     if not _is_close(epa, EPA_KG):
         why = (said for wrong, said in EPA_MISTAKES.items() if _is_close(epa, wrong))
-        raise NotYet(f"by EPA you have {epa:,.0f} kg: {next(why, 'that is far from IPCC')}.")
+        raise NotYet(f"By EPA you have {epa:,.0f} kg: {next(why, 'that is far from IPCC')}.")
     return (
         f"{ipcc:,.0f} kg by IPCC and {epa:,.0f} kg by EPA: {abs(epa / ipcc - 1):.1%} apart. Done "
         "on the wrong basis it would be 12 % (coal: 7 %), and without `factor_id` nobody could "
@@ -164,14 +159,14 @@ def q3(last_line: str) -> str:
     child = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_S, check=False)
     if child.returncode:
         said = child.stderr.strip().rpartition("\n")[2]
-        raise NotYet(f"with your line the child fails: `{said}`.")
+        raise NotYet(f"With your line the child fails: `{said}`.")
     found = len(records_of(topic.name))
     if found != SENT:
         raise NotYet(
             f"{found} of {SENT} records arrived; the rest was lost with the program's memory: "
             "your line does not wait for the answers."
         )
-    return f"all {SENT} records are in the topic: the program ended after the last answer."
+    return f"All {SENT} records are in the topic: the program ended after the last answer."
 
 
 @exercise
@@ -193,23 +188,24 @@ def q4() -> str:
             if size > plain
             else "it is compressed, but in small batches: let more records share one"
         )
-        raise NotYet(f"the log takes {size:,} bytes, more than {PACKED_BYTES:,}: {how}.")
+        raise NotYet(f"The log takes {size:,} bytes, more than {PACKED_BYTES:,}: {how}.")
     return (
-        f"the log takes {size:,} bytes for {plain:,} bytes of JSON, and any consumer can read it."
+        f"The log takes {size:,} bytes for {plain:,} bytes of JSON, and any consumer can read it."
     )
 
 
 @exercise
-def q5(bad: int) -> str:
+def q5(bad: Any) -> str:
     """How many of the values in `lesson03-faulty` are not valid readings?"""
+    bad = whole_number(bad)
     found = attempts_in(FAULTY_TOPIC)
     reasons = [reason for record in found if (reason := why_invalid(record))]
     if bad != len(reasons):
         raise NotYet(
-            f"you say {bad!r}; read back, {len(reasons)} of {len(found)} values are not readings."
+            f"You said {bad}; read back, {len(reasons)} of {len(found)} values are not readings."
         )
     return (
-        f"read back, {bad} of {len(found)} are not readings. One of them: {reasons[0]}. The broker "
+        f"Read back, {bad} of {len(found)} are not readings. One of them: {reasons[0]}. The broker "
         "took them all, because to Kafka a value is bytes."
     )
 

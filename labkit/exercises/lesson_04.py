@@ -42,7 +42,7 @@ def killed_csv() -> Path:
     return load_config().data_path("data/lesson04") / "killed.csv"
 
 
-@prediction(solution="ex.p1.predict(1)")
+@prediction(possible=range(MEMBERS + 1), solution="ex.p1.predict(1)")
 def p1() -> Observed:
     """Four consumers are members of one group. Their topic has three partitions.
 
@@ -51,7 +51,7 @@ def p1() -> Observed:
     deadline = time.monotonic() + SETTLE_S
     while len(shares := shares_of(SHARED_GROUP)) != MEMBERS or sum(shares) == 0:
         if time.monotonic() > deadline or not shares:
-            raise NotAttempted(f"the group has {len(shares)} members: run the cell above again.")
+            raise NotAttempted(f"The group has {len(shares)} members: run the cell above again.")
         time.sleep(0.1)
     return Observed(
         shares.count(0),
@@ -61,7 +61,7 @@ def p1() -> Observed:
     )
 
 
-@prediction(solution="ex.p2.predict(50)")
+@prediction(possible=range(301), solution="ex.p2.predict(50)")
 def p2() -> Observed:
     """A consumer stores each record at once, and commits after every 100. It dies after 250.
 
@@ -70,7 +70,7 @@ def p2() -> Observed:
     path, known = killed_csv(), len(records_of(KILLED_TOPIC))
     rows = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     if not known or len(set(rows)) < known:
-        raise NotAttempted("the second consumer has not run: run the cell above this one.")
+        raise NotAttempted("The second consumer has not run: run the cell above this one.")
     twice = len(rows) - len(set(rows))
     return Observed(
         twice,
@@ -87,14 +87,14 @@ def q1(key: bytes) -> str:
         raise NotAttempted(f"`{READINGS_TOPIC}` has no such record: run the cells above.")
     seen = found[ADDRESS].key
     if isinstance(key, str) and key.encode() == seen:
-        raise NotYet(f"it is {key!r}, yes; but a key is bytes: `{seen!r}`.")
+        raise NotYet(f"It is {key!r}, yes; but a key is bytes: `{seen!r}`.")
     if isinstance(key, dict):
         raise NotYet("`poll` returns a list of records for each partition. Take one's `key`.")
     if key != seen:
         places = [place for place, record in found.items() if record.key == key]
         where = "partition {}, offset {}".format(*places[0]) if places else "no record at all"
-        raise NotYet(f"you say {key!r}. That is the key of {where}.")
-    return f"it is {seen!r}. The record is still there: reading removes nothing."
+        raise NotYet(f"You said {key!r}. That is the key of {where}.")
+    return f"It is {seen!r}. The record is still there: reading removes nothing."
 
 
 @exercise
@@ -105,22 +105,22 @@ def q2() -> str:
     """
     committed = committed_of(REWOUND_GROUP, READINGS_TOPIC)
     if not committed:
-        raise NotAttempted(f"the group `{REWOUND_GROUP}` has committed nothing for the topic yet.")
+        raise NotAttempted(f"The group `{REWOUND_GROUP}` has committed nothing for the topic yet.")
     for one in existing_topic(READINGS_TOPIC).partitions:
         offset = committed.get(one.partition)
         if offset is None:
-            raise NotYet(f"nothing is committed for partition {one.partition}.")
+            raise NotYet(f"Nothing is committed for partition {one.partition}.")
         if offset == one.end_offset:
             raise NotYet(
-                f"partition {one.partition} is at {offset}, its end: a commit or a close after a "
+                f"Partition {one.partition} is at {offset}, its end: a commit or a close after a "
                 "poll commits the position after that poll. Commit what you mean: `commit({...})`."
             )
         if offset != REWIND_TO:
             raise NotYet(
-                f"partition {one.partition} is at {offset}. What is committed is the offset of "
+                f"Partition {one.partition} is at {offset}. What is committed is the offset of "
                 f"the next record to read, here {REWIND_TO}."
             )
-    return "the coordinator has offset 5 for each of the partitions: its next record."
+    return "The coordinator has offset 5 for each of the partitions: its next record."
 
 
 @exercise
@@ -151,7 +151,7 @@ def q3(next_offset: Callable[[Path], Any]) -> str:
     if lost:
         raise NotYet(f"{len(lost)} records are not stored, offset {lost[0]} for one.")
     _check_later(next_offset)
-    return f"three stops, and each of the {len(records)} records is stored once, in order."
+    return f"Three stops, and each of the {len(records)} records is stored once, in order."
 
 
 @exercise
@@ -170,17 +170,17 @@ def q4(headers_of: Callable[[Any, Exception], Any]) -> str:
         for name in ("topic", "partition", "offset", "exception.message"):
             if not headers.get(f"__connect.errors.{name}"):
                 raise NotYet(
-                    f"the dead letter at offset {letter.offset} has no `__connect.errors.{name}`, "
+                    f"The dead letter at offset {letter.offset} has no `__connect.errors.{name}`, "
                     f"only {sorted(headers) or 'no headers at all: run the loop again'}."
                 )
         place = _place_in(headers)
         if place not in bad or sent[place].value != letter.value:
-            raise NotYet(f"a dead letter names {place}; its value comes from elsewhere.")
+            raise NotYet(f"A dead letter names {place}; its value comes from elsewhere.")
         found.add(place)
     if found != bad:
         raise NotYet(f"{len(found)} of the {len(bad)} bad records are in the queue.")
     reason = dict(letters[0].headers)["__connect.errors.exception.message"].decode()
-    return f"all {len(bad)} bad records are there, each with its place. The first says: {reason}"
+    return f"All {len(bad)} bad records are there, each with its place. The first says: {reason}"
 
 
 @exercise
@@ -193,13 +193,13 @@ def q5() -> str:
     found = attempts_in(SUBSTITUTES_TOPIC)
     newest = max(found, key=lambda record: (record.timestamp, record.offset))
     if why := why_invalid(newest):
-        raise NotYet(f"the newest record is not a reading: {why}.")
+        raise NotYet(f"The newest record is not a reading: {why}.")
     substitute = Reading.from_json(newest.value, newest.timestamp)
     plant = substitute.facility_id
     if newest.key != plant.encode():
-        raise NotYet(f"its key is {newest.key!r}, and it is a reading of `{plant}`.")
+        raise NotYet(f"Its key is {newest.key!r}, and it is a reading of `{plant}`.")
     if substitute.quality != "substituted":
-        raise NotYet("its `quality` is `measured`, so it looks like a real one.")
+        raise NotYet("Its `quality` is `measured`, so it looks like a real one.")
     sent = [record for record in records_of(SENSORS_TOPIC) if record.key == newest.key]
     good = [Reading.from_json(one.value, one.timestamp) for one in sent if not why_invalid(one)]
     if len(good) == len(sent):
@@ -207,7 +207,7 @@ def q5() -> str:
     largest = max(one.load_mw for one in good)
     if substitute.load_mw != largest:
         raise NotYet(
-            f"its load is {substitute.load_mw:g} MW, and `{plant}` reached {largest:g} MW: a guess "
+            f"Its load is {substitute.load_mw:g} MW, and `{plant}` reached {largest:g} MW: a guess "
             "must not be to the plant's advantage."
         )
     return f"`{plant}` is reported with {largest:g} MW, its largest load, and marked."
@@ -221,8 +221,8 @@ def _check_later(next_offset: Callable[[Path], Any]) -> None:
         if (said := next_offset(path)) == 42:
             return
     raise NotYet(
-        f"right for these records. But of a CSV with the offsets 40 and 41 you say {said!r}: a log "
-        "may begin later than 0, because retention deletes. Read the last line's offset."
+        f"Right for these records. But of a CSV with the offsets 40 and 41 you said {said!r}: a "
+        "log may begin later than 0, because retention deletes. Read the last line's offset."
     )
 
 
@@ -232,4 +232,4 @@ def _place_in(headers: dict[str, str]) -> tuple[int, int]:
     try:
         return int(partition), int(offset)
     except ValueError as error:
-        raise NotYet(f"partition {partition!r} and offset {offset!r} are not numbers.") from error
+        raise NotYet(f"Partition {partition!r} and offset {offset!r} are not numbers.") from error

@@ -12,6 +12,7 @@ import pandas as pd
 from flask import Flask
 
 from labkit.core.config import load_config
+from labkit.core.text_tables import many
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -62,24 +63,24 @@ def lengthen(*, times: int = 1, rows: int | None = None) -> Path:
     return long
 
 
-@prediction(solution='ex.p1.predict("number")')
+@prediction(possible=("error", "empty", "number"), solution='ex.p1.predict("number")')
 def p1() -> Observed:
     """The last row of a CSV ends in the middle of its `co2_kg`.
 
     What does pandas read there? Say 'error', 'empty' (no value at all), or 'number'.
     """
     if not torn_csv().exists():
-        raise NotAttempted("there is no torn file yet: run the cell above this one.")
+        raise NotAttempted("There is no torn file yet: run the cell above this one.")
     offset, said = list(_rows(torn_csv()).items())[-1]
     wrote = _rows(folder() / "0.csv")[offset]
     return Observed(
         "empty" if math.isnan(said) else "number",
-        f"pandas read {said:g} kg, and the plant had emitted {wrote:g} kg. There is no warning: in "
+        f"Pandas read {said:g} kg, and the plant had emitted {wrote:g} kg. There is no warning: in "
         "a text file, half a number is a number.",
     )
 
 
-@prediction(solution="ex.p2.predict(24)")
+@prediction(possible=range(1_001), solution="ex.p2.predict(24)")
 def p2(cursor: str) -> Observed:
     """You hold the cursor of a first answer. Then each of 24 plants sends one reading.
 
@@ -87,9 +88,9 @@ def p2(cursor: str) -> Observed:
     """
     answer = ask(f"{api_url(TOPIC)}/api/readings?limit=5000&after={cursor}").json()
     if "readings" not in answer:
-        raise NotAttempted(f"the API does not take that cursor: {answer['detail']}.")
+        raise NotAttempted(f"The API does not take that cursor: {answer['detail']}.")
     if not answer["readings"]:
-        raise NotAttempted("nothing has come in since: run the cell above this one.")
+        raise NotAttempted("Nothing has come in since: run the cell above this one.")
     return Observed(
         len(answer["readings"]),
         f"The API's answer after `{cursor}`: {len(answer['readings'])} readings, up to "
@@ -97,7 +98,7 @@ def p2(cursor: str) -> Observed:
     )
 
 
-@prediction(solution="ex.p3.predict(422)")
+@prediction(possible=range(100, 600), solution="ex.p3.predict(422)")
 def p3() -> Observed:
     """Somebody asks `/api/summary?sektor=power`: a misspelt filter.
 
@@ -123,17 +124,17 @@ def q1(mine: Flask) -> str:
         raise NotAttempted("`mine` has no address yet: write a function, with `@mine.get(...)`.")
     table = read_table(DATA_DIR, TOPIC)
     if table.empty:
-        raise NotAttempted("there is no CSV yet: run the cells above.")
+        raise NotAttempted("There is no CSV yet: run the cells above.")
     with serving(mine) as url:
         for plant in sorted(table["facility_id"].unique())[:3]:
             _check_plant(url, plant, table[table["facility_id"] == plant])
         answer = ask(f"{url}/plants/{UNKNOWN_PLANT}")
         if answer.status != 404:
             raise NotYet(
-                f"an unknown plant, `{UNKNOWN_PLANT}`, gets {answer.status}; the task asks for "
+                f"An unknown plant, `{UNKNOWN_PLANT}`, gets {answer.status}; the task asks for "
                 "404: 200 would claim that it exists, and 500 says that your program failed."
             )
-    return f"asked over HTTP: the right sum for three plants, and 404 for `{UNKNOWN_PLANT}`."
+    return f"Asked over HTTP: the right sum for three plants, and 404 for `{UNKNOWN_PLANT}`."
 
 
 @exercise
@@ -146,12 +147,12 @@ def q2(readable: Callable[[list[bytes]], Any]) -> str:
     files = segments(folder(), 1)
     lines = files[-1].read_bytes().splitlines(keepends=True)[-LAST_ROWS:] if files else []
     if len(lines) < LAST_ROWS or not all(map(verify_row, lines)):
-        raise NotAttempted("there is no CSV with true rows yet: run the cells above.")
+        raise NotAttempted("There is no CSV with true rows yet: run the cells above.")
     for case in torn(lines):
         said = list(readable(list(case.lines)))
         if said != case.lines[: case.true]:
             raise NotYet(f"{len(said)} rows were read: {case.mistake}")
-    return f"it was tried on `1.csv`, torn at each of the {len(lines[-1]):,} bytes of its last row."
+    return f"It was tried on `1.csv`, torn at each of the {len(lines[-1]):,} bytes of its last row."
 
 
 @exercise
@@ -164,13 +165,13 @@ def q3(totals: Callable[[pd.DataFrame], Any]) -> str:
     said = {str(key): float(value) for key, value in dict(totals(frame)).items()}
     served = {one["key"]: float(one["co2_kg"]) for one in summary["by_sector"]}
     if set(said) != set(served):
-        raise NotYet(f"you have {sorted(said)[:4]}, and the API has {sorted(served)[:4]}.")
+        raise NotYet(f"You have {sorted(said)[:4]}, and the API has {sorted(served)[:4]}.")
     wrong = [key for key, kg in served.items() if grams(said[key] * 1000) != grams(kg)]
     if wrong:
         key = wrong[0]
         if _is_close(said[key], served[key]):
             raise NotYet(f"{key}: {said[key]:,.3f} is right in kilograms. Tonnes are asked for.")
-        raise NotYet(f"{key}: you say {said[key]:,.6f} t, the API {served[key] / 1000:,.6f} t.")
+        raise NotYet(f"{key}: you said {said[key]:,.6f} t, the API {served[key] / 1000:,.6f} t.")
     total = sum(served.values()) / 1000
     return f"`/api/summary` was asked: {len(served)} sectors, {total:,.3f} t, equal to the gram."
 
@@ -189,7 +190,7 @@ def q4(read_all: Callable[[str], Any]) -> str:
         except OSError:
             if proxy.was_asked_too_often:
                 raise NotYet(
-                    f"your loop asked {proxy.most} times, and was stopped. It last asked "
+                    f"Your loop asked {proxy.most} times, and was stopped. It last asked "
                     f"`{proxy.requests[-1].address}`: does its cursor move? Does it stop when "
                     "`more` is false?"
                 ) from None
@@ -200,8 +201,8 @@ def q4(read_all: Callable[[str], Any]) -> str:
         raise NotYet(f"{len(places) - len(set(places)):,} readings appear twice.")
     if missing := len(wanted - set(places)):
         raise NotYet(
-            f"{missing:,} of {len(wanted):,} readings are missing; {len(proxy.requests)} "
-            "question(s) were asked. Does `more` say that there are more?"
+            f"{missing:,} of {len(wanted):,} readings are missing; you asked "
+            f"{many(len(proxy.requests), 'time')}. Does `more` say that there are more?"
         )
     if len(proxy.requests) * 500 < len(wanted):
         raise NotYet(f"{len(proxy.requests)} answers for {len(wanted):,} readings: too long.")
@@ -224,13 +225,13 @@ def q5(t_per_h: Callable[[float, float], Any]) -> str:
             said = float(t_per_h(co2_kg, bucket_s))
             if not math.isclose(said, rate, rel_tol=1e-4, abs_tol=1e-3):
                 raise NotYet(
-                    f"{line['label']}: {co2_kg:,.0f} kg in {bucket_s} s. You say {said:,.3f} t/h, "
+                    f"{line['label']}: {co2_kg:,.0f} kg in {bucket_s} s. You said {said:,.3f} t/h, "
                     f"the API {rate:,.3f} t/h{_explain_rate(said, rate, bucket_s)}."
                 )
             compared += 1
     if not compared:
-        raise NotAttempted("the API has no bucket with readings yet: run the cells above.")
-    return f"right for {compared} buckets of `/api/series`, from 5 minutes to half an hour."
+        raise NotAttempted("The API has no bucket with readings yet: run the cells above.")
+    return f"Right for {compared} buckets of `/api/series`, from 5 minutes to half an hour."
 
 
 def _rows(path: Path) -> dict[int, float]:
@@ -271,5 +272,5 @@ def _check_plant(url: str, plant: str, rows: pd.DataFrame) -> None:
     if not _is_close(said["co2_kg"], float(rows["co2_kg"].sum())):
         raise NotYet(
             f"`{plant}` emitted {rows['co2_kg'].sum():,.3f} kg, by its {len(rows):,} rows in "
-            f"partition {rows['partition'].iloc[0]}; you say {said['co2_kg']!r}."
+            f"partition {rows['partition'].iloc[0]}; you said {said['co2_kg']!r}."
         )

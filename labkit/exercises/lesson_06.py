@@ -11,9 +11,11 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlencode
 
+from labkit.core.text_tables import many
+from labkit.exercises.engine.answer_kinds import text
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
-from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.engine.prediction import Observed, is_within, prediction
 from labkit.exercises.queries.api_queries import (
     RecordingProxy,
     api_url,
@@ -31,11 +33,9 @@ PAGE_ONLY = ("shape", "scale")  # what the page draws itself, without a request
 THRESHOLDS_T = (25_000, 50_000, 500_000, 5_000_000)
 
 
-def _within(tolerance: int) -> Callable[[Any, Any], bool]:
-    return lambda said, seen: isinstance(said, int | float) and abs(said - seen) <= tolerance
-
-
-@prediction(solution="ex.p1.predict(48)", matches=_within(20), is_certain=False)
+@prediction(
+    possible=range(1_001), solution="ex.p1.predict(48)", matches=is_within(20), is_certain=False
+)
 def p1(seen: list[int]) -> Observed:
     """24 plants send one reading a second each. You ask every two seconds.
 
@@ -43,7 +43,7 @@ def p1(seen: list[int]) -> Observed:
     """
     more = [after - before for before, after in pairwise(seen)]
     if not more:
-        raise NotAttempted("nothing has been asked twice yet: run the cell above this one.")
+        raise NotAttempted("Nothing has been asked twice yet: run the cell above this one.")
     return Observed(
         round(median(more)),
         f"From poll to poll {', '.join(map(str, more))} came in. It varies: the CSV "
@@ -51,7 +51,9 @@ def p1(seen: list[int]) -> Observed:
     )
 
 
-@prediction(solution="ex.p2.predict(24)", matches=_within(2), is_certain=False)
+@prediction(
+    possible=range(25), solution="ex.p2.predict(24)", matches=is_within(2), is_certain=False
+)
 def p2() -> Observed:
     """A US plant that emits 25,000 tonnes of CO2 in a year has to report it.
 
@@ -60,7 +62,7 @@ def p2() -> Observed:
     """
     now = ask(f"{api_url(TOPIC)}/api/dashboard").json()["now"]
     if not now["facilities"]:
-        raise NotAttempted("no reading has arrived yet: run the cells above.")
+        raise NotAttempted("No reading has arrived yet: run the cells above.")
     return Observed(
         now["over_25kt_per_year"],
         f"Of {now['facilities']} plants. 25,000 t a year are 2.85 t in an hour, and the largest, "
@@ -69,7 +71,10 @@ def p2() -> Observed:
     )
 
 
-@prediction(solution="ex.p3.predict('on the way')")
+@prediction(
+    possible=("agrees", "on the way", "unreported"),
+    solution="ex.p3.predict('on the way')",
+)
 def p3() -> Observed:
     """The consumer stops, the plants continue. What does the carbon ledger say then?
 
@@ -77,7 +82,7 @@ def p3() -> Observed:
     """
     url = api_url(TOPIC)
     if ask(f"{url}/api/pipeline").json()["state"] == "running":
-        raise NotAttempted("the consumer is running: stop it first, in the cell above.")
+        raise NotAttempted("The consumer is running: stop it first, in the cell above.")
     deadline = time.monotonic() + WRITTEN_S
     while True:  # each stage writes down what it has about once a second
         ledger = ask(f"{url}/api/ledger").json()
@@ -99,12 +104,12 @@ def q1(poll: Callable[[str, int, float], Any]) -> str:
     pauses = [after.began_s - before.ended_s for before, after in pairwise(quick)]
     if sum(beats) / len(beats) < EVERY_S * 0.8:
         raise NotYet(
-            f"you asked every {sum(beats) / len(beats):.2f} s; the task is {EVERY_S} s: "
+            f"You asked every {sum(beats) / len(beats):.2f} s; the task is {EVERY_S} s: "
             "a page that asks faster costs more and shows no more."
         )
     if min(pauses) >= EVERY_S * 0.95:
         raise NotYet(
-            f"each answer took {QUICK_S} s, and then you waited the whole {EVERY_S} s. The "
+            f"Each answer took {QUICK_S} s, and then you waited the whole {EVERY_S} s. The "
             "interval counts from request to request: sleep for the rest of it."
         )
     slow = requests_of_poll_loop(poll, url, 3, EVERY_S, SLOW_S)
@@ -130,27 +135,29 @@ def q2(poll_once: Callable[[str, str], tuple[str, Any]]) -> str:
             except HTTPError as error:
                 if error.code != 304:
                     raise
-                raise NotYet("urllib treats 304 as an error, and raises it: catch it.") from None
+                raise NotYet("Urllib treats 304 as an error, and raises it: catch it.") from None
             _check_poll(proxy, etag, said, news)
             if proxy.requests[-1].status == 304:
-                return f"{tried} time(s) the API had news, then it said 304, and sent nothing."
+                return (
+                    f"The API had news {many(tried, 'time')}, then it said 304, and sent nothing."
+                )
             etag = said
-    raise NotAttempted("readings come in faster than you ask: run this check once more.")
+    raise NotAttempted("Readings come in faster than you ask: run this check once more.")
 
 
 def _check_poll(proxy: RecordingProxy, etag: str, said: str, news: Any) -> None:
     if not proxy.requests:
-        raise NotYet("the API was not asked at all.")
+        raise NotYet("The API was not asked at all.")
     request = proxy.requests[-1]
     if request.etag != etag:
         sent = f"`{request.etag}`" if request.etag else "none"
-        raise NotYet(f"the last answer's ETag was `{etag}`, and you sent {sent} with the request.")
+        raise NotYet(f"The last answer's ETag was `{etag}`, and you sent {sent} with the request.")
     if request.status == 304 and (said, news) != (etag, None):
         raise NotYet(
-            f"at 304 the ETag is unchanged and there is no news; you return {(said, news)!r}."
+            f"At 304 the ETag is unchanged and there is no news; you return {(said, news)!r}."
         )
     if request.status == 200 and (not said or not isinstance(news, dict)):
-        raise NotYet("there was news, and you did not return it with its ETag.")
+        raise NotYet("There was news, and you did not return it with its ETag.")
 
 
 @exercise
@@ -162,7 +169,7 @@ def q3(above: Callable[[list[dict[str, Any]], float], Any]) -> str:
     """
     plants = ask(f"{api_url(TOPIC)}/api/facilities").json()["facilities"]
     if not plants:
-        raise NotAttempted("no reading has arrived yet: run the cells above.")
+        raise NotAttempted("No reading has arrived yet: run the cells above.")
     found = []
     for t_per_year in THRESHOLDS_T:
         said = set(above(plants, t_per_year))
@@ -177,7 +184,7 @@ def q3(above: Callable[[list[dict[str, Any]], float], Any]) -> str:
                 f"{'leave it out' if name in seen else 'name it'}."
             )
         found.append(f"{len(seen)} above {t_per_year:,} t")
-    return f"right for every plant that the API knows: {', '.join(found)}."
+    return f"Right for every plant that the API knows: {', '.join(found)}."
 
 
 @exercise
@@ -189,7 +196,7 @@ def q4(tonnes: Callable[[list[float | None], float], Any]) -> str:
     series = ask(f"{api_url(TOPIC)}/api/series?window_s=600&bucket_s=5").json()
     lines = [line for line in series["series"] if any(line["values"])]
     if not lines:
-        raise NotAttempted("the chart has no line yet: let the plants send for some seconds.")
+        raise NotAttempted("The chart has no line yet: let the plants send for some seconds.")
     for line in lines:
         values = line["values"]
         try:
@@ -202,35 +209,36 @@ def q4(tonnes: Callable[[list[float | None], float], Any]) -> str:
         seen = sum(value or 0 for value in values) * 5 / 3600
         if not math.isclose(said, seen, rel_tol=1e-6):
             hint = " Those are t/h added up." if math.isclose(said, seen * 720) else ""
-            raise NotYet(f"{line['label']}: you say {said:,.3f} t, and it is {seen:,.3f} t.{hint}")
+            raise NotYet(f"{line['label']}: you said {said:,.3f} t, and it is {seen:,.3f} t.{hint}")
     area = sum(tonnes(line["values"], 5) for line in lines)
     gaps = sum(line["values"].count(None) for line in lines)
-    return f"right for {len(lines)} lines of the API: {area:,.3f} t; {gaps} gaps are not zeros."
+    return f"Right for {len(lines)} lines of the API: {area:,.3f} t; {gaps} gaps are not zeros."
 
 
 @exercise
-def q5(view: str) -> str:
+def q5(view: Any) -> str:
     """Share a view: the last 60 seconds of steel and cement, as stacked areas.
 
     `view` is the end of the page's address, from the question mark on. The API is asked the same.
     """
-    if not isinstance(view, str) or "?" not in view:
+    view = text(view)
+    if "?" not in view:
         raise NotYet(f"{view!r} has no question mark: the query of an address begins with it.")
     query = parse_qs(view.partition("?")[2], keep_blank_values=True)
     asked = {name: values for name, values in query.items() if name not in PAGE_ONLY}
     address = f"/api/dashboard?{urlencode(asked, doseq=True)}"
     answer = ask(api_url(TOPIC) + address)
     if answer.status != 200:
-        raise NotYet(f"the API was asked, and says {answer.status}: {answer.json()['detail']}.")
+        raise NotYet(f"The API was asked, and says {answer.status}: {answer.json()['detail']}.")
     series = answer.json()["series"]
     if series["window_s"] != 60 or "window_s" not in asked:
-        raise NotYet(f"that shows the last {series['window_s']} s, by default.")
+        raise NotYet(f"That shows the last {series['window_s']} s, by default.")
     keys = {line["key"] for line in series["series"]}
     if keys != {"steel", "cement"}:
         shown = ", ".join(sorted(keys)) or "no sector at all"
-        raise NotYet(f"the API was asked, and that shows {shown}. Each sector needs its own part.")
+        raise NotYet(f"The API was asked, and that shows {shown}. Each sector needs its own part.")
     if query.get("shape") != ["stacked"]:
         raise NotYet(
-            f"window and sectors are right; `shape` is {query.get('shape', ['lines'])[0]}."
+            f"Window and sectors are right; `shape` is {query.get('shape', ['lines'])[0]}."
         )
-    return f"the API was asked `{address}`, and gave two lines: {' and '.join(sorted(keys))}."
+    return f"The API was asked `{address}`, and gave two lines: {' and '.join(sorted(keys))}."

@@ -9,6 +9,7 @@ from typing import Any
 from labkit.checker.checker import check_pipeline
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
+from labkit.exercises.engine.answer_kinds import pair, shown, text
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -38,17 +39,17 @@ def q1(in_order: Callable[[Sequence[Record]], Any]) -> str:
     for what, records in (("as they are", found), ("as they came", mixed), ("with a gap", gap)):
         if not _passes(in_order, records):
             raise NotYet(
-                f"it fails for the topic's {len(records)} records, {what}, and nothing is wrong "
+                f"It fails for the topic's {len(records)} records, {what}, and nothing is wrong "
                 "with them: an offset counts in its own partition only, and may skip numbers."
             )
     swapped = [found[1], found[0], *found[2:]]
     for what, records in (("swapped", swapped), ("stored twice", [found[0], *found])):
         if _passes(in_order, records):
-            raise NotYet(f"it passes although the first record was {what}. What does it compare?")
-    return f"it passes for {len(found)} real records, and fails for a swap and for a double."
+            raise NotYet(f"It passes although the first record was {what}. What does it compare?")
+    return f"It passes for {len(found)} real records, and fails for a swap and for a double."
 
 
-@prediction(solution='ex.p1.predict("passes")')
+@prediction(possible=("passes", "fails"), solution='ex.p1.predict("passes")')
 def p1() -> Observed:
     """A sink writes each partition's first record twice, and never its last.
 
@@ -65,27 +66,30 @@ def p1() -> Observed:
 
 
 @exercise
-def q2(kind: str) -> str:
+def q2(kind: Any) -> str:
     """Which kind of fault does the sink of seed 2 have, in the checker's word?"""
-    found = _verdict().violations
+    kind, found = text(kind), _verdict().violations
     if kind not in found:
         seen = _verdict().sentence
-        raise NotYet(f"you say {kind!r}. Look once more at the table: {seen}")
-    return f"it is {kind}: {found[kind]} of them, as the seed chose ({bug_of_seed(SEED)})."
+        raise NotYet(f"You said {kind!r}. Look once more at the table: {seen}")
+    return f"It is {kind}: {found[kind]} of them, as the seed chose ({bug_of_seed(SEED)})."
 
 
 @exercise
-def q3(place: tuple[int, int]) -> str:
+def q3(place: Any) -> str:
     """Which record did it happen to? Answer `(partition, offset)`."""
+    said = pair(place)
     (example, *_) = _verdict().examples
     truth = (example.partition, example.offset)
-    if tuple(place) == truth:
-        return f"partition {truth[0]}, offset {truth[1]}: {example.kind}, as the checker tells."
-    if tuple(place) == truth[::-1]:
-        raise NotYet("the partition comes first, then the offset.")
-    if place[0] == truth[0]:
-        raise NotYet(f"the partition is right; offset {place[1]} of it is stored as it should be.")
-    raise NotYet(f"partition {place[0]} is stored as it should be: see `verdict.examples`.")
+    if said == truth:
+        return f"Partition {truth[0]}, offset {truth[1]}: {example.kind}, as the checker tells."
+    if said == truth[::-1]:
+        raise NotYet("The partition comes first, then the offset.")
+    if said[0] == truth[0]:
+        raise NotYet(
+            f"The partition is right; its offset {shown(said[1])} is stored as it should be."
+        )
+    raise NotYet(f"Partition {shown(said[0])} is stored as it should be: see `verdict.examples`.")
 
 
 @exercise
@@ -97,11 +101,11 @@ def q4(step: Step) -> str:
     store(TOPIC, MENDED_DIR, step)
     verdict = check_pipeline(TOPIC, MENDED_DIR, wait_s=0)
     if not verdict.holds:
-        raise NotYet(f"on the real topic: {verdict.sentence}")
+        raise NotYet(f"On the real topic: {verdict.sentence}")
     store(TOPIC, MENDED_DIR, lambda records: step([*records[:3], *records[2:]]))
     verdict = check_pipeline(TOPIC, MENDED_DIR, wait_s=0)
     if not verdict.holds:
-        raise NotYet(f"where a record comes twice, as after a restart: {verdict.sentence}")
+        raise NotYet(f"Where a record comes twice, as after a restart: {verdict.sentence}")
     return verdict.sentence
 
 
@@ -116,10 +120,10 @@ def _passes(test: Callable[[Sequence[Record]], Any], records: Sequence[Record]) 
 def _verdict() -> Any:
     """Return the checker's verdict on the sink with the seeded bug."""
     if not _folder(HUNT_DIR).is_dir():
-        raise NotAttempted("the sink has not run yet: run the cell that stores the topic.")
+        raise NotAttempted("The sink has not run yet: run the cell that stores the topic.")
     verdict = check_pipeline(TOPIC, HUNT_DIR, wait_s=0)
     if not verdict.examples:
-        msg = "the CSV has no bug in it: it was not stored with `seed=2`, or the topic is new"
+        msg = "The CSV has no bug in it: it was not stored with `seed=2`, or the topic is new"
         raise LabError(msg, f'store("{TOPIC}", "{HUNT_DIR}", seed={SEED})')
     return verdict
 
@@ -130,6 +134,6 @@ def _folder(data_dir: str) -> Path:
 
 def _rows(data_dir: str) -> int:
     if not _folder(data_dir).is_dir():
-        raise NotAttempted("nothing is stored yet: run the cell above this one.")
+        raise NotAttempted("Nothing is stored yet: run the cell above this one.")
     files = _folder(data_dir).glob("*.csv")
     return sum(len(path.read_bytes().splitlines()) - 1 for path in files)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from labkit.broker.broker import find_broker
 from labkit.core.errors import BrokerUnavailable
+from labkit.exercises.engine.answer_kinds import whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -19,14 +21,14 @@ SYNC_TIMEOUT_S = 30.0
 
 
 @exercise
-def q1(leader: int) -> str:
+def q1(leader: Any) -> str:
     """Which broker leads partition 0 of `lesson08-copied`?"""
-    first = existing_topic(TOPIC).partitions[0]
+    leader, first = whole_number(leader), existing_topic(TOPIC).partitions[0]
     if leader == first.leader:
-        return f"broker {leader} leads partition 0; {_others(first)} copy it."
+        return f"Broker {leader} leads partition 0; {_others(first)} copy it."
     if leader in first.replicas:
-        raise NotYet(f"broker {leader} holds a copy of partition 0, but does not lead it.")
-    raise NotYet(f"{leader!r} is not one of the brokers that hold partition 0: {first.replicas}.")
+        raise NotYet(f"Broker {leader} holds a copy of partition 0, but does not lead it.")
+    raise NotYet(f"Broker {leader} is not one of those that hold partition 0: {first.replicas}.")
 
 
 @exercise
@@ -36,7 +38,7 @@ def q2() -> str:
     wanted = topic.config.get("min.insync.replicas")
     if wanted is None:
         raise NotAttempted(
-            "no `min.insync.replicas` was set on it: the broker's default, 1, applies."
+            "No `min.insync.replicas` was set on it: the broker's default, 1, applies."
         )
     if int(wanted) > topic.replication_factor:
         raise NotYet(
@@ -47,18 +49,18 @@ def q2() -> str:
         raise NotYet(f"{wanted} means all of them: one missing broker stops all writes.")
     if int(wanted) != 2:
         raise NotYet(f"`min.insync.replicas` is {wanted}: a write that only the leader has counts.")
-    return "a write with acks=all now waits until 2 of the 3 replicas have it."
+    return "A write with acks=all now waits until 2 of the 3 replicas have it."
 
 
 @exercise
-def q3(spare: int) -> str:
+def q3(spare: Any) -> str:
     """How many brokers can be away, and `lesson08-copied` still takes writes with acks=all?"""
-    topic = existing_topic(TOPIC)
+    spare, topic = whole_number(spare), existing_topic(TOPIC)
     wanted = int(topic.config.get("min.insync.replicas", 1))
     true = topic.replication_factor - wanted
     how = f"{topic.replication_factor} replicas, of which {wanted} must be in sync"
     if spare != true:
-        raise NotYet(f"you say {spare!r}. There are {how}: count those that may be missing.")
+        raise NotYet(f"You said {spare}. There are {how}: count those that may be missing.")
     return f"{how}: {true} may be away."
 
 
@@ -67,24 +69,25 @@ def q4() -> str:
     """Restart the dead broker, and wait until every partition has three replicas in sync again."""
     topic, states = existing_topic(TOPIC), _node_states()
     if frozen := [node for node, state in states.items() if state == "frozen"]:
-        raise NotYet(f"broker {frozen[0]} is frozen, not dead: `broker.thaw({frozen[0]})`.")
+        raise NotYet(f"Broker {frozen[0]} is frozen, not dead: `broker.thaw({frozen[0]})`.")
     if dead := [node for node, state in states.items() if state == "dead"]:
-        raise NotAttempted(f"broker {dead[0]} is still dead.")
+        raise NotAttempted(f"Broker {dead[0]} is still dead.")
     deadline = time.monotonic() + SYNC_TIMEOUT_S
     while _least_in_sync(topic) < 3:
         if time.monotonic() > deadline:
-            raise NotYet("all brokers run, but a replica is still behind; look again in a moment.")
+            raise NotYet("All brokers run, but a replica is still behind; look again in a moment.")
         time.sleep(0.2)
         topic = existing_topic(TOPIC)
     leaders = ", ".join(f"{one.partition} by {one.leader}" for one in topic.partitions)
-    return f"three in sync everywhere; the partitions are led: {leaders}."
+    return f"Three in sync everywhere; the partitions are led: {leaders}."
 
 
 @prediction(
+    possible=range(1, 4),
     solution="""
     first = lab.describe_topic("lesson08-copied").partitions[0]
     ex.p1.predict(next(one for one in first.replicas if one != first.leader))
-    """
+    """,
 )
 def p1(killed: int) -> Observed:
     """The leader of partition 0 is killed. Which broker leads the partition afterwards?"""
@@ -92,7 +95,7 @@ def p1(killed: int) -> Observed:
     first = existing_topic(TOPIC).partitions[0]
     while first.leader in (killed, None):
         if _node_states().get(killed) == "running":
-            raise NotAttempted(f"broker {killed} is running: run the cell that kills it.")
+            raise NotAttempted(f"Broker {killed} is running: run the cell that kills it.")
         if time.monotonic() > deadline:
             raise BrokerUnavailable("partition 0 has no new leader yet", "lab.cluster_map()")
         time.sleep(0.2)
@@ -105,7 +108,7 @@ def p1(killed: int) -> Observed:
     )
 
 
-@prediction(solution="ex.p2.predict(0)")
+@prediction(possible=range(100_001), solution="ex.p2.predict(0)")
 def p2(producer: Producer) -> Observed:
     """A broker is frozen for six seconds, while readings flow. How many readings are lost?"""
     counts = producer.counts

@@ -16,6 +16,7 @@ from labkit.consumer.consumer import start_consumer
 from labkit.core import background_workers
 from labkit.core.config import load_config
 from labkit.core.errors import TopicNotFound
+from labkit.core.text_tables import many
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -44,7 +45,7 @@ LOCKED_TOPIC = "lesson09-locked"
 MINUTE_S = 60.0
 
 
-@prediction(solution='ex.p1.predict("requests")')
+@prediction(possible=("csv", "requests", "both", "neither"), solution='ex.p1.predict("requests")')
 def p1(before: Samples) -> Observed:
     """The API ends and starts again. Which counter starts again at 0?
 
@@ -62,7 +63,7 @@ def p1(before: Samples) -> Observed:
     )
 
 
-@prediction(solution='ex.p2.predict("stays")')
+@prediction(possible=("grows", "stays", "falls"), solution='ex.p2.predict("stays")')
 def p2(before: Samples) -> Observed:
     """The consumer is killed, and 20 readings a second keep arriving.
 
@@ -78,7 +79,7 @@ def p2(before: Samples) -> Observed:
     )
 
 
-@prediction(solution='ex.p3.predict("ok")')
+@prediction(possible=("ok", "degraded", "empty"), solution='ex.p3.predict("ok")')
 def p3() -> Observed:
     """No consumer stores readings now. What `status` does `/api/health` give?
 
@@ -108,14 +109,14 @@ def q1(value_of: Callable[[str, str], Any]) -> str:
     for name in names:
         said, right = value_of(text, name), total(parse(text), name)
         if not isinstance(said, int | float):
-            raise NotYet(f"for `{name}` you return {said!r}, which is not a number.")
+            raise NotYet(f"For `{name}` you return {said!r}, which is not a number.")
         if not math.isclose(said, right, rel_tol=1e-9):
             shown = [line for line in text.splitlines() if line.startswith((name + "{", name))]
             raise NotYet(
-                f"`{name}`: you say {said:,g}, and it is {right:,g}. Its first line is "
-                f"`{shown[0]}`, and {len(shown)} line(s) begin with that name."
+                f"`{name}`: you said {said:,g}, and it is {right:,g}. Its first line is "
+                f"`{shown[0]}`, and that name begins {many(len(shown), 'line')}."
             )
-    return f"right for all {len(names)} names that `/metrics` has now, such as `{names[0]}`."
+    return f"Right for all {len(names)} names that `/metrics` has now, such as `{names[0]}`."
 
 
 @exercise
@@ -137,16 +138,16 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
         seconds, grown = later - earlier, after - before if after >= before else after
         said = rate(before, after, seconds)
         if not isinstance(said, int | float):
-            raise NotYet(f"you return {said!r}, which is not a number.")
+            raise NotYet(f"You return {said!r}, which is not a number.")
         if not math.isclose(said, grown / seconds, rel_tol=1e-9):
             restart = " It was restarted between the two." if after < before else ""
             raise NotYet(
-                f"the API's counter of questions said {before:g}, then {after:g}, {seconds:.3f} s "
-                f"later.{restart} You say {said:,.3f} a second; it grew by {grown:g}, which is "
+                f"The API's counter of questions said {before:g}, then {after:g}, {seconds:.3f} s "
+                f"later.{restart} You said {said:,.3f} a second; it grew by {grown:g}, which is "
                 f"{grown / seconds:,.3f} a second."
             )
     said_by_it = ", then ".join(f"{one:g}" for one, _ in seen)
-    return f"the API's counter said {said_by_it} (it was restarted), and both rates are right."
+    return f"The API's counter said {said_by_it} (it was restarted), and both rates are right."
 
 
 @exercise
@@ -165,7 +166,7 @@ def q3(backlog: Callable[[Samples], Any]) -> str:
             "word, too: it had stored more since. ",
         }
         raise NotYet(
-            f"you say {said!r}. {slips.get(said, '')}By `/metrics` it is {right:g}. Kafka has "
+            f"You said {said!r}. {slips.get(said, '')}By `/metrics` it is {right:g}. Kafka has "
             f"{waiting:,} records that the API does not serve."
         )
     return (
@@ -184,7 +185,7 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
     silent = scrape_without_consumer(TOPIC)
     if not is_wrong(silent, time.time() + MINUTE_S):
         raise NotYet(
-            "no reading has been stored for a minute, and your condition does not see it. "
+            "No reading has been stored for a minute, and your condition does not see it. "
             f"{records_in(TOPIC) - int(total(silent, SERVED)):,} records wait in Kafka; `{LAG}` is "
             f"{total(silent, LAG):g} in that scrape."
         )
@@ -196,10 +197,10 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
         background_workers.replace(consumer.name)
     if is_wrong(watched, time.time()):
         raise NotYet(
-            "a consumer runs and has caught up, and your condition calls somebody. At night. (Up "
+            "A consumer runs and has caught up, and your condition calls somebody. At night. (Up "
             f"to a second's readings are always on the way: {total(watched, LAG):g} by `{LAG}`.)"
         )
-    return "it calls when the consumer is dead, and does not when one runs."
+    return "It calls when the consumer is dead, and does not when one runs."
 
 
 @exercise
@@ -209,7 +210,7 @@ def q5() -> str:
     secured = next((thing for thing in running if isinstance(thing, SecuredBroker)), None)
     if secured is None:
         raise NotAttempted(
-            "no secured broker is running: run the cell with `lab.start_secured_broker`."
+            "No secured broker is running: run the cell with `lab.start_secured_broker`."
         )
     with _environment(secured.variables):
         try:
@@ -217,20 +218,20 @@ def q5() -> str:
         except TopicNotFound:
             topic = None
     if topic is not None:
-        return f"cluster {topic.cluster_id}, which requires a password, has `{topic.name}`."
+        return f"Cluster {topic.cluster_id}, which requires a password, has `{topic.name}`."
     if load_config().bootstrap_servers != secured.bootstrap_servers:
         try:
             elsewhere = existing_topic(LOCKED_TOPIC)
         except NotAttempted:
             raise NotAttempted(
-                f"there is no topic `{LOCKED_TOPIC}` on the secured cluster, and the lab is not "
+                f"There is no topic `{LOCKED_TOPIC}` on the secured cluster, and the lab is not "
                 "pointed at it."
             ) from None
         raise NotYet(
             f"`{LOCKED_TOPIC}` is there, but on cluster {elsewhere.cluster_id}: the lab is not "
             f"pointed at {secured.bootstrap_servers}."
         )
-    raise NotYet(f"the lab is pointed at the secured cluster, and it has no `{LOCKED_TOPIC}` yet.")
+    raise NotYet(f"The lab is pointed at the secured cluster, and it has no `{LOCKED_TOPIC}` yet.")
 
 
 @contextmanager

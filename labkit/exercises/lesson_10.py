@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from labkit.connect.connect import Connect
 from labkit.core.errors import LabError
+from labkit.core.text_tables import many
+from labkit.exercises.engine.answer_kinds import text
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -25,7 +28,7 @@ LINES_TIMEOUT_S = 60.0
 SHARED_TIMEOUT_S = 20.0
 
 
-@prediction(solution="ex.p1.predict(3)")
+@prediction(possible=range(5), solution="ex.p1.predict(3)")
 def p1() -> Observed:
     """Four members of a group share a topic of three partitions.
 
@@ -54,7 +57,7 @@ def q1() -> str:
     if count == 3:
         raise NotAttempted(f"`{TOPIC}` has its first 3 partitions: three members have work.")
     if count < MEMBERS:
-        raise NotYet(f"with {count} partitions, {MEMBERS - count} of six members would be idle.")
+        raise NotYet(f"With {count} partitions, {MEMBERS - count} of six members would be idle.")
     if count > MEMBERS:
         raise NotYet(
             f"{count} partitions keep six busy too, but cost files and elections that are not "
@@ -76,14 +79,14 @@ def q2() -> str:
     if len(found) < 600:
         raise NotYet(f"`{KEYS_TOPIC}` holds {len(found)} records; wait for the producer's end.")
     if None in {one.key for one in found}:
-        raise NotYet("without a key a plant's readings are anywhere, and their order is lost.")
+        raise NotYet("Without a key a plant's readings are anywhere, and their order is lost.")
     if max(sizes) > MOST_SHARE * len(found):
         keys = len({one.key for one in found})
         raise NotYet(
-            f"the partitions hold {sizes}: too much in one, with {keys} different keys. "
+            f"The partitions hold {sizes}: too much in one, with {keys} different keys. "
             f'`lab.fresh_topic("{KEYS_TOPIC}")` begins again.'
         )
-    return f"the partitions hold {sizes}, with {len({one.key for one in found})} keys."
+    return f"The partitions hold {sizes}, with {len({one.key for one in found})} keys."
 
 
 @exercise
@@ -96,38 +99,41 @@ def q3(connect: Connect) -> str:
     if status.failure:
         raise NotYet(f"Connect says: {status.failure}")
     if len(status.tasks) != 2:
-        raise NotYet(f"it has {len(status.tasks)} task(s), not 2: see `tasks.max`.")
+        raise NotYet(f"It has {many(len(status.tasks), 'task')}, not 2: see `tasks.max`.")
     if not status.is_running:
-        raise NotYet(f"it is not running yet: {status}")
+        raise NotYet(f"It is not running yet: {status}")
     where = ", ".join(f"task {one.task} on worker {one.worker}" for one in status.tasks)
     return f"Connect runs {where}."
 
 
 @exercise
-def q4(group_id: str) -> str:
+def q4(group_id: Any) -> str:
     """Name the consumer group that the tasks of the connector `lesson10-file` are members of."""
+    group_id = text(group_id)
     if group_id == CONNECTOR:
-        raise NotYet("that is the connector's name. Its group has a prefix.")
-    if not shares_of(str(group_id)):
+        raise NotYet("That is the connector's name. Its group has a prefix.")
+    if not shares_of(group_id):
         raise NotYet(f"Kafka knows no group {group_id!r} with a member.")
     if group_id != f"connect-{CONNECTOR}":
         raise NotYet(f"{group_id!r} has members too, and they are not the connector's tasks.")
     committed, ends = committed_of(group_id, STORED_TOPIC), existing_topic(STORED_TOPIC).end_offsets
     lag = sum((end or 0) - committed.get(number, 0) for number, end in ends.items())
     return (
-        f"its members have {shares_of(group_id)} partitions, and its lag is {lag:,}: a commit "
+        f"Its members have {shares_of(group_id)} partitions, and its lag is {lag:,}: a commit "
         "comes every 5 s here, each minute by default, so it jumps."
     )
 
 
-@prediction(solution='ex.p2.predict("more")', is_certain=False)
+@prediction(
+    possible=("fewer", "as many", "more"), solution='ex.p2.predict("more")', is_certain=False
+)
 def p2(lines: Path) -> Observed:
     """A Connect worker is killed in the middle of its work, and the other takes over its tasks.
 
     Does the file end up with 'fewer' lines than the topic has records, 'as many', or 'more'?
     """
     if not lines.exists():
-        raise NotAttempted(f"there is no {lines.name} yet: run the cells above.")
+        raise NotAttempted(f"There is no {lines.name} yet: run the cells above.")
     deadline = time.monotonic() + LINES_TIMEOUT_S
     while (count := count_lines(lines, STORED_TOPIC)).missing and time.monotonic() < deadline:
         time.sleep(0.5)

@@ -71,7 +71,7 @@ def q4(again: Callable[[], Any]) -> str:
             "but the CSV still has the position."
         )
     if after != before:
-        raise NotYet("the CSV is not what it was: rows are missing or changed.")
+        raise NotYet("The CSV is not what it was: rows are missing or changed.")
     return f"{len(after)} rows before and after.\n" + capstone_checks.check_all(
         [capstone_checks.committed]
     )
@@ -108,7 +108,7 @@ def q5(app: Any) -> str:
     return f"{len(wanted)} sectors, {wanted.total():,} g, as in the topic; and 404 for unicorns."
 
 
-@prediction(solution="ex.p1.predict(4)")
+@prediction(possible=range(capstone_feed.READINGS + 1), solution="ex.p1.predict(4)")
 def p1() -> Observed:
     """The gateway's file has 240 lines. How many of them are not valid readings?
 

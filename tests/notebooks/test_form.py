@@ -6,8 +6,9 @@ import re
 
 import nbformat
 import pytest
-from lessons import LESSONS, exercises_of, is_meant_to_raise, read, tasks
+from lessons import LESSONS, NOTEBOOKS, exercises_of, is_meant_to_raise, number_of, read, tasks
 
+from labkit.exercises.engine.course_overview import title_of
 from labkit.exercises.engine.exercise import Exercise
 from labkit.exercises.engine.prediction import Prediction
 
@@ -52,7 +53,7 @@ def test_its_cells_are_short(notebook: nbformat.NotebookNode) -> None:
 
 def test_it_has_every_part_of_a_lesson(lesson: str, notebook: nbformat.NotebookNode) -> None:
     words, code = text(notebook), [c.source for c in notebook.cells if c.cell_type == "code"]
-    assert re.match(rf"# {lesson[:2]} · ", words), "the first cell names the lesson"
+    assert re.match(rf"# {number_of(lesson)} · ", words), "the first cell names the lesson"
     assert re.search(r"\*\*In \d+ minutes\*\*", words.partition("## ")[0]), "goal and time"
     assert any('lab.picture("journey"' in source for source in code), "the journey, marked"
     assert len(re.findall(r"<details><summary>.+\?</summary>", words)) == 3, "three questions"
@@ -81,17 +82,37 @@ def test_its_tasks_are_numbered_as_they_stand(lesson: str, notebook: nbformat.No
 
 def test_each_task_stands_in_it_once(lesson: str, notebook: nbformat.NotebookNode) -> None:
     order = [cell.id for cell in notebook.cells]
+    cells = {cell.id: cell.source for cell in notebook.cells}
     for name, task in tasks(lesson).items():
         marks = "check" if isinstance(task, Exercise) else "reveal"
+        assert order.index(f"{name}-question") == order.index(name) - 1, name
         assert order.index(name) < order.index(f"{name}-{marks}"), name
-        cells = {cell.id: cell.source for cell in notebook.cells}
-        assert "..." in cells[name], f"{name} is no blank"
+        assert "..." in cells[name], f"{name} is not a blank"
         assert f"ex.{name}.{marks}(" in cells[f"{name}-{marks}"]
+        if isinstance(task, Exercise):
+            assert order.index(f"{name}-hint") == order.index(f"{name}-check") + 1
+            assert cells[f"{name}-hint"] == f"# ex.{name}.hint()\n# ex.{name}.solution()"
+
+
+def test_each_question_can_be_read_in_it(lesson: str, notebook: nbformat.NotebookNode) -> None:
+    cells = {cell.id: cell.source for cell in notebook.cells}
+    for name, task in tasks(lesson).items():
+        word = "Exercise" if isinstance(task, Exercise) else "Predict"
+        question = f"**{word} {name}.** {task.question}"
+        assert " ".join(cells[f"{name}-question"].split()).startswith(" ".join(question.split()))
+
+
+def test_its_title_is_the_same_everywhere(lesson: str, notebook: nbformat.NotebookNode) -> None:
+    title = title_of(exercises_of(lesson))
+    assert text(notebook).startswith((f"# {title}:", f"# {title}\n"))
+    number, _, name = title.partition(" · ")
+    readme = (NOTEBOOKS.parent / "README.md").read_text(encoding="utf-8")
+    assert f"| {number} | [{name}](notebooks/{lesson}.ipynb) |" in readme
 
 
 def test_its_module_is_its_own(lesson: str) -> None:
     module = exercises_of(lesson)
-    assert (module.__doc__ or "").startswith(f"{lesson[:2]} · ")
+    assert (module.__doc__ or "").startswith(f"{number_of(lesson)} · ")
 
 
 def test_what_raises_is_announced(notebook: nbformat.NotebookNode) -> None:

@@ -22,7 +22,7 @@ from labkit.exercises.engine.prediction import Prediction
 
 EXECUTE = Path(__file__).with_name("execute.py")
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]*_*.ipynb"))
 CELL_TIMEOUT_S = 400
 
 
@@ -33,7 +33,12 @@ def read(lesson: str) -> nbformat.NotebookNode:
 
 def exercises_of(lesson: str) -> ModuleType:
     """Return the module that marks a lesson."""
-    return importlib.import_module(f"labkit.exercises.lesson_{lesson[:2]}")
+    return importlib.import_module(f"labkit.exercises.lesson_{number_of(lesson)}")
+
+
+def number_of(lesson: str) -> str:
+    """Return a lesson's number: ``03``, or ``03b`` for a second part."""
+    return lesson.partition("_")[0]
 
 
 def tasks(lesson: str) -> dict[str, Exercise | Prediction]:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from labkit.core.text_tables import many
 from labkit.exercises.capstone.capstone_feed import (
     DLQ,
     GROUP,
@@ -34,7 +35,7 @@ def partitions() -> str:
     """The topic has 4 partitions."""
     count = existing_topic(TOPIC).num_partitions
     if count != PARTITIONS:
-        raise NotYet(f"`{TOPIC}` has {count} partition(s), not {PARTITIONS}.")
+        raise NotYet(f"`{TOPIC}` has {many(count, 'partition')}, not {PARTITIONS}.")
     return f"{count} partitions"
 
 
@@ -42,10 +43,10 @@ def retention() -> str:
     """It keeps records for 30 days."""
     kept = existing_topic(TOPIC).config.get("retention.ms")
     if kept is None:
-        raise NotYet("no `retention.ms` is set on it, so the broker's 7 days apply.")
+        raise NotYet("No `retention.ms` is set on it, so the broker's 7 days apply.")
     if int(kept) != RETENTION_MS:
         raise NotYet(f"`retention.ms` is {int(kept):,}; 30 days are {RETENTION_MS:,} ms.")
-    return f"retention.ms={kept}"
+    return f"`retention.ms` is {kept}"
 
 
 def dead_letter_queue() -> str:
@@ -62,11 +63,11 @@ def all_sent() -> str:
     found = Counter(record.value for record in sent())
     if missing := wanted - found:
         raise NotYet(
-            f"{missing.total()} line(s) of the file are not in the topic. A missing flush?"
+            f"The topic lacks {many(missing.total(), 'line')} of the file. A missing flush?"
         )
     if more := found - wanted:
         raise NotYet(
-            f"{more.total()} record(s) are in the topic more often than in the file, or changed. "
+            f"The topic has {many(more.total(), 'record')} more than the file, or changed ones. "
             "Was the cell run twice? `ex.clear()` starts again."
         )
     return f"{wanted.total()} lines, {found.total()} records"
@@ -78,11 +79,11 @@ def keys() -> str:
     records = sent()
     found = {one.key for one in records}
     if None in found:
-        raise NotYet("there are records without a key.")
+        raise NotYet("There are records without a key.")
     for one in records:
         if one.key != plants.get(one.value, one.key):
             raise NotYet(
-                f"offset {one.offset} of partition {one.partition} has the key {one.key!r}."
+                f"Offset {one.offset} of partition {one.partition} has the key {one.key!r}."
             )
     return f"{len(found)} plants"
 
@@ -94,10 +95,10 @@ def order() -> str:
     for one in sent():
         number = numbers.get(one.value, -1)
         if number < last.get((one.partition, one.key), -1):
-            raise NotYet(f"line {number + 1} of the file comes after a later line of its plant.")
+            raise NotYet(f"Line {number + 1} of the file comes after a later line of its plant.")
         last[one.partition, one.key] = number
     if len(last) > len({key for _, key in last}):
-        raise NotYet("the records of one plant are in several partitions.")
+        raise NotYet("The records of one plant are in several partitions.")
     return "as in the file"
 
 
@@ -107,7 +108,7 @@ def timestamps() -> str:
     for one in sent():
         if one.timestamp != times.get(one.value, one.timestamp):
             ahead_s = (one.timestamp - times[one.value]) / 1000
-            raise NotYet(f"a record is stamped {ahead_s:+,.0f} s from its line: `timestamp_ms=`.")
+            raise NotYet(f"A record is stamped {ahead_s:+,.0f} s from its line: `timestamp_ms=`.")
     return "as recorded"
 
 
@@ -115,19 +116,19 @@ def headers() -> str:
     """Each record says where it comes from, in the header `source`."""
     for one in sent():
         if SOURCE not in list(one.headers):
-            raise NotYet(f"a record has the headers {list(one.headers)!r}, without {SOURCE!r}.")
-    return f"source={SOURCE[1].decode()}"
+            raise NotYet(f"A record has the headers {list(one.headers)!r}, without {SOURCE!r}.")
+    return f"`source` is `{SOURCE[1].decode()}`"
 
 
 def committed() -> str:
     """The group has committed what it has read: no lag."""
     offsets = committed_of(GROUP, TOPIC)
     if not offsets:
-        raise NotAttempted(f"the group `{GROUP}` has committed nothing for `{TOPIC}`.")
+        raise NotAttempted(f"The group `{GROUP}` has committed nothing for `{TOPIC}`.")
     ends = existing_topic(TOPIC).end_offsets
     lag = sum((end or 0) - offsets.get(number, 0) for number, end in ends.items())
     if lag:
-        raise NotYet(f"the group `{GROUP}` is {lag} record(s) behind the end.")
+        raise NotYet(f"The group `{GROUP}` is {many(lag, 'record')} behind the end.")
     return "lag 0"
 
 
@@ -136,7 +137,7 @@ def all_stored() -> str:
     good = good_rows()
     missing = set(good) - {place(row) for row in stored()}
     if missing:
-        raise NotYet(f"{len(missing)} are not; partition and offset of one: {min(missing)}.")
+        raise NotYet(f"It lacks {many(len(missing), 'reading')}, such as {min(missing)}.")
     return f"{len(good)} readings"
 
 
@@ -145,7 +146,7 @@ def stored_once() -> str:
     rows = Counter(map(place, stored()))
     twice = [where for where, count in rows.items() if count > 1]
     if twice:
-        raise NotYet(f"{len(twice)} are; partition and offset of one: {min(twice)}.")
+        raise NotYet(f"It has {many(len(twice), 'reading')} twice, such as {min(twice)}.")
     return f"{len(rows)} rows, all different"
 
 
@@ -153,7 +154,9 @@ def no_bad_stored() -> str:
     """No bad record is in the CSV."""
     wrong = {place(row) for row in stored()} - set(good_rows())
     if wrong:
-        raise NotYet(f"{len(wrong)} row(s) do not belong to a good reading, such as {min(wrong)}.")
+        raise NotYet(
+            f"It has {many(len(wrong), 'row')} without a good reading, such as {min(wrong)}."
+        )
     return "none"
 
 
@@ -162,7 +165,7 @@ def to_the_gram() -> str:
     there = sum(grams(float(row["co2_kg"])) for row in stored())
     wanted = sector_grams().total()
     if there != wanted:
-        raise NotYet(f"the CSV holds {there:,} g, and the topic {wanted:,} g.")
+        raise NotYet(f"The CSV holds {there:,} g, and the topic {wanted:,} g.")
     return f"{there:,} g"
 
 
@@ -172,9 +175,11 @@ def letters() -> str:
     bad = {one.value for one in sent() if (one.partition, one.offset) not in good}
     found = {one.value for one in attempts_in(DLQ)}
     if bad - found:
-        raise NotYet(f"{len(bad - found)} of {len(bad)} bad records are not in it.")
+        raise NotYet(f"It lacks {len(bad - found)} of the {len(bad)} bad records.")
     if found - bad:
-        raise NotYet(f"{len(found - bad)} letter(s) in it do not match a bad record of the topic.")
+        raise NotYet(
+            f"It has {many(len(found - bad), 'letter')} without a bad record in the topic."
+        )
     return f"{len(found)} dead letters"
 
 
@@ -185,11 +190,11 @@ def dead_letter_headers() -> str:
     for one in found:
         said = {name.removeprefix("__connect.errors."): text for name, text in one.headers}
         if missing := {"topic", "partition", "offset", "exception.message"} - set(said):
-            raise NotYet(f"a dead letter lacks `__connect.errors.{min(missing)}`.")
+            raise NotYet(f"A dead letter lacks `__connect.errors.{min(missing)}`.")
         origin = int(said["partition"]), int(said["offset"])
         if said["topic"] != TOPIC.encode() or values.get(origin) != one.value:
             raise NotYet(
-                f"a dead letter says that it was at {origin}, but another record is there."
+                f"A dead letter says that it was at {origin}, but another record is there."
             )
     return "they lead back"
 
@@ -208,16 +213,20 @@ def check_all(criteria: Iterable[Criterion]) -> str:
     met, unmet, untried = [], [], []
     for criterion in criteria:
         try:
-            met.append(f"{criterion.__doc__} {criterion().capitalize()}.")
+            met.append(f"{criterion.__doc__} {_sentence(criterion())}")
         except NotAttempted as reason:
             untried.append(str(reason))
         except NotYet as reason:
-            unmet.append(f"{criterion.__doc__} No: {reason}")
+            unmet.append(f"{criterion.__doc__} Not yet: {reason}")
     if unmet:
         raise NotYet("\n".join(unmet))
     if untried:
         raise NotAttempted(untried[0])
     return "\n".join(met)
+
+
+def _sentence(evidence: str) -> str:
+    return f"{evidence[0].upper()}{evidence[1:]}."
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def feed() -> list[Line]:
     """Return what the gateway wrote, line by line."""
     path = folder() / "feed.jsonl"
     if not path.exists():
-        raise NotAttempted("the gateway's file is not there: run the cell with `ex.write_feed()`.")
+        raise NotAttempted("The gateway's file is not there: run the cell with `ex.write_feed()`.")
     lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     return [Line(one["facility_id"], one["timestamp_ms"], one["value"].encode()) for one in lines]
 
@@ -114,12 +114,12 @@ def good_rows() -> dict[tuple[int, int], Reading]:
 def stored() -> list[dict[str, str]]:
     """Return the learner's CSV, row by row."""
     if not csv_path().exists():
-        raise NotAttempted(f"there is no `{csv_path().name}` in `{folder()}` yet.")
+        raise NotAttempted(f"There is no `{csv_path().name}` in `{folder()}` yet.")
     with csv_path().open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         rows = list(reader)
     if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise NotYet(f"its columns are {reader.fieldnames}, and must be {', '.join(COLUMNS)}.")
+        raise NotYet(f"Its columns are {reader.fieldnames}, and must be {', '.join(COLUMNS)}.")
     return rows
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
+from labkit.core.text_tables import aligned, html_table
 from labkit.exercises.engine.exercise import Task
-from labkit.exercises.engine.learner_progress import Entry, lessons, read_learner_progress
+from labkit.exercises.engine.learner_progress import (
+    Entry,
+    best_outcome,
+    lessons,
+    read_learner_progress,
+)
 from labkit.exercises.engine.outcome import SIGNS, Outcome
 from labkit.exercises.engine.prediction import Prediction
 
@@ -20,6 +27,11 @@ class LessonProgress:
     number: str
     title: str
     outcomes: dict[str, Outcome]
+
+    @property
+    def share(self) -> str:
+        """How many are done of how many, which stays on one line: ``4 of 5``."""
+        return f"{self.done} of {len(self.outcomes)}".replace(" ", "\u00a0")
 
     @property
     def done(self) -> int:
@@ -58,28 +70,22 @@ class CourseProgress:
                     return f"{said} Next: {lesson.number}.{name} in lesson {lesson.title}."
         return f"{said} That is the whole course."
 
+    @property
+    def rows(self) -> list[tuple[str, str, str]]:
+        """The table: its headings, and a row for each lesson."""
+        rows = [(lesson.title, lesson.share, lesson.marks) for lesson in self.lessons]
+        return [("Lesson", "Done", "Each"), *rows]
+
     def __repr__(self) -> str:
-        width = max(len(lesson.title) for lesson in self.lessons)
-        rows = [
-            f"  {lesson.title:<{width}}  {lesson.done:>2} of {len(lesson.outcomes):>2}  "
-            f"{lesson.marks}"
-            for lesson in self.lessons
-        ]
-        return "\n".join([self.sentence, *rows, f"  {LEGEND}"])
+        return "\n".join([self.sentence, *(f"  {line}" for line in aligned(self.rows)), LEGEND])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><th scope="row" style="text-align: left">{html.escape(lesson.title)}</th>'
-            f"<td>{lesson.done} of {len(lesson.outcomes)}</td>"
-            f'<td style="text-align: left">{html.escape(lesson.marks)}</td></tr>'
-            for lesson in self.lessons
-        )
-        return (
-            f"<p>{html.escape(self.sentence)}</p><table><thead><tr><th>lesson</th><th>done</th>"
-            f"<th>each</th></tr></thead><tbody>{rows}</tbody></table><p>{html.escape(LEGEND)}</p>"
-        )
+        # A notebook aligns cells to the right; its stylesheet gives way to a style of ours.
+        table = re.sub(r"<(t[hd])>", rf'<\1 style="{CELL}">', html_table(self.rows))
+        return f"<p>{html.escape(self.sentence)}</p>{table}<p>{html.escape(LEGEND)}</p>"
 
 
+CELL = "text-align: left; white-space: pre"
 LEGEND = ", ".join(
     f"{sign} {'done' if outcome is Outcome.CORRECT else outcome}" for outcome, sign in SIGNS.items()
 )
@@ -97,7 +103,7 @@ def progress() -> CourseProgress:
     record = read_learner_progress()
     return CourseProgress(
         tuple(
-            LessonProgress(number, _title(module), _outcomes(number, module, record))
+            LessonProgress(number, title_of(module), _outcomes(number, module, record))
             for number, module in lessons()
         )
     )
@@ -108,16 +114,16 @@ def tasks_of(module: ModuleType) -> dict[str, Task]:
     return {name: thing for name, thing in vars(module).items() if isinstance(thing, Task)}
 
 
-def _title(module: ModuleType) -> str:
-    return (module.__doc__ or "").partition("\n")[0].rstrip(".")
+def title_of(module: ModuleType) -> str:
+    """Return a lesson's title, without what follows the colon: ``03 · The producer``."""
+    return (module.__doc__ or "").partition("\n")[0].rstrip(".").partition(":")[0]
 
 
 def _outcomes(number: str, module: ModuleType, record: Mapping[str, Entry]) -> dict[str, Outcome]:
     found = {}
     for name, task in tasks_of(module).items():
-        entry = record.get(f"{number}.{name}", {})
-        last = Outcome(entry.get("last", Outcome.NOT_ATTEMPTED))
+        best = best_outcome(record.get(f"{number}.{name}", {}))
         # A wrong prediction is done, too: nobody is sent back to it.
-        is_surprise = isinstance(task, Prediction) and last is Outcome.NOT_YET
-        found[name] = Outcome.CORRECT if is_surprise or "correct_at" in entry else last
+        is_surprise = isinstance(task, Prediction) and best is Outcome.NOT_YET
+        found[name] = Outcome.CORRECT if is_surprise else best
     return found

@@ -18,11 +18,21 @@ from labkit.exercises.engine.experiments import home_state_dir
 from labkit.exercises.engine.outcome import Outcome, Result
 
 Entry = dict[str, Any]
-"""``{attempts, last, correct_at, hints, solution_seen}`` of one exercise; any may be missing."""
+"""``{attempts, last, best, correct_at, hints, solution_seen, said}``; any may be missing."""
+
+RANKS = [Outcome.NOT_ATTEMPTED, Outcome.ERROR, Outcome.NOT_YET, Outcome.CORRECT]
+
+
+def best_outcome(entry: Entry) -> Outcome:
+    """Return the best outcome that an exercise has had; no later attempt lowers it."""
+    if "correct_at" in entry:
+        return Outcome.CORRECT
+    seen = [Outcome(entry[name]) for name in ("best", "last") if name in entry]
+    return max(seen, key=RANKS.index, default=Outcome.NOT_ATTEMPTED)
 
 
 def save_attempt(result: Result) -> None:
-    """Record the outcome of an attempt; an exercise that was correct once stays correct."""
+    """Record the outcome of an attempt."""
     entry: Entry = {"last": str(result.outcome)}
     if result.outcome is Outcome.CORRECT:
         entry["correct_at"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -32,6 +42,11 @@ def save_attempt(result: Result) -> None:
 def save_help_taken(exercise_id: str, **entry: Any) -> None:
     """Record that a hint or the solution was looked at."""
     _update(exercise_id, entry, is_attempt=False)
+
+
+def save_said(exercise_id: str, said: str | int | None) -> None:
+    """Record a prediction; None: it is open again."""
+    _update(exercise_id, {"said": said}, is_attempt=False)
 
 
 def read_learner_progress() -> dict[str, Entry]:
@@ -63,5 +78,9 @@ def _update(exercise_id: str, entry: Entry, is_attempt: bool) -> None:
         known = record.setdefault(exercise_id, {"attempts": 0})
         known["attempts"] += is_attempt
         first_time = {"correct_at": known["correct_at"]} if "correct_at" in known else {}
-        known.update(entry | first_time)
+        known.update(entry | first_time | {"best": str(_better(known, entry))})
         write_json(folder / "progress.json", record)
+
+
+def _better(known: Entry, entry: Entry) -> Outcome:
+    return max(best_outcome(known), best_outcome(entry), key=RANKS.index)

@@ -22,6 +22,7 @@ import pandas as pd
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from labkit.core.run_files import read_run_files
+from labkit.core.text_tables import many
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.table.table import read_table
 
@@ -43,12 +44,12 @@ class Answer(NamedTuple):
         """Return the answer as a browser reads it, which is strict: NaN is not JSON."""
 
         def refuse(name: str) -> Any:
-            raise NotYet(f"the answer holds `{name}`, which is not JSON: a browser refuses it.")
+            raise NotYet(f"The answer holds `{name}`, which is not JSON: a browser refuses it.")
 
         try:
             return json.loads(self.text, parse_constant=refuse)
         except ValueError as error:
-            msg = f"the answer is not JSON: `{self.text[:60]}`"
+            msg = f"The answer is not JSON: `{self.text[:60]}`"
             raise NotYet(msg) from error
 
 
@@ -56,7 +57,7 @@ def api_url(topic: str) -> str:
     """Return the address of the API that serves a topic; without one nothing was attempted."""
     urls = [str(run["url"]) for run in read_run_files("api") if run.get("topic") == topic]
     if not urls:
-        raise NotAttempted(f"no API serves `{topic}` now: run the cell with `lab.start_api`.")
+        raise NotAttempted(f"No API serves `{topic}` now: run the cell with `lab.start_api`.")
     return urls[-1]
 
 
@@ -77,10 +78,10 @@ def summary_and_table(topic: str, data_dir: str) -> tuple[dict[str, Any], pd.Dat
     for _ in range(20):
         summary, frame = ask(f"{url}/api/summary?top=1").json(), read_table(data_dir, topic)
         if frame.empty:
-            raise NotAttempted("the CSV has no row yet: run the cells above.")
+            raise NotAttempted("The CSV has no row yet: run the cells above.")
         if summary["records"] == len(frame):
             return summary, frame
-    raise NotAttempted("readings are coming in, so nothing can be compared: stop the producer.")
+    raise NotAttempted("Readings are coming in, so nothing can be compared: stop the producer.")
 
 
 @contextmanager
@@ -169,9 +170,9 @@ def requests_of_poll_loop(
     for before, after in pairwise(proxy.requests):
         if after.began_s < before.ended_s:
             raise NotYet(
-                f"with answers that take {delay_s} s, a request was sent while another was open. "
+                f"With answers that take {delay_s} s, a request was sent while another was open. "
                 "That overloads a slow API, which becomes even slower."
             )
     if len(proxy.requests) != polls:
-        raise NotYet(f"`poll(url, {polls}, {every_s})` asked {len(proxy.requests)} time(s).")
+        raise NotYet(f"`poll(url, {polls}, {every_s})` asked {many(len(proxy.requests), 'time')}.")
     return proxy.requests

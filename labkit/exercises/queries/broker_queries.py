@@ -26,7 +26,7 @@ def existing_topic(name: str) -> Topic:
     try:
         return describe_topic(name)
     except TopicNotFound as error:
-        msg = f"there is no topic `{name}` on the cluster yet."
+        msg = f"There is no topic `{name}` on the cluster yet."
         raise NotAttempted(msg) from error
 
 

@@ -53,10 +53,10 @@ def scrape_without_consumer(topic: str) -> Samples:
     """Return a scrape of an API whose consumer has died; with one running, not attempted."""
     url = api_url(topic)
     if any(run.get("topic") == topic for run in read_run_files("consumer")):
-        raise NotAttempted(f"a consumer stores `{topic}` now: run the cell that kills it.")
+        raise NotAttempted(f"A consumer stores `{topic}` now: run the cell that kills it.")
     samples = scrape(url)
     if not any(sample.name == SAID_AT for sample in samples):
-        raise NotAttempted("no consumer has run yet: run the cells above.")
+        raise NotAttempted("No consumer has run yet: run the cells above.")
     return samples
 
 
@@ -66,7 +66,7 @@ def scrape_with_consumer(topic: str, pid: int) -> Samples:
     deadline = time.monotonic() + PATIENCE_S
     while any(one["pid"] != pid for one in ask(f"{url}/api/pipeline").json()["partitions"]):
         if time.monotonic() > deadline:
-            raise NotAttempted("the consumer of this check has not reported: run the cell again.")
+            raise NotAttempted("The consumer of this check has not reported: run the cell again.")
         time.sleep(0.1)
     return scrape(url)
 

@@ -45,7 +45,7 @@ def test_q1_the_partitions_of_the_topic() -> None:
     expect(ex.q1, NOT_ATTEMPTED, 3, says="no topic `co2-emissions`")
     lab.ensure_topic(ex.TOPIC, num_partitions=3)
     expect(ex.q1, NOT_YET, 2, says="The first is partition 0")
-    expect(ex.q1, NOT_YET, "three", says="you say 'three'")
+    expect(ex.q1, NOT_YET, "three", says="You said 'three'")
     expect(ex.q1, NOT_YET, "3", says="Leave the quotation marks out")
     expect(ex.q1, CORRECT, solve(ex.q1)["partitions"], says="partitions 0, 1, 2")
 
@@ -76,8 +76,8 @@ def test_q3_the_rows_of_one_file(table: pd.DataFrame) -> None:
 def test_q4_the_plant_that_emitted_most(table: pd.DataFrame) -> None:
     sums = table.groupby("facility", observed=True)["co2_kg"].sum().sort_values()
     expect(ex.q4, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q4, NOT_YET, sums.index[-2], says="1 plant(s) emitted more")
-    expect(ex.q4, NOT_YET, "Springfield", says="no plant in the CSV is called 'Springfield'")
+    expect(ex.q4, NOT_YET, sums.index[-2], says="1 plant emitted more")
+    expect(ex.q4, NOT_YET, "Springfield", says="No plant in the CSV is called 'Springfield'")
     expect(ex.q4, NOT_YET, float(sums.max()), says="The answer is a plant's name")
     heaviest = solve(ex.q4, table=table)["heaviest"]
     plant = table.loc[table["facility"] == heaviest, "facility_id"].iloc[0]
@@ -92,7 +92,7 @@ def test_before_anything_is_stored_nothing_was_attempted() -> None:
 
 def test_p1_what_nobody_read_is_still_there() -> None:
     lab.ensure_topic(ex.TOPIC, num_partitions=3)
-    expect_revealed(ex.p1, 0, NOT_ATTEMPTED, says="nothing has been sent")
+    expect_revealed(ex.p1, 0, NOT_ATTEMPTED, says="Nothing has been sent")
     send()
     expect_revealed(ex.p1, 0, NOT_ATTEMPTED, says=f"{READINGS} records are still on their way")
     consumer = lab.start_consumer(ex.TOPIC)
@@ -100,5 +100,5 @@ def test_p1_what_nobody_read_is_still_there() -> None:
     consumer.process.wait()
     lab.start_consumer(ex.TOPIC).wait_until_caught_up()
     expect_revealed(ex.p1, ..., NOT_ATTEMPTED, says=f"{READINGS} readings are in the topic")
-    expect_revealed(ex.p1, READINGS, NOT_YET, says=f"you said {READINGS}; it was 0")
+    expect_revealed(ex.p1, READINGS, NOT_YET, says=f"You said {READINGS}; it was 0")
     expect_revealed(ex.p1, 0, CORRECT, says="Kafka kept them")

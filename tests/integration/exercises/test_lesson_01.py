@@ -43,15 +43,15 @@ def test_q2_the_node_that_leads_the_controllers() -> None:
     expect(ex.q2, NOT_ATTEMPTED, ..., says="three dots")
     expect(ex.q2, NOT_YET, "1", says="quotation marks")
     expect(ex.q2, NOT_YET, 0, says="led by node 1")
-    expect(ex.q2, CORRECT, solve(ex.q2)["controller"], says="leads 1 controller(s)")
+    expect(ex.q2, CORRECT, solve(ex.q2)["controller"], says="leads 1 controller,")
 
 
 def test_q3_a_topic_made_with_kafkas_own_tool() -> None:
     expect(ex.q3, NOT_ATTEMPTED, says="no topic `lesson01-by-tool`")
     lab.ensure_topic(ex.TOOLS_TOPIC, num_partitions=1)
-    expect(ex.q3, NOT_YET, says="with 1 partition(s)")
+    expect(ex.q3, NOT_YET, says="has 1 partition:")
     lab.fresh_topic(ex.TOOLS_TOPIC, num_partitions=3)
-    expect(ex.q3, NOT_YET, says="with 3 partition(s)")
+    expect(ex.q3, NOT_YET, says="has 3 partitions:")
     lab.delete_topic(ex.TOOLS_TOPIC)
     _, *arguments = shlex.split(ex.q3.solution_code.removeprefix("!"))  # as a terminal has it
     done = subprocess.run([sys.executable, "-m", "labkit", *arguments], capture_output=True)
@@ -63,7 +63,7 @@ def test_p1_a_client_goes_where_it_is_told() -> None:
     expect_revealed(ex.p1, "advertised", NOT_ATTEMPTED, says="is not running")
     with lab.start_second_broker(DEAD_END) as second:
         expect_revealed(ex.p1, ..., NOT_ATTEMPTED, says="find me at 127.0.0.1:9")
-        expect_revealed(ex.p1, "bootstrap", NOT_YET, says="you said 'bootstrap'")
+        expect_revealed(ex.p1, "bootstrap", NOT_YET, says="You said 'bootstrap'")
         expect_revealed(ex.p1, "advertised", CORRECT, says="KafkaConnectionError")
         second.restart()
         expect_revealed(ex.p1, "advertised", NOT_ATTEMPTED, says="nothing to tell apart")

@@ -63,9 +63,9 @@ def test_q2_the_partition_of_a_key() -> None:
 
 def test_q3_no_more_copies_than_brokers() -> None:
     expect(ex.q3, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q3, NOT_YET, 3, says="1 broker(s)")
+    expect(ex.q3, NOT_YET, 3, says="This cluster has 1 broker.")
     expect(ex.q3, NOT_YET, "one", says="'one'")
-    expect(ex.q3, CORRECT, solve(ex.q3)["largest"], says="1 replica(s)")
+    expect(ex.q3, CORRECT, solve(ex.q3)["largest"], says="The cluster has 1 broker")
 
 
 def test_q4_an_hour_in_milliseconds() -> None:
@@ -82,10 +82,10 @@ def test_q4_an_hour_in_milliseconds() -> None:
 def test_p1_one_key_lies_in_one_partition() -> None:
     expect_revealed(ex.p1, ..., NOT_ATTEMPTED, says="no topic")
     lab.ensure_topic("lesson02-keys", num_partitions=3)
-    expect_revealed(ex.p1, 1, NOT_ATTEMPTED, says="nothing has been sent")
+    expect_revealed(ex.p1, 1, NOT_ATTEMPTED, says="Nothing has been sent")
     send("lesson02-keys", *[b"PL-COAL-001"] * 12)
     expect_revealed(ex.p1, ..., NOT_ATTEMPTED, says="All 12 records")
-    expect_revealed(ex.p1, 3, NOT_YET, says="you said 3; it was 1")
+    expect_revealed(ex.p1, 3, NOT_YET, says="You said 3; it was 1")
     expect_revealed(ex.p1, 1, CORRECT, says="it was 1")
 
 

@@ -75,7 +75,7 @@ def test_q1_a_fleet_with_keys(producer: KafkaProducer) -> None:
     send_fresh(b"GB-GAS-001", json.dumps(PLANTS[0]).encode())
     expect(ex.q1, NOT_YET, says="which emission factor")
     send_fresh(b"GB-GAS-001", good)
-    expect(ex.q1, NOT_YET, says="readings of 1 plants")
+    expect(ex.q1, NOT_YET, says="Readings of 1 plants")
     solve(ex.q1, plants=PLANTS, reading_of=reading_of, json=json, producer=producer)
     expect(ex.q1, CORRECT, says="of 5 plants")
 
@@ -90,9 +90,9 @@ def test_q2_gross_and_net(producer: KafkaProducer) -> None:
         producer.send(topic, value=value).get(timeout=10)
 
     say("ipcc2006-gas", 561.0)
-    expect(ex.q2, NOT_YET, says="no record with the factor_id `epa98-gas`")
+    expect(ex.q2, NOT_YET, says="No record with the factor_id `epa98-gas`")
     say("epa98-gas", 1.0)
-    expect(ex.q2, NOT_YET, says="by IPCC you have 561 kg")
+    expect(ex.q2, NOT_YET, says="By IPCC you have 561 kg")
     say("ipcc2006-gas", 56_100.0)
     expect(ex.q2, NOT_YET, says="far from IPCC")
     for mistake, says in (
@@ -141,7 +141,7 @@ def test_q5_bad_readings() -> None:
     expect(ex.q5, NOT_ATTEMPTED, 3, says="holds no record")
     careless = lab.start_producer("lesson03-faulty", 0, count=300, faults=0.1, name="careless")
     assert careless.wait(60)
-    expect(ex.q5, NOT_YET, 30, says="you say 30")  # a tenth, by and large
+    expect(ex.q5, NOT_YET, 30, says="You said 30")  # a tenth, by and large
     expect(ex.q5, NOT_YET, careless.counts.acked, says="of 300 values")
     answer = solve(ex.q5, careless=careless)["bad"]
     expect(ex.q5, CORRECT, answer, says=f"{answer} of 300")
@@ -150,7 +150,7 @@ def test_q5_bad_readings() -> None:
 def test_p1_what_was_in_memory_is_lost(producer: KafkaProducer) -> None:
     expect_revealed(ex.p1, 0, NOT_ATTEMPTED, says="no topic")
     lab.ensure_topic("lesson03-hard")
-    expect_revealed(ex.p1, 24, NOT_YET, says="you said 24; it was 0")
+    expect_revealed(ex.p1, 24, NOT_YET, says="You said 24; it was 0")
     expect_revealed(ex.p1, 0, CORRECT, says="0 of the 24")
     producer.send("lesson03-hard", value=b"1").get(timeout=10)
     expect_revealed(ex.p1, 0, NOT_YET, says="1 of the 24")  # it counts what is there
@@ -160,11 +160,11 @@ def test_p2_gzip_among_its_like() -> None:
     expect_revealed(ex.p2, 11, NOT_ATTEMPTED, says="no topic")
     for name in ("plain", "gzip"):
         lab.ensure_topic(f"lesson03-{name}", num_partitions=3)
-    expect_revealed(ex.p2, 11, NOT_ATTEMPTED, says="nothing has been sent")
+    expect_revealed(ex.p2, 11, NOT_ATTEMPTED, says="Nothing has been sent")
     roomy = {"linger_ms": 500, "batch_size": 262_144}
     send_all("lesson03-plain", **roomy)
     send_all("lesson03-gzip", **roomy, compression_type="gzip")
-    expect_revealed(ex.p2, 80, NOT_YET, says="you said 80")
-    expect_revealed(ex.p2, "a tenth", NOT_YET, says="you said 'a tenth'")
+    expect_revealed(ex.p2, 80, NOT_YET, says="You said 80")
+    expect_revealed(ex.p2, "a tenth", NOT_YET, says="You said 'a tenth'")
     for near in (15, "15", "11 %"):
         expect_revealed(ex.p2, near, CORRECT, says="Percent")

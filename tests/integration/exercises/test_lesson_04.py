@@ -78,7 +78,7 @@ def test_q2_a_group_that_is_sent_back(broker: Broker) -> None:
             one.commit({places[p]: OffsetAndMetadata(o, "", -1) for p, o in offsets.items()})
 
     commit({0: 5})
-    expect(ex.q2, NOT_YET, says="nothing is committed for partition 1")
+    expect(ex.q2, NOT_YET, says="Nothing is committed for partition 1")
     commit({0: 4, 1: 4, 2: 4})
     expect(ex.q2, NOT_YET, says="the next record to read")
     commit(None)
@@ -129,7 +129,7 @@ def test_q3_where_to_go_on() -> None:
     expect(ex.q3, NOT_YET, lambda path: max(0, next_offset(path) - 1), says="one more")
     expect(ex.q3, NOT_YET, lambda path: next_offset(path) + 1, says="not stored, offset 0")
     expect(ex.q3, ERROR, lambda path: len(path.read_text()), says="FileNotFoundError")
-    expect(ex.q3, NOT_YET, lambda path: len(rows_in(path)), says="offsets 40 and 41 you say 2")
+    expect(ex.q3, NOT_YET, lambda path: len(rows_in(path)), says="offsets 40 and 41 you said 2")
     expect(ex.q3, CORRECT, next_offset, says="each of the 300 records is stored once")
 
 
@@ -154,7 +154,7 @@ def test_q4_dead_letters() -> None:
     set_aside(headers_of, bad[1:])
     expect(ex.q4, NOT_YET, headers_of, says=f"{len(bad) - 1} of the {len(bad)} bad records")
     set_aside(headers_of, bad)
-    expect(ex.q4, CORRECT, headers_of, says=f"all {len(bad)} bad records")
+    expect(ex.q4, CORRECT, headers_of, says=f"All {len(bad)} bad records")
 
 
 def test_q5_a_substitute(broker: Broker) -> None:
@@ -240,5 +240,5 @@ def test_p2_what_was_not_committed_is_stored_twice() -> None:
     expect_revealed(ex.p2, 50, NOT_ATTEMPTED, says="has not run")
     ex.killed_csv().unlink()
     store_killed(250, 1000)
-    expect_revealed(ex.p2, 0, NOT_YET, says="you said 0; it was 50")
+    expect_revealed(ex.p2, 0, NOT_YET, says="You said 0; it was 50")
     expect_revealed(ex.p2, 50, CORRECT, says="350 rows for 300 records")

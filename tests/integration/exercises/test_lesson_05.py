@@ -64,12 +64,12 @@ def test_nothing_is_there_yet(lab_dir: Path) -> None:
     """Alone and unrun: each says what is missing, and none fails."""
     expect(ex.q1, NOT_ATTEMPTED, app(lambda plant: {}), says="no CSV yet")
     expect(ex.q2, NOT_ATTEMPTED, lambda lines: lines, says="no CSV with true rows")
-    expect(ex.q3, NOT_ATTEMPTED, lambda frame: {}, says="no API serves")
-    expect(ex.q4, NOT_ATTEMPTED, lambda url: [], says="no API serves")
-    expect(ex.q5, NOT_ATTEMPTED, lambda co2_kg, bucket_s: 0, says="no API serves")
+    expect(ex.q3, NOT_ATTEMPTED, lambda frame: {}, says="No API serves")
+    expect(ex.q4, NOT_ATTEMPTED, lambda url: [], says="No API serves")
+    expect(ex.q5, NOT_ATTEMPTED, lambda co2_kg, bucket_s: 0, says="No API serves")
     expect_revealed(ex.p1, "number", NOT_ATTEMPTED, says="no torn file")
-    expect_revealed(ex.p2, 24, NOT_ATTEMPTED, "0.1", says="no API serves")
-    expect_revealed(ex.p3, 422, NOT_ATTEMPTED, says="no API serves")
+    expect_revealed(ex.p2, 24, NOT_ATTEMPTED, "0.1", says="No API serves")
+    expect_revealed(ex.p3, 422, NOT_ATTEMPTED, says="No API serves")
 
 
 def test_q1_an_address_of_ones_own(api: Api) -> None:
@@ -153,7 +153,7 @@ def test_p1_a_torn_number_is_a_number(api: Api) -> None:
     lines = (ex.folder() / "0.csv").read_bytes().splitlines(keepends=True)
     before, co2_kg, *_ = lines[-1].rsplit(b",", 4)
     ex.torn_csv().write_bytes(b"".join(lines[:-1]) + before + b"," + co2_kg[:1])
-    expect_revealed(ex.p1, "error", NOT_YET, says="you said 'error'; it was 'number'")
+    expect_revealed(ex.p1, "error", NOT_YET, says="You said 'error'; it was 'number'")
     expect_revealed(ex.p1, "number", CORRECT, says="There is no warning")
     ex.torn_csv().write_bytes(b"".join(lines[:-1]) + before + b",")
     expect_revealed(ex.p1, "number", NOT_YET, says="it was 'empty'")
@@ -161,7 +161,7 @@ def test_p1_a_torn_number_is_a_number(api: Api) -> None:
 
 def test_p2_only_what_is_new(api: Api) -> None:
     cursor = get(api, "/api/readings?limit=1")["next"]
-    expect_revealed(ex.p2, 24, NOT_ATTEMPTED, cursor, says="nothing has come in")
+    expect_revealed(ex.p2, 24, NOT_ATTEMPTED, cursor, says="Nothing has come in")
     expect_revealed(ex.p2, 24, NOT_ATTEMPTED, "0.999999", says="it was started again")
     lab.start_producer(ex.TOPIC, readings_per_s=0, count=24).wait()
     lab.running()[0].wait_until_caught_up()
@@ -170,7 +170,7 @@ def test_p2_only_what_is_new(api: Api) -> None:
 
 
 def test_p3_a_misspelt_question(api: Api) -> None:
-    expect_revealed(ex.p3, 200, NOT_YET, says="you said 200; it was 422")
+    expect_revealed(ex.p3, 200, NOT_YET, says="You said 200; it was 422")
     expect_revealed(ex.p3, 422, CORRECT, says="is not a parameter")
 
 

@@ -57,18 +57,18 @@ def series(api: Api) -> list[Any]:
 def test_nothing_is_there_yet(lab_dir: Path) -> None:
     """Alone and unrun: each says what is missing, and none fails."""
     for task in (ex.q1, ex.q2, ex.q3, ex.q4):
-        expect(task, NOT_ATTEMPTED, lambda *_: 0, says="no API serves")
-    expect(ex.q5, NOT_ATTEMPTED, "?window_s=60", says="no API serves")
+        expect(task, NOT_ATTEMPTED, lambda *_: 0, says="No API serves")
+    expect(ex.q5, NOT_ATTEMPTED, "?window_s=60", says="No API serves")
     expect(ex.q5, NOT_ATTEMPTED, ..., says="three dots")
-    expect_revealed(ex.p1, 48, NOT_ATTEMPTED, [], says="nothing has been asked twice")
-    expect_revealed(ex.p2, 24, NOT_ATTEMPTED, says="no API serves")
-    expect_revealed(ex.p3, "agrees", NOT_ATTEMPTED, says="no API serves")
+    expect_revealed(ex.p1, 48, NOT_ATTEMPTED, [], says="Nothing has been asked twice")
+    expect_revealed(ex.p2, 24, NOT_ATTEMPTED, says="No API serves")
+    expect_revealed(ex.p3, "agrees", NOT_ATTEMPTED, says="No API serves")
 
 
 def test_p1_what_a_poll_finds() -> None:
     expect_revealed(ex.p1, 48, CORRECT, [10, 58, 105], says="48, 47 came in")
-    expect_revealed(ex.p1, 24, NOT_YET, [10, 58, 105], says="you said 24; it was 48")
-    expect_revealed(ex.p1, "many", NOT_YET, [10, 58], says="you said 'many'")
+    expect_revealed(ex.p1, 24, NOT_YET, [10, 58, 105], says="You said 24; it was 48")
+    expect_revealed(ex.p1, "many", NOT_YET, [10, 58], says="You said 'many'")
 
 
 def test_q1_a_steady_beat_that_never_overlaps(api: Api) -> None:
@@ -96,7 +96,7 @@ def test_q1_a_steady_beat_that_never_overlaps(api: Api) -> None:
     expect(ex.q1, NOT_YET, at_once, says="costs more and shows no more")
     expect(ex.q1, NOT_YET, pause_between, says="sleep for the rest of it")
     expect(ex.q1, NOT_YET, timer, says="while another was open")
-    expect(ex.q1, NOT_YET, once, says="asked 1 time(s)")
+    expect(ex.q1, NOT_YET, once, says="asked 1 time.")
     solved = solve(ex.q1, time=time, urlopen=urlopen)["poll"]
     expect(ex.q1, CORRECT, solved, says="3 more, one after the other")
 
@@ -119,7 +119,7 @@ def test_q2_nothing_new_nothing_sent(api: Api) -> None:
     expect(ex.q2, NOT_YET, lambda url, etag: ("", None), says="was not asked at all")
     expect(ex.q2, NOT_YET, forgets_it, says="and you sent none")
     expect(ex.q2, NOT_YET, raises_it, says="catch it")
-    expect(ex.q2, NOT_YET, loses_it, says="at 304 the ETag is unchanged")
+    expect(ex.q2, NOT_YET, loses_it, says="At 304 the ETag is unchanged")
     expect(ex.q2, NOT_YET, lambda url, etag: (urlopen(url).read(), None)[1:] * 2, says="news")
     names = {"Request": Request, "urlopen": urlopen, "HTTPError": HTTPError, "json": json}
     expect(ex.q2, CORRECT, solve(ex.q2, **names)["poll_once"], says="then it said 304")
@@ -162,14 +162,14 @@ def test_q5_a_view_is_an_address(api: Api) -> None:
 
 
 def test_p2_every_plant_is_a_large_emitter(api: Api) -> None:
-    expect_revealed(ex.p2, 3, NOT_YET, says="you said 3;")
+    expect_revealed(ex.p2, 3, NOT_YET, says="You said 3;")
     expect_revealed(
         ex.p2, get(api, "/api/dashboard")["now"]["over_25kt_per_year"], CORRECT, says="t"
     )
 
 
 def test_p3_a_stopped_consumer_loses_nothing(api: Api, consumer: Consumer) -> None:
-    expect_revealed(ex.p3, "agrees", NOT_ATTEMPTED, says="the consumer is running")
+    expect_revealed(ex.p3, "agrees", NOT_ATTEMPTED, says="The consumer is running")
     consumer.stop()
     expect_revealed(ex.p3, "unreported", NOT_YET, says="No consumer is running")
     expect_revealed(ex.p3, "on the way", CORRECT, says="are acknowledged and not stored")

@@ -59,7 +59,7 @@ def test_q1_a_test_that_can_fail(readings: None) -> None:
             last[record.partition] = record.offset
 
     expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
-    expect(ex.q1, NOT_YET, asks_nothing, says="it passes although the first record was swapped")
+    expect(ex.q1, NOT_YET, asks_nothing, says="It passes although the first record was swapped")
     expect(ex.q1, NOT_YET, across_partitions, says="in its own partition only")
     expect(ex.q1, NOT_YET, without_gaps, says="may skip numbers")
     expect(ex.q1, NOT_YET, twice_is_fine, says="stored twice")
@@ -68,7 +68,7 @@ def test_q1_a_test_that_can_fail(readings: None) -> None:
 
 
 def test_p1_a_sum_can_agree_by_accident(readings: None) -> None:
-    expect_revealed(ex.p1, "passes", NOT_ATTEMPTED, says="nothing is stored")
+    expect_revealed(ex.p1, "passes", NOT_ATTEMPTED, says="Nothing is stored")
     seeded_bugs.store(ex.TOPIC, ex.COUNTED_DIR, lambda records: [records[0], *records[:-1]])
     expect_revealed(ex.p1, "fails", NOT_YET, says="120 rows and 120 records")
     expect_revealed(ex.p1, "passes", CORRECT, says="3 doubled")
@@ -82,15 +82,15 @@ def test_q2_and_q3_the_hunt(readings: None) -> None:
     seeded_bugs.store(ex.TOPIC, ex.HUNT_DIR, seed=ex.SEED)
     right = seeded_bugs.bug_of_seed(ex.SEED)
     for wrong in set(seeded_bugs.BUGS) - {right}:
-        expect(ex.q2, NOT_YET, wrong, says=f"you say {wrong!r}")
+        expect(ex.q2, NOT_YET, wrong, says=f"You said {wrong!r}")
     expect(ex.q2, CORRECT, solve(ex.q2)["kind"], says=right)
 
     place = solve(ex.q3)["place"]
     expect(ex.q3, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q3, NOT_YET, (place[0], place[1] + 1), says="the partition is right")
+    expect(ex.q3, NOT_YET, (place[0], place[1] + 1), says="The partition is right")
     expect(ex.q3, NOT_YET, ((place[0] + 1) % 3, place[1]), says="stored as it should be")
     if place[0] != place[1]:
-        expect(ex.q3, NOT_YET, place[::-1], says="the partition comes first")
+        expect(ex.q3, NOT_YET, place[::-1], says="The partition comes first")
     expect(ex.q3, CORRECT, place, says=f"offset {place[1]}")
 
 

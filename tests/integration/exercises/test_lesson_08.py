@@ -42,7 +42,7 @@ def test_q1_the_leader() -> None:
 
 
 def test_q2_and_q3_how_many_may_be_missing() -> None:
-    expect(ex.q2, NOT_ATTEMPTED, says="no `min.insync.replicas`")
+    expect(ex.q2, NOT_ATTEMPTED, says="No `min.insync.replicas`")
     expect(ex.q3, NOT_YET, 1, says="1 must be in sync")
     for value, says in ((1, "only the leader"), (3, "stops all writes"), (4, "no write could")):
         lab.alter_topic(ex.TOPIC, config={"min.insync.replicas": value})
@@ -63,10 +63,10 @@ def test_p1_and_q4_a_leader_dies_and_comes_back(three_brokers: Broker) -> None:
     solve(ex.p1, ex=ex)  # commits the right prediction, while the old leader lives
     three_brokers.kill(killed)
     assert ex.p1.reveal(killed).is_correct
-    expect_revealed(ex.p1, killed, NOT_YET, killed, says=f"you said {killed}")
-    expect(ex.q4, NOT_ATTEMPTED, says=f"broker {killed} is still dead")
+    expect_revealed(ex.p1, killed, NOT_YET, killed, says=f"You said {killed}")
+    expect(ex.q4, NOT_ATTEMPTED, says=f"Broker {killed} is still dead")
     solve(ex.q4, broker=three_brokers, killed=killed)
-    expect(ex.q4, CORRECT, says="three in sync everywhere")
+    expect(ex.q4, CORRECT, says="Three in sync everywhere")
 
     three_brokers.freeze(killed)
     expect(ex.q4, NOT_YET, says=f"broker.thaw({killed})")
@@ -83,6 +83,6 @@ def test_p2_a_frozen_broker_costs_no_reading(three_brokers: Broker) -> None:
     wait_until(lambda: lab.describe_topic(ex.TOPIC).partitions[1].leader not in (frozen, None))
     three_brokers.thaw(frozen)
     wait_until(lambda: in_sync() == 3)
-    expect_revealed(ex.p2, 6, NOT_YET, producer, says="you said 6")
+    expect_revealed(ex.p2, 6, NOT_YET, producer, says="You said 6")
     expect_revealed(ex.p2, 0, CORRECT, producer, says="acknowledged")
     producer.stop()

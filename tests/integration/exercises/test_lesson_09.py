@@ -71,13 +71,13 @@ def wait_for_lag_0(api: Api) -> None:
 
 def test_nothing_is_there_yet(lab_dir: Path) -> None:
     """Alone and unrun: each says what is missing, and none fails."""
-    expect(ex.q1, NOT_ATTEMPTED, lambda text, name: 0, says="no API serves")
-    expect(ex.q3, NOT_ATTEMPTED, lambda samples: 0, says="no API serves")
-    expect(ex.q4, NOT_ATTEMPTED, lambda samples, now_s: True, says="no API serves")
-    expect(ex.q5, NOT_ATTEMPTED, says="no secured broker")
-    expect_revealed(ex.p1, "csv", NOT_ATTEMPTED, [], says="no API serves")
-    expect_revealed(ex.p2, "grows", NOT_ATTEMPTED, [], says="no API serves")
-    expect_revealed(ex.p3, "ok", NOT_ATTEMPTED, says="no API serves")
+    expect(ex.q1, NOT_ATTEMPTED, lambda text, name: 0, says="No API serves")
+    expect(ex.q3, NOT_ATTEMPTED, lambda samples: 0, says="No API serves")
+    expect(ex.q4, NOT_ATTEMPTED, lambda samples, now_s: True, says="No API serves")
+    expect(ex.q5, NOT_ATTEMPTED, says="No secured broker")
+    expect_revealed(ex.p1, "csv", NOT_ATTEMPTED, [], says="No API serves")
+    expect_revealed(ex.p2, "grows", NOT_ATTEMPTED, [], says="No API serves")
+    expect_revealed(ex.p3, "ok", NOT_ATTEMPTED, says="No API serves")
 
 
 def test_q1_one_figure_of_the_text(api: Api) -> None:
@@ -94,7 +94,7 @@ def test_q1_one_figure_of_the_text(api: Api) -> None:
     metrics.scrape(api.url)  # so that a request has been counted
     expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
     expect(ex.q1, NOT_YET, lambda text, name: "7", says="which is not a number")
-    expect(ex.q1, NOT_YET, lambda text, name: 0.0, says="you say 0, and it is")
+    expect(ex.q1, NOT_YET, lambda text, name: 0.0, says="You said 0, and it is")
     expect(ex.q1, NOT_YET, first_only, says="you say")
     expect(ex.q1, ERROR, lambda text, name: float(text), says="ValueError")
     expect(ex.q1, CORRECT, by_beginning, says="right for all")  # no name begins another one
@@ -111,8 +111,8 @@ def test_q2_a_rate_that_survives_a_restart(api: Api) -> None:
     expect(ex.q2, NOT_ATTEMPTED, ..., says="three dots")
     expect(ex.q2, NOT_YET, lambda before, after, seconds: "7", says="which is not a number")
     expect(ex.q2, NOT_YET, lambda before, after, seconds: after / seconds, says="it grew by 8")
-    expect(ex.q2, NOT_YET, naive, says="It was restarted between the two. You say -")
-    expect(ex.q2, NOT_YET, never_below_zero, says="You say 0.000 a second; it grew by 4")
+    expect(ex.q2, NOT_YET, naive, says="It was restarted between the two. You said -")
+    expect(ex.q2, NOT_YET, never_below_zero, says="You said 0.000 a second; it grew by 4")
     expect(ex.q2, ERROR, lambda before, after: 0, says="TypeError")
     expect(ex.q2, CORRECT, solve(ex.q2)["rate"], says="said 1, then 9, then 4")
 
@@ -184,16 +184,16 @@ def test_p1_what_begins_anew_with_the_api(api: Api) -> None:
         before = metrics.scrape(api.url)
     expect_revealed(ex.p1, "neither", CORRECT, before, says="counted in the API's memory")
     lab.start_api(ex.DATA_DIR, port=api.port, topic=ex.TOPIC)
-    expect_revealed(ex.p1, "csv", NOT_YET, before, says="you said 'csv'; it was 'requests'")
+    expect_revealed(ex.p1, "csv", NOT_YET, before, says="You said 'csv'; it was 'requests'")
     expect_revealed(ex.p1, "requests", CORRECT, before, says=f"{STORED} now")
 
 
 def test_p2_and_p3_what_the_figures_of_the_dead_say(unwatched: Api) -> None:
     at_death = metrics.scrape(unwatched.url)
     expect_revealed(ex.p2, ..., NOT_ATTEMPTED, at_death, says=f"Kafka holds {WAITING} records")
-    expect_revealed(ex.p2, "grows", NOT_YET, at_death, says="you said 'grows'; it was 'stays'")
+    expect_revealed(ex.p2, "grows", NOT_YET, at_death, says="You said 'grows'; it was 'stays'")
     expect_revealed(ex.p2, "stays", CORRECT, at_death, says="before it died")
-    expect_revealed(ex.p3, "degraded", NOT_YET, says="you said 'degraded'; it was 'ok'")
+    expect_revealed(ex.p3, "degraded", NOT_YET, says="You said 'degraded'; it was 'ok'")
     expect_revealed(ex.p3, "ok", CORRECT, says="`state` is `stale`")
     lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR)
     expect_revealed(ex.p2, "stays", NOT_ATTEMPTED, at_death, says="run the cell that kills it")

@@ -76,7 +76,7 @@ def test_q3_q4_and_p2_with_connect(connect: Connect, lab_dir: Path) -> None:
     expect_revealed(ex.p2, "more", NOT_ATTEMPTED, lines, says="there is no lines.txt yet")
     settings = {"connector.class": FILE_SINK, "topics": ex.STORED_TOPIC, "file": str(lines)}
     connect.create(ex.CONNECTOR, settings | {"tasks.max": 1})
-    expect(ex.q3, NOT_YET, connect, says="it has 1 task(s), not 2")
+    expect(ex.q3, NOT_YET, connect, says="It has 1 task, not 2")
     solve(ex.q3, connect=connect, lines=lines)
     expect(ex.q3, CORRECT, connect, says="task 0 on worker 1")
 

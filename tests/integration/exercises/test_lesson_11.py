@@ -72,7 +72,7 @@ def produce(change: Callable[[dict[str, Any]], dict[str, Any]], lines: list[Any]
 def test_q1_the_topics(names: Names) -> None:
     expect(ex.q1, NOT_ATTEMPTED, says="no topic `capstone-co2`")
     lab.ensure_topic(TOPIC, num_partitions=3)
-    expect(ex.q1, NOT_YET, says="has 3 partition(s), not 4")
+    expect(ex.q1, NOT_YET, says="has 3 partitions, not 4")
     lab.fresh_topic(TOPIC, num_partitions=4, config={"retention.ms": 30})
     expect(ex.q1, NOT_YET, says="30 days are 2,592,000,000 ms")
     lab.fresh_topic(TOPIC, num_partitions=4)
@@ -108,9 +108,9 @@ def test_q2_lost_doubled_and_out_of_order(names: Names) -> None:
     expect(ex.q2, NOT_ATTEMPTED, says="holds no record yet")
     lines = capstone_feed.feed()
     produce(dict, lines[:-3])
-    expect(ex.q2, NOT_YET, says="3 line(s) of the file are not in the topic")
+    expect(ex.q2, NOT_YET, says="The topic lacks 3 lines of the file")
     produce(dict, lines[-4:])
-    expect(ex.q2, NOT_YET, says="1 record(s) are in the topic more often")
+    expect(ex.q2, NOT_YET, says="The topic has 1 record more")
     expect(ex.q2, NOT_YET, says="ex.clear()")
     ex.clear()
     solve(ex.q1)
@@ -123,7 +123,7 @@ def test_q2_as_ordered(sent: Names) -> None:
 
 
 def test_p1_the_bad_ones(sent: Names) -> None:
-    expect_revealed(ex.p1, 0, NOT_YET, says="you said 0; it was 4")
+    expect_revealed(ex.p1, 0, NOT_YET, says="You said 0; it was 4")
     solve(ex.p1, ex=ex)
     assert ex.p1.reveal().is_correct
 
@@ -155,9 +155,9 @@ def test_q3_rows_that_are_not_as_ordered(stored: Names) -> None:
     write(whole[0], ",".join([*cells[:1], "99999", *cells[2:]]), *whole[2:])
     expect(ex.q3, NOT_YET, print, says="do not belong to a good reading")
     write(whole[0], ",".join([*cells[:-1], "1.0\n"]), *whole[2:])
-    expect(ex.q3, NOT_YET, print, says="the CSV holds")
+    expect(ex.q3, NOT_YET, print, says="The CSV holds")
     write("partition,offset\n", *whole[1:])
-    expect(ex.q3, NOT_YET, print, says="its columns are")
+    expect(ex.q3, NOT_YET, print, says="Its columns are")
     write(*whole)
     lab.fresh_topic(DLQ, num_partitions=1)
     expect(ex.q3, NOT_ATTEMPTED, print, says=f"`{DLQ}` holds no record")
@@ -170,7 +170,7 @@ def test_q3_rows_that_are_not_as_ordered(stored: Names) -> None:
 def test_q4_a_lost_commit(stored: Names) -> None:
     path: Path = stored["path"]
     expect(ex.q4, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q4, NOT_YET, print, says="record(s) behind the end")
+    expect(ex.q4, NOT_YET, print, says="records behind the end")
     stored["consume"]()
     whole = path.read_text()
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -14,9 +18,9 @@ import labkit as lab
 from labkit.core.errors import BrokerUnavailable
 from labkit.exercises.engine.course_overview import tasks_of
 from labkit.exercises.engine.exercise import Exercise, is_blank
-from labkit.exercises.engine.learner_progress import lessons, read_learner_progress
+from labkit.exercises.engine.learner_progress import best_outcome, lessons, read_learner_progress
 from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, box
-from labkit.exercises.engine.prediction import Observed, prediction
+from labkit.exercises.engine.prediction import Observed, Prediction, as_possible, prediction
 
 
 def made(check: Any) -> Exercise:
@@ -33,7 +37,7 @@ def answer_is_four() -> Exercise:
             raise BrokerUnavailable("no broker", "lab.start_broker()")
         if answer != 4:
             raise NotYet(f"{answer} was seen.")
-        return "four it is."
+        return "Four it is."
 
     return made(q1)
 
@@ -41,7 +45,7 @@ def answer_is_four() -> Exercise:
 @pytest.mark.parametrize(
     ("answer", "outcome", "says"),
     [
-        (4, Outcome.CORRECT, "four it is."),
+        (4, Outcome.CORRECT, "Four it is."),
         (5, Outcome.NOT_YET, "5 was seen."),
         (0, Outcome.NOT_ATTEMPTED, "nothing is there."),
         (..., Outcome.NOT_ATTEMPTED, "three dots"),
@@ -67,7 +71,40 @@ def test_what_the_learner_raises_is_told_and_ends_nothing(lab_dir: Path) -> None
 
     result = made(q1).check(wrong)
     assert result.outcome is Outcome.ERROR
-    assert "KeyError" in result.message
+    assert result.message == (
+        "Your `wrong` raised `KeyError: 'load_mw'`, in the line `raise KeyError(\"load_mw\")`."
+    )
+
+
+def test_what_fails_in_a_check_is_said_of_the_answer_and_shows_nothing_of_the_check(
+    lab_dir: Path,
+) -> None:
+    def q1(answer: Any) -> str:
+        return f"{sum(offset for offset in range(9) if offset >= answer())}"
+
+    def q2(answer: Any) -> str:
+        return "Right." if answer["key"] else "Wrong."
+
+    def q3() -> str:
+        raise TimeoutError("no answer in 5 s")
+
+    def forgets_to_return() -> None:
+        print("42")
+
+    takes_one = made(q1).check(lambda key: key)
+    assert "missing 1 required positional argument: 'key'" in takes_one.message
+
+    results = [made(q1).check(forgets_to_return), made(q2).check(["a"]), made(q3).check()]
+    assert [result.outcome for result in results] == [Outcome.ERROR] * 3
+    says = [result.message for result in results]
+    assert says[0].startswith("Your `forgets_to_return` returned nothing. It has to end")
+    assert says[1].startswith("You gave a list, `['a']`, and the question asks")
+    assert says[2].startswith("The check could not ask: `TimeoutError: no answer in 5 s`.")
+
+
+def test_a_correct_answer_is_repeated_for_its_cell_may_have_failed(lab_dir: Path) -> None:
+    assert answer_is_four().check(np.int64(4)).message == "You gave 4. Four it is."
+    assert answer_is_four().check(4.0).message == "You gave 4.0. Four it is."
 
 
 def test_dots_are_a_blank_also_as_the_body_of_a_function() -> None:
@@ -113,6 +150,7 @@ def test_what_was_correct_once_stays_so(lab_dir: Path) -> None:
     assert read_learner_progress()["42.q1"] == {
         "attempts": 2,
         "last": "not yet",
+        "best": "correct",
         "correct_at": first,
     }
 
@@ -124,23 +162,77 @@ def test_two_notebooks_may_be_marked_at_once(lab_dir: Path) -> None:
     assert read_learner_progress()["42.q1"]["attempts"] == 40
 
 
-def test_a_prediction_comes_first(lab_dir: Path) -> None:
-    def p1(seen: int) -> Observed:
+def how_many(*, possible: Any = range(13)) -> Prediction:
+    def p1(seen: Any) -> Observed:
         """How many?"""
+        if seen is None:
+            raise NotAttempted("Nothing runs any more.")
         return Observed(seen, "Kafka counts so.")
 
     p1.__module__ = "labkit.exercises.lesson_42"
-    task = prediction(solution="ex.p1.predict(3)")(p1)
+    return prediction(possible=possible, solution="ex.p1.predict(3)")(p1)
+
+
+def test_a_prediction_comes_first(lab_dir: Path) -> None:
+    task = how_many()
     assert task.reveal(3).outcome is Outcome.NOT_ATTEMPTED  # but it tells what happened
-    assert "it was 3. Kafka counts so." in task.reveal(3).message
+    assert "It was 3. Kafka counts so." in task.reveal(3).message
     assert task.predict(...).outcome is Outcome.NOT_ATTEMPTED
-    assert "you say 2" in task.predict(2).message
+    assert "You said 2." in task.predict(2).message
     surprise = task.reveal(3)
     assert surprise.outcome is Outcome.NOT_YET
-    assert "Not as you predicted" in repr(surprise)
-    for said in (3, "3", " 3"):
-        task.predict(said)
+    assert "Not as you predicted: You said 2. It was 3. Kafka" in repr(surprise)
+    for said in (3, "3", " 3", 3.0, np.int64(3), "3 %"):
+        assert task.predict(said).heading == "Noted"
         assert task.reveal(3).is_correct
+    assert task.predict("None").heading == "Noted"
+    assert task.reveal(0).is_correct
+
+
+@pytest.mark.parametrize(
+    "said", [-1, "-1", 13, 2.5, "three", None, [3], True, "", pd.Series([1, 2]), print]
+)
+def test_a_prediction_that_cannot_be_is_refused_and_the_limits_are_named(
+    lab_dir: Path, said: Any
+) -> None:
+    task = how_many()
+    task.predict(3)
+    refused = task.predict(said)
+    assert refused.heading == "Not noted"
+    assert "a whole number from 0 to 12" in refused.message
+    assert task.reveal(3).heading == "Not predicted"  # nothing of an earlier one is left
+
+
+@pytest.mark.parametrize("said", ["stay", 3, None, ["moves"], pd.Series(["moves"])])
+def test_a_word_that_cannot_be_is_refused_and_the_words_are_named(lab_dir: Path, said: Any) -> None:
+    task = how_many(possible=("stays", "falls", "moves"))
+    assert "Say 'stays', 'falls' or 'moves'." in task.predict(said).message
+    task.predict(" Moves ")
+    assert task.reveal("moves").is_correct
+
+
+def test_a_prediction_outlives_a_restart_of_the_kernel(lab_dir: Path) -> None:
+    how_many().predict(3)
+    assert how_many().reveal(3).is_correct
+    how_many().predict(...)
+    assert how_many().reveal(3).heading == "Not predicted"
+
+
+def test_a_reveal_after_the_tidy_up_lowers_nothing(lab_dir: Path) -> None:
+    for said in (3, 4):  # right, and then wrong
+        task = how_many()
+        task.predict(said)
+        task.reveal(3)
+        assert task.reveal(None).outcome is Outcome.NOT_ATTEMPTED
+        entry = read_learner_progress()["42.p1"]
+        assert entry["last"] == "not attempted"
+        assert best_outcome(entry) is Outcome.CORRECT
+
+
+def test_a_record_of_an_earlier_version_is_read() -> None:
+    assert best_outcome({"attempts": 1, "last": "not yet"}) is Outcome.NOT_YET
+    assert best_outcome({"last": "error", "correct_at": "x"}) is Outcome.CORRECT
+    assert best_outcome({}) is Outcome.NOT_ATTEMPTED
 
 
 def test_what_is_shown_is_escaped() -> None:
@@ -164,7 +256,11 @@ def test_progress_names_each_lesson_and_what_comes_next(lab_dir: Path) -> None:
     assert seen.done == 1
     assert f"{name} ✔" in repr(seen)
     assert f"Next: {first.number}.{name} " not in seen.sentence
-    assert "<table>" in seen._repr_html_()
+    lines = repr(seen).splitlines()
+    assert lines[1].index("Done") == lines[2].index("1\u00a0of\u00a0")
+    assert lines[1].index("Each") == lines[2].index(f"{name} ✔")
+    assert lines[2].lstrip().startswith("00 · Start here  ")
+    assert seen._repr_html_().count('<th style="text-align: left') == 3
 
 
 def test_nobody_is_sent_back_to_a_prediction_that_did_not_come_true(lab_dir: Path) -> None:
@@ -177,6 +273,9 @@ def test_nobody_is_sent_back_to_a_prediction_that_did_not_come_true(lab_dir: Pat
     assert "q1 ✘" in marks
 
 
+PREDICT = r"ex\.p\d\.predict\((.+)\)"
+
+
 @pytest.mark.parametrize(("number", "module"), lessons())
 def test_each_task_of_the_course_is_whole(number: str, module: Any) -> None:
     for name, task in tasks_of(module).items():
@@ -184,6 +283,8 @@ def test_each_task_of_the_course_is_whole(number: str, module: Any) -> None:
         assert task.question
         cell = TransformerManager().transform_cell(task.solution_code)  # it may call a tool by `!`
         compile(cell, task.exercise_id, "exec")
+        if isinstance(task, Prediction) and (said := re.fullmatch(PREDICT, task.solution_code)):
+            as_possible(ast.literal_eval(said[1]), task.possible)
         assert task._repr_html_()
 
 
