@@ -80,7 +80,7 @@ def p1() -> Observed:
     )
 
 
-@prediction(possible=range(1_001), solution="ex.p2.predict(24)")
+@prediction(possible=range(10_001), solution="ex.p2.predict(24)")
 def p2(cursor: str) -> Observed:
     """You hold the cursor of a first answer. Then each of 24 plants sends one reading.
 

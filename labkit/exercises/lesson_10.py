@@ -11,7 +11,7 @@ from labkit.core.errors import LabError
 from labkit.core.text_tables import many
 from labkit.exercises.engine.answer_kinds import text
 from labkit.exercises.engine.exercise import exercise
-from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.outcome import NotAttempted, NotYet, sentence
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.lesson_support.kafka_connect_lines import count_lines
 from labkit.exercises.queries.broker_queries import (
@@ -95,7 +95,7 @@ def q3(connect: Connect) -> str:
     try:
         status = connect.status(CONNECTOR)
     except LabError as error:
-        raise NotAttempted(f"{error.what}.") from error
+        raise NotAttempted(sentence(error.what)) from error
     if status.failure:
         raise NotYet(f"Connect says: {status.failure}")
     if len(status.tasks) != 2:
@@ -142,7 +142,7 @@ def p2(lines: Path) -> Observed:
         value = "more" if count.lines > count.records else "fewer"
     return Observed(
         value,
-        f"{count.sentence[0].upper()}{count.sentence[1:]}. Connect writes first and commits "
+        f"{sentence(count.sentence)} Connect writes first and commits "
         "later, so what was written since the last commit is written again: at least once. How "
         "many those are depends on the moment of the kill.",
     )

@@ -14,6 +14,7 @@ from typing import Any
 from jupyter_client.manager import KernelManager
 
 PATIENCE_S = 120.0
+LAB = "%load_ext labkit\nimport labkit as lab"
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Cell:
 
     stream: str = ""
     error: str = ""
+    why: str = ""
     shown: list[dict[str, str]] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
 
@@ -50,26 +52,36 @@ class Cell:
 class Kernel:
     """A kernel that runs cells one after the other."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, begins_with: str = LAB, **environment: str) -> None:
         self._manager = KernelManager(kernel_name="python3")
         self._manager.start_kernel(cwd=str(folder), env={**os.environ, **environment})
         self._client = self._manager.blocking_client()
         self._client.start_channels()
         self._client.wait_for_ready(PATIENCE_S)
-        self.run("%load_ext labkit\nimport labkit as lab")
+        self.run(begins_with)
+
+    def restart(self) -> None:
+        """Restart it, as the button does: nothing that a cell has defined is left."""
+        self._manager.restart_kernel(now=True)
+        self._client.wait_for_ready(PATIENCE_S)
 
     def run(
-        self, code: str, interrupt_at: str = "", when: Callable[[], bool] | None = None
+        self,
+        code: str,
+        interrupt_at: str | None = None,
+        when: Callable[[], bool] | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> Cell:
         """Run a cell to its end; with `interrupt_at`, interrupt it once it has printed that.
 
         `when` is one more condition for the interrupt.
         """
-        cell, sent, deadline = Cell(), False, time.monotonic() + PATIENCE_S
+        cell, sent, deadline = Cell(), False, time.monotonic() + patience_s
         asked = self._client.execute(code)
         while True:
             assert time.monotonic() < deadline, f"the cell did not end: {code}\n{cell.text}"
-            if interrupt_at and not sent and interrupt_at in cell.stream and (not when or when()):
+            can_interrupt = interrupt_at is not None and not sent
+            if can_interrupt and interrupt_at in cell.stream and (not when or when()):
                 self._manager.interrupt_kernel()
                 sent = True
             try:
@@ -90,6 +102,7 @@ class Kernel:
             cell.stream += content["text"]
         elif kind == "error":
             cell.error = content["ename"]
+            cell.why = f"{content['ename']}: {content['evalue']}"
         elif kind in ("display_data", "execute_result"):
             cell.shown.append(content["data"])
         else:

@@ -61,6 +61,19 @@ def is_meant_to_raise(cell: nbformat.NotebookNode) -> bool:
     return "raises-exception" in cell.metadata.get("tags", [])
 
 
+def own_lab(folder: Path) -> dict[str, str]:
+    """Make a lab in a folder; return the environment of a kernel that works in it."""
+    (folder / "notebooks").mkdir(parents=True, exist_ok=True)
+    (folder / ".labkit").mkdir(exist_ok=True)
+    return {
+        **{key: value for key, value in os.environ.items() if key != "LABKIT_BOOTSTRAP_SERVERS"},
+        "LABKIT_LAB_DIR": str(folder),
+        "LABKIT_STATE_DIR": str(folder / ".labkit"),
+        # As in `labkit lab`: `!labkit` in a cell runs this Python's labkit.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    }
+
+
 @dataclass
 class Run:
     """A lesson that was run: its outputs, or what ended it."""
@@ -76,15 +89,7 @@ class Run:
 
 def run(lesson: str, notebook: nbformat.NotebookNode, folder: Path) -> Run:
     """Execute a lesson in a new kernel, in a new lab or one where other lessons have run."""
-    (folder / "notebooks").mkdir(parents=True, exist_ok=True)
-    (folder / ".labkit").mkdir(exist_ok=True)
-    environment = {
-        **{key: value for key, value in os.environ.items() if key != "LABKIT_BOOTSTRAP_SERVERS"},
-        "LABKIT_LAB_DIR": str(folder),
-        "LABKIT_STATE_DIR": str(folder / ".labkit"),
-        # As in `labkit lab`: `!labkit` in a cell runs this Python's labkit.
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-    }
+    environment = own_lab(folder)
     path = folder / "notebooks" / f"{lesson}.ipynb"
     nbformat.write(notebook, path)
     began = time.monotonic()

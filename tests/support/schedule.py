@@ -23,6 +23,8 @@ SPLIT = (
     "tests/integration/broker/test_broker.py",
     "tests/e2e/lessons/",
     "tests/e2e/widgets/test_notebook",
+    "tests/notebooks/test_run.py",
+    "tests/notebooks/test_messy.py",
 )
 """Modules whose tests are units of their own: they share nothing that is expensive to start."""
 
@@ -47,7 +49,7 @@ def unit_of(test: str) -> str:
         return chain[1]  # lessons that follow each other in one lab
     if "[docker" in name or module.endswith(("/test_broker_for_tests.py", "/test_compose.py")):
         return "docker"  # one container for nearly all of them
-    return test if module.startswith((*SPLIT, "tests/notebooks/test_run.py")) else module
+    return test if module.startswith(SPLIT) else module
 
 
 def rank(test: str) -> int:

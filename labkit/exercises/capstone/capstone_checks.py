@@ -26,7 +26,7 @@ from labkit.exercises.capstone.capstone_feed import (
     sent,
     stored,
 )
-from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result
+from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result, sentence
 from labkit.exercises.queries.broker_queries import attempts_in, committed_of, existing_topic
 from labkit.readings.reading import grams
 
@@ -213,7 +213,7 @@ def check_all(criteria: Iterable[Criterion]) -> str:
     met, unmet, untried = [], [], []
     for criterion in criteria:
         try:
-            met.append(f"{criterion.__doc__} {_sentence(criterion())}")
+            met.append(f"{criterion.__doc__} {sentence(criterion())}")
         except NotAttempted as reason:
             untried.append(str(reason))
         except NotYet as reason:
@@ -223,10 +223,6 @@ def check_all(criteria: Iterable[Criterion]) -> str:
     if untried:
         raise NotAttempted(untried[0])
     return "\n".join(met)
-
-
-def _sentence(evidence: str) -> str:
-    return f"{evidence[0].upper()}{evidence[1:]}."
 
 
 @dataclass(frozen=True)
@@ -257,7 +253,7 @@ def marks() -> Marks:
 def _result(criterion: Criterion) -> Result:
     heading = (criterion.__doc__ or "").rstrip(".")
     try:
-        return Result("11", Outcome.CORRECT, criterion(), heading=heading)
+        return Result("11", Outcome.CORRECT, sentence(criterion()), heading=heading)
     except NotAttempted as reason:
         return Result("11", Outcome.NOT_ATTEMPTED, str(reason), heading=heading)
     except NotYet as reason:

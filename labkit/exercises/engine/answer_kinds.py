@@ -105,8 +105,9 @@ def _by_type(value: Any) -> str:
     library = kind.__module__.partition(".")[0]
     name = f"{library} {kind.__name__}" if library in ("pandas", "numpy") else kind.__name__
     article = "an" if name[0].lower() in "aeiou" else "a"
+    part = "row" if kind.__name__ == "DataFrame" else "value"
     try:
-        return f"{article} {name} of {many(len(value), 'value')}"
+        return f"{article} {name} of {many(len(value), part)}"
     except TypeError:
         return f"{article} {name}"
 

@@ -70,6 +70,11 @@ class Result:
         return box(f"{self.exercise_id} · {sign}", self.message, _COLOURS[self.outcome])
 
 
+def sentence(text: str) -> str:
+    """Return a message as a sentence: with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 def box(heading: str, text: str, colour: str = _COLOURS[Outcome.NOT_ATTEMPTED]) -> str:
     """Return a note for a notebook: a heading, a line of colour at its side, and the text.
 

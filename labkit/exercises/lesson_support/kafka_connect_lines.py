@@ -8,6 +8,7 @@ from pathlib import Path
 
 from labkit.checker.topic_reader import TopicReader
 from labkit.core.config import load_config
+from labkit.core.text_tables import many
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class LineCount:
         strange = f", and {self.strange:,} lines match none of its records" if self.strange else ""
         return (
             f"{self.lines:,} lines for {self.records:,} records of {self.topic}: "
-            f"{self.doubled:,} lines too many, {self.missing:,} records without a line{strange}"
+            f"{many(self.doubled, 'line')} too many, {many(self.missing, 'record')} without a line"
+            f"{strange}"
         )
 
     def __str__(self) -> str:

@@ -32,7 +32,7 @@ def fresh(lab_dir: Path, bootstrap_servers: str) -> None:
 def test_q1_the_address_that_clients_are_told(bootstrap_servers: str) -> None:
     host, _, port = bootstrap_servers.partition(":")
     expect(ex.q1, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q1, NOT_YET, int(port), says="two parts")
+    expect(ex.q1, NOT_YET, int(port), says="The answer is text")
     expect(ex.q1, NOT_YET, f"PLAINTEXT://{bootstrap_servers}", says="listener's name")
     expect(ex.q1, NOT_YET, f"{host}:9", says=f"the cluster names {bootstrap_servers}")
     cluster = ask_cluster(lambda client: client.describe_cluster())

@@ -85,8 +85,8 @@ def test_p1_one_key_lies_in_one_partition() -> None:
     expect_revealed(ex.p1, 1, NOT_ATTEMPTED, says="Nothing has been sent")
     send("lesson02-keys", *[b"PL-COAL-001"] * 12)
     expect_revealed(ex.p1, ..., NOT_ATTEMPTED, says="All 12 records")
-    expect_revealed(ex.p1, 3, NOT_YET, says="You said 3; it was 1")
-    expect_revealed(ex.p1, 1, CORRECT, says="it was 1")
+    expect_revealed(ex.p1, 3, NOT_YET, says="You said 3. It was 1")
+    expect_revealed(ex.p1, 1, CORRECT, says="It was 1")
 
 
 def test_p2_a_key_moves_when_the_topic_grows() -> None:

@@ -117,7 +117,7 @@ def test_q3_tonnes_by_sector(api: Api) -> None:
     expect(ex.q3, NOT_YET, sums, says="right in kilograms")
     expect(ex.q3, NOT_YET, lambda frame: sums(frame) / 1000 + 1e-6, says="the API")
     by_fuel = lambda frame: frame.groupby("fuel", observed=True)["co2_kg"].sum()  # noqa: E731
-    expect(ex.q3, NOT_YET, by_fuel, says="you have ['coal'")
+    expect(ex.q3, NOT_YET, by_fuel, says="You have ['coal'")
     expect(ex.q3, CORRECT, solve(ex.q3)["totals"], says="equal to the gram")
 
 
@@ -153,10 +153,10 @@ def test_p1_a_torn_number_is_a_number(api: Api) -> None:
     lines = (ex.folder() / "0.csv").read_bytes().splitlines(keepends=True)
     before, co2_kg, *_ = lines[-1].rsplit(b",", 4)
     ex.torn_csv().write_bytes(b"".join(lines[:-1]) + before + b"," + co2_kg[:1])
-    expect_revealed(ex.p1, "error", NOT_YET, says="You said 'error'; it was 'number'")
+    expect_revealed(ex.p1, "error", NOT_YET, says="You said 'error'. It was 'number'")
     expect_revealed(ex.p1, "number", CORRECT, says="There is no warning")
     ex.torn_csv().write_bytes(b"".join(lines[:-1]) + before + b",")
-    expect_revealed(ex.p1, "number", NOT_YET, says="it was 'empty'")
+    expect_revealed(ex.p1, "number", NOT_YET, says="It was 'empty'")
 
 
 def test_p2_only_what_is_new(api: Api) -> None:
@@ -165,12 +165,12 @@ def test_p2_only_what_is_new(api: Api) -> None:
     expect_revealed(ex.p2, 24, NOT_ATTEMPTED, "0.999999", says="it was started again")
     lab.start_producer(ex.TOPIC, readings_per_s=0, count=24).wait()
     lab.running()[0].wait_until_caught_up()
-    expect_revealed(ex.p2, READINGS + 24, NOT_YET, cursor, says="it was 24")
+    expect_revealed(ex.p2, READINGS + 24, NOT_YET, cursor, says="It was 24")
     expect_revealed(ex.p2, 24, CORRECT, cursor, says="are not sent again")
 
 
 def test_p3_a_misspelt_question(api: Api) -> None:
-    expect_revealed(ex.p3, 200, NOT_YET, says="You said 200; it was 422")
+    expect_revealed(ex.p3, 200, NOT_YET, says="You said 200. It was 422")
     expect_revealed(ex.p3, 422, CORRECT, says="is not a parameter")
 
 

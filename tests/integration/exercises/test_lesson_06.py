@@ -67,8 +67,8 @@ def test_nothing_is_there_yet(lab_dir: Path) -> None:
 
 def test_p1_what_a_poll_finds() -> None:
     expect_revealed(ex.p1, 48, CORRECT, [10, 58, 105], says="48, 47 came in")
-    expect_revealed(ex.p1, 24, NOT_YET, [10, 58, 105], says="You said 24; it was 48")
-    expect_revealed(ex.p1, "many", NOT_YET, [10, 58], says="You said 'many'")
+    expect_revealed(ex.p1, 24, NOT_YET, [10, 58, 105], says="You said 24. It was 48")
+    expect_revealed(ex.p1, "many", NOT_ATTEMPTED, [10, 58], says="It was 48")
 
 
 def test_q1_a_steady_beat_that_never_overlaps(api: Api) -> None:
@@ -144,7 +144,7 @@ def test_q4_the_area_under_a_line(api: Api) -> None:
 
     expect(ex.q4, NOT_YET, added_up, says="Those are t/h added up")
     expect(ex.q4, NOT_YET, lambda values, s: sum(values) * s / 3600, says="are `None`")
-    expect(ex.q4, NOT_YET, lambda values, s: added_up(values, s) * s, says="you say")
+    expect(ex.q4, NOT_YET, lambda values, s: added_up(values, s) * s, says="you said")
     expect(ex.q4, CORRECT, solve(ex.q4)["tonnes"], says="7 lines of the API")
 
 
@@ -162,7 +162,7 @@ def test_q5_a_view_is_an_address(api: Api) -> None:
 
 
 def test_p2_every_plant_is_a_large_emitter(api: Api) -> None:
-    expect_revealed(ex.p2, 3, NOT_YET, says="You said 3;")
+    expect_revealed(ex.p2, 3, NOT_YET, says="You said 3.")
     expect_revealed(
         ex.p2, get(api, "/api/dashboard")["now"]["over_25kt_per_year"], CORRECT, says="t"
     )

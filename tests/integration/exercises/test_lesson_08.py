@@ -37,7 +37,7 @@ def test_q1_the_leader() -> None:
     follower = next(one for one in first.replicas if one != first.leader)
     expect(ex.q1, NOT_ATTEMPTED, ..., says="three dots")
     expect(ex.q1, NOT_YET, follower, says="holds a copy")
-    expect(ex.q1, NOT_YET, 0, says="not one of the brokers")
+    expect(ex.q1, NOT_YET, 0, says="is not one of those")
     expect(ex.q1, CORRECT, solve(ex.q1)["leader"], says="leads partition 0")
 
 

@@ -95,10 +95,10 @@ def test_q1_one_figure_of_the_text(api: Api) -> None:
     expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
     expect(ex.q1, NOT_YET, lambda text, name: "7", says="which is not a number")
     expect(ex.q1, NOT_YET, lambda text, name: 0.0, says="You said 0, and it is")
-    expect(ex.q1, NOT_YET, first_only, says="you say")
+    expect(ex.q1, NOT_YET, first_only, says="you said")
     expect(ex.q1, ERROR, lambda text, name: float(text), says="ValueError")
-    expect(ex.q1, CORRECT, by_beginning, says="right for all")  # no name begins another one
-    expect(ex.q1, CORRECT, solve(ex.q1)["value_of"], says="right for all")
+    expect(ex.q1, CORRECT, by_beginning, says="Right for all")  # no name begins another one
+    expect(ex.q1, CORRECT, solve(ex.q1)["value_of"], says="Right for all")
 
 
 def test_q2_a_rate_that_survives_a_restart(api: Api) -> None:
@@ -184,16 +184,16 @@ def test_p1_what_begins_anew_with_the_api(api: Api) -> None:
         before = metrics.scrape(api.url)
     expect_revealed(ex.p1, "neither", CORRECT, before, says="counted in the API's memory")
     lab.start_api(ex.DATA_DIR, port=api.port, topic=ex.TOPIC)
-    expect_revealed(ex.p1, "csv", NOT_YET, before, says="You said 'csv'; it was 'requests'")
+    expect_revealed(ex.p1, "csv", NOT_YET, before, says="You said 'csv'. It was 'requests'")
     expect_revealed(ex.p1, "requests", CORRECT, before, says=f"{STORED} now")
 
 
 def test_p2_and_p3_what_the_figures_of_the_dead_say(unwatched: Api) -> None:
     at_death = metrics.scrape(unwatched.url)
     expect_revealed(ex.p2, ..., NOT_ATTEMPTED, at_death, says=f"Kafka holds {WAITING} records")
-    expect_revealed(ex.p2, "grows", NOT_YET, at_death, says="You said 'grows'; it was 'stays'")
+    expect_revealed(ex.p2, "grows", NOT_YET, at_death, says="You said 'grows'. It was 'stays'")
     expect_revealed(ex.p2, "stays", CORRECT, at_death, says="before it died")
-    expect_revealed(ex.p3, "degraded", NOT_YET, says="You said 'degraded'; it was 'ok'")
+    expect_revealed(ex.p3, "degraded", NOT_YET, says="You said 'degraded'. It was 'ok'")
     expect_revealed(ex.p3, "ok", CORRECT, says="`state` is `stale`")
     lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR)
     expect_revealed(ex.p2, "stays", NOT_ATTEMPTED, at_death, says="run the cell that kills it")

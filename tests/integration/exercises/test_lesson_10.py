@@ -72,8 +72,8 @@ def test_p1_one_of_four_is_idle(scale: None) -> None:
 
 def test_q3_q4_and_p2_with_connect(connect: Connect, lab_dir: Path) -> None:
     lines = lab_dir / "lines.txt"
-    expect(ex.q3, NOT_ATTEMPTED, connect, says="there is no connector")
-    expect_revealed(ex.p2, "more", NOT_ATTEMPTED, lines, says="there is no lines.txt yet")
+    expect(ex.q3, NOT_ATTEMPTED, connect, says="There is no connector")
+    expect_revealed(ex.p2, "more", NOT_ATTEMPTED, lines, says="There is no lines.txt yet")
     settings = {"connector.class": FILE_SINK, "topics": ex.STORED_TOPIC, "file": str(lines)}
     connect.create(ex.CONNECTOR, settings | {"tasks.max": 1})
     expect(ex.q3, NOT_YET, connect, says="It has 1 task, not 2")
@@ -86,7 +86,7 @@ def test_q3_q4_and_p2_with_connect(connect: Connect, lab_dir: Path) -> None:
     expect_revealed(ex.p2, "as many", CORRECT, lines, says="has one line")
     with lines.open("a", encoding="utf-8") as file:
         file.write(lines.read_text(encoding="utf-8").splitlines(keepends=True)[0])
-    expect_revealed(ex.p2, "more", CORRECT, lines, says="1 lines too many")
+    expect_revealed(ex.p2, "more", CORRECT, lines, says="1 line too many")
 
     expect(ex.q4, NOT_ATTEMPTED, ..., says="three dots")
     expect(ex.q4, NOT_YET, ex.CONNECTOR, says="a prefix")

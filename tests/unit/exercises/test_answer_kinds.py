@@ -28,7 +28,7 @@ def an_answer() -> int:
         ("x" * 100, "'" + "x" * 56 + "..."),
         (list(range(100)), "a list of 100 values"),
         (pd.Series(range(24)), "a pandas Series of 24 values"),
-        (pd.DataFrame({"a": [1], "b": [2]}), "a pandas DataFrame of 1 value"),
+        (pd.DataFrame({"a": [1], "b": [2]}), "a pandas DataFrame of 1 row"),
         (np.zeros(5), "a numpy ndarray of 5 values"),
         (object(), "an object"),
         (an_answer, "the function an_answer, not what it returns"),
