@@ -80,6 +80,11 @@ class Pipeline:
     topic_id: str = ""
     run_file: RunFile | None = None
 
+    def start_api(self) -> None:
+        """Start the API's process: it reads files only, so it need not wait for a broker."""
+        port = [] if self.options.port is None else ["--port", str(self.options.port)]
+        self.stages["api"] = ChildProcess("api", ["api", *self._place, *port])
+
     def start_broker(self) -> None:
         """Find the broker that the settings name or the lab runs; else start one.
 
@@ -111,17 +116,14 @@ class Pipeline:
         self._done("topic", started, f"{topic.name}, {topic.num_partitions} partitions")
 
     def start_stages(self, keep_waiting: Callable[[], bool]) -> None:
-        """Start consumer, API and producer at once, and wait until each is ready."""
+        """Start consumer and producer at once, and wait until these and the API are ready."""
         options = self.options
         started = time.monotonic()
         self.say("stages    starting consumer, API and producer, each in a separate process ...")
-        place = ["--topic", options.topic, "--data", str(options.data_dir)]
         group_id = load_config().group_id
         self.stages["consumer"] = Consumer(
             "consumer", options.topic, group_id, options.data_dir, workers=options.workers
         )
-        port = [] if options.port is None else ["--port", str(options.port)]
-        self.stages["api"] = ChildProcess("api", ["api", *place, *port])
         amounts = {"rate": options.readings_per_s, "seed": options.seed, "faults": options.faults}
         produce = ["produce", "--topic", options.topic]
         produce += [word for name, value in amounts.items() for word in (f"--{name}", str(value))]
@@ -143,6 +145,10 @@ class Pipeline:
                 msg = f"The {late} is not at work after {READY_S:g} s."
                 raise WorkerFailed(msg, f"read its log: {self.stages[late].log_path}")
             time.sleep(0.05)
+
+    @property
+    def _place(self) -> list[str]:
+        return ["--topic", self.options.topic, "--data", str(self.options.data_dir)]
 
     def _producer_ready(self) -> str | None:
         sent = read_sent_counts(self.topic_id).acked

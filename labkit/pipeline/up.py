@@ -53,6 +53,7 @@ def run_up(options: UpOptions) -> int:
     with _only_one(pipeline):
         try:
             # Until the broker runs, Ctrl-C is a KeyboardInterrupt, so that it also ends a download.
+            pipeline.start_api()
             pipeline.start_broker()
             stop = stop_event()
             pipeline.start_topic()
