@@ -1,8 +1,8 @@
 """The lab's broker: `start_broker` and `Broker`, a real Apache Kafka on this machine.
 
 One broker serves all notebooks and terminals of a lab. It is a separate process that survives the
-kernel that started it, and stops with the lab, with ``labkit down`` or with `Broker.stop`. Its
-records stay on disk for the next start.
+kernel that started it, and stops with the lab, with ``labkit down``, or with `Broker.stop` of the
+last one that uses it. Its records stay on disk for the next start.
 """
 
 from __future__ import annotations
@@ -133,13 +133,21 @@ class Broker:
         return self.data_dir
 
     def stop(self) -> None:
-        """Stop the lab's cluster, for all its users. Its records stay on disk.
+        """Stop the lab's cluster, unless others use it. Its records stay on disk.
 
-        A configured cluster is left alone.
+        If another notebook or terminal works with it, or ``labkit broker start`` started it, it
+        goes on, and that is printed. ``labkit broker stop`` stops it for all. A configured cluster
+        is left alone.
         """
-        if self.data_dir is not None:
-            with waiting("Stopping Apache Kafka"):
-                cluster_start.stop_cluster(self.data_dir)
+        if self.data_dir is None:
+            return
+        with waiting("Stopping Apache Kafka"):
+            others = cluster_start.leave_cluster(self.data_dir)
+        if others:
+            print(  # noqa: T201
+                f"The broker goes on for {', '.join(others)}. "
+                "In a terminal, `labkit broker stop` stops it for all."
+            )
 
     def __enter__(self) -> Self:
         return self

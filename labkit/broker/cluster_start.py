@@ -60,7 +60,7 @@ def plan(known: ClusterState | None, brokers: int | None, port: int, folder: Pat
             one.port = node_setup.free_ports(1)[0]  # another program has taken the old one
         if one.controller_port in in_use:
             one.controller_port = node_setup.free_ports(1)[0]
-    known.owners, known.keep = [], False
+    known.owners, known.keep, known.users = [], False, []
     return known
 
 
@@ -248,7 +248,7 @@ def _wait_for_nodes(
 def stop(cluster: ClusterState, folder: Path) -> None:
     """Stop every node and the supervisor; called under the cluster's lock."""
     known = read_cluster(folder) or cluster
-    known.owners, known.keep = [], False
+    known.owners, known.keep, known.users = [], False, []
     write_cluster(known, folder)
     if known.supervisor is not None and known.supervisor.is_alive:
         stop_processes(_processes([known.supervisor.pid]), timeout_s=SUPERVISOR_STOP_S + 20.0)
@@ -279,3 +279,20 @@ def stop_cluster(folder: Path) -> bool:
         ran = any(one.is_running for one in cluster.nodes)
         stop(cluster, folder)
     return ran
+
+
+def leave_cluster(folder: Path) -> list[str]:
+    """Stop the cluster in a folder, unless others use it; return who they are."""
+    with cluster_lock(folder):
+        cluster = read_cluster(folder)
+        if cluster is None:
+            return []
+        others = cluster.other_users
+        if cluster.keep:
+            others.append("`labkit broker start`, which keeps it")
+        if others:
+            cluster.users = [one for one in cluster.users if one.pid != os.getpid()]
+            write_cluster(cluster, folder)
+        else:
+            stop(cluster, folder)
+    return others

@@ -8,6 +8,7 @@ restarted node at the same address. The supervisor writes the running processes 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -18,8 +19,11 @@ from pydantic import BaseModel, Field
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.json_files import read_json, write_json
-from labkit.core.processes import is_alive, is_suspended, mark_of
+from labkit.core.processes import is_alive, is_labkit, is_suspended, mark_of
+from labkit.core.run_files import read_run_files
 
+RUNS = {"producer": "produce", "consumer": "consume", "up": "up"}
+"""The commands of the run files that show who uses a cluster."""
 OWNER_PID = "LABKIT_OWNER_PID"
 _LOCK_WAIT_S = 300.0  # a first start downloads Kafka while it holds the lock
 
@@ -34,6 +38,12 @@ class ProcessMark(BaseModel):
     def is_alive(self) -> bool:
         """Whether this very process runs."""
         return is_alive(self.pid, self.process_started)
+
+
+class ClusterUser(ProcessMark):
+    """A process that works with the cluster, such as a notebook's kernel, and what to call it."""
+
+    name: str
 
 
 class NodeState(BaseModel):
@@ -79,13 +89,15 @@ class ClusterState(BaseModel):
     """A cluster: what its starter decided, and (not written back) which processes run.
 
     ``owners`` are the processes it runs for; when the last one is gone, the supervisor stops it.
-    ``keep`` is set by ``labkit broker start``: then the cluster runs until it is stopped.
+    ``keep`` is set by ``labkit broker start``: then the cluster runs until it is stopped. ``users``
+    are the processes that have called `start_broker`: none of them stops it for the others.
     """
 
     cluster_id: str
     nodes: list[NodeState]
     owners: list[ProcessMark] = []
     keep: bool = False
+    users: list[ClusterUser] = []
     supervisor: ProcessMark | None = Field(None, exclude=True)
 
     @property
@@ -98,6 +110,19 @@ class ClusterState(BaseModel):
         """Whether the supervisor and at least one node run."""
         has_supervisor = self.supervisor is not None and self.supervisor.is_alive
         return has_supervisor and any(node.is_running for node in self.nodes)
+
+    @property
+    def other_users(self) -> list[str]:
+        """What else works with it: notebooks, terminals, and what this lab runs outside of us."""
+        names = {one.pid: one.name for one in self.users if one.is_alive}
+        for kind in ("producer", "consumer", "up"):
+            for run in read_run_files(kind):
+                names.setdefault(run["pid"], f"`labkit {RUNS[kind]}`")
+        me = owner()
+        for one in self.owners:
+            if one != me and one.is_alive:
+                names.setdefault(one.pid, "another program")
+        return [f"{name} (process {pid})" for pid, name in names.items() if not _is_ours(pid)]
 
     @property
     def majority(self) -> int:
@@ -165,9 +190,28 @@ def owner() -> ProcessMark:
     return ProcessMark(**mark_of(os.getpid()))
 
 
+def _is_ours(pid: int) -> bool:
+    """Whether a process is this one, or was started by it or for it (a worker's worker)."""
+    try:
+        return os.getpid() in (pid, *(one.pid for one in psutil.Process(pid).parents()))
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _user() -> ClusterUser:
+    """Return this process, with the name of its notebook if it is a kernel."""
+    program = Path(sys.argv[0]).name or "Python"
+    if is_labkit(os.getpid()):
+        program = f"`labkit {' '.join(sys.argv[1:2])}`"
+    name = Path(os.environ.get("JPY_SESSION_NAME", "")).name or program
+    return ClusterUser(name=name, **mark_of(os.getpid()))
+
+
 def add_owner(cluster: ClusterState, folder: Path, *, keep: bool) -> None:
     """Record that the cluster runs for us, too; only under `cluster_lock`."""
-    me = owner()
+    me, user = owner(), _user()
+    others = (one for one in cluster.users if one.is_alive and one.pid != user.pid)
+    cluster.users = [*others, user]
     if keep:
         cluster.keep = True
     elif me not in cluster.owners:

@@ -203,9 +203,10 @@ class Pipeline:
 
     def stop_broker(self) -> None:
         """Stop the broker, unless another process of the lab uses it."""
-        if self.broker is None or not self.broker.is_own:
+        cluster = read_cluster()
+        if self.broker is None or not self.broker.is_own or cluster is None:
             return
-        if others_need_cluster():
+        if cluster.keep or cluster.other_users:
             self.say("broker    left running: others use it")
         elif self.broker.is_running:
             self.broker.stop()
@@ -223,11 +224,3 @@ class Pipeline:
     def _done(self, name: str, started: float, sentence: str) -> None:
         self.startup_s[name] = round(time.monotonic() - started, 2)
         self.say(f"{name:<9} {sentence} ({self.startup_s[name]:.1f} s)")
-
-
-def others_need_cluster() -> bool:
-    """Return whether the lab's cluster is to be kept, or has another running owner."""
-    cluster = read_cluster()
-    if cluster is None:
-        return False
-    return cluster.keep or any(one.is_alive and one.pid != os.getpid() for one in cluster.owners)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from waiting import wait_until
 
 import labkit as lab
 from labkit.broker import aot_cache, node_setup
-from labkit.broker.broker import Broker, stop_cluster
+from labkit.broker.broker import Broker, find_broker, stop_cluster
 from labkit.broker.cluster_state import NodeState, cluster_dir, read_cluster
 from labkit.broker.install.java import java_executable
 from labkit.broker.install.kafka_jars import kafka_jars
@@ -273,3 +274,40 @@ def test_training_makes_a_cache_that_a_broker_starts_with(
         used = Path(f"/proc/{node.process.pid}/maps")
         if used.exists():
             assert str(fresh) in used.read_text(), "Java did not take the cache"
+
+
+def test_a_notebook_does_not_stop_the_broker_of_another(
+    lab_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last one stops it, and a killed notebook counts as gone."""
+    program = "import labkit as lab, time; lab.start_broker(); print('ready', flush=True); "
+    other = subprocess.Popen(
+        [sys.executable, "-c", program + "time.sleep(600)"],
+        env={**os.environ, "JPY_SESSION_NAME": "/somewhere/01_broker.ipynb"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with other:
+        assert other.stdout is not None
+        assert "ready" in other.stdout.readline()
+        broker = lab.start_broker()
+        broker.stop()
+        said = capsys.readouterr().out
+        assert f"goes on for 01_broker.ipynb (process {other.pid})" in said
+        assert "labkit broker stop" in said
+        assert broker.is_running
+        other.kill()
+        other.wait(30)
+    broker.stop()
+    assert find_broker() is None
+
+
+def test_a_broker_that_is_kept_is_left_and_the_command_stops_it(
+    lab_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker = lab.start_broker(keep=True)
+    lab.start_broker().stop()
+    assert "labkit broker start" in capsys.readouterr().out
+    assert broker.is_running
+    assert stop_cluster()
+    assert find_broker() is None
