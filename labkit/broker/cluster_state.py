@@ -117,12 +117,14 @@ class ClusterState(BaseModel):
         names = {one.pid: one.name for one in self.users if one.is_alive}
         for kind in ("producer", "consumer", "up"):
             for run in read_run_files(kind):
-                names.setdefault(run["pid"], f"`labkit {RUNS[kind]}`")
+                if not _is_for_us(run["pid"]):
+                    names.setdefault(run["pid"], f"`labkit {RUNS[kind]}`")
         me = owner()
         for one in self.owners:
             if one != me and one.is_alive:
                 names.setdefault(one.pid, "another program")
-        return [f"{name} (process {pid})" for pid, name in names.items() if not _is_ours(pid)]
+        names.pop(os.getpid(), None)
+        return [f"{name} (process {pid})" for pid, name in names.items()]
 
     @property
     def majority(self) -> int:
@@ -190,10 +192,10 @@ def owner() -> ProcessMark:
     return ProcessMark(**mark_of(os.getpid()))
 
 
-def _is_ours(pid: int) -> bool:
-    """Whether a process is this one, or was started by it or for it (a worker's worker)."""
+def _is_for_us(pid: int) -> bool:
+    """Whether a process is a worker that this one, or a worker of it, has started."""
     try:
-        return os.getpid() in (pid, *(one.pid for one in psutil.Process(pid).parents()))
+        return any(one.pid == os.getpid() for one in psutil.Process(pid).parents())
     except psutil.NoSuchProcess:
         return True
 
