@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import dis
-import functools
 import inspect
-import linecache
-import logging
 import textwrap
 import tomllib
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from types import FrameType
 from typing import Any
 
 from labkit.core.errors import LabError
-from labkit.exercises.engine.answer_kinds import COLLECTIONS, PLAIN, described, plain, shown
+from labkit.exercises.engine.learner_functions import Watched, named, raised_by, repeat, unusable
 from labkit.exercises.engine.learner_progress import save_attempt, save_help_taken
 from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result, box
 
@@ -25,6 +20,9 @@ BLANK = ...
 """The placeholder for an answer: three dots, which Python accepts anywhere."""
 
 Check = Callable[..., str]
+
+CANNOT_COMPARE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What Python raises in a check that was given another kind of answer than it takes."""
 
 
 class Task:
@@ -80,7 +78,7 @@ class Exercise(Task):
             return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, dots)
         watched = [Watched(one) if inspect.isfunction(one) else one for one in answers]
         try:
-            message = f"{_repeat(answers)}{self._check(*watched)}"
+            message = f"{repeat(answers)}{self._check(*watched)}"
             return Result(self.exercise_id, Outcome.CORRECT, message)
         except NotAttempted as none:
             return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, str(none))
@@ -89,8 +87,18 @@ class Exercise(Task):
         except LabError as error:
             return Result(self.exercise_id, Outcome.ERROR, str(error))
         except Exception as error:  # a learner's function may raise anything; the lesson continues
-            functions = [one for one in watched if isinstance(one, Watched)]
-            return Result(self.exercise_id, Outcome.ERROR, _explain(error, answers, functions))
+            return self._explain(error, answers, [one for one in watched if type(one) is Watched])
+
+    def _explain(
+        self, error: Exception, answers: Sequence[Any], functions: Sequence[Watched]
+    ) -> Result:
+        """Return a lesson about an error: the learner's own line, and never the check's."""
+        if said := raised_by(functions, error):
+            return Result(self.exercise_id, Outcome.ERROR, said)
+        if answers and isinstance(error, CANNOT_COMPARE):
+            return Result(self.exercise_id, Outcome.NOT_YET, unusable(answers, functions))
+        said = f"The check could not ask: `{named(error)}`. Run it again in a moment."
+        return Result(self.exercise_id, Outcome.ERROR, said)
 
     def hint(self) -> Help:
         """Return the next hint; the last one is nearly the answer."""
@@ -137,60 +145,6 @@ def exercise(check: Check) -> Exercise:
     help_file = files("labkit.exercises") / f"{check.__module__.rpartition('.')[2]}.toml"
     known = tomllib.loads(help_file.read_text(encoding="utf-8"))[check.__name__]
     return Exercise(check, known["hints"], known["solution"])
-
-
-class Watched:
-    """A learner's function; it remembers what it returned last, for the message of a check."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, function)
-        self.name = function.__name__
-        self.code = function.__code__
-        self.returned: Any = BLANK
-        self._function = function
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Call the function."""
-        self.returned = BLANK
-        self.returned = self._function(*arguments, **named)
-        return self.returned
-
-    def is_called_in(self, frame: FrameType) -> bool:
-        """Tell whether a frame is the one in which the function is called."""
-        return frame.f_code is type(self).__call__.__code__ and frame.f_locals["self"] is self
-
-
-def _repeat(answers: Sequence[Any]) -> str:
-    """Return which values were checked, for an answer cell that failed keeps its old value."""
-    values = [shown(one) for one in map(plain, answers) if isinstance(one, REPEATED)]
-    return f"You gave {', '.join(values)}. " if values else ""
-
-
-def _explain(error: Exception, answers: Sequence[Any], functions: Sequence[Watched]) -> str:
-    """Return a lesson about an error in a check: the learner's own line, and never the check's."""
-    said = f"{type(error).__name__}: {error}".removesuffix(": ")
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    for one in functions:
-        if one.is_called_in(frames[-1]):  # it does not take as many arguments
-            return f"Your `{one.name}` raised `{said}`."
-        lines = [frame.f_lineno for frame in frames if frame.f_code is one.code]
-        if lines:
-            line = linecache.getline(one.code.co_filename, lines[-1]).strip()
-            where = f", in the line `{line}`" if line else ""
-            return f"Your `{one.name}` raised `{said}`{where}."
-    logging.getLogger(__name__).debug("a check could not use an answer", exc_info=error)
-    for one in functions:
-        if one.returned is None:
-            return f"Your `{one.name}` returned nothing. It has to end with `return`."
-        if one.returned is not BLANK:
-            return f"Your `{one.name}` returned {described(one.returned)}, {UNUSABLE}"
-    if answers:
-        return f"You gave {' and '.join(map(described, answers))}, {UNUSABLE}"
-    return f"The check could not ask: `{said}`. Run it again in a moment."
-
-
-REPEATED = (*PLAIN, *COLLECTIONS)
-UNUSABLE = "and the question asks for something else. Read it again, or take a hint."
 
 
 def is_blank(answer: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from labkit.core.errors import LabError
 from labkit.exercises.engine.answer_kinds import described, shown, whole_number
 from labkit.exercises.engine.exercise import BLANK, Task
+from labkit.exercises.engine.learner_functions import named
 from labkit.exercises.engine.learner_progress import (
     read_learner_progress,
     save_attempt,
@@ -101,8 +102,8 @@ class Prediction(Task):
         except LabError as error:
             return Result(self.exercise_id, Outcome.ERROR, str(error))
         except Exception as error:  # such as what a client raises while its broker is away
-            why = f"`{type(error).__name__}: {error}`"
-            message = f"The cluster could not be asked: {why}. Run the cells above, then this one."
+            why = f"The cluster could not be asked: `{named(error)}`"
+            message = f"{why}. Run the cells above, then this one."
             return Result(self.exercise_id, Outcome.ERROR, message)
         said = self._said()
         what = f"It was {shown(seen.value)}. {seen.because}"

@@ -94,7 +94,7 @@ def test_q1_one_figure_of_the_text(api: Api) -> None:
     metrics.scrape(api.url)  # so that a request has been counted
     expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
     expect(ex.q1, NOT_YET, lambda text, name: "7", says="which is not a number")
-    expect(ex.q1, NOT_YET, lambda text, name: 0.0, says="You said 0, and it is")
+    expect(ex.q1, NOT_YET, lambda text, name: 0.0, says="you said 0, and it is")
     expect(ex.q1, NOT_YET, first_only, says="you said")
     expect(ex.q1, ERROR, lambda text, name: float(text), says="ValueError")
     expect(ex.q1, CORRECT, by_beginning, says="Right for all")  # no name begins another one

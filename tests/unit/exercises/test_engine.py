@@ -95,7 +95,8 @@ def test_what_fails_in_a_check_is_said_of_the_answer_and_shows_nothing_of_the_ch
     assert "missing 1 required positional argument: 'key'" in takes_one.message
 
     results = [made(q1).check(forgets_to_return), made(q2).check(["a"]), made(q3).check()]
-    assert [result.outcome for result in results] == [Outcome.ERROR] * 3
+    outcomes = [result.outcome for result in results]
+    assert outcomes == [Outcome.NOT_YET, Outcome.NOT_YET, Outcome.ERROR]
     says = [result.message for result in results]
     assert says[0].startswith("Your `forgets_to_return` returned nothing. It has to end")
     assert says[1].startswith("You gave a list, `['a']`, and the question asks")

@@ -1,0 +1,125 @@
+"""What a learner might try first: at least one wrong answer, or wrong sending, for most tasks."""
+
+from __future__ import annotations
+
+WRONG: dict[str, tuple[str, ...]] = {
+    "00.q1": ("partitions = 2", 'partitions = "3"', "partitions = topic.partitions"),
+    "00.q2": ("producer.readings_per_s = 500", "producer.readings_per_second = 50"),
+    "00.q3": ("rows = len(table)", "rows = table"),
+    "00.q4": ("heaviest = 'Springfield'", "heaviest = table.groupby('facility')['co2_kg'].sum()"),
+    "01.q1": ("told = 9092", "told = 'http://127.0.0.1'"),
+    "01.q2": ("controller = 0", "controller = '1'"),
+    "01.q3": ("!labkit kafka kafka-topics --create --topic lesson01-by-tool --partitions 1",),
+    "01.q4": (
+        'second.restart(advertised_listeners="PLAINTEXT://127.0.0.1:9")',
+        'second.restart(advertised_listeners="127.0.0.1:9")',
+    ),
+    "02.q1": ('lab.ensure_topic("lesson02-plants", num_partitions=3)',),
+    "02.q2": (
+        "def partition_of(key, num_partitions):\n    return 0",
+        "def partition_of(key, num_partitions):\n    print(key)",
+    ),
+    "02.q3": ("largest = 3", "largest = '1'"),
+    "02.q4": ('lab.ensure_topic("lesson02-hour", config={"retention.ms": 3_600})',),
+    "03.q1": ('producer.send("lesson03-fleet", value=b"no key").get(timeout=10)',),
+    "03.q2": (
+        'wrong = json.dumps({"factor_id": "epa98-gas", "co2_kg": 53060}).encode()\n'
+        'producer.send("lesson03-factors", value=wrong).get(timeout=10)',
+        'producer.send("lesson03-factors", value=b"[1]").get(timeout=10)',
+    ),
+    "03.q3": ("last_line = producer.flush()", 'last_line = "pass"'),
+    "03.q4": ('send_all("lesson03-packed")',),
+    "03.q5": ("bad = 300", "bad = [1]"),
+    "04.q1": ("key = b'XX'", "key = 7"),
+    "04.q2": (
+        "with KafkaConsumer(\n"
+        '    "lesson04-readings",\n'
+        "    bootstrap_servers=broker.bootstrap_servers,\n"
+        '    group_id="lesson04-rewound",\n'
+        '    auto_offset_reset="earliest",\n'
+        ") as rewinder:\n"
+        "    rewinder.poll(timeout_ms=5_000)\n"
+        "    rewinder.commit()",
+    ),
+    "04.q3": (
+        "def next_offset(path):\n"
+        "    return len(path.read_text().splitlines()) if path.exists() else 0",
+        "def next_offset(path):\n    print(path)",
+    ),
+    "04.q4": ("def headers_of(record, error):\n    return []",),
+    "04.q5": (
+        "with KafkaProducer(bootstrap_servers=broker.bootstrap_servers) as producer:\n"
+        '    producer.send("lesson04-substitutes", value=b"12 t")',
+    ),
+    "05.q1": (
+        "mine = 3",
+        'mine = Flask("mine")\n\n\n@mine.get("/plants/<plant>")\ndef about(plant):\n'
+        '    return {"facility_id": plant, "co2_kg": 1.0}',
+    ),
+    "05.q2": (
+        "def readable(lines):\n    return lines",
+        "def readable(lines):\n    print(lines[:1])",
+    ),
+    "05.q3": ("def totals(frame):\n    return frame.groupby('fuel')['co2_kg'].sum() / 1000",),
+    "05.q4": (
+        "def read_all(url):\n"
+        "    return json.load(urlopen(url + '/api/readings?limit=500'))['readings']",
+    ),
+    "05.q5": (
+        "def t_per_h(co2_kg, bucket_s):\n    return co2_kg / bucket_s",
+        "def t_per_h(co2_kg, bucket_s):\n    co2_kg / bucket_s * 3.6",
+    ),
+    "06.q1": ("def poll(url, polls, every_s):\n    urlopen(url).read()",),
+    "06.q2": (
+        "def poll_once(url, etag):\n    return '', None",
+        "def poll_once(url, etag):\n    with urlopen(url) as answer:\n"
+        "        return answer.headers['ETag'], json.load(answer)",
+    ),
+    "06.q3": ("def above(facilities, t_per_year):\n    return facilities",),
+    "06.q4": ("def tonnes(values, bucket_s):\n    return sum(values)",),
+    "06.q5": ("view = '?window_s=60'", "view = 60"),
+    "07.q1": (
+        "def in_order(records):\n    pass",
+        "def in_order(records):\n    offsets = [one.offset for one in records]\n"
+        "    assert offsets == sorted(offsets)",
+    ),
+    "07.q2": ("kind = 'wrong'", "kind = 2"),
+    "07.q3": ("place = (2, 99_999)", "place = 3"),
+    "07.q4": (
+        "def step(records):\n    return records[1:]",
+        "def step(records):\n    print(len(records))",
+    ),
+    "08.q1": ("leader = 0", "leader = 'one'"),
+    "08.q2": ('lab.alter_topic("lesson08-copied", config={"min.insync.replicas": 3})',),
+    "08.q3": ("spare = 0", "spare = None"),
+    "09.q1": ("def value_of(text, name):\n    return '7'", "def value_of(text):\n    return 7"),
+    "09.q2": ("def rate(before, after, seconds):\n    return (after - before) / seconds",),
+    "09.q3": (
+        "def backlog(samples):\n    return total(samples, 'labkit_consumer_lag_records')",
+        "def backlog(samples):\n    print(samples[0])",
+    ),
+    "09.q4": (
+        "def is_wrong(samples, now_s):\n    return False",
+        "def is_wrong(samples, now_s):\n    return True",
+    ),
+    "09.q5": ('lab.ensure_topic("lesson09-locked")',),
+    "10.q1": ('lab.alter_topic("lesson10-scale", num_partitions=5)',),
+    "10.q2": (
+        'few = {"readings_per_s": 0, "count": 10, "key": "country", "name": "spread"}\n'
+        'lab.start_producer("lesson10-keys", **few).wait(60)',
+    ),
+    "10.q3": ('connect.create("lesson10-file", {"topics": "lesson10-stored"})',),
+    "10.q4": ("group_id = 'lesson10-file'", "group_id = 4"),
+    "11.q1": ('lab.ensure_topic("capstone-co2.dlq", num_partitions=1)',),
+    "11.q2": (
+        "with KafkaProducer(bootstrap_servers=broker.bootstrap_servers) as producer:\n"
+        '    producer.send("capstone-co2", value=b"{}")',
+        # The message of the check says how to begin again.
+        'ex.clear()\nlab.ensure_topic("capstone-co2.dlq", num_partitions=1)\n'
+        "month = {'retention.ms': 30 * 24 * 3_600_000}\n"
+        'lab.ensure_topic("capstone-co2", num_partitions=4, config=month)',
+    ),
+    "11.q3": ("def consume():\n    print('nothing')\n\n\nconsume()",),
+    "11.q4": ("again = print", "again = None"),
+    "11.q5": ("app = 3", 'app = Flask("capstone")'),
+}
