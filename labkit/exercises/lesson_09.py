@@ -113,8 +113,8 @@ def q1(value_of: Callable[[str, str], Any]) -> str:
         if not math.isclose(said, right, rel_tol=1e-9):
             shown = [line for line in text.splitlines() if line.startswith((name + "{", name))]
             raise NotYet(
-                f"`{name}`: you said {said:,g}, and it is {right:,g}. Its first line is "
-                f"`{shown[0]}`, and that name begins {many(len(shown), 'line')}."
+                f"`{name}`: you said {said:,g}, and it is {right:,g}. It has "
+                f"{many(len(shown), 'line')}; the first is `{shown[0]}`."
             )
     return f"Right for all {len(names)} names that `/metrics` has now, such as `{names[0]}`."
 
