@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from labkit.core.errors import LabError
+from labkit.core.errors import LabError, TopicNotFound
 from labkit.core.terminal_text import visible, visible_json
 
 if TYPE_CHECKING:
@@ -111,9 +112,13 @@ def tell(error: LabError) -> None:
     out = console(stderr=True)
     out.print("[bold red]Error:[/]", end=" ")
     out.print(visible(error.what), markup=False, soft_wrap=True)
-    if error.next_line:
+    next_line = error.next_line
+    if isinstance(error, TopicNotFound) and error.topic:
+        verb, name = ("describe", error.similar) if error.similar else ("create", error.topic)
+        next_line = f"labkit topics {verb} {shlex.quote(name)}"
+    if next_line:
         out.print("[bold]Next:[/] ", end=" ")
-        out.print(visible(error.next_line), markup=False, soft_wrap=True)
+        out.print(visible(next_line), markup=False, soft_wrap=True)
 
 
 def _known_refusal(error: OSError) -> LabError | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,10 @@ from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
 from labkit.core.processes import python_command
 from labkit.core.stop_signals import STOP_WITH_PARENT, watch_stop_requests
+from labkit.core.terminal_text import without_colours
+
+_ERROR = re.compile(r"^Error: (.*)(?:\nNext: +(.*))?", re.MULTILINE)
+"""An error of the lab, as a command prints it: what happened, and the next line."""
 
 
 class Stoppable(Protocol):
@@ -216,7 +221,7 @@ class ChildProcess:
     def last_words(self, lines: int = 4) -> str:
         """Return the end of the log."""
         text = self.log_path.read_text(encoding="utf-8", errors="replace")
-        return "\n".join(text.strip().splitlines()[-lines:])
+        return "\n".join(without_colours(text).strip().splitlines()[-lines:])
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the process has ended; return whether it has."""
@@ -243,8 +248,10 @@ class ChildProcess:
             raise WorkerFailed(msg, f"read its log: {self.log_path}")
         if self.process.returncode != 0 and not self._failure_told:
             self._failure_told = True
-            msg = f"the {self.name} failed: {self.why_it_failed()}"
-            raise WorkerFailed(msg, f"read its log: {self.log_path}")
+            said, next_line = self.why_it_failed(), f"read its log: {self.log_path}"
+            if told := _ERROR.search(said):
+                said, next_line = told[1], told[2] or next_line
+            raise WorkerFailed(f"the {self.name} failed: {said}", next_line)
 
     def __enter__(self) -> Self:
         return self

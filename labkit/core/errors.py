@@ -6,6 +6,9 @@ separately, as ``next_line``, so that a notebook or a terminal can show it by it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class LabError(Exception):
     """Base class of all errors of the lab.
@@ -49,7 +52,39 @@ class JarRefused(LabError):
 
 
 class TopicNotFound(LabError):
-    """The topic does not exist on this cluster."""
+    """The topic does not exist on this cluster.
+
+    Attributes
+    ----------
+    topic, similar : str
+        Its name, and the most similar one that exists; empty if there is none, or nobody knows.
+    """
+
+    topic: str = ""
+    similar: str = ""
+
+    @classmethod
+    def named(cls, topic: str, names: Iterable[str]) -> TopicNotFound:
+        """Return the error to raise about a topic, given the names of those that exist.
+
+        A similar name is most likely what was meant, so it comes before creating the topic.
+        """
+        names = sorted(name for name in names if not name.startswith("__"))
+        similar = get_close_matches(topic, names, n=1)
+        if similar:
+            error = cls(
+                f"topic {topic!r} is not on this cluster. Did you mean {similar[0]!r}?",
+                f"lab.describe_topic({similar[0]!r})   "
+                f"(or, if you want another topic: lab.ensure_topic({topic!r}))",
+            )
+            error.similar = similar[0]
+        else:
+            there = f"there are: {', '.join(names[:10])}" if names else "there is none yet"
+            error = cls(
+                f"topic {topic!r} is not on this cluster; {there}", f"lab.ensure_topic({topic!r})"
+            )
+        error.topic = topic
+        return error
 
 
 class TopicConfigDiffers(LabError):

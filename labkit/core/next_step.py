@@ -6,7 +6,7 @@ import html
 import re
 from dataclasses import dataclass
 
-from labkit.core.terminal_text import visible
+from labkit.core.terminal_text import visible, without_colours
 
 # JupyterLab's own colour, which follows its theme; the second one is for other front ends.
 COLOUR = "var(--jp-info-color1, #1976d2)"
@@ -19,21 +19,33 @@ class Advice:
     heading: str
     sentence: str
     next_line: str = ""
+    traceback: str = ""
+    """The whole traceback, shown at a click; a text names the magic that shows it."""
 
     def __repr__(self) -> str:
-        lines = [visible(self.heading), "  " + visible(self.sentence).replace("`", "")]
-        if self.next_line:
-            lines.append("  Next: " + visible(self.next_line).replace("\n", "\n        "))
+        heading, sentence, next_line = map(_plain, (self.heading, self.sentence, self.next_line))
+        lines = [*([heading] if heading else []), "  " + sentence.replace("`", "")]
+        if next_line:
+            lines.append("  Next: " + next_line.replace("\n", "\n        "))
+        if self.traceback:
+            lines.append("  The whole traceback: %tb")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         # The text keeps the page's own colour, so it is readable in a light and in a dark theme.
-        said = f"<strong>{_marked_up(self.heading)}</strong><br>{_marked_up(self.sentence)}"
+        said = f"<strong>{_marked_up(self.heading)}</strong><br>" if self.heading else ""
+        said += _marked_up(self.sentence)
         if self.next_line:
-            line = html.escape(visible(self.next_line))
+            line = html.escape(_plain(self.next_line))
             said += (
                 '<div style="margin-top: 0.3em">Next: '
                 f'<code style="white-space: pre-wrap">{line}</code></div>'
+            )
+        if self.traceback:
+            said += (
+                '<details style="margin-top: 0.3em"><summary>The whole traceback</summary>'
+                f'<pre style="overflow-x: auto">{html.escape(_plain(self.traceback))}</pre>'
+                "</details>"
             )
         return (
             '<div role="note" aria-label="A note of the lab" '
@@ -44,4 +56,9 @@ class Advice:
 
 def _marked_up(text: str) -> str:
     """Escape a text, and show what is between backticks as code."""
-    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(visible(text)))
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(_plain(text)))
+
+
+def _plain(text: str) -> str:
+    """Return a text without colours, which a quoted program may have used."""
+    return visible(without_colours(text))

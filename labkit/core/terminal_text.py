@@ -16,6 +16,15 @@ _CONTROL = re.compile(
 )
 
 
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+"""A terminal's colours (ECMA-48, "Select Graphic Rendition")."""
+
+
+def without_colours(text: str) -> str:
+    """Return what a program printed for a terminal without its colours."""
+    return _COLOURS.sub("", text)
+
+
 def visible(text: str) -> str:
     r"""Return text with each control character written out, such as ``\x1b``."""
     return _CONTROL.sub(lambda sign: repr(sign[0])[1:-1], text)

@@ -55,19 +55,20 @@ class Answer:
     """One sentence and one line to type.
 
     `error` is the name of the error that it answers. `problem` is None if an error of the lab has
-    its own line.
+    its own line. `name` is more exact than the problem's.
     """
 
     problem: KnownProblem | None
     sentence: str
     next_line: str
     error: str = ""
+    name: str = ""
 
     @property
     def heading(self) -> str:
-        """The error, and the name of the problem."""
-        parts = (self.error, self.problem.name if self.problem else "")
-        return " · ".join(part for part in parts if part)
+        """The name of the problem, if it has one."""
+        said = self.name or (self.problem.name if self.problem else "")
+        return f"{said[:1].upper()}{said[1:]}"
 
 
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

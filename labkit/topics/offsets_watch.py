@@ -15,7 +15,6 @@ from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
 from labkit.broker.kafka_clients import ReusedClients
-from labkit.core.errors import TopicNotFound
 from labkit.topics.topic_metadata import logs_by_leader, no_such_topic, read_metadata
 
 REQUEST_TIMEOUT_MS = 3_000
@@ -92,9 +91,7 @@ def _ends(client: KafkaAdminClient, topic: str, metadata: dict[str, Any]) -> dic
                 dict.fromkeys(logs, OffsetSpec.LATEST), timeout_ms=REQUEST_TIMEOUT_MS
             )
         except kafka_errors.UnknownTopicOrPartitionError as error:  # deleted between two requests
-            raise TopicNotFound(
-                f"topic {topic!r} is not on this cluster", f"lab.ensure_topic({topic!r})"
-            ) from error
+            raise no_such_topic(client, topic) from error
         except kafka_errors.RetriableError:
             continue
         ends.update({log.partition: found[log].offset for log in logs})

@@ -7,7 +7,6 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, TopicPartition
@@ -143,13 +142,8 @@ def read_configs(
 
 
 def no_such_topic(client: KafkaAdminClient, name: str) -> TopicNotFound:
-    """Return the error to raise, with the most similar names on this cluster."""
-    names = [found for found in client.list_topics() if not found.startswith("__")]
-    near = get_close_matches(name, names, n=3) or sorted(names)[:10]
-    there = f"there are: {', '.join(near)}" if near else "there is none yet"
-    return TopicNotFound(
-        f"topic {name!r} is not on this cluster; {there}", f"lab.ensure_topic({name!r})"
-    )
+    """Return the error to raise, with the most similar name on this cluster."""
+    return TopicNotFound.named(name, client.list_topics())
 
 
 def _read_offsets(

@@ -6,6 +6,7 @@ its topics or other notebooks.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from labkit.broker import cluster_start, node_setup
@@ -46,6 +47,7 @@ class SecondBroker(SideCluster):
         BrokerUnavailable
             It does not start; the message has Kafka's own words.
         """
+        _check(advertised_listeners)
         with waiting("Restarting the second broker"), cluster_lock(self._folder):
             cluster_start.stop(_known(self._folder), self._folder)
             _start(self._folder, advertised_listeners)
@@ -81,6 +83,7 @@ def start_second_broker(advertised_listeners: str | None = None) -> SecondBroker
 
     See: Kafka documentation, "Broker Configs", ``advertised.listeners``.
     """
+    _check(advertised_listeners)
     folder = load_config().state_dir / SecondBroker.name
     background_workers.replace(SecondBroker.name)
     with waiting("Starting a second broker"), cluster_lock(folder):
@@ -102,6 +105,18 @@ def find_second_broker() -> SecondBroker:
     if not broker.is_running:
         raise BrokerUnavailable("no second broker runs in this lab", "lab.start_second_broker()")
     return broker
+
+
+def _check(advertised_listeners: str | None) -> None:
+    """Refuse an address without its listener's name before the running broker is stopped."""
+    for one in (advertised_listeners or "").split(","):
+        if one and not re.fullmatch(r"\s*[A-Z_]+://[^:/]*:\d+\s*", one):
+            raise BrokerUnavailable(
+                f"{one.strip()!r} is not an address of a listener: it begins with the listener's "
+                "name, here PLAINTEXT, then come ://, the host, a colon and the port. The broker "
+                "was left as it is",
+                'advertised_listeners="PLAINTEXT://HOST:PORT"   (with your host and port)',
+            )
 
 
 def _start(folder: Path, advertised_listeners: str | None) -> None:

@@ -1,8 +1,8 @@
 """The error card: below a traceback in a notebook, its cause and what to type.
 
 `error_card` is the IPython extension. `traceback_reader` reads a traceback; `client_errors`,
-`connection_errors` and `topic_errors` recognize the known problems in it. None of them imports
-kafka, pandas or pydantic when it is loaded.
+`connection_errors`, `topic_errors` and `usage_errors` recognize the known problems in it. None of
+them imports kafka, pandas or pydantic when it is loaded.
 """
 
 import lazy_loader as lazy

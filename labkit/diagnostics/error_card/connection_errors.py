@@ -101,7 +101,8 @@ def _misadvertised(trace: Trace, client: Any, servers: list[str]) -> Answer | No
 def _listeners_line(trace: Trace, address: str) -> str:
     for thing in list(trace.variables.values()):
         if type(thing).__name__ == "SecondBroker" and thing.bootstrap_servers == address:
-            return f"{trace.name_of(thing)}.restart()   (with advertised.listeners as it was)"
+            name = trace.name_of(thing)
+            return f"{name}.bootstrap_servers   (where it listens: what it tells must lead there)"
     setting = f"advertised.listeners=PLAINTEXT://{address}"
     return f"{setting}   (in the broker's server.properties; then restart it)"
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
+from labkit.core.errors import TopicNotFound
 from labkit.diagnostics import known_problems
 from labkit.diagnostics.error_card.traceback_reader import Trace, call
+from labkit.diagnostics.error_card.usage_errors import no_topic
 from labkit.diagnostics.known_problems import Answer
 
 
@@ -19,11 +22,12 @@ def topic_exists(trace: Trace) -> Answer | None:
         return known_problems.TOPIC.answer()
     name, partitions, _ = asked
     count = f", num_partitions={partitions}" if partitions > 0 else ""
-    return known_problems.TOPIC.answer(
+    found = known_problems.TOPIC.answer(
         f"There is a topic {name!r} already, and creating it again changes nothing in it; "
         "`ensure_topic` takes it as it is, and says where it differs from what you ask for.",
         f"lab.ensure_topic({name!r}{count})",
     )
+    return replace(found, name="the topic exists already")
 
 
 def topic_missing(trace: Trace) -> Answer | None:
@@ -32,12 +36,33 @@ def topic_missing(trace: Trace) -> Answer | None:
     if not (is_waiting or trace.is_a("UnknownTopicOrPartitionError")):
         return None
     name = trace.local("topic") or trace.local("name")
+    heading = "no such topic"
     if not isinstance(name, str):
-        return known_problems.TOPIC.answer("The cluster has no such topic or partition.")
-    return known_problems.TOPIC.answer(
-        f"The cluster has no topic {name!r}, and creates none because a client mentions it.",
-        f"lab.ensure_topic({name!r})",
-    )
+        found = known_problems.TOPIC.answer("The cluster has no such topic or partition.")
+        return replace(found, name=heading)
+    if similar := _similar_topic(trace, name):
+        found = replace(no_topic(similar, trace), problem=known_problems.TOPIC)
+    else:
+        found = known_problems.TOPIC.answer(
+            f"The cluster has no topic {name!r}, and does not create one because a client "
+            "mentions it.",
+            f"lab.ensure_topic({name!r})",
+        )
+    return replace(found, name=heading)
+
+
+def _similar_topic(trace: Trace, name: str) -> TopicNotFound | None:
+    """Return the error that names a similar topic, if the client's cluster has one."""
+    from labkit.broker.kafka_clients import admin
+
+    if trace.client is None or trace.client.config.get("security_protocol") != "PLAINTEXT":
+        return None
+    servers = trace.client.config["bootstrap_servers"]
+    with admin(
+        bootstrap_servers=servers if isinstance(servers, str) else ",".join(servers)
+    ) as client:
+        error = TopicNotFound.named(name, client.list_topics())
+    return error if error.similar else None
 
 
 def too_few_brokers(trace: Trace) -> Answer | None:

@@ -6,6 +6,7 @@ that an error card also answers a failing ``import kafka``.
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,14 @@ class Trace:
     def frames(self) -> tuple[FrameType, ...]:
         """The frames of the calls: the learner's first, the one that raised last."""
         return tuple(frame for frame, _ in walk_tb(self.error.__traceback__))
+
+    @property
+    def own_line(self) -> str:
+        """The line of the learner's that failed; empty if it is not known."""
+        for frame, line in walk_tb(self.error.__traceback__):
+            if not _is_in(frame, "IPython"):
+                return linecache.getline(frame.f_code.co_filename, line).strip()
+        return ""
 
     @property
     def is_kafka_error(self) -> bool:

@@ -128,7 +128,12 @@ def test_02_wrong_advertised_listeners(notebook: Kernel) -> None:
         )
         assert cell.error == "KafkaConnectionError"
         assert f"sends its clients on to 127.0.0.1:{port}" in cell.note
-        assert cell.next_line == "second.restart()"
+        assert cell.next_line == "second.bootstrap_servers"
+        # An address without its listener's name is refused, and the broker runs on.
+        refused = notebook.run('second.restart("127.0.0.1:9")')
+        assert refused.error == "BrokerUnavailable"
+        assert "begins with the listener's name" in refused.note
+        assert notebook.fine("print(second.is_running)").stream == "True\n"
         # Another client, and another error, for the same reason.
         cell = notebook.run(
             "producer = KafkaProducer(bootstrap_servers=second.bootstrap_servers,"
@@ -137,7 +142,7 @@ def test_02_wrong_advertised_listeners(notebook: Kernel) -> None:
         assert cell.error == "KafkaTimeoutError"
         assert f"sends its clients on to 127.0.0.1:{port}" in cell.note
         notebook.fine("producer.close(0); admin.close()")
-        notebook.fine(cell.next_line)
+        notebook.fine(f'second.restart("PLAINTEXT://" + {cell.next_line})')
         notebook.fine(
             "admin = KafkaAdminClient(bootstrap_servers=second.bootstrap_servers)\n"
             'admin.create_topics({"t": {"num_partitions": 1}}); admin.close()'
@@ -286,7 +291,7 @@ def test_07_topic_exists_or_does_not(notebook: Kernel, one_partition: str) -> No
     assert cell.error == "TopicAlreadyExistsError"
     assert cell.next_line == f"lab.ensure_topic({one_partition!r}, num_partitions=1)"
     notebook.fine(cell.next_line)
-    missing = f"{one_partition}-missing"
+    missing = "a-name-like-no-other"
     send = (
         "producer = KafkaProducer(bootstrap_servers=servers, max_block_ms=2_000)\n"
         f"producer.send({missing!r}, b'x').get(30)"
@@ -296,6 +301,42 @@ def test_07_topic_exists_or_does_not(notebook: Kernel, one_partition: str) -> No
     assert cell.next_line == f"lab.ensure_topic({missing!r})"
     notebook.fine(cell.next_line)
     notebook.fine(send)
+
+
+def test_07_a_misspelt_topic(notebook: Kernel, one_partition: str) -> None:
+    wrong = f"{one_partition}s"
+    asks = f"Did you mean {one_partition!r}?"
+    producer = "KafkaProducer(bootstrap_servers=servers, max_block_ms=2_000)"
+    cell = notebook.run(f"{producer}.send({wrong!r}, b'x')")
+    assert asks in cell.note
+    assert cell.next_line == f"{producer}.send({one_partition!r}, b'x')"
+    cell = notebook.run(f"lab.describe_topic({wrong!r})")
+    assert cell.error == "TopicNotFound"
+    assert asks in cell.note
+    assert cell.next_line == f"lab.describe_topic({one_partition!r})"
+    # A consumer gets no error, and no records.
+    consumer = f"KafkaConsumer({wrong!r}, bootstrap_servers=servers, consumer_timeout_ms=2_000)"
+    cell = notebook.run(f"consumer = {consumer}\nconsumer.poll(1_000)")
+    assert not cell.error
+    assert asks in cell.text
+    cell = notebook.run(f"other = {consumer}\nnext(other)")
+    assert cell.error == "StopIteration"
+    assert asks in cell.note
+    notebook.fine("consumer.close(); other.close()")
+
+
+def test_a_seek_in_a_partition_that_is_not_assigned(notebook: Kernel, one_partition: str) -> None:
+    cell = notebook.run(
+        "from kafka import TopicPartition\n"
+        "one = KafkaConsumer(bootstrap_servers=servers)\n"
+        f"one.assign([TopicPartition({one_partition!r}, 0)])\n"
+        f"one.seek(TopicPartition({one_partition!r}, 1), 0)"
+    )
+    assert cell.error == "ValueError"
+    assert "Partition 1 is not assigned" in cell.note
+    assert f"It has partition 0 of {one_partition!r}" in cell.note
+    notebook.fine(cell.next_line)
+    notebook.fine("one.close()")
 
 
 def test_08_group_confusion(notebook: Kernel, one_partition: str) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from kafka import errors as kafka_errors
 from kafka.consumer.fetcher import ConsumerRecord
 
 import labkit
-from labkit.core.errors import TopicNotFound
+from labkit.core.errors import LabError, TopicNotFound
 from labkit.core.next_step import Advice
 from labkit.diagnostics.error_card import error_card
 from labkit.diagnostics.error_card.error_card import answer_to
@@ -194,8 +195,62 @@ def test_it_stands_below_the_traceback_and_once(
         "from labkit.core.errors import LabError\nraise LabError('it is so', 'type this')"
     )
     said = capsys.readouterr().out
-    assert said.index("Traceback") < said.index("LabError\n  It is so.\n  Next: type this")
-    assert said.count("It is so.") == 1
+    assert said.index("----> 2 raise LabError") < said.index(
+        "LabError\n  It is so.\n  Next: type this"
+    )
+    assert said.lower().count("it is so") == 2  # in the learner's own line, and in the card
+    assert "errors.py" not in said
+    shell.run_cell("%tb")
+    assert "LabError: it is so" in capsys.readouterr().out
+
+
+def test_the_learners_own_lines_and_no_others(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell("def mine(topic):\n    import labkit\n    labkit.start_producer(topic)")
+    shell.run_cell("x = 1\nmine('co2-emisions')")
+    said = capsys.readouterr().out
+    assert "----> 2 mine('co2-emisions')" in said
+    assert "----> 3     labkit.start_producer(topic)" in said
+    assert said.count("---->") == 2
+    assert "Next: lab.start_broker()\n" in said
+
+
+def test_a_client_error_says_its_name_once(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell("from kafka.errors import *\nraise KafkaTimeoutError('too late')")
+    shell.run_cell("raise MessageSizeTooLargeError(None)")
+    said = capsys.readouterr().out
+    assert "\nKafkaTimeoutError: too late\n" in said
+    assert "\nMessageSizeTooLargeError\n" in said
+    assert "max.message.bytes" in said
+
+
+def test_a_misspelt_topic_in_the_learners_own_line() -> None:
+    def act() -> None:
+        raise TopicNotFound.named("co2-emisions", ["co2-emissions", "other", "__consumer_offsets"])
+
+    found = answer_to(caught(act))
+    assert found
+    assert found.sentence.endswith("not on this cluster. Did you mean 'co2-emissions'?")
+    assert found.next_line.startswith("lab.describe_topic('co2-emissions')   (or, if")
+
+
+def test_a_new_value_for_a_reading() -> None:
+    reading = labkit.Fleet().reading(datetime.now(UTC), 1.0)
+    found = answer_to(caught(lambda: setattr(reading, "co2_kg", 2.0)))
+    assert found
+    assert found.next_line == 'reading.model_copy(update={"co2_kg": 2.0})'
+
+
+def test_colours_of_a_quoted_program() -> None:
+    found = answer_to(raising(LabError("it said \x1b[1;31mError:\x1b[0m no", "labkit consume")))
+    assert found
+    advice = Advice(found.heading, found.sentence, found.next_line)
+    assert "It said Error: no." in repr(advice)
+    assert "It said Error: no." in advice._repr_html_()
+    assert found.next_line == "consumer = lab.start_consumer()"
 
 
 def test_an_ordinary_error_shows_no_lens(

@@ -1,0 +1,153 @@
+"""Mistakes in how a client or a reading is used: each has one right way, which the answer shows."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import Any
+
+from labkit.core.errors import TopicNotFound
+from labkit.diagnostics.error_card.traceback_reader import Trace
+from labkit.diagnostics.known_problems import Answer
+
+CODEC_PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
+
+
+def unassigned_partition(trace: Trace) -> Answer | None:
+    """Answer a seek in a partition that the consumer does not read."""
+    consumer, said = trace.client, str(trace.error)
+    is_theirs = isinstance(trace.error, ValueError) and trace.passed("kafka.consumer")
+    if not is_theirs or not said.startswith("Unassigned partition") or consumer is None:
+        return None
+    asked = re.search(r"partition=(\d+)", said)
+    one = trace.local("partition", "kafka.consumer")
+    number = asked[1] if asked else getattr(one, "partition", "")
+    held = sorted(consumer.assignment())
+    has = ", ".join(f"partition {one.partition} of {one.topic!r}" for one in held)
+    name = trace.name_of(consumer) or "consumer"
+    return Answer(
+        None,
+        f"Partition {number} is not assigned to this consumer, so it has no position in it. It "
+        f"has {has or 'no partition yet: with subscribe(), they come with the first poll()'}. "
+        "`assign()` takes a list of all the partitions that you want to read.",
+        f"{name}.assignment()" if held else f"{name}.poll(timeout_ms=5_000); {name}.assignment()",
+    )
+
+
+def missing_codec(trace: Trace) -> Answer | None:
+    """Answer a compression whose library is not installed."""
+    said = re.search(r"Libraries for (\w+) compression codec not found", str(trace.error))
+    if said is None or not trace.passed("kafka"):
+        return None
+    package = CODEC_PACKAGES.get(said[1], said[1])
+    return Answer(
+        None,
+        f"compression_type={said[1]!r} needs the package {package}, which is not installed here. "
+        "Every consumer of the topic needs it too. `gzip` needs none.",
+        f"%pip install {package}   (then restart the kernel)",
+    )
+
+
+def too_large(trace: Trace) -> Answer | None:
+    """Answer a record, or a batch, that is larger than a limit."""
+    if not trace.is_a("MessageSizeTooLargeError", "RecordListTooLargeError"):
+        return None
+    client = trace.client
+    limit = client.config.get("max_request_size") if client is not None else None
+    if limit is not None and trace.passed("kafka.producer", "_ensure_valid_record_size"):
+        return Answer(
+            None,
+            f"This record is larger than the producer's `max_request_size`, {limit:,} bytes, so it "
+            "was not sent. Kafka is made for small records: send less, or compress the value.",
+            "len(value)",
+        )
+    return Answer(
+        None,
+        "The broker refuses a batch that is larger than the topic's `max.message.bytes`, about "
+        "1 MB by default. Kafka is made for small records; a limit can be raised per topic.",
+        'lab.alter_topic("co2-emissions", {"max.message.bytes": 2_000_000})',
+    )
+
+
+def frozen_reading(trace: Trace) -> Answer | None:
+    """Answer an assignment to a field of a reading."""
+    error: Any = trace.error
+    if type(error).__name__ != "ValidationError" or not type(error).__module__.startswith(
+        "pydantic"
+    ):
+        return None
+    found = error.errors()[0]
+    if found["type"] != "frozen_instance":
+        return None
+    field = str(found["loc"][0])
+    return Answer(
+        None,
+        "A reading does not change once it is made, so that nobody alters one on its way. Make a "
+        "copy with the new value.",
+        f'reading.model_copy(update={{"{field}": {found["input"]!r}}})',
+    )
+
+
+def empty_iterator(trace: Trace) -> Answer | None:
+    """Answer ``next(consumer)`` when no record came."""
+    consumer = trace.client
+    if not isinstance(trace.error, StopIteration) or type(consumer).__name__ != "KafkaConsumer":
+        return None
+    if missing := missing_topic(consumer, trace):
+        return missing
+    config = consumer.config
+    where = (
+        f"the group {config['group_id']!r} may have read everything already"
+        if config["group_id"]
+        else "everything may have been read already"
+    )
+    if config["auto_offset_reset"] == "latest":
+        where += ", and without a committed offset this consumer starts at the end of the log"
+    return Answer(
+        None,
+        f"No record came within consumer_timeout_ms = {config['consumer_timeout_ms']:,} ms, so the "
+        f"iterator ended: {where}.",
+        _doctor_line(consumer),
+    )
+
+
+def _doctor_line(consumer: Any) -> str:
+    words = [f"topic={topic!r}" for topic in sorted(topics_of(consumer))[:1]]
+    if consumer.config["group_id"]:
+        words.append(f"group_id={consumer.config['group_id']!r}")
+    return f"lab.doctor({', '.join(words)})"
+
+
+def topics_of(consumer: Any) -> set[str]:
+    """Return the topics that a consumer reads, by `subscribe` or by `assign`."""
+    assigned = {one.topic for one in consumer.assignment()}
+    return assigned | set(consumer.subscription() or ())
+
+
+def missing_topic(consumer: Any, trace: Trace | None = None) -> Answer | None:
+    """Answer a consumer of a topic that does not exist: it gets no error, and no records.
+
+    What the client knows already is looked at first; only then is the cluster asked.
+    """
+    with contextlib.suppress(Exception):
+        unknown = [
+            topic
+            for topic in sorted(topics_of(consumer))
+            if not consumer._cluster.partitions_for_topic(topic)
+        ]
+        if unknown:
+            names = consumer.topics()
+            for topic in unknown:
+                if topic not in names:
+                    return no_topic(TopicNotFound.named(topic, names), trace)
+    return None
+
+
+def no_topic(error: TopicNotFound, trace: Trace | None = None) -> Answer:
+    """Answer a name that no topic has; a misspelt one is corrected in the learner's own line."""
+    said = f"{error.what[:1].upper()}{error.what[1:]}"
+    said = said if said.endswith(("?", ".")) else f"{said}."
+    line = trace.own_line if trace is not None else ""
+    if error.similar and line.count(error.topic) == 1:
+        return Answer(None, said, line.replace(error.topic, error.similar))
+    return Answer(None, said, error.next_line)
