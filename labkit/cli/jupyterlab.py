@@ -97,6 +97,7 @@ def open_lab(
         "LabApp.extension_manager": "readonly",
         "LabApp.user_settings_dir": user_settings_dir,
         "LanguageServerManager.autodetect": False,  # it would run npm at every start
+        "ServerApp.contents_manager_class": "labkit.cli.notebook_files.NotebookFiles",
         "ServerApp.allow_unauthenticated_access": False,  # also for the addresses of extensions
         # In a container there may be no other user.
         "ServerApp.allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,

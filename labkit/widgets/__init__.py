@@ -9,7 +9,8 @@ Start with `live_widget`.
 - `partition_view`: a topic's partitions; `group_view`: a group's members and their partitions
 - `cluster_map`, over `cluster_events` and `broker_buttons`: brokers, with buttons to break them
 - `producer_panel`, over `producer_controls`: a producer with controls
-- `text_alternative`: the widgets' content as text
+- `text_alternative`, `still_picture`: the widgets' content as text and as a picture, for a notebook
+  without its kernel
 """
 
 from labkit.widgets.cluster_map import ClusterMap, cluster_map

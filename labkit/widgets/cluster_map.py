@@ -16,6 +16,7 @@ from labkit.topics.topic_model import BrokerView, ClusterView, Partition
 from labkit.widgets.broker_buttons import PROGRESS, VERBS, Verb, apply_action, button_of
 from labkit.widgets.cluster_events import SIGNS, changes, summary
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words, route_to_subshell
+from labkit.widgets.still_picture import box_picture
 from labkit.widgets.text_alternative import table_text
 
 EVENTS_KEPT = 10
@@ -33,6 +34,25 @@ class ClusterMap(LiveWidget):
         )
         self.on_msg(self._on_press)
         route_to_subshell(self)
+
+    def picture(self) -> str:
+        """Draw the brokers as rows, with a box for each partition that they hold."""
+        signs = {"leader": "★", "in sync": "✓", "behind": "…"}
+        return box_picture(
+            [
+                (
+                    f"{one['sign']} broker {one['node_id']}",
+                    [
+                        (
+                            f"{signs[part['role']]} p{part['partition']}",
+                            part["partition"] if part["role"] == "leader" else None,
+                        )
+                        for part in one["holds"]
+                    ],
+                )
+                for one in self.snapshot["brokers"]
+            ]
+        )
 
     def _on_press(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         """Handle a press from the browser; another thread does the work."""

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 import anywidget
 import traitlets
 
+from labkit.core.still_files import write_still
 from labkit.widgets.live_widget import bundled
+from labkit.widgets.still_picture import still_html
 
 
 class DashboardFrame(anywidget.AnyWidget):
@@ -57,7 +59,7 @@ def show_dashboard(api: HasUrl, height_px: int = 900, *, view: str = "") -> Dash
     FrontEndMissing
         If the widgets have not been built.
     """
-    return DashboardFrame(
+    frame = DashboardFrame(
         _esm=bundled("dashboard.js"),
         _css=bundled("dashboard.css"),
         port=urlsplit(api.url).port or 80,
@@ -65,3 +67,5 @@ def show_dashboard(api: HasUrl, height_px: int = 900, *, view: str = "") -> Dash
         view=view,
         height_px=height_px,
     )
+    write_still(frame.model_id, still_html("web page", "", repr(frame)), repr(frame))
+    return frame

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from labkit.core.config import load_config
 from labkit.core.terminal_text import visible
 from labkit.widgets.live_widget import LiveWidget, Snapshot, keep_last_on_error
+from labkit.widgets.still_picture import box_picture
 from labkit.widgets.text_alternative import Places, counted, letters, table_text
 
 if TYPE_CHECKING:
@@ -30,6 +31,22 @@ class GroupView(LiveWidget):
     """A consumer group's members and their partitions; see `group_view`."""
 
     bundle = "group"
+
+    def picture(self) -> str:
+        """Draw the members as rows, with a box for each of their partitions."""
+        return box_picture(
+            [
+                (
+                    f"{one['letter']} {one['client_id']}"[:20],
+                    [
+                        (f"p{number}", one["place"])
+                        for numbers in one["assigned"].values()
+                        for number in numbers
+                    ],
+                )
+                for one in self.snapshot["members"]
+            ]
+        )
 
     @property
     def text(self) -> str:

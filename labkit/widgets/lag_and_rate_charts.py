@@ -11,6 +11,7 @@ from labkit.core.errors import LabError
 from labkit.core.rates import Rates
 from labkit.widgets.line_series import LineSeries
 from labkit.widgets.live_widget import LiveWidget, Snapshot, in_words
+from labkit.widgets.still_picture import line_picture
 from labkit.widgets.text_alternative import table_text
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class LineChart(LiveWidget):
     """A live chart of Kafka's offsets; see `lag_chart` and `throughput_chart`."""
 
     bundle = "lines"
+
+    def picture(self) -> str:
+        """Draw the lines as SVG."""
+        return line_picture(self.snapshot["lines"], self.snapshot["unit"])
 
     @property
     def text(self) -> str:

@@ -14,6 +14,8 @@ from labkit.table.emission_series import emission_series
 from labkit.table.source_totals import By
 from labkit.table.table import Table
 from labkit.widgets.live_widget import LiveWidget, Snapshot
+from labkit.widgets.still_picture import line_picture
+from labkit.widgets.text_alternative import table_text
 
 NOTHING_STORED = "No readings stored yet: do a producer and a consumer run? (lab.running())"
 
@@ -22,6 +24,21 @@ class LiveChart(LiveWidget):
     """A live chart of CO2 rates; see `live_chart`."""
 
     bundle = "chart"
+
+    def picture(self) -> str:
+        """Draw the lines as SVG."""
+        return line_picture(self.snapshot.get("series", {}), "t CO₂/h")
+
+    @property
+    def text(self) -> str:
+        """The chart as text: a table with each line's last, lowest and highest rate."""
+        rows = [["t/h", "last", "lowest", "highest"]]
+        for one in self.snapshot.get("series", {}).get("series", ()):
+            known = [value for value in one["values"] if value is not None]
+            if known:
+                figures = known[-1], min(known), max(known)
+                rows.append([str(one["label"]), *(f"{value:,.1f}" for value in figures)])
+        return f"{super().text}\n{table_text(rows)}"
 
 
 def live_chart(

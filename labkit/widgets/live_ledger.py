@@ -6,14 +6,34 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labkit.core.config import load_config
+from labkit.core.notebook_lines import sentence_in_notebook
 from labkit.ledger.ledger_model import ASIDE, MEANING, SIGNS, Ledger
 from labkit.widgets.live_widget import LiveWidget, Snapshot
+from labkit.widgets.still_picture import bar_picture
+from labkit.widgets.text_alternative import table_text
 
 
 class LiveLedger(LiveWidget):
     """A live carbon ledger; see `live_ledger`."""
 
     bundle = "ledger"
+
+    def picture(self) -> str:
+        """Draw the stages as bars."""
+        return bar_picture(
+            [(one["label"], one["grams"], _tonnes(one["grams"])) for one in self.snapshot["stages"]]
+        )
+
+    @property
+    def text(self) -> str:
+        """The ledger as text: the verdict, and a table of the stages."""
+        shot = self.snapshot
+        rows = [["stage", "records", "tonnes of CO2", "what it is"]]
+        for one in shot["stages"]:
+            records = "–" if one["records"] is None else f"{one['records']:,}"
+            rows.append([one["label"], records, _tonnes(one["grams"]), one["note"]])
+        dead = f"Dead letters: {shot['dead_letters']:,}"
+        return "\n".join(["Carbon ledger", shot["sentence"], table_text(rows), dead, shot["state"]])
 
 
 def live_ledger(
@@ -65,7 +85,13 @@ def live_ledger(
     )
 
 
+def _tonnes(grams: int | None) -> str:
+    """Return a mass to the gram: a ledger that rounds cannot show that a record is missing."""
+    return "–" if grams is None else f"{grams / 1e6:,.6f}"
+
+
 def _ledger_snapshot(ledger: Ledger) -> Snapshot:
+    sentence = sentence_in_notebook(ledger.sentence)
     stages = [
         {
             "key": name,
@@ -85,6 +111,6 @@ def _ledger_snapshot(ledger: Ledger) -> Snapshot:
         "stages": stages,
         "dead_letters": ledger.dead_letters,
         "verdict": ledger.state,
-        "sentence": f"{SIGNS[ledger.state]} {ledger.state}: {ledger.sentence}",
+        "sentence": f"{SIGNS[ledger.state]} {ledger.state}: {sentence}",
         "state": f"Topic {ledger.topic_name}; the mass is in tonnes, to the gram.",
     }

@@ -7,7 +7,9 @@ event loop: a running cell blocks the loop, and the chart would freeze while the
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 from importlib import resources
 from typing import Any, ClassVar
@@ -18,8 +20,13 @@ import traitlets
 
 from labkit.core import background_workers
 from labkit.core.errors import FrontEndMissing, LabError, TopicNotFound
+from labkit.core.notebook_lines import in_notebook
+from labkit.core.still_files import remove_old_stills, write_still
+from labkit.widgets.still_picture import still_html
 
 MAX_UPDATES_PER_S = 5.0
+STILL_EVERY_S = 3.0
+"""A notebook is saved every two minutes, so its pictures need not be newer."""
 Snapshot = dict[str, Any]
 
 
@@ -38,6 +45,9 @@ class LiveWidget(anywidget.AnyWidget):
     # One subclass for each bundle: the browser keeps one style sheet for each class.
     bundle: ClassVar[str]
     """The module in ``labkit/widgets/static`` that draws the widget."""
+
+    _still_of: Snapshot | None = None
+    _still_written = 0.0
 
     # ipywidgets keeps every widget until it is closed, so a replaced one must be closed.
     _shown: ClassVar[dict[str, LiveWidget]] = {}
@@ -62,6 +72,8 @@ class LiveWidget(anywidget.AnyWidget):
         previous = self._shown.pop(name, None)
         if previous is not None:
             previous.close()
+        remove_old_stills()
+        self.write_still()
         self._thread = background_workers.ThreadWorker(name, self._refresh)
         self._shown[name] = self
         background_workers.register(self)
@@ -76,6 +88,8 @@ class LiveWidget(anywidget.AnyWidget):
                     # A broker that is down or a CSV that is missing is part of many lessons, and it
                     # may come back. The last figures stay, with the reason.
                     self._set_state(in_words(error))
+                if time.monotonic() >= self._still_written + STILL_EVERY_S:
+                    self.write_still()
                 stop.wait(self.pause_s)
         except Exception as error:
             self._set_state(f"Failed: {error}")
@@ -83,6 +97,32 @@ class LiveWidget(anywidget.AnyWidget):
         finally:
             if self._finish is not None:
                 self._finish()
+
+    @property
+    def still_id(self) -> str:
+        """The id of the widget that a notebook stores."""
+        return str(self.model_id)
+
+    def write_still(self, *, is_open: bool = True, again: bool = False) -> None:
+        """Write what is shown to a file, if it has changed: a picture, and the text twin."""
+        self._still_written = time.monotonic()
+        if self.snapshot == self._still_of and is_open and not again:
+            return
+        self._still_of = self.snapshot
+        with contextlib.suppress(OSError):  # a full disk must not stop the widget
+            write_still(self.still_id, self._still_html(), self.text, is_open=is_open)
+
+    def _still_html(self) -> str:
+        return still_html(self.name, self.picture(), self.text)
+
+    def picture(self) -> str:
+        """Draw the snapshot as SVG; empty if its text says it all."""
+        return ""
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+        # For programs that cannot show widgets; `labkit lab` replaces it when it saves.
+        return {**bundle, "text/html": self._still_html(), "text/plain": repr(self)}, metadata
 
     def _set_state(self, state: str) -> None:
         self.snapshot = {**self.snapshot, "state": state}
@@ -98,11 +138,13 @@ class LiveWidget(anywidget.AnyWidget):
         self._thread.stop(timeout_s)
         if was_running:  # only now: the thread was the snapshot's only writer
             self._set_state(f"Stopped. {self.snapshot['state']}")
+            self.write_still()
 
     def close(self) -> None:
         """Stop the thread and remove the widget from the screen."""
         if self.comm is not None:
             self.stop()
+            self.write_still(is_open=False)
         super().close()
 
     @property
@@ -119,8 +161,16 @@ class LiveWidget(anywidget.AnyWidget):
 
 
 def in_words(error: LabError) -> str:
-    """Return an error as one line of text, with the next line to type."""
-    return f"{error.what}. Next: {error.next_line}" if error.next_line else error.what
+    """Return an error as one line of text, with the next line to type in a cell.
+
+    A topic that is not there yet is not created by a hint: it may need settings that the hint
+    would not know.
+    """
+    what = f"{error.what[:1].upper()}{error.what[1:].rstrip('.')}"
+    what = what if what.endswith("?") else f"{what}."
+    if isinstance(error, TopicNotFound):
+        return what if error.similar else f"{what} It is shown here as soon as it is created."
+    return f"{what} Next: {in_notebook(error.next_line)}" if error.next_line else what
 
 
 def keep_last_on_error(read: Callable[[], Snapshot], nothing: Snapshot) -> Callable[[], Snapshot]:

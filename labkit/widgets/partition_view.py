@@ -17,6 +17,7 @@ from labkit.topics.topic_model import (
     bytes_in_words,
 )
 from labkit.widgets.live_widget import LiveWidget, Snapshot, keep_last_on_error
+from labkit.widgets.still_picture import box_picture
 from labkit.widgets.text_alternative import Places, counted, letters, table_text
 
 READER = "Read by a consumer that belongs to no group and commits nothing."
@@ -27,6 +28,18 @@ class PartitionView(LiveWidget):
     """A topic as growing logs; see `partition_view`."""
 
     bundle = "partitions"
+
+    def picture(self) -> str:
+        """Draw the newest records of each partition as boxes with their offsets."""
+        return box_picture(
+            [
+                (
+                    f"partition {lane['partition']}",
+                    [(str(one["offset"]), one["place"]) for one in lane["records"][-12:]],
+                )
+                for lane in self.snapshot["lanes"]
+            ]
+        )
 
     @property
     def text(self) -> str:

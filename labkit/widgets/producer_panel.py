@@ -32,8 +32,21 @@ class PanelFigures(LiveWidget):
             name, state.snapshot(), state.read, finish=state.stop, updates_per_s=updates_per_s
         )
 
-    frame: ipywidgets.VBox | None = None
-    """The panel that these figures are part of."""
+    frame: ProducerPanel | None = None
+    """The panel that these figures are part of; a notebook stores the panel's id."""
+
+    @property
+    def still_id(self) -> str:
+        """The panel's id."""
+        return str((self.frame or self).model_id)
+
+    @property
+    def text(self) -> str:
+        """The figures in words: a sentence and a table."""
+        shot = self.snapshot
+        rows = [[label, value] for label, value, _ in shot["rows"]]
+        parts = [shot["title"], shot["sentence"], shot["state"]]
+        return "\n".join([*parts, table_text([["figure", "now"], *rows])])
 
     def stop(self, timeout_s: float = 20.0) -> None:
         """Stop the producer and the thread; the last figures stay on the screen."""
@@ -60,6 +73,7 @@ class ProducerPanel(ipywidgets.VBox):  # type: ignore[misc]
         self.controls = state.controls
         super().__init__([*state.controls.rows, self.figures])
         self.figures.frame = self
+        self.figures.write_still(again=True)
 
     @property
     def producer(self) -> Producer | None:
@@ -75,10 +89,7 @@ class ProducerPanel(ipywidgets.VBox):  # type: ignore[misc]
     @property
     def text(self) -> str:
         """The figures in words: a sentence and a table."""
-        shot = self.snapshot
-        rows = [[label, value] for label, value, _ in shot["rows"]]
-        parts = [shot["title"], shot["sentence"], shot["state"]]
-        return "\n".join([*parts, table_text([["figure", "now"], *rows])])
+        return self.figures.text
 
     def start(self) -> None:
         """Press Start, as a click does; returns at once."""

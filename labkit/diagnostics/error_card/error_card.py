@@ -193,6 +193,8 @@ class ErrorCards:
         """Show a card if the cell ended with a known error, or read a topic that is not there."""
         with contextlib.suppress(Exception):
             error = getattr(result, "error_in_exec", None)
+            if isinstance(error, SystemExit):  # IPython shows one line of it
+                self._answer = answer_to(error, self._shell.user_ns)
             found = self._answer if error is not None else self._silent_consumer(result)
             if found is not None:
                 from IPython.display import display

@@ -109,9 +109,10 @@ def test_01_a_broker_that_is_frozen(notebook: Kernel, broker: Broker, one_partit
         assert cell.error == "KafkaTimeoutError"
         assert "Of this lab's brokers, 1 is frozen" in cell.note
         line = cell.next_line
-        assert line == "labkit broker thaw 1"
-        assert f"Next: {line}" in notebook.fine("lab.doctor()").text  # it knows the same
-        run(["-m", *line.split()], {})
+        assert line == "!labkit broker thaw 1"
+        command = line.removeprefix("!")
+        assert f"Next: {command}" in notebook.fine("lab.doctor()").text  # it knows the same
+        run(["-m", *command.split()], {})
         notebook.fine(connect)
     finally:
         if broker.nodes[0].state == "frozen":

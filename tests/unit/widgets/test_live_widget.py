@@ -136,8 +136,8 @@ def test_a_trouble_that_passes_is_told_and_forgotten() -> None:
         return {"state": "well", "value": 1}
 
     widget = live(read)
-    wait_until(lambda: widget.snapshot["state"].startswith("no broker answers"))
-    assert "labkit broker start" in widget.snapshot["state"]
+    wait_until(lambda: widget.snapshot["state"].startswith("No broker answers."))
+    assert "Next: lab.start_broker()" in widget.snapshot["state"]
     assert widget.snapshot["value"] == 0  # the last figures stay
     broker_is_up.set()
     wait_until(lambda: widget.snapshot == {"state": "well", "value": 1})

@@ -184,7 +184,7 @@ def test_trouble_is_a_part_of_what_is_shown() -> None:
     read = keep_last_on_error(look, empty_topic("t"))
     first = read()
     assert (first["lanes"], first["fresh"]) == ([], False)
-    assert first["state"] == "there is no topic t. Next: lab.ensure_topic('t')"
+    assert first["state"] == "There is no topic t. It is shown here as soon as it is created."
     assert read() == {"lanes": [1], "state": "", "fresh": True}
     down = read()
     assert (down["lanes"], down["fresh"]) == ([1], False)  # what was seen last stays

@@ -1,7 +1,7 @@
 import { createEmissionFigure } from "../chart/emission-figure";
 import { element, setText } from "../chart/dom";
 import type { SeriesPayload } from "../chart/series";
-import { follow, followTheme, hostTheme, type RenderProps } from "./host";
+import { follow, followKernel, followTheme, hostTheme, type RenderProps } from "./host";
 
 interface Traits {
   snapshot: { series: SeriesPayload | null; title: string; state: string };
@@ -17,6 +17,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   const figure = createEmissionFigure(place, { theme: hostTheme() });
 
   const endings = [
+    followKernel(model, el),
     followTheme(el, (theme) => {
       figure.setTheme(theme);
     }),

@@ -1,7 +1,7 @@
 import { element, tableHead, tableRow } from "../chart/dom";
 import { createSentence } from "./sentence";
 import { createBrokerCard, type Broker, type BrokerCard } from "./broker-card";
-import { follow, followTheme, type RenderProps } from "./host";
+import { follow, followKernel, followTheme, type RenderProps } from "./host";
 import "./cluster_map.css";
 
 interface Partition {
@@ -69,6 +69,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   }
 
   const endings = [
+    followKernel(model, el),
     followTheme(el, () => undefined),
     follow(model, "snapshot", (snapshot) => {
       title.textContent = snapshot.title;

@@ -1,6 +1,6 @@
 import { element, tableHead, tableRow } from "../chart/dom";
 import { createSentence } from "./sentence";
-import { follow, followTheme, type RenderProps } from "./host";
+import { follow, followKernel, followTheme, type RenderProps } from "./host";
 import "./figures.css";
 
 interface Traits {
@@ -23,6 +23,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   el.append(title, state, sentence.element, table);
 
   const endings = [
+    followKernel(model, el),
     followTheme(el, () => undefined),
     follow(model, "snapshot", (snapshot) => {
       title.textContent = snapshot.title;

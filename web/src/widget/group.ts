@@ -1,6 +1,6 @@
 import { element } from "../chart/dom";
 import { COLOURS, type Theme } from "../chart/marks";
-import { follow, followTheme, hostTheme, type RenderProps } from "./host";
+import { follow, followKernel, followTheme, hostTheme, type RenderProps } from "./host";
 import { cellKey, cellsOf, columnsOf, isAssigned, shortId, type Column, type MatrixSnapshot, type Member } from "./matrix";
 import { createSentence } from "./sentence";
 import "./group.css";
@@ -41,6 +41,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   }
 
   const endings = [
+    followKernel(model, el),
     followTheme(el, (next) => {
       theme = next;
       show(model.get("snapshot"));

@@ -9,8 +9,8 @@ export interface RenderProps<Traits> {
 
 interface Model<Traits> {
   get<K extends keyof Traits>(key: K): Traits[K];
-  on(event: `change:${string & keyof Traits}`, listener: () => void): void;
-  off(event: `change:${string & keyof Traits}`, listener: () => void): void;
+  on(event: `change:${string & keyof Traits}` | "comm_live_update", listener: () => void): void;
+  off(event: `change:${string & keyof Traits}` | "comm_live_update", listener: () => void): void;
   /** Send the Python object a custom message. */
   send(content: unknown): void;
 }
@@ -58,4 +58,28 @@ export function followTheme(el: HTMLElement, show: (theme: Theme) => void): () =
   return () => {
     observer.disconnect();
   };
+}
+
+/**
+ * Say below a widget that it is no longer live, when its kernel has been restarted or has ended.
+ * ipywidgets tells the model; `comm_live_update` is its event.
+ */
+export function followKernel(model: Kernelled, el: HTMLElement): () => void {
+  const note = document.createElement("p");
+  note.className = "labkit-not-live";
+  note.setAttribute("role", "status");
+  const tell = () => {
+    el.dataset.live = "false";
+    note.textContent = "No longer live: its kernel has ended. Run the cell again.";
+    el.prepend(note);
+  };
+  model.on("comm_live_update", tell);
+  return () => {
+    model.off("comm_live_update", tell);
+  };
+}
+
+interface Kernelled {
+  on(event: "comm_live_update", listener: () => void): void;
+  off(event: "comm_live_update", listener: () => void): void;
 }

@@ -1,6 +1,6 @@
 import { element, tableHead, tableRow } from "../chart/dom";
 import { formatCount } from "../chart/units";
-import { follow, followTheme, type RenderProps } from "./host";
+import { follow, followKernel, followTheme, type RenderProps } from "./host";
 import "./ledger.css";
 
 interface Stage {
@@ -31,6 +31,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   el.append(element("h3", {}, "Carbon ledger"), verdict, table, state);
 
   const endings = [
+    followKernel(model, el),
     followTheme(el, () => undefined),
     follow(model, "snapshot", (snapshot) => {
       verdict.dataset.verdict = snapshot.verdict;

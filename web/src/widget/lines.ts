@@ -3,7 +3,7 @@ import { createEmissionChart } from "../chart/emission-chart";
 import "../chart/emission-figure.css";
 import { swatch } from "../chart/swatch";
 import { createSentence } from "./sentence";
-import { follow, followTheme, hostTheme, type RenderProps } from "./host";
+import { follow, followKernel, followTheme, hostTheme, type RenderProps } from "./host";
 
 interface Line {
   key: string;
@@ -75,6 +75,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   }
 
   const endings = [
+    followKernel(model, el),
     followTheme(el, (theme) => {
       chart.setTheme(theme);
       showLegend(model.get("snapshot"));

@@ -1,6 +1,6 @@
 import { element, tableHead, tableRow } from "../chart/dom";
 import { COLOURS, type Theme } from "../chart/marks";
-import { follow, followTheme, hostTheme, type RenderProps } from "./host";
+import { follow, followKernel, followTheme, hostTheme, type RenderProps } from "./host";
 import { createLaneStrip, laneWidth, type LaneStrip } from "./lane-strip";
 import { timeText, type Lane, type LaneRecord, type LanesSnapshot } from "./lanes";
 import { createSentence } from "./sentence";
@@ -83,6 +83,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   details.addEventListener("toggle", onToggle);
   lanes.addEventListener("keydown", onKey);
   const endings = [
+    followKernel(model, el),
     followTheme(el, (next) => {
       theme = next;
       show(model.get("snapshot"));
