@@ -68,7 +68,9 @@ class ClusterWatch:
             replace(one, isr=tuple(sorted(one.isr)))
             for one in (partitions_of(metadata) if metadata is not None else ())
         )
-        missing = f"There is no topic {self.topic!r} yet. Next: lab.ensure_topic({self.topic!r})"
+        missing = (
+            f"There is no topic {self.topic!r} yet. It is shown here as soon as it is created."
+        )
         trouble = "" if partitions else missing
         controller = _active_controller(client) if own is None else _controller_on_disk(own)
         is_own = own is not None

@@ -92,19 +92,25 @@ class Topic:
         return "\n".join([repr(self), f"  id {self.topic_id}{self._config_line()}", *table])
 
     def _repr_html_(self) -> str:
-        caption = f"{self.name}: id {self.topic_id}{self._config_line()}"
-        return html_table(self._rows(), caption)
+        """Show partitions and records; a click shows where they are, and what the words mean."""
+        rows = self._rows()
+        table = html_table([row[:4] for row in rows], f"Topic {self.name}{self._config_line()}")
+        replicas = html_table([(row[0], *row[4:]) for row in rows])
+        return (
+            f"{table}<details><summary>Where each partition is stored</summary>{replicas}"
+            f"<p>{_ABOUT_REPLICAS} The topic's id is {self.topic_id}.</p></details>"
+        )
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = [
             (
                 str(partition.partition),
+                shown(partition.records),
+                shown(partition.start_offset),
+                shown(partition.end_offset),
                 shown(partition.leader),
                 ", ".join(map(str, partition.replicas)),
                 ", ".join(map(str, partition.isr)),
-                shown(partition.start_offset),
-                shown(partition.end_offset),
-                shown(partition.records),
             )
             for partition in self.partitions
         ]
@@ -115,7 +121,11 @@ class Topic:
         return f", {', '.join(settings)}" if settings else ""
 
 
-_HEADINGS = ("partition", "leader", "replicas", "in sync", "start offset", "end offset", "records")
+_HEADINGS = ("partition", "records", "start offset", "end offset", "leader", "replicas", "in sync")
+_ABOUT_REPLICAS = (
+    "Each number is a broker. The leader takes what producers send and gives it to consumers. The "
+    "replicas are the brokers that keep a copy; those in sync have all of it."
+)
 
 
 def _count(number: int, noun: str) -> str:

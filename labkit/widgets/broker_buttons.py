@@ -20,6 +20,14 @@ ABOUT: dict[Verb, str] = {
     "again on its port. It catches up as a follower.",
 }
 """What a button will do; the sentence begins with the button's word."""
+KILL_ALONE = (
+    "ends the process of broker {0} at once (SIGKILL), as a power cut would. It is the only "
+    "broker: nobody leads its partitions, and clients wait, until it is started again."
+)
+FREEZE_ALONE = (
+    "takes the processor from broker {0}: its connections stay open, and nothing comes back. It is "
+    "the only broker, so clients wait until it goes on."
+)
 REVIVE = "starts broker {0} again on its port, with the data that is on its disk."
 PROGRESS = {"kill": "Killing", "freeze": "Freezing", "thaw": "Thawing", "restart": "Restarting"}
 ALLOWED: dict[Verb, tuple[str, ...]] = {
@@ -37,11 +45,17 @@ def apply_action(verb: Verb, node_id: int) -> None:
     getattr(node_control, verb)(cluster_dir(), node_id)
 
 
-def button_of(verb: Verb, one: BrokerView, is_own: bool) -> dict[str, Any]:
-    """Return a button: its label, whether it is enabled, and what it will do or why not."""
+def button_of(verb: Verb, one: BrokerView, is_own: bool, *, is_alone: bool) -> dict[str, Any]:
+    """Return a button: its label, whether it is enabled, and what it will do or why not.
+
+    A broker that is alone, and runs, shows no buttons: nothing could be seen but a lab that stops.
+    """
     enabled = is_own and one.state in ALLOWED[verb]
     word = "start" if verb == "restart" and one.state == "dead" else verb
     about = REVIVE if word == "start" else ABOUT[verb]
+    if is_alone:
+        alone = {"kill": KILL_ALONE, "freeze": FREEZE_ALONE, "thaw": "lets broker {0} go on."}
+        about = alone.get(verb, REVIVE)
     text = f"{word.capitalize()} {about.format(one.node_id)}"
     if not is_own:
         text = "This cluster is not the lab's own: the lab leaves its brokers alone."
@@ -49,4 +63,6 @@ def button_of(verb: Verb, one: BrokerView, is_own: bool) -> dict[str, Any]:
         text = f"Broker {one.node_id} is {one.state}: there is nothing to {verb}."
         if verb == "restart":
             text = f"Broker {one.node_id} is frozen: thaw it, or kill it first."
-    return {"verb": verb, "label": word.capitalize(), "enabled": enabled, "about": text}
+    hidden = is_alone and (one.state == "running" or not enabled)
+    label = word.capitalize()
+    return {"verb": verb, "label": label, "enabled": enabled, "hidden": hidden, "about": text}

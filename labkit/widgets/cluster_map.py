@@ -11,6 +11,7 @@ from typing import Any
 
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
+from labkit.core.notebook_lines import sentence_in_notebook
 from labkit.core.progress_bar import quietly
 from labkit.topics.topic_model import BrokerView, ClusterView, Partition
 from labkit.widgets.broker_buttons import PROGRESS, VERBS, Verb, apply_action, button_of
@@ -174,7 +175,7 @@ class _MapState:
     def _snapshot(self, view: ClusterView) -> Snapshot:
         return {
             "title": f"Cluster map, with topic {view.topic}",
-            "state": self._action or self._error or view.trouble,
+            "state": self._action or self._error or sentence_in_notebook(view.trouble),
             "sentence": summary(view),
             "busy": bool(self._action),
             "brokers": [self._broker(one, view) for one in view.brokers],
@@ -203,7 +204,9 @@ class _MapState:
             "holds": [
                 {"partition": part.partition, "role": _role(part, one.node_id)} for part in here
             ],
-            "buttons": [button_of(verb, one, view.is_own) for verb in VERBS],
+            "buttons": [
+                button_of(verb, one, view.is_own, is_alone=len(view.brokers) == 1) for verb in VERBS
+            ],
         }
 
     def close(self) -> None:

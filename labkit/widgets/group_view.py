@@ -37,7 +37,7 @@ class GroupView(LiveWidget):
         return box_picture(
             [
                 (
-                    f"{one['letter']} {one['client_id']}"[:20],
+                    f"{one['letter']} {one['name']}"[:20],
                     [
                         (f"p{number}", one["place"])
                         for numbers in one["assigned"].values()
@@ -122,6 +122,7 @@ def group_snapshot(group: GroupDescription, member_places: Places[str]) -> Snaps
             "place": places[member.member_id],
             "letter": letters(places[member.member_id]),
             "client_id": member.client_id,
+            "name": short_name(member.client_id),
             "member_id": member.member_id,
             "host": member.host,
             "assigned": {name: list(member.assigned.get(name, ())) for name in group.partitions},
@@ -147,6 +148,11 @@ def group_snapshot(group: GroupDescription, member_places: Places[str]) -> Snaps
         "sentence": _sentence(group, members, len(unassigned)),
         "state": group.problem or _next_step(group),
     }
+
+
+def short_name(client_id: str) -> str:
+    """Return a member's client id; without its version if it is the client's own default."""
+    return "no client_id" if client_id.startswith("kafka-python-") else client_id
 
 
 def _why_idle(member: Member, group: GroupDescription) -> str:

@@ -74,8 +74,10 @@ class _Reader:
             return self.snapshot(in_words(error))
         point = self._measure(offsets, now)
         self._lines.add(now, point)
-        self._keys = _shown(point)
-        return self.snapshot("" if offsets.has_commits else _no_commits(self.group_id, self.topic))
+        self._keys = [key for key in _shown(point) if key != COMMITTED or offsets.has_commits]
+        # Without commits there is no lag; what is appended can be seen all the same.
+        is_missed = not offsets.has_commits and COMMITTED not in point
+        return self.snapshot(_no_commits(self.group_id, self.topic) if is_missed else "")
 
     def snapshot(self, state: str) -> Snapshot:
         rows = [[key, *map(_figure, self._lines.digest(key))] for key in self._keys]
@@ -91,7 +93,7 @@ class _Reader:
     def _sentence(self, rows: list[list[str]]) -> str:
         now = {key: figure for key, figure, *_ in rows if figure != "–"}
         if not now:
-            return "Nothing is known of it now."
+            return "No figures yet."
         said = ", ".join(f"{key} {figure}" for key, figure in now.items())
         return f"Now, in {self._unit}: {said}."
 

@@ -32,6 +32,9 @@ class LiveLedger(LiveWidget):
         for one in shot["stages"]:
             records = "–" if one["records"] is None else f"{one['records']:,}"
             rows.append([one["label"], records, _tonnes(one["grams"]), one["note"]])
+        if waiting := shot["waiting"]:
+            figures = [f"{waiting['records']:,}", _tonnes(waiting["grams"])]
+            rows.append(["waiting", *figures, "in the topic, not stored yet"])
         dead = f"Dead letters: {shot['dead_letters']:,}"
         return "\n".join(["Carbon ledger", shot["sentence"], table_text(rows), dead, shot["state"]])
 
@@ -74,12 +77,27 @@ def live_ledger(
 
         reader = LedgerReader(topic, data_dir)
         read, finish = reader.read, reader.close
-    weigh = read
+    weigh, most = read, [0]
+
+    def snapshot() -> Snapshot:
+        found = _ledger_snapshot(weigh())
+        if found["waiting"] is not None:
+            most[0] = max(most[0], found["waiting"]["records"])
+            found["waiting"]["share"] = found["waiting"]["records"] / max(most[0], 1)
+        return found
+
     return LiveLedger(
         f"live ledger of {topic or load_config().topic}",
         # The first read covers the whole topic: the cell does not wait for it.
-        {"stages": [], "dead_letters": 0, "verdict": "", "sentence": "Weighing …", "state": ""},
-        lambda: _ledger_snapshot(weigh()),
+        {
+            "stages": [],
+            "dead_letters": 0,
+            "waiting": None,
+            "verdict": "",
+            "sentence": "Weighing …",
+            "state": "",
+        },
+        snapshot,
         finish=finish,
         updates_per_s=updates_per_s,
     )
@@ -88,6 +106,18 @@ def live_ledger(
 def _tonnes(grams: int | None) -> str:
     """Return a mass to the gram: a ledger that rounds cannot show that a record is missing."""
     return "–" if grams is None else f"{grams / 1e6:,.6f}"
+
+
+def _waiting(ledger: Ledger) -> Snapshot | None:
+    """Return what is in the topic and not in the CSV yet; None if one of them is not known.
+
+    Beside the whole mass it is too small to be seen, so it has a bar with a scale of its own.
+    """
+    topic, csv = ledger.stages.get("topic"), ledger.stages.get("csv")
+    if topic is None or csv is None or topic.records is None or csv.records is None:
+        return None
+    grams = None if topic.grams is None or csv.grams is None else max(0, topic.grams - csv.grams)
+    return {"records": max(0, topic.records - csv.records), "grams": grams, "share": 0.0}
 
 
 def _ledger_snapshot(ledger: Ledger) -> Snapshot:
@@ -110,6 +140,7 @@ def _ledger_snapshot(ledger: Ledger) -> Snapshot:
     return {
         "stages": stages,
         "dead_letters": ledger.dead_letters,
+        "waiting": _waiting(ledger),
         "verdict": ledger.state,
         "sentence": f"{SIGNS[ledger.state]} {ledger.state}: {sentence}",
         "state": f"Topic {ledger.topic_name}; the mass is in tonnes, to the gram.",

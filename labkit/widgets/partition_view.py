@@ -18,10 +18,12 @@ from labkit.topics.topic_model import (
 )
 from labkit.widgets.live_widget import LiveWidget, Snapshot, keep_last_on_error
 from labkit.widgets.still_picture import box_picture
-from labkit.widgets.text_alternative import Places, counted, letters, table_text
+from labkit.widgets.text_alternative import Places, counted, table_text
 
 READER = "Read by a consumer that belongs to no group and commits nothing."
 MAX_LAST = 30
+MOST_OF_KEY = 14
+"""As many characters of a key are written in a record's box."""
 
 
 class PartitionView(LiveWidget):
@@ -51,7 +53,7 @@ def partition_view(
     topic: str | None = None,
     *,
     groups: Sequence[str] | None = None,
-    last: int = 12,
+    last: int = 8,
     updates_per_s: float = 2.0,
 ) -> PartitionView:
     """Show a topic as Kafka keeps it: logs of numbered records, and each group's position.
@@ -103,7 +105,6 @@ def empty_topic(topic: str) -> Snapshot:
         "topic": topic,
         "topic_id": None,
         "lanes": [],
-        "keys": [],
         "groups": [],
         "sentence": f"There is nothing to see of topic {topic} yet.",
         "state": "",
@@ -124,10 +125,6 @@ def topic_snapshot(topic_now: TopicSnapshot, key_places: Places[bytes]) -> Snaps
         "topic": topic.name,
         "topic_id": topic.topic_id,
         "lanes": lanes,
-        "keys": [
-            {"place": place, "mark": letters(place), "key": bytes_in_words(key, KEY_BYTES)}
-            for key, place in sorted(places.items(), key=lambda pair: pair[1])
-        ],
         "groups": list(topic_now.positions),
         "sentence": _sentence(topic.name, lanes, list(topic_now.positions)),
         "state": " ".join([*(f"{note[0].upper()}{note[1:]}." for note in topic_now.notes), READER]),
@@ -163,13 +160,17 @@ def _record(record: SeenRecord, places: dict[bytes, int]) -> Snapshot:
     return {
         "offset": record.offset,
         "place": place,
-        "mark": "–" if place is None else letters(place),
+        "mark": "no key" if place is None else _short(bytes_in_words(record.key, KEY_BYTES)),
         "key": bytes_in_words(record.key, KEY_BYTES),
         "value": bytes_in_words(record.value, VALUE_BYTES),
         "size_bytes": record.size_bytes,
         "timestamp_ms": record.timestamp_ms,
         "headers": [[name, bytes_in_words(value, HEADER_BYTES)] for name, value in record.headers],
     }
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= MOST_OF_KEY else f"{key[: MOST_OF_KEY - 1]}…"
 
 
 def _sentence(topic: str, lanes: list[Snapshot], groups: list[str]) -> str:
@@ -212,16 +213,15 @@ def topic_text(snapshot: Snapshot) -> str:
                 _in_sync(lane),
                 _or(lane["start"]),
                 _or(lane["end"]),
-                " ".join(f"{one['offset']}{one['mark']}" for one in lane["records"][-5:]) or "none",
+                ", ".join(f"{one['offset']} {one['mark']}" for one in lane["records"][-5:])
+                or "none",
                 *(_position_text(positions.get(group)) for group in groups),
             ]
         )
-    keys = ", ".join(f"{one['mark']} = {one['key']}" for one in snapshot["keys"][:12])
     parts = [
         snapshot["title"],
         snapshot["sentence"],
         table_text(rows) if snapshot["lanes"] else "",
-        f"Keys: {keys}" if keys else "",
         snapshot["state"],
     ]
     return visible("\n".join(part for part in parts if part))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import ipywidgets
@@ -31,9 +32,12 @@ class ProducerControls:
         from labkit.broker.record_codecs import COMPRESSION_TYPES  # it imports kafka-python
 
         self.switch = ipywidgets.Button(description="Start", icon="play", button_style="success")
-        self.rate = ipywidgets.IntSlider(
+        # From 1 to 2,000: on a linear scale, 20 and 50 would be the same place.
+        self.rate = ipywidgets.FloatLogSlider(
             min(HIGHEST_PER_S, max(1, round(readings_per_s))),
-            **_range(1, HIGHEST_PER_S, 1, "readings/s"),
+            base=10,
+            readout_format=",.0f",
+            **_range(0, math.log10(HIGHEST_PER_S), 0.01, "readings/s"),
         )
         self.faults = ipywidgets.FloatSlider(
             min(0.5, max(0.0, faults)), **_range(0.0, 0.5, 0.01, "faults (share)")
@@ -56,8 +60,8 @@ class ProducerControls:
 
     @property
     def readings_per_s(self) -> float:
-        """The rate that is set."""
-        return float(self.rate.value)
+        """The rate that is set, in whole readings."""
+        return float(max(1, round(self.rate.value)))
 
     def options(self) -> dict[str, Any]:
         """Return the options for `labkit.start_producer`."""

@@ -72,6 +72,7 @@ class ProducerPanel(ipywidgets.VBox):  # type: ignore[misc]
         self.figures = PanelFigures(name, state, updates_per_s)
         self.controls = state.controls
         super().__init__([*state.controls.rows, self.figures])
+        self.add_class("labkit-panel")  # figures.css gives the controls the look of the figures
         self.figures.frame = self
         self.figures.write_still(again=True)
 

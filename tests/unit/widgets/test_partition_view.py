@@ -101,8 +101,8 @@ def test_lag_and_arrows_are_counted_from_what_was_committed() -> None:
     assert [one["lag"] for one in shown["lanes"][1]["groups"]] == [0, 0]
     assert "group csv-writer is 3 records behind" in shown["sentence"]
     assert [(one["offset"], one["mark"]) for one in shown["lanes"][0]["records"]] == [
-        (8, "A"),
-        (9, "B"),
+        (8, "PL-COAL-001"),
+        (9, "other"),
     ]
     json.dumps(shown, allow_nan=False)
 
@@ -143,8 +143,8 @@ def test_null_and_binary_are_told_from_text() -> None:
         Places(),
     )
     first, second = shown["lanes"][0]["records"]
-    assert (first["mark"], first["key"], first["value"]) == ("–", "null", "null")
-    assert (second["mark"], second["key"], second["value"]) == ("A", "0x 00", "0x ff")
+    assert (first["mark"], first["key"], first["value"]) == ("no key", "null", "null")
+    assert (second["mark"], second["key"], second["value"]) == ("0x 00", "0x 00", "0x ff")
 
 
 def test_the_snapshot_stays_small_whatever_the_records_are() -> None:

@@ -15,6 +15,7 @@ interface Button {
   verb: string;
   label: string;
   enabled: boolean;
+  hidden: boolean;
   /** What is about to happen, or why it cannot. */
   about: string;
 }
@@ -61,6 +62,7 @@ export function createBrokerCard(broker: Broker, actions: Actions): BrokerCard {
           return hold;
         }),
       );
+      row.hidden = next.buttons.every((one) => one.hidden);
       next.buttons.forEach((one, place) => buttons[place]?.show(one, busy));
     },
   };

@@ -76,6 +76,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
       state.textContent = snapshot.state;
       sentence.say(snapshot.sentence);
       showBrokers(snapshot);
+      about.hidden = snapshot.brokers.every((broker) => broker.buttons.every((one) => one.hidden));
       const happened = snapshot.events.map(({ at, text }) =>
         element("li", {}, element("time", {}, at), text),
       );

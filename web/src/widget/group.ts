@@ -73,12 +73,12 @@ function matrixOf(snapshot: MatrixSnapshot, theme: Theme, before: Set<string> | 
 }
 
 function rowOf(member: Member, columns: Column[], theme: Theme, before: Set<string> | undefined): HTMLTableRowElement {
-  const { letter, client_id, host, member_id, idle } = member;
+  const { letter, name, host, member_id, idle } = member;
   const head = element(
     "th",
     { scope: "row", title: member_id },
     element("b", {}, letter),
-    ` ${client_id} ${shortId(member_id)}`,
+    ` ${name} ${shortId(member_id)}`,
     element("span", { className: "labkit-note" }, ` from ${host}`),
   );
   if (idle !== "") head.append(element("span", { className: "labkit-idle" }, idle));

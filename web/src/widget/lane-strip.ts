@@ -2,7 +2,7 @@ import { element } from "../chart/dom";
 import { arrowOf, gapBefore, hiddenBefore, leaderText, recordLabel, type Lane, type LaneRecord } from "./lanes";
 
 /** How wide a record's box is, with the space beside it; partitions.css draws it. */
-const SLOT_PX = 46;
+const SLOT_PX = 88;
 const START_PX = 110;
 
 /** How wide a lane with so many records is, in pixels. */
@@ -114,7 +114,7 @@ export function createLaneStrip(partition: number, { colourOf, onRecord }: Look)
       }
       const sign = arrow.slot < 0 ? "◀" : "▲";
       // Near the right end, the words stand to the left of their arrow.
-      const atEnd = arrow.slot > 6;
+      const atEnd = arrow.slot > 4;
       pointer.textContent = atEnd ? `${arrow.text} ${sign}` : `${sign} ${arrow.text}`;
       pointer.classList.toggle("labkit-arrow-at-end", atEnd);
       place(pointer, Math.max(0, arrow.slot));

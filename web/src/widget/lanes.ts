@@ -4,7 +4,6 @@ export interface LanesSnapshot {
   topic: string;
   topic_id: string | null;
   lanes: Lane[];
-  keys: { place: number; mark: string; key: string }[];
   groups: string[];
   sentence: string;
   state: string;

@@ -15,6 +15,8 @@ interface Traits {
   snapshot: {
     stages: Stage[];
     dead_letters: number;
+    /** What is in the topic and not stored yet; `share` is its part of the most that ever waited here. */
+    waiting: { records: number; grams: number | null; share: number } | null;
     /** agrees, on the way, or the way in which it differs. */
     verdict: string;
     sentence: string;
@@ -45,7 +47,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   };
 }
 
-function tableOf({ stages, dead_letters }: Traits["snapshot"]): Node[] {
+function tableOf({ stages, dead_letters, waiting }: Traits["snapshot"]): Node[] {
   const most = Math.max(...stages.map((stage) => stage.grams ?? 0), 1);
   const rows = stages.map((stage) =>
     tableRow(stage.label, [
@@ -60,10 +62,26 @@ function tableOf({ stages, dead_letters }: Traits["snapshot"]): Node[] {
     element(
       "tfoot",
       {},
-      tableRow("dead letters", ["set aside: no possible reading", formatCount(dead_letters), "–"]),
+      ...(waiting === null ? [] : [waitingRow(waiting)]),
+      tableRow("dead letters", ["set aside: not a valid reading", formatCount(dead_letters), "–"]),
     ),
   ];
 }
+
+/** The lag as its own bar: beside all the tonnes before it, it would be too short to be seen. */
+function waitingRow({ records, grams, share }: Waiting): HTMLTableRowElement {
+  const bar = element("div", { className: "labkit-bar labkit-bar-waiting" });
+  bar.style.width = `${100 * share}%`;
+  bar.hidden = records === 0;
+  const note = element("span", { className: "labkit-note" }, "in the topic, not stored yet (a scale of its own)");
+  return tableRow("waiting", [
+    element("div", {}, bar, note),
+    formatCount(records),
+    grams === null ? "–" : tonnes(grams),
+  ]);
+}
+
+type Waiting = NonNullable<Traits["snapshot"]["waiting"]>;
 
 /** A bar as long as the stage's mass, and what the stage is; no bar where it is not known. */
 function barOf({ grams, note }: Stage, most: number): HTMLDivElement {

@@ -6,6 +6,7 @@ const member = (place: number, assigned: Record<string, number[]>) => ({
   place,
   letter: "AB".charAt(place),
   client_id: "labkit",
+  name: "labkit",
   member_id: `labkit-00000${place}`,
   host: "127.0.0.1",
   assigned,

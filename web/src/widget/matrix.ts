@@ -19,6 +19,8 @@ export interface Member {
   place: number;
   letter: string;
   client_id: string;
+  /** The client id, unless it is the client's own default, which all members share. */
+  name: string;
   member_id: string;
   host: string;
   assigned: Record<string, number[]>;

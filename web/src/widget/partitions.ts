@@ -18,13 +18,12 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   const title = element("h3");
   const sentence = createSentence("labkit-sentence");
   const lanes = element("div", { className: "labkit-lanes" });
-  const keys = element("ul", { className: "labkit-keys" });
   const record = element("div", { className: "labkit-record" }, "Point at a record, or go to it with the Tab and arrow keys.");
   const table = element("table", { className: "labkit-twin" });
   const details = element("details", {}, element("summary", {}, "The same as a table"), table);
   const state = element("p", { className: "labkit-state" });
   el.classList.add("labkit-widget");
-  el.append(title, sentence.element, lanes, keys, record, details, state);
+  el.append(title, sentence.element, lanes, record, details, state);
   const strips = new Map<number, LaneStrip>();
   let topicId: string | null = null;
 
@@ -69,7 +68,6 @@ function render({ model, el }: RenderProps<Traits>): () => void {
     state.textContent = snapshot.fresh ? snapshot.state : "What is shown is the last that was known.";
     lanes.classList.toggle("labkit-stale", !snapshot.fresh);
     showLanes(snapshot);
-    keys.replaceChildren(...snapshot.keys.map((one) => keyItem(one, colourOf(one.place))));
     // A closed table is not built.
     if (details.open) table.replaceChildren(...tableOf(snapshot));
   }
@@ -115,17 +113,11 @@ function moveFocus(event: KeyboardEvent, rows: HTMLButtonElement[][]): void {
   goals[event.key]?.focus();
 }
 
-function keyItem({ mark, key }: { mark: string; key: string }, colour: string): HTMLLIElement {
-  const sign = element("span", { className: "labkit-key-mark" }, mark);
-  sign.style.setProperty("--labkit-colour", colour);
-  return element("li", {}, sign, key);
-}
-
 function recordList(seen: LaneRecord, partition: number): HTMLDListElement {
   const headers = seen.headers.map(([name, value]) => `${name}: ${value}`).join(", ");
   const rows: [string, string][] = [
     ["record", `partition ${partition}, offset ${seen.offset}`],
-    ["key", `${seen.key} (${seen.mark})`],
+    ["key", seen.key],
     ["timestamp", timeText(seen.timestamp_ms)],
     ["size", `${seen.size_bytes.toLocaleString("en")} bytes in key and value`],
     ["headers", headers || "none"],
