@@ -11,7 +11,7 @@ import pytest
 from labkit.core import background_workers
 from labkit.topics.group_watch import GroupDescription, Member
 from labkit.widgets import group_view
-from labkit.widgets.group_view import group_snapshot, group_text
+from labkit.widgets.group_view import group_snapshot, group_text, short_name
 from labkit.widgets.live_widget import LiveWidget
 from labkit.widgets.text_alternative import Places
 
@@ -25,6 +25,11 @@ def sight(
     *members: Member, state: str = "Stable", partitions: int = 3, problem: str = ""
 ) -> GroupDescription:
     return GroupDescription("g", state, "cooperative-sticky", members, {"t": partitions}, problem)
+
+
+def test_a_client_id_that_all_members_share_is_not_shown() -> None:
+    assert short_name("kafka-python-3.0.12") == "no client_id"
+    assert short_name("reader-1") == "reader-1"
 
 
 def test_each_partition_is_in_one_cell_and_who_has_none_is_idle() -> None:

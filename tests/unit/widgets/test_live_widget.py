@@ -188,6 +188,25 @@ def test_the_ledger_shows_five_stages_and_a_verdict() -> None:
     assert (stages["topic"]["records"], stages["topic"]["note"]) == (None, "no broker answers")
     assert (shown["dead_letters"], shown["verdict"]) == (2, "agrees")
     assert shown["sentence"] == "✓ agrees: All four agree."
+    assert shown["waiting"] is None  # the topic is not known
+
+
+def test_what_waits_for_the_consumer_has_a_bar_of_its_own() -> None:
+    def ledger(in_topic: int) -> Ledger:
+        stored, sent = Stage(records=10, grams=100), Stage(records=in_topic, grams=10 * in_topic)
+        return Ledger(
+            topic_name=TOPIC, topic_id="t", data_dir="data", emitted=sent, acked=sent, topic=sent,
+            csv=stored, served=stored, dead_letters=0, bad_in_topic=None, partitions=(),
+            state="on the way", sentence="No consumer is running. Next: labkit consume",
+        )  # fmt: skip
+
+    ledgers = [ledger(30), ledger(15)]
+    widget = live_ledger(read=lambda: ledgers.pop(0) if len(ledgers) > 1 else ledgers[0])
+    wait_until(lambda: (widget.snapshot["waiting"] or {}).get("records") == 5)
+    # A quarter of the most that ever waited.
+    assert widget.snapshot["waiting"] == {"records": 5, "grams": 50, "share": 0.25}
+    assert widget.snapshot["sentence"].endswith("Next: consumer = lab.start_consumer()")
+    assert "waiting  5" in widget.text
 
 
 def test_the_dashboard_names_the_port_for_the_proxy() -> None:
