@@ -7,6 +7,7 @@ asks it as Kafka's own tool ``kafka-consumer-groups`` does, and changes nothing 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -37,7 +38,8 @@ class GroupDescription:
     `state` is Kafka's word: Stable, PreparingRebalance, CompletingRebalance, Empty, or Dead where
     there is no such group. `assignor` is the one the members agreed on, such as cooperative-sticky.
     `partitions` is the number of partitions of each of its topics; deleted topics are left out.
-    `problem` is why the coordinator could not answer, or empty.
+    `problem` is why the coordinator could not answer, or empty. `similar` is the most similar name
+    of a group that exists, where this one does not.
     """
 
     group_id: str
@@ -46,6 +48,7 @@ class GroupDescription:
     members: tuple[Member, ...]
     partitions: dict[str, int]
     problem: str = ""
+    similar: str = ""
 
 
 class GroupWatch:
@@ -91,7 +94,12 @@ class GroupWatch:
                     if one["partitions"]
                 },
                 problem=problem,
+                similar=self._similar(clients.admin) if found["group_state"] == "Dead" else "",
             )
+
+    def _similar(self, client: KafkaAdminClient) -> str:
+        names = [one["group_id"] for one in client.list_groups()]
+        return next(iter(get_close_matches(self._group_id, names, n=1)), "")
 
     def close(self) -> None:
         """Close the client."""

@@ -198,6 +198,8 @@ def _held(member: Snapshot, name_topics: bool) -> str:
 
 
 def _next_step(group: GroupDescription) -> str:
+    if group.similar:
+        return f"Did you mean {group.similar!r}? Next: lab.group_view({group.similar!r})"
     if group.state in ("Dead", "Empty"):
         return f"Next: lab.start_consumer(group_id={group.group_id!r})"
     return "As the group's coordinator tells it; it does not tell the generation."

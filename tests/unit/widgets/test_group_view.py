@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,11 @@ def test_a_group_without_members_says_how_to_start_one(state: str, words: str) -
     shown = group_snapshot(sight(state=state), Places())
     assert words in shown["sentence"]
     assert shown["state"] == "Next: lab.start_consumer(group_id='g')"
+
+
+def test_a_misspelt_group_is_asked_about() -> None:
+    shown = group_snapshot(replace(sight(state="Dead"), similar="csv-writer"), Places())
+    assert shown["state"] == "Did you mean 'csv-writer'? Next: lab.group_view('csv-writer')"
 
 
 def test_a_problem_is_told() -> None:

@@ -88,7 +88,7 @@ export function createLaneStrip(partition: number, { colourOf, onRecord }: Look)
       box.firstElementChild?.replaceChildren(record.mark);
       const gap = gapBefore(records, slot);
       box.classList.toggle("labkit-after-gap", gap > 0);
-      box.title = gap > 0 ? `${gap} offset(s) before this one hold no record any more` : "";
+      box.title = gapText(gap);
       place(box, slot);
     });
     // One box of a lane is in the order of the Tab key; the arrow keys go to the others.
@@ -140,4 +140,10 @@ export function createLaneStrip(partition: number, { colourOf, onRecord }: Look)
     },
     boxes: () => [...boxes.entries()].sort(([a], [b]) => a - b).map(([, box]) => box),
   };
+}
+
+function gapText(gap: number): string {
+  if (gap === 0) return "";
+  if (gap === 1) return "The offset before this one holds no record any more";
+  return `The ${gap} offsets before this one hold no record any more`;
 }
