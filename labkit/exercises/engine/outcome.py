@@ -56,6 +56,10 @@ class Result:
     message: str
     heading: str = ""
 
+    def __post_init__(self) -> None:
+        # A message may begin with a computed part, such as a record's place.
+        object.__setattr__(self, "message", f"{self.message[:1].upper()}{self.message[1:]}")
+
     @property
     def is_correct(self) -> bool:
         """Whether the attempt was right."""

@@ -19,7 +19,7 @@ from labkit.core.errors import BrokerUnavailable
 from labkit.exercises.engine.course_overview import tasks_of
 from labkit.exercises.engine.exercise import Exercise, is_blank
 from labkit.exercises.engine.learner_progress import best_outcome, lessons, read_learner_progress
-from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, box
+from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result, box
 from labkit.exercises.engine.prediction import Observed, Prediction, as_possible, prediction
 
 
@@ -32,7 +32,7 @@ def answer_is_four() -> Exercise:
     def q1(answer: int) -> str:
         """Say four."""
         if answer == 0:
-            raise NotAttempted("nothing is there.")
+            raise NotAttempted("Nothing is there.")
         if answer == 7:
             raise BrokerUnavailable("no broker", "lab.start_broker()")
         if answer != 4:
@@ -47,7 +47,7 @@ def answer_is_four() -> Exercise:
     [
         (4, Outcome.CORRECT, "Four it is."),
         (5, Outcome.NOT_YET, "5 was seen."),
-        (0, Outcome.NOT_ATTEMPTED, "nothing is there."),
+        (0, Outcome.NOT_ATTEMPTED, "Nothing is there."),
         (..., Outcome.NOT_ATTEMPTED, "three dots"),
         (7, Outcome.ERROR, "Next: lab.start_broker()"),
     ],
@@ -234,6 +234,12 @@ def test_a_record_of_an_earlier_version_is_read() -> None:
     assert best_outcome({"attempts": 1, "last": "not yet"}) is Outcome.NOT_YET
     assert best_outcome({"last": "error", "correct_at": "x"}) is Outcome.CORRECT
     assert best_outcome({}) is Outcome.NOT_ATTEMPTED
+
+
+def test_a_message_that_begins_with_a_computed_part_has_a_capital_too() -> None:
+    said = Result("42.q1", Outcome.NOT_YET, "the record at offset 3 has no key.")
+    assert repr(said) == "✘ 42.q1 · Not yet: The record at offset 3 has no key."
+    assert Result("42.q1", Outcome.NOT_YET, "`acks` is 0.").message == "`acks` is 0."
 
 
 def test_what_is_shown_is_escaped() -> None:
