@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ from labkit.api.ledger_from_files import CurrentState, LedgerFromFiles, producer
 from labkit.api.reading_latency import LatencyTracker
 from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.config import load_config
+from labkit.readings.timestamps import iso_milliseconds
 from labkit.sink.partition_status import PartitionStatus, read_progress
-from labkit.sink.segment_files import topic_dir
+from labkit.sink.segment_files import partitions, segments, topic_dir
 from labkit.table.csv_frames import iso_times
 from labkit.table.snapshot import Snapshot
 from labkit.table.table import Table
@@ -24,6 +27,7 @@ from labkit.table.table import Table
 LOADING_WAIT_S = 2.0  # how long a request waits until the CSV has been read once
 REFRESH_WAIT_S = 1.0  # how long it waits for another request that reads new rows
 RATE_OVER_S = 10.0
+OF_THE_PAST_S = 60.0  # a reading that was stored so late was made for a time of the past
 LOADING = "the CSV is being read for the first time"
 VERSION = version("labkit")
 
@@ -83,9 +87,10 @@ class DataSource:
         problems += [trouble for status in state.statuses for trouble in status.troubles]
         newest_ms = snapshot.newest_ms
         newest = age_s = None
+        clocks = [run["clock"] for run in state.producers if run.get("clock")]
         if newest_ms is not None:
             newest = iso_times([newest_ms])[0]
-            age_s = round(max(time.time() - newest_ms / 1000, 0), 3)
+            age_s = round(max(time.time() - self._came_in_at(newest_ms / 1000), 0), 3)
         return {
             "status": "degraded" if problems else "ok" if newest else "empty",
             "version": VERSION,
@@ -93,8 +98,23 @@ class DataSource:
             "rows": snapshot.rows,
             "newest_recorded_at": newest,
             "age_s": age_s,
+            "clock": _running_clock(clocks[0]) if clocks else None,
             "problems": problems,
         }
+
+    def _came_in_at(self, recorded_s: float) -> float:
+        """Return when the newest reading came in, in seconds since 1970.
+
+        That is when it was recorded, unless it is of the past: readings of a replay, or of a
+        simulated time, are as new as the file that holds them.
+        """
+        folder = topic_dir(self.data_dir, self.topic)
+        written = [0.0]
+        for partition in partitions(folder):
+            with suppress(FileNotFoundError):  # it was removed just now
+                written += [path.stat().st_mtime for path in segments(folder, partition)[-1:]]
+        stored_s = max(written)
+        return stored_s if stored_s - recorded_s > OF_THE_PAST_S else recorded_s
 
     def pipeline(self, state: CurrentState) -> dict[str, Any]:
         """Return the partitions' last status, and whether a consumer still writes it."""
@@ -151,3 +171,11 @@ class DataSource:
             "age_s": status.silent_s,
             "rate_per_s": rate if status.is_fresh else 0.0,
         }
+
+
+def _running_clock(clock: dict[str, Any]) -> dict[str, Any]:
+    """Return what time it is for a producer's plants now, from what its run file said last."""
+    since_s = max(time.time() - clock["read_at"], 0.0)
+    at = datetime.fromisoformat(clock["at"]) + timedelta(seconds=since_s * clock["speed"])
+    at = min(at, datetime.now(UTC))
+    return {"speed": clock["speed"], "simulated_at": iso_milliseconds(at)}

@@ -30,7 +30,7 @@ PROBLEMS = {
     422: "A parameter is not as described",
     503: "The CSV is being read for the first time",
 }
-VOLATILE_FIELDS = {"age_s", "updated_at"}  # they change with the clock alone
+VOLATILE_FIELDS = {"age_s", "simulated_at", "updated_at"}  # they change with the clock alone
 OUTDATED = "The cursor points past the last row: the CSV was started again"
 
 

@@ -116,6 +116,13 @@ class DashboardQuery(SeriesQuery):
     limit: int = Field(20, ge=1, le=500, description="How many of the newest readings.")
 
 
+class Clock(BaseModel):
+    """The simulated time of the plants, while it runs faster than real time."""
+
+    speed: float = Field(description="How many times as fast as real time.")
+    simulated_at: str = Field(description="What time it is for the plants.")
+
+
 class Health(BaseModel):
     """Whether data come in, and what prevents them."""
 
@@ -124,7 +131,13 @@ class Health(BaseModel):
     topic: str
     rows: int
     newest_recorded_at: str | None
-    age_s: float | None = Field(description="Seconds since the newest reading.")
+    age_s: float | None = Field(
+        description="Seconds since the newest reading; where readings are of the past (a replay, a "
+        "simulated time), since it came in."
+    )
+    clock: Clock | None = Field(
+        description="The simulated time of a running producer; null in real time."
+    )
     problems: list[str]
 
 

@@ -32,6 +32,7 @@ def up(
     rate: Annotated[float, typer.Option(min=0.1, help="Readings per second.")] = 20.0,
     seed: shared_options.Seed = 7,
     faults: shared_options.Faults = 0.0,
+    clock: shared_options.Clock = None,
     workers: shared_options.Workers = 1,
     topic: shared_options.Topic = None,
     data: shared_options.Data = None,
@@ -48,6 +49,7 @@ def up(
     It shows each stage live. Ctrl-C stops them in an order that loses nothing: first the producer,
     then the consumer once it has caught up, then the page and the broker.
 
+    Example: `labkit up --clock 144`, a simulated day in ten minutes
     Example: `labkit up --rate 50`, or `labkit up --for 30s --no-browser --json`
     """
     from labkit.pipeline.pipeline import UpOptions
@@ -58,6 +60,7 @@ def up(
         readings_per_s=rate,
         seed=seed,
         faults=faults,
+        clock=clock,
         workers=workers,
         topic=terminal.topic_name(topic),
         data_dir=terminal.data_folder(data),

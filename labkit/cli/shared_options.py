@@ -32,6 +32,12 @@ Faults = Annotated[
         min=0.0, max=1.0, help="Share of deliberately malformed records; 0.006 is realistic."
     ),
 ]
+Clock = Annotated[
+    float | None,
+    typer.Option(
+        min=1.0, help="The plants live this many times faster; 144: a day in ten minutes."
+    ),
+]
 Port = Annotated[
     int | None,
     typer.Option(min=0, max=65535, help="The page's port on 127.0.0.1; 0: any free one."),

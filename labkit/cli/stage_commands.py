@@ -22,6 +22,7 @@ def produce(
     ] = None,
     seed: shared_options.Seed = 7,
     faults: shared_options.Faults = 0.0,
+    clock: shared_options.Clock = None,
     replay: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Send your own table instead; see `labkit replay`."),
@@ -53,6 +54,7 @@ def produce(
     of a kafka-python setting are that setting.
 
     Example: `labkit produce --count 1000 --rate 100 --seed 7`
+    Example: `labkit produce --clock 144`, a simulated day in ten minutes
     Example: `labkit produce --acks 1 --linger-ms 200 --compression-type gzip`
     """
     from labkit.core.errors import LabError, ReplayError
@@ -70,8 +72,8 @@ def produce(
     }
     topic = terminal.topic_name(topic)
     if replay is not None:
-        if rate is not None or faults:
-            msg = "a replay has the pace and the rows of its file: --rate and --faults do not apply"
+        if rate is not None or faults or clock is not None:
+            msg = "a replay has its file's pace and rows: --rate, --faults and --clock do not apply"
             raise ReplayError(msg, f"labkit produce --replay {shlex.quote(replay)} --speed 3600")
         table = Replay(replay, seed)
         terminal.say(table.report())
@@ -79,14 +81,17 @@ def produce(
         replay_commands.send(table, topic, 1.0 if speed is None else speed, count=count, **options)
         return
     if speed is not None:
-        raise LabError("--speed is the speed of a replay.", "labkit produce --rate 100")
+        raise LabError("--speed is the speed of a replay.", "labkit produce --clock 144")
     stop = stop_event()
     ensure_topic(topic)
     rate = 20.0 if rate is None else rate
-    producer = start_producer(topic, rate, seed, count=count, faults=faults, **options)
+    producer = start_producer(topic, rate, seed, count=count, faults=faults, clock=clock, **options)
     terminal.say(f"Producing to the topic {topic}. Ctrl-C stops.")
+    told = clock is None
     while not producer.wait(0.2) and not stop.is_set():
-        pass
+        if not told and producer.counts.emitted:
+            terminal.say(f"Now: {producer.clock}.")
+            told = not producer.clock.is_simulated
     replay_commands.finish(producer, stop)
 
 

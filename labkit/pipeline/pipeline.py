@@ -52,6 +52,7 @@ class UpOptions:
     readings_per_s: float = 20.0
     seed: int = 7
     faults: float = 0.0
+    clock: float | None = None
     workers: int = 1
     port: int | None = None
     run_for_s: float | None = None
@@ -126,6 +127,8 @@ class Pipeline:
         )
         amounts = {"rate": options.readings_per_s, "seed": options.seed, "faults": options.faults}
         produce = ["produce", "--topic", options.topic]
+        if options.clock is not None:
+            amounts["clock"] = options.clock
         produce += [word for name, value in amounts.items() for word in (f"--{name}", str(value))]
         self.stages["producer"] = ChildProcess("producer", produce)
         waits: dict[str, Callable[[], str | None]] = {

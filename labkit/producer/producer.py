@@ -20,6 +20,7 @@ from pathlib import Path
 from labkit.broker.record_codecs import CompressionType
 from labkit.core import background_workers
 from labkit.core.config import load_config
+from labkit.core.errors import LabError
 from labkit.core.terminal_text import visible
 from labkit.producer.delivery_reports import DeliveryTracker
 from labkit.producer.producer_client import ClientMetrics
@@ -29,6 +30,7 @@ from labkit.producer.send_loop import fleet_source, produce
 from labkit.producer.sent_counts import SentCounts
 from labkit.readings.pacing import Item, Pace, at_speed
 from labkit.readings.replay import Replay
+from labkit.readings.simulated_clock import SimulatedClock
 from labkit.topics.topics import describe_topic
 
 
@@ -44,9 +46,11 @@ class Producer(background_workers.ThreadWorker):
         name: str,
         options: ProducerOptions | None = None,
         position: ReplayPosition | None = None,
+        clock: SimulatedClock | None = None,
     ) -> None:
         self.topic = topic
         self.position = position
+        self.clock = clock or SimulatedClock()
         self.options = options or ProducerOptions()
         self._pace = pace
         self._tracker: DeliveryTracker | None = None
@@ -59,9 +63,11 @@ class Producer(background_workers.ThreadWorker):
                     stop,
                     count=count,
                     name=name,
-                    stamp_now=pace is None,
+                    # Kafka deletes by a record's time, and readings of the past would be old.
+                    stamp_now=pace is None or self.clock.speed > 1,
                     options=self.options,
                     report=self._note,
+                    clock=self.clock,
                 )
             finally:
                 if position is not None:
@@ -106,6 +112,7 @@ class Producer(background_workers.ThreadWorker):
             rate += f" with {self.position.left:,} readings left to send"
         if self._pace is not None:
             rate = f"{self.readings_per_s:g} readings/s" if self.readings_per_s else "flat out"
+        rate += f", {self.clock}" if self.clock.speed > 1 else ""
         rate += f", {options}" if options else ""
         parts = [f"{counts.acked:,} acked of {counts.emitted:,} emitted"]
         if not self.options.asks_for_acks:
@@ -125,6 +132,7 @@ def start_producer(
     *,
     count: int | None = None,
     faults: float = 0.0,
+    clock: float | None = None,
     replay: str | Path | Replay | None = None,
     speed: float = 1.0,
     again: bool = False,
@@ -153,6 +161,11 @@ def start_producer(
         Stop after this many records.
     faults : float
         Share of deliberately malformed records, such as 0.006.
+    clock : float, optional
+        How many times as fast as real time the plants live: with 144 a day takes ten minutes.
+        ``recorded_at`` and ``interval_s`` are this simulated time. It begins in the past, lasts
+        for 5 hours, and goes on in real time once it has reached the present. In a topic that
+        holds readings it begins where they end. None: real time.
     replay : path or Replay, optional
         Send a table of your own instead, from where it stopped the last time. A `Replay` takes
         answers to what the table leaves open. What was understood of a path is printed.
@@ -196,6 +209,8 @@ def start_producer(
     topic = topic or load_config().topic
     describe_topic(topic)  # raises here, in the caller's cell, not later in a thread
     if replay is not None:
+        if clock is not None:
+            raise LabError("clock is for the simulated plants; a replay has a speed.", "speed=144")
         table = replay if isinstance(replay, Replay) else Replay(replay, seed)
         table.refuse_bad_rows()
         background_workers.replace(name)  # it may be sending the same table
@@ -206,8 +221,9 @@ def start_producer(
         producer = Producer(topic, source, None, count, name, options, position)
     else:
         pace = Pace(readings_per_s, time.monotonic())
-        source = fleet_source(pace, seed, faults)
+        time_there = SimulatedClock(clock)
+        source = fleet_source(pace, seed, faults, topic=topic, clock=time_there)
         background_workers.replace(name)
-        producer = Producer(topic, source, pace, count, name, options)
+        producer = Producer(topic, source, pace, count, name, options, clock=time_there)
     background_workers.register(producer)
     return producer

@@ -24,10 +24,12 @@ from labkit.producer.delivery_reports import DeliveryTracker
 from labkit.producer.optional_fast_send import FastProducer
 from labkit.producer.producer_client import RELIABLE, close_client
 from labkit.producer.producer_options import ProducerOptions
+from labkit.producer.reported_until import latest, reported_until
 from labkit.producer.sent_counts import SentCounts, SentCountsFile
 from labkit.producer.unanswered_records import settle
 from labkit.readings.fleet import Fleet
 from labkit.readings.pacing import BATCH, Item, Pace, at_rate
+from labkit.readings.simulated_clock import SimulatedClock
 from labkit.topics.topics import describe_topic
 
 FAST = True  # if False, `optional_fast_send` is not used: the same records, but slower
@@ -37,6 +39,7 @@ MIN_PAUSE_S = 0.005  # shorter sleeps cost more than they gain
 MAX_PAUSE_S = 0.1  # so that a stop, a new rate and answers are noticed soon
 DRAIN_S = 8.0  # how long the last records may take to be acknowledged
 CLOSE_S = 2.0  # how long closing the client may take
+BREAK_S = 60.0  # a fleet that starts again so soon has measured all the time
 
 
 @fewer_gc_runs()
@@ -51,6 +54,7 @@ def produce(
     options: ProducerOptions | None = None,
     report: Callable[[DeliveryTracker], None] | None = None,
     delivery_log: bool = True,
+    clock: SimulatedClock | None = None,
 ) -> SentCounts:
     """Send readings to a topic until the source ends, ``count`` is reached, or ``stop`` is set.
 
@@ -74,6 +78,8 @@ def produce(
         Called with the run's `DeliveryTracker`, about once a second and at the end.
     delivery_log : bool
         Whether to log what became of each record, for `check_pipeline`: some 80 bytes a record.
+    clock : SimulatedClock, optional
+        The source's clock, for the run file to say what time it is there.
 
     Returns
     -------
@@ -112,7 +118,8 @@ def produce(
         except OSError as error:
             raise refused_write("The file of the sent counts", counts_file.path, error) from error
         marked = tracker.marker.to_json()
-        run_file.update(emitted=counts.emitted, acked=counts.acked, marked=marked)
+        time_there = {} if clock is None else clock.to_dict()
+        run_file.update(emitted=counts.emitted, acked=counts.acked, marked=marked, **time_there)
         if report is not None:
             report(tracker)
 
@@ -183,7 +190,26 @@ def _pause(tracker: DeliveryTracker, wait_s: float, stop: threading.Event) -> No
 
 
 def fleet_source(
-    pace: Pace, seed: int = 7, faults: float = 0.0, fleet_size: int = 24
+    pace: Pace,
+    seed: int = 7,
+    faults: float = 0.0,
+    fleet_size: int = 24,
+    *,
+    topic: str | None = None,
+    clock: SimulatedClock | None = None,
 ) -> Iterator[Item | float]:
-    """Return the readings that a simulated fleet makes now, and pauses that keep the pace."""
-    return at_rate(Fleet(seed, fleet_size).readings_now(faults), pace)
+    """Yield the readings that a simulated fleet makes, and pauses that keep the pace.
+
+    Parameters
+    ----------
+    topic : str, optional
+        The plants go on from their last readings in this topic; None: they start.
+    clock : SimulatedClock, optional
+        What time it is for the plants; None: the present. It is started with the first reading.
+    """
+    fleet = Fleet(seed, fleet_size)
+    clock = clock or SimulatedClock()
+    until = reported_until(topic) if topic else {}
+    clock.start(latest(until) if clock.speed > 1 else None)
+    fleet.go_on(until, clock.now(), BREAK_S * clock.speed)
+    yield from at_rate(fleet.readings_now(faults, clock.now), pace)

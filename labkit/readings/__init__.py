@@ -7,7 +7,9 @@ described in ``docs/formats.md``.
 - `rejection_reasons`: why bytes are not a reading, in one sentence
 - `facility`: a plant, and what its readings have in common
 - `fleet`: the simulated plants, with Faker
-- `plant_kinds`: sizes, efficiencies and daily loads
+- `plant_kinds`: sizes, efficiencies, and how each kind is run, with sources
+- `plant_operation`: a plant's load at any moment: it starts, ramps, trips and stops
+- `simulated_clock`: a simulated day in ten minutes
 - `emission_factors`: CO2 per unit of energy, with sources
 - `malformed_values`: deliberately malformed values
 - `pacing`: when the next reading is due

@@ -1,19 +1,19 @@
 """A fleet of plants that emit CO2: Faker makes the plants once, physics makes each reading.
 
 Names are invented, places are real (Faker's table of places), and emissions follow from the
-published factors: ``co2_kg = load_mw * kg_per_mwh * interval_s / 3600``. How the load changes is
-an **assumption**, chosen to look plausible: a daily shape with a morning and an evening peak in
-local time, plus AR(1) noise with a correlation time of 15 minutes.
+published factors: ``co2_kg = load_mw * kg_per_mwh * interval_s / 3600``. Plants start, ramp, trip
+and stop as `plant_operation` says.
 
-Everything random comes from one seed: the same arguments give the same stream, in any process.
+Everything random comes from one seed: the same arguments give the same stream, in any process. The
+load follows from the seed, the plant and the time alone, so it does not matter how often a plant
+reports, nor how often its producer was started.
 """
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from itertools import count
 
 from faker import Faker
@@ -22,15 +22,16 @@ from labkit.readings.emission_factors import factor_for, read_csv
 from labkit.readings.facility import Facility
 from labkit.readings.malformed_values import BAD_RECORDS, BadRecord, spoil
 from labkit.readings.plant_kinds import MIX, Kind
+from labkit.readings.plant_operation import PlantOperation
 from labkit.readings.reading import Reading
+from labkit.readings.simulated_clock import utc_now
 from labkit.readings.timestamps import EARLIEST
 
-NOISE_SHARE = 0.03  # standard deviation of the load's noise, as a share of capacity
-NOISE_MEMORY_S = 900.0  # the correlation time of the noise
 FIRST_INTERVAL_S = 1.0  # what a plant's first reading covers, if no interval is given
 # Hourly US monitors, 2015 to 2019: 0.6 % of operating hours were missing or invalid (EPA), and
 # conservative values were reported instead.
 SUBSTITUTED_SHARE = 0.006
+SUBSTITUTED_FROM_S = 3600.0  # the value is the highest load of so many seconds
 # The countries in which Faker knows real places, and the locale of their company names.
 LOCALES = {row["country"]: row["faker_locale"] for row in read_csv("countries.csv")}
 # The parts of Faker that are needed: places, company names, and the surnames in them.
@@ -38,26 +39,36 @@ PROVIDERS = [f"faker.providers.{name}" for name in ("geo", "company", "person")]
 
 
 class Plant:
-    """A facility in operation: its load changes from reading to reading."""
+    """A facility in operation, and until when it has reported.
 
-    def __init__(self, facility: Facility, kind: Kind, rng: random.Random) -> None:
+    Parameters
+    ----------
+    facility : Facility
+        The plant's facts.
+    kind : Kind
+        How it is run.
+    seed : int
+        The fleet's.
+    """
+
+    def __init__(self, facility: Facility, kind: Kind, seed: int) -> None:
         self.facility = facility
         self.kg_per_mw_s = facility.kg_per_mwh / 3600
-        self.base = kind.base
-        self.swing = kind.swing
-        self.noise = rng.gauss(0.0, NOISE_SHARE)
-        self.highest_mw = facility.capacity_mw * kind.base
         self.last_at: datetime | None = None
         # The fields that are the same in every reading of this plant.
         self.fixed = facility.model_dump(exclude={"capacity_mw", "efficiency"})
+        self._capacity_mw = facility.capacity_mw
+        of_plant = f"{seed}:{facility.facility_id}"
+        self._operation = PlantOperation(kind, of_plant, facility.longitude)
 
-    def load_mw(self, unix_s: float, interval_s: float, rng: random.Random) -> float:
-        """Return the mean load of an interval: the daily shape plus AR(1) noise."""
-        memory = math.exp(-interval_s / NOISE_MEMORY_S)
-        news = math.sqrt(1 - memory * memory)  # keeps the noise's variance constant
-        self.noise = memory * self.noise + news * rng.gauss(0.0, NOISE_SHARE)
-        share = self.base + self.swing * daily_shape(unix_s, self.facility.longitude) + self.noise
-        return round(self.facility.capacity_mw * min(1.0, max(0.0, share)), 3)
+    def load_mw(self, unix_s: float, interval_s: float) -> float:
+        """Return the mean load of the interval that ends at a moment."""
+        return round(self._capacity_mw * self._operation.mean(unix_s - interval_s, unix_s), 3)
+
+    def substituted_mw(self, unix_s: float, interval_s: float) -> float:
+        """Return the load that is reported if the monitor fails: the highest of the last hour."""
+        begin_s = unix_s - max(interval_s, SUBSTITUTED_FROM_S)
+        return round(self._capacity_mw * self._operation.highest(begin_s, unix_s), 3)
 
 
 class Fleet:
@@ -66,7 +77,7 @@ class Fleet:
     Parameters
     ----------
     seed : int
-        The same seed gives the same plants and the same noise.
+        The same seed gives the same plants, and the same load at the same time.
     size : int
         How many plants; they report in turn.
     """
@@ -77,8 +88,7 @@ class Fleet:
         kinds = [MIX[number % len(MIX)] for number in range(size)]
         facilities = _make_facilities(kinds, seed, self._rng)
         self._plants = [
-            Plant(facility, kind, self._rng)
-            for facility, kind in zip(facilities, kinds, strict=True)
+            Plant(facility, kind, seed) for facility, kind in zip(facilities, kinds, strict=True)
         ]
         self.facilities: tuple[Facility, ...] = tuple(facilities)
         self._turn = 0
@@ -106,11 +116,10 @@ class Fleet:
     def _measure(self, plant: Plant, at: datetime, interval_s: float) -> Reading:
         rng = self._rng
         unix_ms = (at - EARLIEST) // _MILLISECOND
-        load_mw = plant.load_mw(unix_ms / 1000, interval_s, rng)
-        plant.highest_mw = max(plant.highest_mw, load_mw)
+        # Never to the plant's advantage, as regulators ask.
         substituted = rng.random() < SUBSTITUTED_SHARE
-        if substituted:
-            load_mw = plant.highest_mw  # never to the plant's advantage, as regulators ask
+        load_of = plant.substituted_mw if substituted else plant.load_mw
+        load_mw = load_of(unix_ms / 1000, interval_s)
         return Reading.model_validate(
             {
                 **plant.fixed,
@@ -146,10 +155,34 @@ class Fleet:
             at = start + timedelta(seconds=number / readings_per_s)
             yield self._spoil_some(self.reading(at, interval_s), faults)
 
-    def readings_now(self, faults: float = 0.0) -> Iterator[Reading | BadRecord]:
-        """Make readings without end, each recorded when it is asked for."""
+    def readings_now(
+        self, faults: float = 0.0, now: Callable[[], datetime] = utc_now
+    ) -> Iterator[Reading | BadRecord]:
+        """Make readings without end, each recorded when it is asked for; ``now`` is the clock."""
         while True:
-            yield self._spoil_some(self.reading(datetime.now(UTC)), faults)
+            yield self._spoil_some(self.reading(now()), faults)
+
+    def go_on(
+        self, reported_until: Mapping[str, datetime], start: datetime, break_s: float
+    ) -> None:
+        """Let each plant report from where its last reading ended, as an earlier run made it.
+
+        Without this, the first readings of a run that follows at once would cover a second that is
+        reported already.
+
+        Parameters
+        ----------
+        reported_until : mapping of str to datetime
+            When each plant reported last, by ``facility_id``. Others are ignored.
+        start : datetime
+            When this run starts.
+        break_s : float
+            After a longer break a plant starts again: what it emitted meanwhile, nobody measured.
+        """
+        for plant in self._plants:
+            last_at = reported_until.get(plant.facility.facility_id)
+            if last_at is not None and start - last_at <= timedelta(seconds=break_s):
+                plant.last_at = last_at
 
     def _spoil_some(self, reading: Reading, faults: float) -> Reading | BadRecord:
         if faults and self._rng.random() < faults:
@@ -159,19 +192,6 @@ class Fleet:
 
 _MILLISECOND = timedelta(milliseconds=1)
 _BAD_NAMES = tuple(BAD_RECORDS)
-
-
-def daily_shape(unix_s: float, longitude: float) -> float:
-    """Return the load's daily shape, -1 to 1: low at night, peaks in the morning and evening.
-
-    The hour is solar time (15 degrees of longitude each), so peaks move around the world.
-    """
-    day = 2 * math.pi * (unix_s / 86_400 + longitude / 360)
-    return 0.65 * math.cos(day - _EVENING) + 0.35 * math.cos(2 * (day - _MORNING))
-
-
-_EVENING = 2 * math.pi * 17 / 24
-_MORNING = 2 * math.pi * 8 / 24
 
 
 def uuid7(unix_ms: int, random_bits: int) -> str:

@@ -6,17 +6,18 @@ come in. Here every figure is of the same rows.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from labkit.table.emission_series import emission_series
+from labkit.table.emission_series import emission_series, interval_s
 from labkit.table.paging import page_after
 from labkit.table.snapshot import FILTERS, Filters, Snapshot
 from labkit.table.source_totals import By
 from labkit.table.summary import HOURS_PER_YEAR, LARGE_EMITTER_T_PER_YEAR, summary
 
-NOW_S = 60  # what "now" is a mean of: one reading alone may be a plant's odd minute
+NOW_S = 60  # what "now" is a mean of at least: one reading alone may be a plant's odd minute
 HEAT_BUCKETS = 60
 CHOICES = 500  # of one field; a fleet of 36,000 facilities would be 1.4 MB of names in each poll
 MINUTE_S = 60
@@ -55,7 +56,7 @@ def dashboard(
         heat = emission_series(snapshot, by, heat_window_s, minutes * MINUTE_S, filters)
     page = page_after(snapshot, None, limit, filters)
     return {
-        "now": summary(snapshot, NOW_S, filters, top),
+        "now": summary(snapshot, _now_s(snapshot, filters), filters, top),
         "window": summary(snapshot, window_s, filters, top),
         "all": summary(snapshot, None, filters, top),
         "series": emission_series(snapshot, by, window_s, bucket_s, filters),
@@ -65,6 +66,11 @@ def dashboard(
         "choices": {name: _choices(snapshot, name, filters) for name in FILTERS},
         "thresholds": THRESHOLDS,
     }
+
+
+def _now_s(snapshot: Snapshot, filters: Filters) -> int:
+    """Return how many seconds are "now": so many that every facility has reported in them."""
+    return max(NOW_S, math.ceil(interval_s(snapshot.totals, snapshot.chosen(filters))))
 
 
 def _choices(snapshot: Snapshot, name: str, filters: Filters) -> list[dict[str, str]]:

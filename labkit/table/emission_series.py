@@ -56,7 +56,7 @@ def emission_series(
     """
     filters = filters or {}
     chosen = snapshot.chosen(filters)
-    bucket_s = bucket_s or default_bucket_s(window_s, _interval_s(snapshot.totals, chosen))
+    bucket_s = bucket_s or default_bucket_s(window_s, interval_s(snapshot.totals, chosen))
     answer = {"by": by, "unit": "t/h", "window_s": window_s, "bucket_s": bucket_s}
     newest_ms = snapshot.newest_ms
     if newest_ms is None:
@@ -115,7 +115,7 @@ def default_bucket_s(window_s: int, interval_s: float) -> int:
     return BUCKETS_S[-1]
 
 
-def _interval_s(totals: Totals, chosen: Array) -> float:
+def interval_s(totals: Totals, chosen: Array) -> float:
     """Return the usual seconds between two readings of one facility."""
     return float(np.median(totals.last_interval_s[chosen])) if chosen.any() else 0.0
 
@@ -141,5 +141,5 @@ def _first_whole_ms(totals: Totals, chosen: Array) -> float:
     starts = totals.first_ms[chosen]
     if not len(starts):
         return 0
-    first_round = starts <= starts.min() + _interval_s(totals, chosen) * 1000
+    first_round = starts <= starts.min() + interval_s(totals, chosen) * 1000
     return float(starts[first_round].max())
