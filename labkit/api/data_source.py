@@ -6,7 +6,6 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from labkit.api.ledger_from_files import CurrentState, LedgerFromFiles, producer
 from labkit.api.reading_latency import LatencyTracker
 from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.config import load_config
-from labkit.readings.timestamps import iso_milliseconds
+from labkit.readings.simulated_clock import running_clock
 from labkit.sink.partition_status import PartitionStatus, read_progress
 from labkit.sink.segment_files import partitions, segments, topic_dir
 from labkit.table.csv_frames import iso_times
@@ -87,7 +86,6 @@ class DataSource:
         problems += [trouble for status in state.statuses for trouble in status.troubles]
         newest_ms = snapshot.newest_ms
         newest = age_s = None
-        clocks = [run["clock"] for run in state.producers if run.get("clock")]
         if newest_ms is not None:
             newest = iso_times([newest_ms])[0]
             age_s = round(max(time.time() - self._came_in_at(newest_ms / 1000), 0), 3)
@@ -98,7 +96,7 @@ class DataSource:
             "rows": snapshot.rows,
             "newest_recorded_at": newest,
             "age_s": age_s,
-            "clock": _running_clock(clocks[0]) if clocks else None,
+            "clock": running_clock(state.producers),
             "problems": problems,
         }
 
@@ -171,11 +169,3 @@ class DataSource:
             "age_s": status.silent_s,
             "rate_per_s": rate if status.is_fresh else 0.0,
         }
-
-
-def _running_clock(clock: dict[str, Any]) -> dict[str, Any]:
-    """Return what time it is for a producer's plants now, from what its run file said last."""
-    since_s = max(time.time() - clock["read_at"], 0.0)
-    at = datetime.fromisoformat(clock["at"]) + timedelta(seconds=since_s * clock["speed"])
-    at = min(at, datetime.now(UTC))
-    return {"speed": clock["speed"], "simulated_at": iso_milliseconds(at)}

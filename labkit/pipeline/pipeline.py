@@ -33,6 +33,7 @@ Say = Callable[[str], None]
 
 READY_S = 120.0
 """How long a stage may take to start: a few seconds, unless the machine is very busy."""
+WEEK_S = 604_800  # the longest window that the page takes
 CATCH_UP_S = 60.0
 """How long the consumer may take at the end to store the last records."""
 STOPPED = {
@@ -108,6 +109,13 @@ class Pipeline:
     def bootstrap_servers(self) -> str:
         """The cluster's bootstrap servers."""
         return self.broker.bootstrap_servers if self.broker is not None else ""
+
+    @property
+    def page(self) -> str:
+        """The page's address: of a simulated time, as much is shown as ten minutes bring."""
+        clock = self.options.clock or 1
+        window_s = min(int(600 * clock), WEEK_S)
+        return f"{self.url}?window_s={window_s}" if self.url and clock > 1 else self.url
 
     def start_topic(self) -> None:
         """Create the topic if it does not exist."""

@@ -96,7 +96,7 @@ def _run(pipeline: Pipeline, display: Display, stop: StopEvent) -> Ledger:
         sampler = Sampler(reader)
         display.begin(pipeline)
         if pipeline.options.open_browser and not stop.is_set():
-            webbrowser.open(pipeline.url)
+            webbrowser.open(pipeline.page)
         try:
             while not stop.wait(FRAME_S) and display.ran_s < run_for_s:
                 pipeline.check()

@@ -95,7 +95,7 @@ class Display:
             self._live = Live(console=self.console, auto_refresh=False, screen=True)
             self._live.start()
         else:
-            self.say(f"The page: {pipeline.url}")
+            self.say(f"The page: {pipeline.page}")
 
     def show(self, sample: Sample | None) -> None:
         """Update the live view, or print a line every few seconds."""
@@ -126,7 +126,7 @@ class Display:
             "startup_s": pipeline.startup_s,
             "ran_s": round(self.ran_s, 2),
             "bootstrap_servers": pipeline.bootstrap_servers,
-            "page": pipeline.url,
+            "page": pipeline.page,
         }
         print(json.dumps(result, indent=2, ensure_ascii=False), flush=True)  # noqa: T201
 
@@ -139,7 +139,7 @@ def live_view(pipeline: Pipeline, sample: Sample, ran_s: float, console: Console
     """
     ledger, trouble = sample.ledger, sample.trouble
     page = Text.from_markup(
-        f"[bold]Page[/]    [bold cyan]{escape(pipeline.url)}[/]  (open it in a browser)"
+        f"[bold]Page[/]    [bold cyan]{escape(pipeline.page)}[/]  (open it in a browser)"
     )
     places = Group(*_places(pipeline, ledger))
     stages = ledger_table(ledger, sample.per_s)

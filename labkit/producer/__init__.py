@@ -3,6 +3,7 @@
 It imports `topics`, `broker`, `readings`, `core`, and the retention of `sink`. Start with
 `send_loop`. The delivery log and the counts are described in ``docs/formats.md``.
 
+- `reported_until`: where a fleet that is started again goes on
 - `send_loop`: `produce`, the loop itself
 - `delivery_reports`: follows each record until it is acknowledged, failed or unknown
 - `delivery_log`: the same, written down, record by record

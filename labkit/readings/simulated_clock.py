@@ -9,7 +9,7 @@ either. When it has caught up with the present it goes on in real time.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -113,3 +113,20 @@ class SimulatedClock:
         if self._is_real:
             return "the simulated time has reached the present, and goes on in real time"
         return f"simulated time {self.now():%Y-%m-%d %H:%M} UTC, {self.speed:g} times real time"
+
+
+def running_clock(producers: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return what time it is for the plants of running producers, from their run files.
+
+    Returns
+    -------
+    dict or None
+        ``speed``, and the time as ``simulated_at``. None while all of them live in real time.
+    """
+    for run in producers:
+        if clock := run.get("clock"):
+            since_s = max(time.time() - clock["read_at"], 0.0) * clock["speed"]
+            at = datetime.fromisoformat(clock["at"]) + timedelta(seconds=since_s)
+            simulated_at = iso_milliseconds(min(at, utc_now()))
+            return {"speed": clock["speed"], "simulated_at": simulated_at}
+    return None

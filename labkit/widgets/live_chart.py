@@ -6,9 +6,12 @@ notebooks.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from labkit.core.config import load_config
+from labkit.core.run_files import read_run_files
+from labkit.readings.simulated_clock import running_clock
 from labkit.sink.segment_files import topic_dir
 from labkit.table.emission_series import emission_series
 from labkit.table.source_totals import By
@@ -17,6 +20,9 @@ from labkit.widgets.live_widget import LiveWidget, Snapshot
 from labkit.widgets.still_picture import line_picture
 from labkit.widgets.text_alternative import table_text
 
+WINDOW_S = 120
+SIMULATED_WINDOW_S = 600  # of real time; by a clock of 144 that is a day
+HOUR_S = 3600
 NOTHING_STORED = "No readings stored yet: do a producer and a consumer run? (lab.running())"
 
 
@@ -44,7 +50,7 @@ class LiveChart(LiveWidget):
 def live_chart(
     data_dir: str | Path | None = None,
     by: By = "sector",
-    window_s: int = 120,
+    window_s: int | None = None,
     *,
     topic: str | None = None,
     updates_per_s: float = 2.0,
@@ -61,7 +67,8 @@ def live_chart(
     by : {'sector', 'country', 'fuel', 'facility'}
         What each line shows.
     window_s : int
-        How far back the chart reaches, in seconds.
+        How far back the chart reaches, in seconds. None: 120; while a producer runs with a
+        simulated time, ten minutes of watching, which are a day with ``clock=144``.
     topic : str, optional
         The topic whose readings are shown; default: the lab's.
     updates_per_s : float
@@ -83,13 +90,22 @@ def live_chart(
     topic = topic or config.topic
     table = Table(topic_dir(config.data_path(data_dir), topic))
 
+    chosen_s = window_s or WINDOW_S
+
     def read() -> Snapshot:
+        nonlocal chosen_s
         table.refresh()
         rows = table.snapshot.rows
         stored = f"{rows:,} readings stored so far." if rows else NOTHING_STORED
+        producers = [run for run in read_run_files("producer") if run.get("topic") == topic]
+        if clock := running_clock(producers):
+            at, speed = datetime.fromisoformat(clock["simulated_at"]), clock["speed"]
+            stored += f" Simulated time: {at:%a %d %b %H:%M} UTC, {speed:g} times real time."
+            chosen_s = window_s or int(SIMULATED_WINDOW_S * speed)
+        window = f"{chosen_s:,} s" if chosen_s < HOUR_S else f"{chosen_s / HOUR_S:,.3g} hours"
         return {
-            "title": f"CO₂ by {by}, the last {window_s:,} s of topic {topic}",
-            "series": emission_series(table.snapshot, by, window_s),
+            "title": f"CO₂ by {by}, the last {window} of topic {topic}",
+            "series": emission_series(table.snapshot, by, chosen_s),
             "state": stored,
         }
 

@@ -60,3 +60,15 @@ export function formatAge(seconds: number): string {
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", hourCycle: "h23" });
 
 export const formatClock = (iso: string): string => CLOCK.format(Date.parse(iso));
+
+const DAY_AND_TIME = new Intl.DateTimeFormat("en-GB", {
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+
+/** Sat 31 Oct, 14:05: for a time that is not today's. */
+export const formatDayAndTime = (iso: string): string => DAY_AND_TIME.format(new Date(iso));

@@ -15,7 +15,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     title: "Headline figures",
     shows:
       "How much CO₂ all plants emit per hour at present, how much they emitted in the chosen window and since the lab began, the largest plant, how many plants would pass 25,000 tonnes a year, and how much CO₂ a megawatt-hour of load costs.",
-    read: "“Now” is the mean of the last minute. Rates are in tonnes per hour (t/h); masses change their unit between kg, t, kt and Mt to stay readable. The dot beside the page’s title beats with each new reading, and the age beside it should stay at a few seconds.",
+    read: "“Now” is the mean of the last minute, or of one round of readings if plants report more seldom. Rates are in tonnes per hour (t/h); masses change their unit between kg, t, kt and Mt to stay readable. The dot beside the page’s title beats with each new reading, and the age beside it should stay at a few seconds. While plants live in a simulated time that runs faster, it is shown there, too.",
     alarming:
       "An age that keeps growing: no reading arrives any more. A rate that falls although nobody stopped a plant: perhaps one partition is not being stored.",
     stage: "The API works these out of the rows of the CSV files.",

@@ -1,4 +1,4 @@
-import { formatCount, formatRate, massOf } from "../chart/units";
+import { formatAge, formatCount, formatRate, massOf } from "../chart/units";
 import type { Snapshot } from "../polling/api";
 import { isFiltered } from "../view/view";
 import { formatWindow } from "../view/windows";
@@ -10,6 +10,7 @@ export function HeadlineFigures({ snapshot }: { snapshot: Snapshot }) {
   const top = now.top_facility;
   const [recent, total] = [massOf(window.co2_kg), massOf(all.co2_kg)];
   const whose = isFiltered(view.filters) ? "the chosen plants" : "all plants";
+  const nowIs = (now.window_s ?? 60) <= 60 ? "minute" : formatAge(now.window_s ?? 60);
   return (
     <section id="figures" className="figures" aria-label="Headline figures">
       <Figure
@@ -17,7 +18,7 @@ export function HeadlineFigures({ snapshot }: { snapshot: Snapshot }) {
         machineValue={now.rate_t_per_h}
         value={formatRate(now.rate_t_per_h)}
         unit="t/h"
-        note={`tonnes of CO₂ per hour: ${whose}, mean of the last minute`}
+        note={`tonnes of CO₂ per hour: ${whose}, mean of the last ${nowIs}`}
       />
       <Figure
         title="Emitted in this window"
@@ -37,7 +38,7 @@ export function HeadlineFigures({ snapshot }: { snapshot: Snapshot }) {
               {top.facility} <span className="whole">({top.facility_id})</span>
             </>
           ) : (
-            "no readings in the last minute"
+            `no readings in the last ${nowIs}`
           )
         }
       />

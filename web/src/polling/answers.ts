@@ -8,6 +8,8 @@ export interface Health {
   rows: number;
   newest_recorded_at: string | null;
   age_s: number | null;
+  /** The simulated time of the plants, while it runs faster than real time. */
+  clock: { speed: number; simulated_at: string } | null;
   problems: string[];
 }
 
@@ -125,7 +127,7 @@ export interface Thresholds {
 export interface Dashboard {
   served_at: string;
   health: Health;
-  /** The last minute. */
+  /** The last minute, or the last round of readings if plants report more seldom. */
   now: Summary;
   /** The window that the reader chose. */
   window: Summary;

@@ -1,4 +1,5 @@
-import { formatAge } from "../chart/units";
+import { formatAge, formatDayAndTime } from "../chart/units";
+import type { Health } from "../polling/answers";
 import type { Snapshot } from "../polling/api";
 import type { Poll } from "../polling/use-poll";
 import { QUIET_AFTER_S } from "./notices";
@@ -22,6 +23,17 @@ export function Freshness({ poll, paused }: { poll: Poll<Snapshot>; paused: bool
       {/* A new key makes a new element, and its animation plays once more. */}
       <span className="pulse" key={data.health.newest_recorded_at} aria-hidden="true" />
       newest reading <strong>{formatAge(ageNow)}</strong> old
+      {data.health.clock ? <SimulatedTime clock={data.health.clock} /> : null}
     </p>
+  );
+}
+
+/** What time it is for the plants, by the reader's time zone, as on the chart's axis. */
+function SimulatedTime({ clock }: { clock: NonNullable<Health["clock"]> }) {
+  return (
+    <>
+      {" "}· simulated time <time dateTime={clock.simulated_at}>{formatDayAndTime(clock.simulated_at)}</time>, {clock.speed}{" "}
+      times real time
+    </>
   );
 }
