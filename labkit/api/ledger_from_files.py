@@ -33,7 +33,7 @@ from labkit.producer.sent_counts import SentCounts, SentCountsReader
 from labkit.sink.partition_status import PartitionStatus
 from labkit.table.snapshot import Snapshot
 
-NOT_WEIGHED = "as its brokers acknowledged; to weigh each record, read it back: labkit ledger"
+NOT_WEIGHED = "as its brokers acknowledged; to read each record back: labkit ledger"
 
 
 class CurrentState(NamedTuple):
@@ -73,7 +73,7 @@ class LedgerFromFiles:
                 csv, served = not_of_this_topic(csv, served)
                 statuses = []
             sent = sent_stages(counts, csv)
-            figures = {**sent.stages, "topic": Stage(), "csv": csv, "served": served}
+            figures = {**sent.stages, "csv": csv, "served": served}
             if figures != self._figures:
                 self._figures, self._changed_at = figures, time.monotonic()
             around = self._circumstances(sent, csv, statuses, bool(state.producers), earlier)
@@ -131,8 +131,6 @@ class LedgerFromFiles:
         lag = total([status.lag for status in statuses])
         consumer_runs = any(status.is_fresh for status in statuses)
         if not consumer_runs:
-            if producer_runs and not hindrances:
-                hindrances = ["No consumer is running. Next: labkit consume"]
             oldest = min((status.updated_at.timestamp() for status in statuses), default=0.0)
             if self._sent.written_at > oldest:
                 # What was sent after the consumer's last status is behind its position, not lost.

@@ -64,18 +64,22 @@ class Circumstances:
 def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState, str]:
     """Return whether the stages that can be compared agree, and a sentence that says so.
 
-    A stage that could not be weighed is left out and named. The topic is left out once retention
-    has deleted records from it, because the CSV keeps them. While figures from files still change,
-    a difference means nothing: readings are on the way.
+    A stage that could not be weighed is left out, and named with the reason. The topic is left out
+    once retention has deleted records from it, because the CSV keeps them. While figures from files
+    still change, a difference means nothing: readings are on the way.
     """
-    left_out = [name for name, stage in stages.items() if stage.records is None]
+    left_out = [
+        f"{name} ({stage.note.partition(':')[0]})" if stage.note else name
+        for name, stage in stages.items()
+        if stage.records is None
+    ]
     compared = {
         name: stage
         for name, stage in _comparable(stages, around).items()
         if stage.records is not None
     }
     aside = _remarks(around)
-    aside += f" Not weighed: {', '.join(left_out)}." if left_out else ""
+    aside += f" Not compared: {', '.join(left_out)}." if left_out else ""
     if around.expired and compared.pop("topic", None) is not None:
         aside += (
             f" The topic is not compared: retention has deleted {around.expired:,} records from it."
@@ -100,11 +104,13 @@ def judge(stages: dict[str, Stage], around: Circumstances) -> tuple[LedgerState,
             return state, _with(aside, sentence)
     moving = [(sentence, before, after) for (state, sentence), before, after in found if sentence]
     (_, first, _), (last_sentence, _, last) = moving[0], moving[-1]
+    held_up = [one for one in moving if _is_held_up(around) and _is_storing(*one[1:])]
+    if held_up:  # what keeps readings from being stored says more than what is in flight
+        return "on the way", _with(aside, held_up[0][0])
     if len(moving) == 1 or _difference(compared, first, last)[0] == 0:
         return "on the way", _with(aside, last_sentence)
     what = _what(compared, first, last)
-    why = f": {around.hindrance}" if around.hindrance else "."
-    return "on the way", _with(aside, f"{what} on the way from {first} to {last}{why}")
+    return "on the way", _with(aside, f"{what} on the way from {first} to {last}.")
 
 
 def _with(remarks: str, sentence: str) -> str:
@@ -161,8 +167,10 @@ def _flowing(stages: dict[str, Stage], around: Circumstances) -> str:
     """Say how many readings are between the stages while their figures change."""
     counts = {name: stage.records or 0 for name, stage in stages.items()}
     not_stored = counts.get("acked", 0) - counts.get("csv", 0)
-    if around.hindrance and not_stored > 0:
-        return f"{many(not_stored, 'reading')} are acknowledged and not stored. {around.hindrance}"
+    if not_stored > 0 and "csv" in stages and _is_held_up(around):
+        is_waiting, why = _why_not_stored(not_stored, around)
+        if is_waiting:
+            return _not_stored(stages, "acked", "csv", why)
     weights = [stage.grams or 0 for stage in stages.values()]
     moving = many(max(counts.values()) - min(counts.values()), "reading")
     return f"On the way: {moving} ({tonnes(max(weights) - min(weights))} t)."
@@ -181,6 +189,8 @@ def _compare(
             on_the_way, why = _why_unasked(after, missing, around)
         else:
             on_the_way, why = _why_missing(before, after, missing, around)
+        if on_the_way and _is_storing(before, after) and before != "emitted":
+            return "on the way", _not_stored(stages, before, after, why)
         if on_the_way:
             return "on the way", f"{what} on the way from {before} to {after}: {why}"
         return "unreported", f"{what} unreported between {before} and {after}: {why}"
@@ -198,6 +208,22 @@ def _compare(
             "Next: labkit check"
         )
     return "agrees", ""
+
+
+def _is_storing(before: str, after: str) -> bool:
+    """Tell whether readings between two stages are still to be stored; without a CSV, served."""
+    return after == "csv" or (after == "served" and before != "csv")
+
+
+def _is_held_up(around: Circumstances) -> bool:
+    """Tell whether nobody stores them now."""
+    return bool(around.hindrance) or not around.consumer_runs
+
+
+def _not_stored(stages: dict[str, Stage], before: str, after: str, why: str) -> str:
+    """Say how many readings wait to be stored, in the same words wherever it is asked."""
+    are = "is" if _difference(stages, before, after)[0] == 1 else "are"
+    return f"{_what(stages, before, after)} {are} acknowledged and not stored yet: {why}"
 
 
 def _difference(stages: dict[str, Stage], before: str, after: str) -> tuple[int, int]:
@@ -251,7 +277,7 @@ def _why_not_stored(missing: int, around: Circumstances) -> tuple[bool, str]:
         return True, "no broker answers, so nobody reads on. Next: labkit broker start"
     if waiting < missing:
         return False, "the consumer has moved past them, so they are lost. Next: labkit check"
-    behind = f"the consumer's lag is {around.lag:,} records"
+    behind = f"the consumer's lag is {many(around.lag, 'record')}"
     if around.consumer_runs:
         return True, f"{behind}."
     return True, f"{behind}, and no consumer is running. Next: labkit consume"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +34,9 @@ def poll_until(api: Api, met: Callable[[dict[str, Any]], bool], meaning: str) ->
     def ask() -> dict[str, Any] | None:
         answer: dict[str, Any] = get(api, "dashboard?heat_window_s=600")
         assert answer["ledger"]["state"] not in RED, answer["ledger"]["sentence"]
-        known = [stage["records"] for stage in answer["ledger"]["stages"] if stage["records"]]
-        assert known == sorted(known, reverse=True), "a stage holds more than the one before it"
+        for figure in ("records", "co2_g"):
+            known = [stage[figure] for stage in answer["ledger"]["stages"] if stage["records"]]
+            assert known == sorted(known, reverse=True), "a stage holds more than the one before it"
         return answer if met(answer) else None
 
     return wait_until(ask, meaning, every_s=0.1)
@@ -114,3 +116,46 @@ def test_rows_that_are_taken_away_are_missed(
     ledger = get(api, "ledger")
     assert ledger["state"] == "unreported"
     assert ledger["sentence"].startswith("3 readings")
+
+
+def test_200_looks_at_a_running_ledger_and_no_stage_is_ahead_of_the_one_before(
+    topic: str, bootstrap_servers: str, lab_dir: Path
+) -> None:
+    data_dir = lab_dir / "data"
+    api = lab.start_api(data_dir, port=0, topic=topic)
+    lab.start_producer(topic, readings_per_s=200, faults=0.01)
+    lab.start_consumer(topic, f"{topic}-group", data_dir)
+    poll_until(api, lambda now: bool(records(now)["served"]), "readings are served")
+    looks: list[int] = []
+
+    def is_enough(now: dict[str, Any]) -> bool:
+        looks.append(records(now)["served"] or 0)
+        return len(looks) >= 200
+
+    poll_until(api, is_enough, "200 answers")
+    assert len(set(looks)) > 20, "the figures stood still, so nothing was tested"
+
+
+def test_page_and_notebook_say_the_same_of_a_killed_consumer(
+    topic: str, bootstrap_servers: str, lab_dir: Path
+) -> None:
+    """In the same words; only the figures are of different moments, while the producer runs."""
+    data_dir = lab_dir / "data"
+    api = lab.start_api(data_dir, port=0, topic=topic)
+    producer = lab.start_producer(topic, readings_per_s=100)
+    consumer = lab.start_consumer(topic, f"{topic}-group", data_dir)
+    poll_until(api, lambda now: bool(records(now)["served"]), "readings are served")
+    consumer.kill()
+    for _ in range(2):  # while the producer runs, and after it has stopped
+        page = poll_until(
+            api, lambda now: "no consumer is running" in now["ledger"]["sentence"], "it is said"
+        )["ledger"]
+        notebook = carbon_ledger(topic, data_dir)
+        assert (page["state"], notebook.state) == ("on the way", "on the way")
+        words = [re.sub(r"[\d.,]+", "n", one) for one in (page["sentence"], notebook.sentence)]
+        assert words[0] == words[1], (page["sentence"], notebook.sentence)
+        assert "acknowledged and not stored yet: the consumer's lag is" in notebook.sentence
+        producer.stop()
+    stages = {one["stage"]: one["records"] for one in page["stages"]}
+    assert stages == {name: one.records for name, one in notebook.stages.items()}
+    assert page["sentence"] == notebook.sentence

@@ -171,5 +171,5 @@ def test_p2_every_plant_is_a_large_emitter(api: Api) -> None:
 def test_p3_a_stopped_consumer_loses_nothing(api: Api, consumer: Consumer) -> None:
     expect_revealed(ex.p3, "agrees", NOT_ATTEMPTED, says="The consumer is running")
     consumer.stop()
-    expect_revealed(ex.p3, "unreported", NOT_YET, says="No consumer is running")
+    expect_revealed(ex.p3, "unreported", NOT_YET, says="no consumer is running")
     expect_revealed(ex.p3, "on the way", CORRECT, says="are acknowledged and not stored")

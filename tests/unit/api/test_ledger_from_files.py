@@ -128,7 +128,7 @@ def test_what_was_sent_after_the_consumer_stopped_is_not_lost(lab: Lab, settled:
     lab.sent(lab.rows + 5)
     found = lab.ledger()
     assert found["sentence"].endswith(
-        "no consumer is running. Not weighed: topic. Next: labkit consume"
+        "the consumer's lag is 5 records, and no consumer is running. Next: labkit consume"
     )
     assert "lost" not in found["sentence"]
 

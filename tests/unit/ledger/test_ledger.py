@@ -150,7 +150,7 @@ def test_several_on_their_way_are_added_up() -> None:
 def test_stages_that_cannot_be_weighed_are_left_out_and_named() -> None:
     state, sentence = judge(stages(None, None, FULL, FULL, None), Circumstances())
     assert state == "agrees"
-    assert sentence == "Both stages agree to the gram. Not weighed: emitted, acked, served."
+    assert sentence == "Both stages agree to the gram. Not compared: emitted, acked, served."
 
 
 def test_the_topic_is_not_compared_after_retention() -> None:
@@ -234,7 +234,10 @@ def test_without_broker_and_api_the_rest_is_still_weighed(lab_dir: Path) -> None
     assert found.agrees
     assert (found.emitted.records, found.csv.records, found.csv.grams) == (5, 5, mass_g)
     assert found.topic.note == "no broker answers"
-    assert found.sentence == "All three stages agree to the gram. Not weighed: topic, served."
+    assert found.sentence == (
+        "All three stages agree to the gram. Not compared: topic (no broker answers), "
+        "served (no API of this folder is running)."
+    )
 
 
 def test_an_empty_lab_has_nothing_to_compare(lab_dir: Path) -> None:

@@ -64,7 +64,7 @@ def around(unchanged_s: float = SETTLED, **facts: object) -> Circumstances:
             (100, 100, None, 75, 75),
             around(FLOWING, lag=None, hindrance="partition 1 is paused: the disk is full"),
             "on the way",
-            "25 readings are acknowledged and not stored. partition 1 is paused",
+            "25 readings (1.250000 t) are acknowledged and not stored yet: partition 1 is paused",
         ),
         (
             (100, 100, None, 75, 75),
@@ -76,7 +76,8 @@ def around(unchanged_s: float = SETTLED, **facts: object) -> Circumstances:
             (110, 100, None, 75, 75),
             around(lag=25, producer_runs=True, hindrance="The disk is full. Next: make room"),
             "on the way",
-            "on the way from emitted to csv: The disk is full. Not weighed: topic. Next: make room",
+            "25 readings (1.250000 t) are acknowledged and not stored yet: The disk is full. "
+            "Not compared: topic. Next: make room",
         ),
         # With acks=0 nobody was asked: emitted is compared with what is stored.
         (
