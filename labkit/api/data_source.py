@@ -88,7 +88,8 @@ class DataSource:
         newest = age_s = None
         if newest_ms is not None:
             newest = iso_times([newest_ms])[0]
-            age_s = round(max(time.time() - self._came_in_at(newest_ms / 1000), 0), 3)
+            came_in_s = self._came_in_at(newest_ms / 1000, state.statuses)
+            age_s = round(max(time.time() - came_in_s, 0), 3)
         return {
             "status": "degraded" if problems else "ok" if newest else "empty",
             "version": VERSION,
@@ -100,18 +101,18 @@ class DataSource:
             "problems": problems,
         }
 
-    def _came_in_at(self, recorded_s: float) -> float:
+    def _came_in_at(self, recorded_s: float, statuses: list[PartitionStatus]) -> float:
         """Return when the newest reading came in, in seconds since 1970.
 
         That is when it was recorded, unless it is of the past: readings of a replay, or of a
-        simulated time, are as new as the file that holds them.
+        simulated time, are as new as the file that holds them, and as late as its consumer is.
         """
         folder = topic_dir(self.data_dir, self.topic)
         written = [0.0]
         for partition in partitions(folder):
             with suppress(FileNotFoundError):  # it was removed just now
                 written += [path.stat().st_mtime for path in segments(folder, partition)[-1:]]
-        stored_s = max(written)
+        stored_s = max(written) - max((status.lag_s or 0.0 for status in statuses), default=0.0)
         return stored_s if stored_s - recorded_s > OF_THE_PAST_S else recorded_s
 
     def pipeline(self, state: CurrentState) -> dict[str, Any]:

@@ -6,7 +6,6 @@ come in. Here every figure is of the same rows.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -70,7 +69,7 @@ def dashboard(
 
 def _now_s(snapshot: Snapshot, filters: Filters) -> int:
     """Return how many seconds are "now": so many that every facility has reported in them."""
-    return max(NOW_S, math.ceil(interval_s(snapshot.totals, snapshot.chosen(filters))))
+    return max(NOW_S, int(interval_s(snapshot.totals, snapshot.chosen(filters))))
 
 
 def _choices(snapshot: Snapshot, name: str, filters: Filters) -> list[dict[str, str]]:

@@ -145,7 +145,7 @@ def test_page_and_notebook_say_the_same_of_a_killed_consumer(
     producer = lab.start_producer(topic, readings_per_s=100)
     consumer = lab.start_consumer(topic, f"{topic}-group", data_dir)
     poll_until(api, lambda now: bool(records(now)["served"]), "readings are served")
-    consumer.kill()
+    consumer.process.kill()
     for _ in range(2):  # while the producer runs, and after it has stopped
         page = poll_until(
             api, lambda now: "no consumer is running" in now["ledger"]["sentence"], "it is said"

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from waiting import wait_until
 
 from labkit.core import background_workers
 from labkit.core.errors import BrokerUnavailable, FrontEndMissing, WorkerFailed
+from labkit.core.run_files import RunFile
 from labkit.ledger.ledger_model import Ledger, Stage
 from labkit.sink.segment_files import topic_dir
 from labkit.table.emission_series import emission_series
@@ -65,6 +67,24 @@ def test_the_chart_follows_what_is_appended(feed: CsvFeed) -> None:
     # This sleeps as a learner's cell does, holding the thread that the cell runs in.
     wait_until(lambda: f"{stored:,} readings" in widget.snapshot["state"])
     assert {"PL", "CZ"} <= {line["key"] for line in widget.snapshot["series"]["series"]}
+
+
+def test_of_a_simulated_time_it_shows_a_day(feed: CsvFeed) -> None:
+    feed.write(rounds=3, interval_s=173.0)
+    run = RunFile("producer", "producer", topic=TOPIC)
+    at = "2026-01-05T12:00:00.000Z"
+    run.update(clock={"speed": 144.0, "at": at, "read_at": time.time()})
+    try:
+        widget, hour = live_chart(updates_per_s=FAST), live_chart(by="fuel", window_s=3600)
+    finally:
+        run.remove()
+    assert widget.snapshot["series"]["window_s"] == 86_400
+    assert "the last 24 hours" in widget.snapshot["title"]
+    assert "Simulated time: Mon 05 Jan 12:0" in widget.snapshot["state"]
+    assert hour.snapshot["series"]["window_s"] == 3600
+    # The producer has ended, and its day stays on the screen.
+    wait_until(lambda: "Simulated" not in widget.snapshot["state"])
+    assert widget.snapshot["series"]["window_s"] == 86_400
 
 
 def test_a_snapshot_is_json_that_a_browser_reads(feed: CsvFeed) -> None:
