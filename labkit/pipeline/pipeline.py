@@ -164,7 +164,11 @@ class Pipeline:
     def _producer_ready(self) -> str | None:
         sent = read_sent_counts(self.topic_id).acked
         runs = any(run["pid"] == self.stages["producer"].pid for run in read_run_files("producer"))
-        return f"sending {self.options.readings_per_s:g} readings/s" if runs and sent else None
+        if not (runs and sent):
+            return None
+        clock = self.options.clock
+        faster = f", in a time that runs {clock:g} times faster" if clock and clock > 1 else ""
+        return f"sending {self.options.readings_per_s:g} readings/s{faster}"
 
     def _api_ready(self) -> str | None:
         for run in read_run_files("api"):

@@ -75,6 +75,13 @@ class Producer(background_workers.ThreadWorker):
 
         super().__init__(name, run)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        # A misspelt setting would be taken without a word, and change nothing.
+        if "_thread" in vars(self) and not hasattr(self, name):
+            msg = f"a producer has no {name!r}; while it runs you can set readings_per_s"
+            raise AttributeError(msg)
+        super().__setattr__(name, value)
+
     def _note(self, tracker: DeliveryTracker) -> None:
         self._tracker = tracker
         if self.position is not None:

@@ -130,6 +130,7 @@ def test_an_error_is_one_sentence_and_the_next_line(
     [
         ("up", "--for", "soon"),
         ("produce", "--faults", "2"),
+        ("produce", "--clock", "0.5"),
         ("api", "--port", "70000"),
         ("export",),
         ("nothing-like-this",),

@@ -44,6 +44,16 @@ def test_a_replay_has_no_rate(tmp_path):
         producer.readings_per_s = 5
 
 
+def test_a_misspelt_setting_is_refused():
+    pace = Pace(20, 0.0)
+    producer = Producer("t", fleet_source(pace), pace, None, "producer")
+    with pytest.raises(AttributeError, match="you can set readings_per_s"):
+        producer.readings_per_second = 50
+    producer.readings_per_s = 50
+    assert pace.readings_per_s == 50
+    producer.wait(30)
+
+
 def test_a_count_is_at_least_one():
     with pytest.raises(ValueError, match="count must be 1 or more"):
         produce("t", iter(()), threading.Event(), count=0)
