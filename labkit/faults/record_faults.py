@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
@@ -14,12 +13,14 @@ from kafka.errors import KafkaError
 from labkit.broker import kafka_clients
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
+from labkit.core.run_files import read_run_files
 from labkit.faults.fault_kinds import FaultContext, FaultKind
 from labkit.producer.send_loop import produce
 from labkit.readings.fleet import Fleet
 from labkit.readings.malformed_values import BAD_RECORDS, BadRecord, spoil
 from labkit.readings.pacing import Pace, at_rate
 from labkit.readings.reading import Reading
+from labkit.readings.simulated_clock import SimulatedClock, clock_like
 from labkit.topics.topics import describe_topic
 
 HOT_READINGS_PER_S = 300.0
@@ -37,10 +38,10 @@ def hot_partition(context: FaultContext) -> None:
     Promise: nothing is lost or stored twice; the ledger counts these readings too.
     """
     describe_topic(context.topic)
-    fleet = Fleet(context.plan.seed, size=1)
+    fleet, clock = Fleet(context.plan.seed, size=1), _clock(context)
     (facility,) = fleet.facilities
     context.record_undo(f"the partition of the key {facility.facility_id} in {context.topic}")
-    _send(context, fleet.readings_now(), HOT_READINGS_PER_S)
+    _send(context, fleet.readings_now(now=clock.now), HOT_READINGS_PER_S, clock)
 
 
 def poison_records(context: FaultContext) -> None:
@@ -55,15 +56,28 @@ def poison_records(context: FaultContext) -> None:
     names = sorted(BAD_RECORDS)
     context.rng.shuffle(names)
     context.record_undo(f"{len(names)} invalid records among the readings of {context.topic}")
-    fleet = Fleet(context.plan.seed)
-    malformed = (spoil(name, fleet.reading(datetime.now(UTC))) for name in names)
-    _send(context, malformed, len(names) / (context.plan.for_s * POISON_SHARE))
+    fleet, clock = Fleet(context.plan.seed), _clock(context)
+    malformed = (spoil(name, fleet.reading(clock.now())) for name in names)
+    _send(context, malformed, len(names) / (context.plan.for_s * POISON_SHARE), clock)
 
 
-def _send(context: FaultContext, records: Iterator[Reading | BadRecord], per_s: float) -> None:
+def _clock(context: FaultContext) -> SimulatedClock:
+    """Return the clock of the topic's plants: readings of the present would end their charts."""
+    producers = read_run_files("producer")
+    return clock_like(run for run in producers if run.get("topic") == context.topic)
+
+
+def _send(
+    context: FaultContext,
+    records: Iterator[Reading | BadRecord],
+    per_s: float,
+    clock: SimulatedClock,
+) -> None:
     source = at_rate(records, Pace(per_s, time.monotonic()))
-    name = context.plan.fault
-    context.run_in_background(lambda stop: produce(context.topic, source, stop, name=name))
+    topic, name, stamp_now = context.topic, context.plan.fault, clock.speed > 1
+    context.run_in_background(
+        lambda stop: produce(topic, source, stop, name=name, stamp_now=stamp_now)
+    )
 
 
 def rebalance_storm(context: FaultContext) -> None:

@@ -130,3 +130,11 @@ def running_clock(producers: Iterable[Mapping[str, Any]]) -> dict[str, Any] | No
             simulated_at = iso_milliseconds(min(at, utc_now()))
             return {"speed": clock["speed"], "simulated_at": simulated_at}
     return None
+
+
+def clock_like(producers: Iterable[Mapping[str, Any]]) -> SimulatedClock:
+    """Return a clock that shows the same time as that of running producers, and started."""
+    running = running_clock(producers)
+    clock = SimulatedClock(running["speed"] if running else None)
+    clock.start(datetime.fromisoformat(running["simulated_at"]) if running else None)
+    return clock

@@ -1,9 +1,10 @@
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from labkit.core.errors import LabError
-from labkit.readings.simulated_clock import LASTS, SimulatedClock
+from labkit.readings.simulated_clock import LASTS, SimulatedClock, clock_like
 
 PRESENT = datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
 
@@ -78,3 +79,13 @@ def test_an_impossible_speed_is_refused(speed):
     with pytest.raises(LabError, match="between 1") as refused:
         SimulatedClock(speed)
     assert "clock=144" in refused.value.next_line
+
+
+def test_another_program_lives_in_the_time_of_a_running_producer():
+    at = datetime.now(UTC) - timedelta(days=20)
+    told = {"speed": 144.0, "at": at.isoformat(), "read_at": time.time()}
+    clock = clock_like([{"clock": None}, {}, {"clock": told}])
+    assert clock.speed == 144
+    assert timedelta() <= clock.now() - at < timedelta(hours=1)
+    assert not clock_like([{"clock": None}]).is_simulated
+    assert abs(clock_like([]).now() - datetime.now(UTC)) < timedelta(seconds=5)
