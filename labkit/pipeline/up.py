@@ -9,6 +9,7 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -23,6 +24,7 @@ from labkit.ledger.ledger import LedgerReader
 from labkit.ledger.ledger_model import Ledger
 from labkit.pipeline.pipeline import Pipeline, UpOptions
 from labkit.pipeline.up_display import Display, Sample
+from labkit.readings.simulated_clock import running_clock
 from labkit.sink.partition_status import read_progress
 
 FRAME_S = 0.25
@@ -132,7 +134,11 @@ class Sampler:
                 known = {name: rate for name, rate in rates.items() if rate is not None}
                 statuses = read_progress(self._reader.data_dir, self._reader.topic)
                 trouble = next((one for status in statuses for one in status.troubles), "")
-                self.newest = Sample(ledger, known, trouble)
+                runs = read_run_files("producer")
+                clock = running_clock(run for run in runs if run.get("topic") == self._reader.topic)
+                at = datetime.fromisoformat(clock["simulated_at"]) if clock else None
+                time_there = f"{at:%d %b %H:%M} UTC" if at else ""
+                self.newest = Sample(ledger, known, trouble, time_there)
             except LabError as error:
                 if self.newest is not None:
                     self.newest.problem = error.what

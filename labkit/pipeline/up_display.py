@@ -45,11 +45,12 @@ COLOURS: dict[LedgerState, str] = {
 
 @dataclass
 class Sample:
-    """One frame: the ledger, each stage's rate, and what is wrong."""
+    """One frame: the ledger, each stage's rate, what is wrong, and a simulated time if one runs."""
 
     ledger: Ledger
     per_s: dict[str, float]
     problem: str = ""
+    time_there: str = ""
     taken_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -146,7 +147,7 @@ def live_view(pipeline: Pipeline, sample: Sample, ran_s: float, console: Console
     how = Text(HOW_TO_READ, style="dim")
     said: list[RenderableType] = [Text(f"! {trouble}", style="bold red")] if trouble else []
     end = [*said, verdict(ledger), Text(WHAT_TO_TYPE, style="dim")]
-    title = _title(pipeline, ran_s)
+    title = _title(pipeline, ran_s, sample.time_there)
     partitions, lag = partition_table(ledger), _lag_line(ledger)
     views: list[list[RenderableType]] = [
         [title, "", page, places, "", stages, how, "", partitions, "", *end],
@@ -162,11 +163,12 @@ def live_view(pipeline: Pipeline, sample: Sample, ran_s: float, console: Console
     return Group(title, page, *end)
 
 
-def _title(pipeline: Pipeline, ran_s: float) -> Text:
+def _title(pipeline: Pipeline, ran_s: float, time_there: str) -> Text:
     clock = str(timedelta(seconds=int(ran_s)))
     until = pipeline.options.run_for_s
     if until is not None:
         clock += f" of {timedelta(seconds=int(until))}"
+    clock += f"   plants: {time_there}" if time_there else ""
     return Text.from_markup(f"[bold]CO₂ from a chimney to a web page[/]   [dim]running {clock}[/]")
 
 
