@@ -114,8 +114,9 @@ class Pipeline:
     def page(self) -> str:
         """The page's address: of a simulated time, as much is shown as ten minutes bring."""
         clock = self.options.clock or 1
-        window_s = min(int(600 * clock), WEEK_S)
-        return f"{self.url}?window_s={window_s}" if self.url and clock > 1 else self.url
+        if not self.url or clock == 1:
+            return self.url
+        return f"{self.url.rstrip('/')}/?window_s={min(int(600 * clock), WEEK_S)}"
 
     def start_topic(self) -> None:
         """Create the topic if it does not exist."""
