@@ -41,8 +41,8 @@ WAITS_S = {
     "10": 90,
     "11": 15,
 }
-"""Seconds that a lesson's cells take by themselves, on two cores and without the fetching of Kafka:
-what `tests/notebooks/test_run.py` prints for the solved lesson."""
+"""Seconds that a lesson's cells take by themselves, on two cores and without the fetching of Kafka.
+They are estimates; `tests/notebooks/test_run.py` prints what the cells of a solved lesson take."""
 
 
 @dataclass(frozen=True)
