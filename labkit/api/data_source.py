@@ -27,6 +27,7 @@ LOADING_WAIT_S = 2.0  # how long a request waits until the CSV has been read onc
 REFRESH_WAIT_S = 1.0  # how long it waits for another request that reads new rows
 RATE_OVER_S = 10.0
 OF_THE_PAST_S = 60.0  # a reading that was stored so late was made for a time of the past
+NO_BROKER = "No broker of this lab is running"  # as `labkit.broker` says it
 LOADING = "the CSV is being read for the first time"
 VERSION = version("labkit")
 
@@ -83,7 +84,7 @@ class DataSource:
     def _health(self, state: CurrentState, problems: list[str]) -> dict[str, Any]:
         snapshot = state.snapshot
         problems = [*problems, *snapshot.problems]
-        problems += [trouble for status in state.statuses for trouble in status.troubles]
+        problems += _troubles(state.statuses)
         newest_ms = snapshot.newest_ms
         newest = age_s = None
         if newest_ms is not None:
@@ -99,6 +100,7 @@ class DataSource:
             "age_s": age_s,
             "clock": running_clock(state.producers),
             "problems": problems,
+            "next": _next_line(problems),
         }
 
     def _came_in_at(self, recorded_s: float, statuses: list[PartitionStatus]) -> float:
@@ -170,3 +172,20 @@ class DataSource:
             "age_s": status.silent_s,
             "rate_per_s": rate if status.is_fresh else 0.0,
         }
+
+
+def _troubles(statuses: list[PartitionStatus]) -> list[str]:
+    """Return what keeps partitions from being stored; said once, if it is the same for all."""
+    troubles = {status.partition: status.troubles for status in statuses}
+    same = {tuple(said.partition(": ")[2] for said in found) for found in troubles.values()}
+    if len(statuses) > 1 and len(same) == 1 and any(troubles.values()):
+        [reasons] = same
+        return [f"No partition is being stored: {'; '.join(reasons)}"]
+    return [trouble for found in troubles.values() for trouble in found]
+
+
+def _next_line(problems: list[str]) -> str:
+    """Return the next line to type; empty if nothing is wrong."""
+    if not problems or problems == [LOADING]:
+        return ""
+    return "labkit broker start" if NO_BROKER in " ".join(problems) else "labkit doctor"

@@ -139,6 +139,7 @@ class Health(BaseModel):
         description="The simulated time of a running producer; null in real time."
     )
     problems: list[str]
+    next: str = Field(description="The next line to type; empty if nothing is wrong.")
 
 
 class StoredReading(Reading):

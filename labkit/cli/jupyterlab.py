@@ -8,6 +8,7 @@ such as a dark theme, apply here too.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -111,6 +112,8 @@ def open_lab(
         # About the setting allow_unauthenticated_access above, which protects the addresses listed.
         warnings.filterwarnings("ignore", "Extension endpoints without", RuntimeWarning)
         server = LabApp.initialize_server([f"--{name}={value}" for name, value in traits.items()])
+    for log in (server.log, logging.getLogger("tornado.application")):
+        log.addFilter(_is_worth_logging)
     _stop_without_asking(server)
     url = f"http://127.0.0.1:{server.port}{_start_page(shown, first)}?token={token}"
     with contextlib.ExitStack() as at_the_end:
@@ -130,6 +133,18 @@ def open_lab(
         server.io_loop.add_callback(announce)
         server.start()
     return 0
+
+
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    """Tell whether a record of the server's log is for the user.
+
+    While an API is stopped, each request to it through ``/proxy/`` would log a traceback, the
+    request's headers and a line. The page in the notebook says it in a sentence, once.
+    """
+    if record.exc_info and isinstance(record.exc_info[1], ConnectionRefusedError):
+        return False
+    said = record.getMessage()
+    return not (said.startswith("{") or ("500 " in said[:4] and " /proxy/" in said))
 
 
 def _folder_to_show(folder: Path | None, config: LabConfig) -> Path:

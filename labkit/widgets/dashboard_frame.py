@@ -37,14 +37,16 @@ def show_dashboard(api: HasUrl, height_px: int = 900, *, view: str = "") -> Dash
     """Show the web page below the cell.
 
     The frame goes through ``jupyter-server-proxy``, so it also works if JupyterLab runs on another
-    machine than the browser. Without a Jupyter server, it is a link.
+    machine than the browser. Without a Jupyter server, it is a link. In the frame, the page follows
+    JupyterLab's theme, and is as tall as what it shows.
 
     Parameters
     ----------
     api : Api
         The result of `labkit.start_api`, or any object with a ``url`` on this machine.
     height_px : int
-        The frame's height, in pixels.
+        The frame's height in pixels, until the lab's page has said how tall it is. Other pages keep
+        it.
     view : str
         The rest of the address: a view such as ``"?window_s=60&sector=steel"``, or another
         page, such as ``"api/docs"``.

@@ -30,7 +30,7 @@ def test_the_pictures_of_the_readme(
     context = browser.new_context(viewport={"width": 1280, "height": 1664}, locale="en-GB")
     page = context.new_page()
     page.goto(api.url)
-    expect(page.locator(".figure")).to_have_count(6, timeout=60_000)
+    expect(page.locator(".figure")).to_have_count(5, timeout=60_000)
     page.wait_for_function(
         "wanted => document.querySelector('#ledger [data-stage=painted] .note')"
         ".textContent.replace(/\\D/g, '') >= wanted",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from playwright.sync_api import Page, expect
 from waiting import wait_until
 
 from labkit.api.app import Api, start_api
-from labkit.core.run_files import read_run_files
+from labkit.core.run_files import RunFile, read_run_files
+from labkit.sink.partition_status import PartitionStatus
 
 pytestmark = pytest.mark.chromium
 
-FIGURES = 6
+FIGURES = 5
 PATIENCE_S = 60
 PATIENCE_MS = PATIENCE_S * 1000
 
@@ -103,6 +105,42 @@ def test_it_says_when_the_api_is_gone_and_recovers(page: Page, feed: CsvFeed, ap
     expect(notice).to_have_count(0, timeout=15_000)
     expect(page.get_by_role("status")).to_have_text("Readings are coming in.")
     assert figure(page, "Emitted in total") > before
+
+
+def test_a_killed_consumer_is_named_at_once_and_says_what_waits(
+    page: Page, feed: CsvFeed, api: Api, lab_dir: Path
+) -> None:
+    """The files as a killed consumer leaves them, beside a producer that goes on."""
+    feed.write(rounds=5)
+    silent = datetime.now(UTC) - timedelta(seconds=20)
+    PartitionStatus(
+        **{"partition": 0, "topic": TOPIC, "group_id": "csv-writer", "member_id": "one"},
+        **{"pid": 1, "state": "running", "rows": 1, "grams": 1, "updated_at": silent},
+    ).write(lab_dir / "data")
+    running = RunFile("producer", "producer", topic=TOPIC)
+    page.goto(api.url)
+    notice = page.locator(".notice[data-kind=warning]")
+    expect(notice).to_contain_text("No consumer is storing readings")
+    expect(notice).to_contain_text("labkit consume")
+    check_both_themes(page, "no consumer")
+    running.remove()
+    expect(notice).to_have_count(0)
+
+
+def test_a_broker_that_is_gone_is_said_once_with_the_line_that_starts_it(
+    page: Page, feed: CsvFeed, api: Api, lab_dir: Path
+) -> None:
+    feed.write(rounds=5)
+    for partition in range(3):
+        PartitionStatus(
+            **{"partition": partition, "topic": TOPIC, "group_id": "csv-writer"},
+            **{"member_id": "one", "pid": 1, "state": "paused", "rows": 1, "grams": 1},
+            reason="No broker of this lab is running",
+        ).write(lab_dir / "data")
+    page.goto(api.url)
+    notice = page.locator(".notice[data-kind=warning]")
+    expect(notice).to_contain_text("No partition is being stored: No broker of this lab is running")
+    expect(notice.locator("code")).to_have_text("labkit broker start")
 
 
 def test_a_damaged_csv_is_a_warning_with_the_next_step(

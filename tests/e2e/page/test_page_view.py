@@ -24,7 +24,7 @@ def board(page: Page, feed: CsvFeed, api: Api) -> Page:
     """Return the page over a minute and a half of readings."""
     feed.write(rounds=90)
     page.goto(api.url)
-    expect(page.locator(".figure")).to_have_count(6)
+    expect(page.locator(".figure")).to_have_count(5)
     return page
 
 
@@ -108,7 +108,7 @@ def test_a_shared_address_shows_the_same_view_and_back_goes_back(
     feed.write(rounds=90)
     page.goto(f"{api.url}/?sector=power&window_s=900&shape=stacked")
     expect(page.get_by_role("radio", name="15 min")).to_be_checked()
-    expect(page.get_by_role("button", name="Shape: stacked areas")).to_be_visible()
+    expect(page.get_by_role("button", name="Stacked")).to_have_attribute("aria-pressed", "true")
     expect(bar(page, "sector", "Power")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Show everything").click()
     expect(bar(page, "sector", "Power")).to_have_attribute("aria-pressed", "false")
@@ -122,13 +122,42 @@ def test_areas_paint_more_than_lines(board: Page) -> None:
       return data.filter((value, index) => index % 4 === 3 && value > 0).length;
     }"""
     canvas = board.locator("#rates canvas")
+    board.get_by_role("button", name="Together").click()
+    expect(board.get_by_role("button", name="Scale")).to_be_visible()
     lines = canvas.evaluate(painted)
-    board.get_by_role("button", name="Shape: lines").click()
-    expect(board.get_by_role("button", name="Shape: stacked areas")).to_be_visible()
+    board.get_by_role("button", name="Stacked").click()
     expect(board.get_by_role("button", name="Scale")).to_be_hidden()
     assert canvas.evaluate(painted) > 2 * lines
     assert painted_colours(board, "#rates canvas") > 0
     assert board.url.endswith("?shape=stacked")
+
+
+def test_one_by_one_every_sector_spans_its_own_band(board: Page) -> None:
+    """The smallest sector emits a two-hundredth of the largest, and is drawn as large."""
+    board.get_by_role("button", name="Pause").click()
+    board.wait_for_timeout(600)  # until the first animation is over
+    drawn = board.locator("#rates canvas").evaluate(
+        """canvas => {
+          const { width, height } = canvas;
+          // The right part: names are on the left, the axes' figures further left.
+          const left = Math.round(width * 0.5);
+          const { data } = canvas.getContext("2d").getImageData(left, 0, width - left, height);
+          const rows = {};
+          for (let place = 0; place < data.length; place += 4) {
+            if (data[place + 3] < 255) continue;
+            const colour = `${data[place]},${data[place + 1]},${data[place + 2]}`;
+            const row = Math.floor(place / 4 / (width - left));
+            const seen = (rows[colour] ??= { from: row, to: row, pixels: 0 });
+            seen.to = row;
+            seen.pixels += 1;
+          }
+          return Object.values(rows).filter(({ pixels }) => pixels > (width - left) / 2);
+        }"""
+    )
+    lines = asked(board, "api/series?by=sector&window_s=300")["series"]
+    bands = sorted((one["from"], one["to"]) for one in drawn if one["to"] - one["from"] < 80)
+    assert len(bands) >= len(lines) > 5
+    assert bands == sorted(bands, key=lambda band: band[1])  # one below the other
 
 
 def test_filtered_to_nothing_says_so_and_shows_the_way_out(

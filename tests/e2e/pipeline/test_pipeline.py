@@ -38,7 +38,7 @@ def test_the_tonnes_on_the_screen_are_the_tonnes_sent(
     page.add_init_script(NOTE_POLLS)
     page.goto(api.url)
     # While it runs, the page follows by itself.
-    expect(page.locator(".figure")).to_have_count(6, timeout=60_000)
+    expect(page.locator(".figure")).to_have_count(5, timeout=60_000)
 
     assert producer.wait(60)
     sent = producer.counts

@@ -47,6 +47,19 @@ def test_a_foreign_host_gets_nothing_and_nor_does_who_has_no_token(running: Runn
         assert running.token not in text
 
 
+def test_a_stopped_api_fills_no_log(running: RunningLab) -> None:
+    """The page in the notebook says that nobody answers; a traceback per request says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert running.ask(f"/proxy/{port}/api/dashboard")[0] == 500
+    running.interrupt()
+    assert running.process.stdout is not None
+    said = running.process.stdout.read()
+    assert "JupyterLab: " in said
+    assert "Traceback" not in said
+    assert "/proxy/" not in said
+
+
 def test_another_page_cannot_use_the_browsers_cookie(running: RunningLab) -> None:
     """A page elsewhere can make the browser send its cookie, and not read or repeat it (XSRF)."""
     jar = CookieJar()

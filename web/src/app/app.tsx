@@ -8,8 +8,10 @@ import { WindowSelector } from "../controls/window-selector";
 import { ExplainButton } from "../explain/explain-button";
 import { snapshotLoader } from "../polling/api";
 import { usePoll } from "../polling/use-poll";
+import { DataTime } from "../status/data-time";
 import { Freshness } from "../status/freshness";
 import { StatusNotice } from "../status/status-notice";
+import { IN_NOTEBOOK } from "../view/frame";
 import { useView } from "../view/use-view";
 import { withoutFilters } from "../view/view";
 import { Board } from "./board";
@@ -27,6 +29,8 @@ export function App() {
   const poll = usePoll(question, (signal) => loadSnapshot(view, signal), {
     everyMs: POLL_EVERY_MS,
     timeoutMs: POLL_TIMEOUT_MS,
+    // Each request to an API that is gone is an error in the log of the Jupyter server.
+    slowsDown: IN_NOTEBOOK,
     paused,
   });
   const snapshot = poll.data;
@@ -34,12 +38,10 @@ export function App() {
   return (
     <>
       <header className="top">
-        <div>
-          <div className="title">
-            <h1>CO₂ live</h1>
-            <Freshness poll={poll} paused={paused} />
-          </div>
-          <p>What simulated plants emit, seconds after each reading passed through Kafka.</p>
+        <div className="title">
+          <h1>CO₂ live</h1>
+          <Freshness poll={poll} paused={paused} />
+          {snapshot && <DataTime snapshot={snapshot} />}
         </div>
         <div className="controls">
           <WindowSelector
@@ -50,7 +52,7 @@ export function App() {
           />
           <PauseButton paused={paused} onChange={setPaused} onStep={poll.step} />
           <ExplainButton />
-          <ThemeButton theme={theme} onToggle={toggleTheme} />
+          {!IN_NOTEBOOK && <ThemeButton theme={theme} onToggle={toggleTheme} />}
         </div>
       </header>
       <main>
@@ -70,8 +72,9 @@ export function App() {
       </main>
       <footer>
         <p>
-          This page asks the lab’s API every two seconds. <a href="api/docs">Try the API yourself</a>
-          . All plants and readings are simulated; the emission factors are published ones.
+          This page shows what simulated plants emit, seconds after each reading has passed through Kafka. It asks the
+          lab’s API every two seconds: <a href="api/docs">try the API yourself</a>. The emission factors are published
+          ones.
         </p>
       </footer>
     </>

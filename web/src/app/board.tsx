@@ -1,15 +1,17 @@
 import { memo } from "react";
 
 import type { Theme } from "../chart/marks";
-import { HeadlineFigures } from "../figures/headline-figures";
+import { Facts } from "../figures/facts";
+import { Hero } from "../figures/hero";
 import { HeatPanel } from "../heat/heat-panel";
 import { LatencyPanel } from "../latency/latency-panel";
 import { LedgerStrip } from "../pipeline/ledger-strip";
 import { PipelineStrip } from "../pipeline/pipeline-strip";
 import type { Snapshot } from "../polling/api";
+import { useDay } from "../polling/use-day";
 import { RatesPanel } from "../rates/rates-panel";
 import { LatestReadings } from "../readings/latest-readings";
-import { TotalsPanel } from "../totals/totals-panel";
+import { TotalsPanels } from "../totals/totals-panels";
 import type { View } from "../view/view";
 
 interface Props {
@@ -25,28 +27,18 @@ interface Props {
  * ages tick every second, and the board changes only with an answer or the view.
  */
 export const Board = memo(function Board({ snapshot, view, onView, theme, paused }: Props) {
-  const { facets, thresholds, pipeline, paintedAt } = snapshot;
+  const day = useDay(snapshot.view.filters, paused);
   return (
     <>
-      <HeadlineFigures snapshot={snapshot} />
+      <Hero snapshot={snapshot} day={day} />
+      <Facts snapshot={snapshot} />
       <LedgerStrip snapshot={snapshot} />
       <RatesPanel snapshot={snapshot} view={view} onView={onView} theme={theme} />
-      <div className="quads">
-        {(["sector", "country", "fuel"] as const).map((name) => (
-          <TotalsPanel key={name} dimension={name} totals={facets[name]} view={view} onChange={onView} />
-        ))}
-        <TotalsPanel
-          dimension="facility_id"
-          totals={facets.facility_id}
-          view={view}
-          onChange={onView}
-          threshold={thresholds}
-        />
-      </div>
-      <HeatPanel filters={snapshot.view.filters} paused={paused} />
+      <TotalsPanels snapshot={snapshot} view={view} onChange={onView} />
+      <HeatPanel day={day} />
       <div className="pair">
         <PipelineStrip snapshot={snapshot} />
-        <LatencyPanel latency={pipeline.latency} paintedAt={paintedAt} />
+        <LatencyPanel latency={snapshot.pipeline.latency} paintedAt={snapshot.paintedAt} />
       </div>
       <LatestReadings snapshot={snapshot} />
     </>

@@ -11,7 +11,8 @@ import {
   type ChartDataset,
 } from "chart.js";
 
-import { chartOptions, type Measure, type Scale, type Shape } from "./chart-options";
+import { bandNames } from "./band-names";
+import { bandAxis, chartOptions, inkOf, type Measure, type Scale, type Shape } from "./chart-options";
 import { lineMarks } from "./line-marks";
 import { MarkBook, type Mark, type Theme } from "./marks";
 import { bucketsAhead, type EmissionSeries, type SeriesPayload } from "./series";
@@ -61,6 +62,7 @@ export function createEmissionChart(
   let shape: Shape = "lines";
   let hidden: ReadonlySet<string> = new Set();
   let times: string[] = [];
+  let arranged = "";
 
   let bucketMs = 1000;
   let movedAt = -Infinity;
@@ -68,26 +70,40 @@ export function createEmissionChart(
   const chart = new Chart<"line", (number | null)[], string>(canvas, {
     type: "line",
     data: { labels: [], datasets: [] },
-    options: chartOptions(theme, scale, shape, measure),
-    plugins: [marksOnLines],
+    options: chartOptions({ theme, scale, shape, bands: 0, measure }),
+    plugins: [bandNames(() => (shape === "each" ? inkOf(theme) : null)), marksOnLines],
   });
   const datasets = () => chart.data.datasets as LineDataset[];
+  const shown = () => datasets().filter(({ key }) => !hidden.has(key));
 
   function dress(dataset: LineDataset): void {
     const { colour, dash, point } = marks.markOf(dataset.key, theme);
     Object.assign(dataset, {
       borderColor: colour,
       backgroundColor: shape === "stacked" ? `${colour}55` : colour,
-      borderDash: dash,
-      pointStyle: point,
+      // A band has its name beside it; elsewhere dashes and marks tell the lines apart.
+      borderDash: shape === "each" ? [] : dash,
+      pointStyle: shape === "each" ? false : point,
       fill: shape === "stacked" ? "stack" : false,
     });
   }
 
+  /** Give each line its axis: a band's own, or the one that all share. */
+  function arrange(): void {
+    const inBands = shown();
+    for (const dataset of datasets()) {
+      dataset.yAxisID = shape === "each" ? bandAxis(Math.max(0, inBands.indexOf(dataset))) : "y";
+    }
+    const look = `${theme} ${scale} ${shape} ${shape === "each" ? inBands.length : ""}`;
+    if (look === arranged) return;
+    arranged = look;
+    chart.options = chartOptions({ theme, scale, shape, bands: inBands.length, measure });
+  }
+
   function redress(): void {
     chart.stop(); // a new look shows at once, also in the middle of a slide
-    chart.options = chartOptions(theme, scale, shape, measure);
     datasets().forEach(dress);
+    arrange();
     chart.update("none");
   }
 
@@ -95,6 +111,7 @@ export function createEmissionChart(
     datasets().forEach(({ key }, index) => {
       chart.setDatasetVisibility(index, !hidden.has(key));
     });
+    arrange();
   }
 
   function newDataset(series: EmissionSeries): LineDataset {

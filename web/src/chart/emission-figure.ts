@@ -15,12 +15,21 @@ export interface EmissionFigure {
   destroy(): void;
 }
 
+const SHAPES: readonly { shape: Shape; name: string }[] = [
+  { shape: "each", name: "One by one" },
+  { shape: "lines", name: "Together" },
+  { shape: "stacked", name: "Stacked" },
+];
+
 /** How the reader looks at the lines. */
 export interface Look {
   shape: Shape;
   scale: Scale;
   hidden: ReadonlySet<string>;
 }
+
+/** Every line is seen, though one emits two hundred times as much as another. */
+const DEFAULT_LOOK: Look = { shape: "each", scale: "linear", hidden: new Set() };
 
 export interface FigureOptions {
   theme: Theme;
@@ -37,7 +46,15 @@ export function createEmissionFigure(
   options: FigureOptions,
 ): EmissionFigure {
   const legend = element("ul", { className: "ef-legend" });
-  const shape = element("button", { type: "button", className: "ef-switch" });
+  const shapes = SHAPES.map(({ shape, name }) => {
+    const button = element("button", { type: "button", className: "ef-switch" }, name);
+    button.addEventListener("click", () => {
+      change({ ...look, shape });
+    });
+    return { shape, button };
+  });
+  const shapeGroup = element("div", { className: "ef-group", role: "group" }, ...shapes.map(({ button }) => button));
+  shapeGroup.setAttribute("aria-label", "Shape of the chart");
   const scale = element("button", { type: "button", className: "ef-switch" });
   const canvas = element("canvas", { role: "img" });
   const sentence = element("p", { className: "ef-sentence" });
@@ -46,13 +63,12 @@ export function createEmissionFigure(
   const details = element("details", {}, element("summary", {}, "The same as a table"), table);
   container.classList.add("ef");
   const picture = element("div", { className: "ef-canvas" }, canvas);
-  const switches = element("div", { className: "ef-switches" }, shape, scale);
-  container.append(element("div", { className: "ef-keys" }, legend, switches), picture, sentence, details);
+  const unit = element("p", { className: "ef-note" });
+  const switches = element("div", { className: "ef-switches" }, shapeGroup, scale, unit);
+  container.append(switches, picture, legend, sentence, details);
   const chart = createEmissionChart(canvas, options);
-  let look: Look = { shape: "lines", scale: "linear", hidden: new Set() };
-  shape.addEventListener("click", () => {
-    change({ ...look, shape: look.shape === "lines" ? "stacked" : "lines" });
-  });
+  let look: Look = DEFAULT_LOOK;
+  chart.setShape(look.shape);
   scale.addEventListener("click", () => {
     change({ ...look, scale: look.scale === "linear" ? "logarithmic" : "linear" });
   });
@@ -70,9 +86,13 @@ export function createEmissionFigure(
   }
 
   function label(): void {
-    setText(shape, look.shape === "lines" ? "Shape: lines" : "Shape: stacked areas");
+    for (const { shape, button } of shapes) button.setAttribute("aria-pressed", String(shape === look.shape));
     setText(scale, look.scale === "linear" ? "Scale: equal steps" : "Scale: steps of ten times");
-    scale.hidden = look.shape === "stacked";
+    scale.hidden = look.shape !== "lines";
+    setText(unit, look.shape === "each" ? "Tonnes of CO₂ per hour (t/h), each line on its own scale" : "");
+    picture.dataset.shape = look.shape;
+    const bands = [...items.keys()].filter((key) => !look.hidden.has(key)).length;
+    picture.style.setProperty("--ef-bands", String(Math.max(bands, 1)));
     for (const [key, item] of items) item.press(!look.hidden.has(key));
   }
   let latest: SeriesPayload | undefined;

@@ -1,6 +1,6 @@
 import { element, tableHead, tableRow } from "./dom";
 import "./heat-strip.css";
-import { digest, fromFirstReading, type EmissionSeries, type SeriesDigest, type SeriesPayload } from "./series";
+import { digest, fromFirstReading, withoutGaps, type EmissionSeries, type SeriesDigest, type SeriesPayload } from "./series";
 import { formatClock, formatRate } from "./units";
 
 export interface HeatStrip {
@@ -42,6 +42,10 @@ export function createHeatStrip(container: HTMLElement): HeatStrip {
     const line = latest.series[row];
     const time = latest.times[column];
     if (line === undefined || time === undefined) return;
+    if (gapsIn(latest).has(column)) {
+      readout.textContent = `Nothing was stored from ${clock(time)} to ${clock(latest.times[column + 1])}.`;
+      return;
+    }
     readout.textContent = `${line.label}, ${formatClock(time)}: ${formatRate(line.values[column] ?? null)} t/h`;
   });
   rows.addEventListener("pointerleave", () => {
@@ -51,11 +55,12 @@ export function createHeatStrip(container: HTMLElement): HeatStrip {
   return {
     update(payload) {
       const series = payload.series.toSorted((a, b) => b.co2_kg - a.co2_kg);
-      latest = fromFirstReading({ ...payload, series });
+      latest = withoutGaps(fromFirstReading({ ...payload, series }));
       const sentence = heatSentence(latest);
       fitRows(rows, latest);
+      const gaps = gapsIn(latest);
       latest.series.forEach((line, row) => {
-        showRow(rows.children[row], line);
+        showRow(rows.children[row], line, gaps);
       });
       rows.setAttribute("aria-label", sentence);
       if (!rows.matches(":hover")) readout.textContent = sentence;
@@ -82,16 +87,24 @@ function fitRows(rows: HTMLElement, { series, times }: SeriesPayload): void {
   );
 }
 
-function showRow(row: Element | undefined, { label, values }: EmissionSeries): void {
+function showRow(row: Element | undefined, { label, values }: EmissionSeries, gaps: ReadonlySet<number>): void {
   const [name, cells] = row?.children ?? [];
   const range = digest(values);
   if (name !== undefined) name.textContent = label;
   values.forEach((value, column) => {
     const cell = cells?.children[column] as HTMLElement;
     const step = stepOf(value, range);
+    cell.toggleAttribute("data-gap", gaps.has(column));
     if (step === null) delete cell.dataset.step;
     else if (cell.dataset.step !== String(step)) cell.dataset.step = String(step);
   });
+}
+
+/** The buckets in which no line has a value: each is the sign of a gap, which may be hours long. */
+function gapsIn({ times, series }: SeriesPayload): ReadonlySet<number> {
+  return new Set(
+    times.flatMap((_time, column) => (series.every(({ values }) => values[column] == null) ? [column] : [])),
+  );
 }
 
 /**
@@ -135,9 +148,9 @@ function heatTable({ series, times }: SeriesPayload): HTMLTableElement {
   );
 }
 
-const piece = (seconds: number): string => (seconds < 120 ? `${seconds} s` : `${seconds / 60} min`);
+export const piece = (seconds: number): string => (seconds < 120 ? `${seconds} s` : `${seconds / 60} min`);
 
-function clock(time: string | undefined): string {
+export function clock(time: string | undefined): string {
   if (time === undefined) return "";
   const old = Date.now() - Date.parse(time) > DAY_MS;
   const day = old ? `${new Date(time).toLocaleDateString("en-GB", { weekday: "short" })} ` : "";

@@ -18,6 +18,8 @@ export function lineMarks(firstBucket: () => number): Plugin<"line"> {
     afterDatasetDraw({ ctx, chartArea }, { index, meta }) {
       const points = meta.data as Drawn[];
       const { borderColor, backgroundColor, pointStyle } = meta.controller.getStyle(0, false) as PointOptions;
+      // A band's line has its name beside it, and no marks.
+      if (pointStyle === false) return;
       const step = Math.max(1, Math.round(points.length / MARKS_PER_LINE));
       // Counted from the bucket's time, so that a mark travels with its line; each line's marks
       // are set off against its neighbours'.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { bucketsAhead, digest, fromFirstReading } from "./series";
+import { bucketsAhead, digest, fromFirstReading, sumOf, withoutGaps } from "./series";
 
 describe("digest", () => {
   it("leaves gaps out of the lowest and the highest, and calls the last bucket now", () => {
@@ -51,5 +51,33 @@ describe("bucketsAhead", () => {
     expect(bucketsAhead(["a"], [])).toBeNull();
     expect(bucketsAhead(["a", "b"], ["x", "y"])).toBeNull();
     expect(bucketsAhead(["a", "b", "c"], ["a", "c", "e"])).toBeNull();
+  });
+});
+
+describe("a time without readings", () => {
+  const night = {
+    by: "sector",
+    unit: "t/h",
+    window_s: 5,
+    bucket_s: 1,
+    as_of: null,
+    times: ["a", "b", "c", "d", "e"],
+    series: [
+      { key: "power", label: "Power", values: [1, null, null, null, 5], co2_kg: 6 },
+      { key: "steel", label: "Steel", values: [2, null, null, null, null], co2_kg: 2 },
+    ],
+  };
+
+  it("is left as one empty bucket, however long it was", () => {
+    const { times, series } = withoutGaps(night);
+    expect(times).toEqual(["a", "b", "e"]);
+    expect(series.map(({ values }) => values)).toEqual([
+      [1, null, 5],
+      [2, null, null],
+    ]);
+  });
+
+  it("adds up to nothing known, not to zero", () => {
+    expect(sumOf(night)).toEqual([3, null, null, null, 5]);
   });
 });

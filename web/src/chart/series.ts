@@ -60,3 +60,25 @@ export function bucketsAhead(before: string[], after: string[]): number | null {
   const overlaps = before.slice(ahead).every((time, index) => after[index] === time);
   return overlaps ? ahead : null;
 }
+
+/**
+ * Leave out long stretches without any reading; one empty bucket stays in place of each. A lab that
+ * was stopped overnight is not shown as a night of nothing.
+ */
+export function withoutGaps(payload: SeriesPayload): SeriesPayload {
+  const isEmpty = payload.times.map((_time, bucket) => payload.series.every(({ values }) => values[bucket] == null));
+  const isKept = (_value: unknown, bucket: number) => !(isEmpty[bucket] && isEmpty[bucket - 1]);
+  return {
+    ...payload,
+    times: payload.times.filter(isKept),
+    series: payload.series.map((one) => ({ ...one, values: one.values.filter(isKept) })),
+  };
+}
+
+/** The sum of all lines; null where no line has a value. */
+export function sumOf({ times, series }: SeriesPayload): (number | null)[] {
+  return times.map((_time, bucket) => {
+    const known = series.map(({ values }) => values[bucket]).filter((value) => value != null);
+    return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
+  });
+}

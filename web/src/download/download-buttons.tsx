@@ -20,17 +20,17 @@ export function DownloadButtons({ snapshot, shown }: Props) {
     if (picture) save(picture, fileName(shown.as_of, "png"));
   };
   return (
-    <>
+    <div className="tools">
       <Download ending="CSV" onClick={() => { saveText(seriesCsv(shown), "text/csv", "csv"); }} />
       <Download ending="JSON" onClick={() => { saveText(snapshotJson(snapshot), "application/json", "json"); }} />
       <Download ending="PNG" onClick={() => void savePicture()} />
-    </>
+    </div>
   );
 }
 
 function Download({ ending, onClick }: { ending: string; onClick: () => void }) {
   return (
-    <button type="button" className="link" onClick={onClick} aria-label={`Download as ${ending}`}>
+    <button type="button" className="button small" onClick={onClick} aria-label={`Download as ${ending}`}>
       ↓ {ending}
     </button>
   );

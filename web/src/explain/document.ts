@@ -18,6 +18,9 @@ through Kafka. The button “Explain this page” shows this text, part by part.
 - **Keyboard**: everything is a button, a link or a radio button: Tab, Enter, and the arrow keys for the window.
 - **Without seeing colours, or the page**: every chart has a sentence and a table with the same content; lines differ in dashes and marks.
 
+On a phone and in a notebook, the chart comes first, and details unfold when their title is pressed. In JupyterLab the page follows
+its theme.
+
 When something is wrong, the page says what, how old the figures are, and which line to type. It recovers by itself.
 `;
 

@@ -1,28 +1,17 @@
 import { useEffect, useRef } from "react";
 
-import { Panel } from "../panel/panel";
 import { createHeatStrip, type HeatStrip } from "../chart/heat-strip";
 import type { SeriesPayload } from "../chart/series";
-import { usePoll } from "../polling/use-poll";
-import type { Filters } from "../view/view";
-import { loadHeat } from "./load-heat";
+import { Panel } from "../panel/panel";
 
-/** Hours change slowly: this is requested once while the rest is requested ten times. */
-const EVERY_MS = 20_000;
-
-export function HeatPanel({ filters, paused }: { filters: Filters; paused: boolean }) {
-  const { data } = usePoll(filters, (signal) => loadHeat(filters, signal), {
-    everyMs: EVERY_MS,
-    timeoutMs: EVERY_MS,
-    paused,
-  });
+export function HeatPanel({ day }: { day: SeriesPayload | undefined }) {
   return (
-    <Panel id="heat" title="The last hours, sector by sector">
+    <Panel id="heat" title="The last day, sector by sector" folds>
       <p className="how">
-        The fuller and stronger a cell, the nearer its sector was to its own highest rate of these hours; an empty cell
-        has no readings.
+        The fuller a cell, the nearer its sector was to its own highest rate. A hatched column is a time without
+        readings, however long.
       </p>
-      {data && <Heat payload={data} />}
+      {day && <Heat payload={day} />}
     </Panel>
   );
 }

@@ -7,12 +7,13 @@ export function LatencyPanel({ latency, paintedAt }: { latency: Latency; painted
   const steps = waterfallOf(latency, paintedAt);
   const total = steps.at(-1)?.toMs ?? 0;
   const slowest = steps.toSorted((a, b) => b.toMs - b.fromMs - (a.toMs - a.fromMs))[0];
+  const stored = latency.last_minute.find(({ stage }) => stage === "stored");
   if (slowest === undefined || latency.reading === null) return null;
   return (
-    <Panel id="latency" title="The way of one reading">
+    <Panel id="latency" title="The route of one reading" folds>
       <p className="how">
-        Offset {latency.reading.offset} of partition {latency.reading.partition} took {formatMs(total)}; the longest
-        step was until it was {slowest.name}, {formatMs(slowest.toMs - slowest.fromMs)}.
+        Offset {latency.reading.offset} of partition {latency.reading.partition} took {formatMs(total)}. The longest
+        step was until it was {slowest.name}: {formatMs(slowest.toMs - slowest.fromMs)}.
       </p>
       <table className="bars waterfall">
         <thead className="unseen">
@@ -38,6 +39,12 @@ export function LatencyPanel({ latency, paintedAt }: { latency: Latency; painted
           ))}
         </tbody>
       </table>
+      {stored && (
+        <p className="note">
+          In the last minute half of {latency.samples} traced readings were stored within {formatMs(stored.p50_ms)}, and
+          99 % within {formatMs(stored.p99_ms)}.
+        </p>
+      )}
     </Panel>
   );
 }

@@ -1,40 +1,57 @@
-import { useRef, type ReactNode } from "react";
+import { useRef, useState, type ReactNode } from "react";
+
+import { useNarrow } from "../view/use-narrow";
 
 interface Props {
   id: string;
   title: string;
   children: ReactNode;
-  /** Shown beside the title, such as downloads. */
-  tools?: ReactNode;
   className?: string;
   /** Whether the panel can fill the screen: for a projector. */
   canFill?: boolean;
+  /** Where there is little room, only its title is shown until it is pressed. */
+  folds?: boolean;
 }
 
 /** A titled part of the page. "Explain this page" finds it by its id. */
-export function Panel({ id, title, children, tools, className = "", canFill = false }: Props) {
+export function Panel({ id, title, children, className = "", canFill = false, folds = false }: Props) {
   const section = useRef<HTMLElement>(null);
+  const narrow = useNarrow();
+  const [unfolded, setUnfolded] = useState(false);
+  const isFolded = folds && narrow && !unfolded;
   return (
-    <section ref={section} id={id} className={`panel ${className}`} aria-labelledby={`${id}-title`}>
+    <section ref={section} id={id} className={`panel ${className}`} data-folded={isFolded} aria-labelledby={`${id}-title`}>
       <div className="panel-top">
-        <h2 id={`${id}-title`}>{title}</h2>
-        <div className="tools">
-          {tools}
-          {canFill && document.fullscreenEnabled && (
+        <h2 id={`${id}-title`}>
+          {folds && narrow ? (
             <button
               type="button"
-              className="link"
+              className="fold"
+              aria-expanded={unfolded}
               onClick={() => {
-                if (document.fullscreenElement) void document.exitFullscreen();
-                else void section.current?.requestFullscreen();
+                setUnfolded(!unfolded);
               }}
             >
-              Full screen
+              {title}
             </button>
+          ) : (
+            title
           )}
-        </div>
+        </h2>
+        {canFill && document.fullscreenEnabled && (
+          <button
+            type="button"
+            className="button small"
+            onClick={() => {
+              if (document.fullscreenElement) void document.exitFullscreen();
+              else void section.current?.requestFullscreen();
+            }}
+          >
+            Full screen
+          </button>
+        )}
       </div>
-      {children}
+      {!isFolded && children}
     </section>
   );
 }

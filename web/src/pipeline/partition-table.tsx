@@ -1,10 +1,11 @@
+import { Scrolls } from "../panel/scrolls";
 import { formatAge, formatCount } from "../chart/units";
 import type { PartitionStatus } from "../polling/answers";
 
 /** Kafka's own view: for each partition how far the log goes, and how far the consumer is in it. */
 export function PartitionTable({ partitions }: { partitions: PartitionStatus[] }) {
   return (
-    <div className="scrolls" tabIndex={0} role="group" aria-label="Table of the partitions">
+    <Scrolls label="Table of the partitions">
       <table className="rows figures-right">
         <thead>
           <tr>
@@ -29,7 +30,7 @@ export function PartitionTable({ partitions }: { partitions: PartitionStatus[] }
           ))}
         </tbody>
       </table>
-    </div>
+    </Scrolls>
   );
 }
 

@@ -16,7 +16,7 @@ export function PipelineStrip({ snapshot }: { snapshot: Snapshot }) {
   const { state, group_id, totals, partitions } = pipeline;
   const lagging = totals.lag !== null && totals.lag_s !== null && totals.lag > 0;
   return (
-    <Panel id="pipeline" title="The way through Kafka">
+    <Panel id="pipeline" title="The way through Kafka" folds>
       <p className="how">
         A consumer reads every record of topic <code>{pipeline.topic}</code> and stores it as a row
         of a CSV file, which this page’s API serves.
@@ -33,13 +33,13 @@ export function PipelineStrip({ snapshot }: { snapshot: Snapshot }) {
           name="Lag"
           value={totals.lag === null ? "unknown" : `${formatCount(totals.lag)} records`}
           note={
-            lagging ? `in the topic, not stored yet; ${formatAge(totals.lag_s ?? 0)} behind` : "in the topic, not stored yet"
+            lagging ? `not stored yet; ${formatAge(totals.lag_s ?? 0)} behind` : "in the topic, not stored yet"
           }
         />
         <Item
           name="Dead letters"
           value={formatCount(totals.dead_letters)}
-          note="records that were no possible reading, set aside"
+          note="invalid records, set aside"
           flag={totals.dead_letters > 0 ? "stale" : undefined}
         />
       </dl>
@@ -51,7 +51,7 @@ export function PipelineStrip({ snapshot }: { snapshot: Snapshot }) {
 function rates({ totals: { rate_per_s, acked_per_s } }: Pipeline): string {
   if (rate_per_s === null) return "readings in the CSV files";
   const sent = acked_per_s === null ? "" : `, ${formatNumber(acked_per_s)} sent`;
-  return `${formatNumber(rate_per_s)} records a second stored${sent}`;
+  return `${formatNumber(rate_per_s)} a second${sent}`;
 }
 
 interface ItemProps {

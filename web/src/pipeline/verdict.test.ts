@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Ledger, Summary } from "../polling/answers";
-import { paintedStage, verdictOf } from "./verdict";
+import { headlineOf, paintedStage, verdictOf } from "./verdict";
 
 const ledger = (state: Ledger["state"], grams: number | null = 5000, records = 2): Ledger => ({
   stages: [
@@ -48,5 +48,29 @@ describe("the verdict on the ledger", () => {
   it("does not praise what nobody could compare", () => {
     const alone = { ...ledger("agrees"), stages: ledger("agrees").stages.slice(1) };
     expect(verdictOf(alone, painted).state).toBe("nothing to compare");
+  });
+});
+
+describe("the ledger in a few words", () => {
+  const stages = (emitted: number | null, csv: number): Ledger => ({
+    ...ledger("agrees"),
+    stages: [
+      { stage: "emitted", meaning: "", records: 3, co2_g: emitted, note: "" },
+      { stage: "csv", meaning: "", records: 2, co2_g: csv, note: "" },
+    ],
+  });
+
+  it("says that nothing is lost once the stages agree", () => {
+    expect(headlineOf("agrees", stages(656_600_000, 656_600_000))).toBe("0 g lost of 656.6 t.");
+  });
+
+  it("promises nothing while readings are on the way, or where nobody counted what was sent", () => {
+    expect(headlineOf("on the way", stages(7_000_000, 5_000_000))).toBe("5.00 t stored.");
+    expect(headlineOf("agrees", stages(null, 5_000_000))).toBe("5.00 t stored.");
+    expect(headlineOf("agrees", stages(5_000_001, 5_000_000))).toBe("5.00 t stored.");
+  });
+
+  it("leaves a difference to the sentence", () => {
+    expect(headlineOf("differs", stages(7_000_000, 5_000_000))).toBe("");
   });
 });

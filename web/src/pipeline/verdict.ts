@@ -1,4 +1,5 @@
-import type { Ledger, Summary } from "../polling/answers";
+import { formatMass } from "../chart/units";
+import type { Ledger, StageName, Summary } from "../polling/answers";
 
 export interface PaintedStage {
   stage: "painted";
@@ -42,4 +43,16 @@ export function verdictOf(ledger: Ledger, painted: PaintedStage): Verdict {
     state: "differs",
     sentence: "This page shows other tonnes than the API says it served: load the page again.",
   };
+}
+
+/**
+ * The ledger in a few words. Nobody can say that nothing is lost while readings are on the way, so
+ * the line then says how much is stored, and the sentence what is not. Empty where the sentence says it all.
+ */
+export function headlineOf(state: Verdict["state"], ledger: Ledger): string {
+  const grams = (name: StageName) => ledger.stages.find(({ stage }) => stage === name)?.co2_g ?? null;
+  const [emitted, stored] = [grams("emitted"), grams("csv") ?? grams("served")];
+  if (stored === null || state === "differs") return "";
+  if (state === "agrees" && emitted === stored) return `0 g lost of ${formatMass(stored / 1000)}.`;
+  return `${formatMass(stored / 1000)} stored.`;
 }

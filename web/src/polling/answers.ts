@@ -7,10 +7,12 @@ export interface Health {
   topic: string;
   rows: number;
   newest_recorded_at: string | null;
+  /** Since the newest reading; where readings are of the past (a replay, a simulated time), since it came in. */
   age_s: number | null;
   /** The simulated time of the plants, while it runs faster than real time. */
   clock: { speed: number; simulated_at: string } | null;
   problems: string[];
+  next: string;
 }
 
 export interface Total {
@@ -72,6 +74,7 @@ export interface Pipeline {
   group_id: string | null;
   state: "running" | "stale" | "absent";
   partitions: PartitionStatus[];
+  producers: { name: string }[];
   totals: {
     dead_letters: number;
     lag: number | null;

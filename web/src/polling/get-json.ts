@@ -27,8 +27,8 @@ export async function getJson<T>(path: string, signal: AbortSignal): Promise<T> 
   const type = response.headers.get("content-type") ?? "";
   if (response.ok && type.includes("json")) return (await response.json()) as T;
   if (type.includes("problem+json")) throw await problemOf(response);
-  // A proxy in front of a stopped API answers with its own error page.
-  throw new ApiGone(`The API does not answer (HTTP ${response.status})`);
+  // A proxy in front of a stopped API answers with its own error page, whatever its status.
+  throw new ApiGone("The API does not answer");
 }
 
 async function problemOf(response: Response): Promise<ApiProblem> {

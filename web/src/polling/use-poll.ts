@@ -16,7 +16,11 @@ export interface PollOptions {
   /** A request that takes longer is aborted. */
   timeoutMs: number;
   paused: boolean;
+  /** Whether the interval doubles with each request that fails, up to half a minute. */
+  slowsDown?: boolean;
 }
+
+const SLOWEST_MS = 30_000;
 
 const NOTHING = { data: undefined, receivedAt: undefined, error: undefined, askedAt: undefined };
 
@@ -32,7 +36,7 @@ const NOTHING = { data: undefined, receivedAt: undefined, error: undefined, aske
 export function usePoll<T>(
   question: unknown,
   load: (signal: AbortSignal) => Promise<T>,
-  { everyMs, timeoutMs, paused }: PollOptions,
+  { everyMs, timeoutMs, paused, slowsDown = false }: PollOptions,
 ): Poll<T> & { step: () => void } {
   const [poll, setPoll] = useState<Poll<T>>(NOTHING);
   const [step, setStep] = useState(0);
@@ -48,6 +52,7 @@ export function usePoll<T>(
     if (resting) return;
     const ended = new AbortController();
     let timer: ReturnType<typeof setTimeout>;
+    let failures = 0;
 
     async function ask() {
       const askedAt = performance.now();
@@ -55,9 +60,11 @@ export function usePoll<T>(
       try {
         const data = await loadNow(AbortSignal.any([ended.signal, AbortSignal.timeout(timeoutMs)]));
         if (ended.signal.aborted) return;
+        failures = 0;
         setPoll({ data, receivedAt: Date.now(), error: undefined, askedAt: undefined });
       } catch (error) {
         if (ended.signal.aborted) return;
+        failures += 1;
         setPoll((last) => ({ ...last, error, askedAt: undefined }));
       }
       if (paused) {
@@ -65,7 +72,8 @@ export function usePoll<T>(
         return;
       }
       // Counted from the request, not from the answer: a steady interval.
-      const rest = Math.max(0, everyMs - (performance.now() - askedAt));
+      const interval = slowsDown ? Math.min(everyMs * 2 ** failures, SLOWEST_MS) : everyMs;
+      const rest = Math.max(0, interval - (performance.now() - askedAt));
       timer = setTimeout(() => void ask(), rest);
     }
 
@@ -75,7 +83,7 @@ export function usePoll<T>(
       clearTimeout(timer);
       setPoll((last) => ({ ...last, askedAt: undefined }));
     };
-  }, [request, everyMs, timeoutMs, paused, resting]);
+  }, [request, everyMs, timeoutMs, paused, resting, slowsDown]);
 
   return {
     ...poll,

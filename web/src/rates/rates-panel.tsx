@@ -35,17 +35,9 @@ export function RatesPanel({ snapshot, view, onView, theme }: Props) {
   }
 
   return (
-    <Panel
-      id="rates"
-      title="Emission rate by sector"
-      tools={<DownloadButtons snapshot={snapshot} shown={shown} />}
-      canFill
-    >
-      <p className="how">
-        How many tonnes of CO₂ each sector’s plants would emit if they went on like this for an hour. New readings come
-        in on the right; press a name to leave its sector out.
-      </p>
+    <Panel id="rates" title="Emission rate by sector" canFill>
       <EmissionLines payload={series} theme={theme} look={look} onLook={changeLook} />
+      <DownloadButtons snapshot={snapshot} shown={shown} />
     </Panel>
   );
 }

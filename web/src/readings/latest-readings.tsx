@@ -1,4 +1,5 @@
 import { Panel } from "../panel/panel";
+import { Scrolls } from "../panel/scrolls";
 import { formatClock, formatCount, formatMass, formatNumber } from "../chart/units";
 import type { Snapshot } from "../polling/api";
 
@@ -7,9 +8,9 @@ export function LatestReadings({ snapshot }: { snapshot: Snapshot }) {
   const { readings, choices } = snapshot;
   const labels = Object.fromEntries(choices.country.map(({ key, label }) => [key, label]));
   return (
-    <Panel id="readings" title="Latest readings">
+    <Panel id="readings" title="Latest readings" folds>
       <p className="how">The newest rows of the CSV files; partition and offset say where each lay in Kafka.</p>
-      <div className="scrolls" tabIndex={0} role="group" aria-label="Table of the latest readings">
+      <Scrolls label="Table of the latest readings">
         <table className="rows">
           <thead>
             <tr>
@@ -37,7 +38,7 @@ export function LatestReadings({ snapshot }: { snapshot: Snapshot }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolls>
     </Panel>
   );
 }

@@ -1,14 +1,13 @@
-import { formatAge, formatDayAndTime } from "../chart/units";
-import type { Health } from "../polling/answers";
+import { formatAge } from "../chart/units";
 import type { Snapshot } from "../polling/api";
 import type { Poll } from "../polling/use-poll";
 import { QUIET_AFTER_S } from "./notices";
 import { useNow } from "./use-now";
 
 /**
- * The age of the newest reading, and a dot that pulses with every reading that arrives.
+ * How long ago the newest reading was stored, and a dot that pulses with every reading that arrives.
  *
- * The API gives the age by its own clock; the browser only adds what has passed since it answered,
+ * A reading of a replay is stored now, whatever time it is of. The API gives the age by its own clock; the browser only adds what has passed since it answered,
  * so a wrong clock on either side does no harm.
  */
 export function Freshness({ poll, paused }: { poll: Poll<Snapshot>; paused: boolean }) {
@@ -22,18 +21,9 @@ export function Freshness({ poll, paused }: { poll: Poll<Snapshot>; paused: bool
     <p className="freshness" data-live={live}>
       {/* A new key makes a new element, and its animation plays once more. */}
       <span className="pulse" key={data.health.newest_recorded_at} aria-hidden="true" />
-      newest reading <strong>{formatAge(ageNow)}</strong> old
-      {data.health.clock ? <SimulatedTime clock={data.health.clock} /> : null}
+      <span>
+        newest reading <strong>{formatAge(ageNow)}</strong> ago
+      </span>
     </p>
-  );
-}
-
-/** What time it is for the plants, by the reader's time zone, as on the chart's axis. */
-function SimulatedTime({ clock }: { clock: NonNullable<Health["clock"]> }) {
-  return (
-    <>
-      {" "}· simulated time <time dateTime={clock.simulated_at}>{formatDayAndTime(clock.simulated_at)}</time>, {clock.speed}{" "}
-      times real time
-    </>
   );
 }

@@ -16,7 +16,7 @@ const SNAPSHOT = {
     age_s: 1,
     problems: [] as string[],
   },
-  pipeline: { state: "running" },
+  pipeline: { state: "running", producers: [] as { name: string }[] },
   window: { records: 10 },
   view: parseView(""),
   heardAt: NOW - 500,
@@ -105,7 +105,20 @@ describe("noticeOf", () => {
   it("wonders about a silent producer, or a missing consumer", () => {
     const silent = poll({ data: withHealth({ age_s: 240 }) });
     expect(noticeOf(silent, false, NOW)?.commands[0]?.line).toContain("start_producer");
-    const data = { ...withHealth({ age_s: 240 }), pipeline: { state: "stale" } } as Snapshot;
-    expect(noticeOf(poll({ data }), false, NOW)?.commands[0]?.line).toContain("start_consumer");
+    const data = { ...withHealth({ age_s: 240 }), pipeline: { state: "stale", producers: [] } };
+    expect(noticeOf(poll({ data: data as unknown as Snapshot }), false, NOW)?.commands[0]?.line).toContain("start_consumer");
+  });
+
+  it("misses the consumer at once while a producer sends", () => {
+    const data = { ...SNAPSHOT, pipeline: { state: "stale", producers: [{ name: "producer" }] } };
+    const notice = noticeOf(poll({ data: data as unknown as Snapshot }), false, NOW);
+    expect(notice?.title).toBe("No consumer is storing readings");
+    expect(notice?.text).toContain("The last consumer has stopped");
+  });
+
+  it("names the line that the API names", () => {
+    const problems = ["No partition is being stored: No broker of this lab is running"];
+    const data = withHealth({ problems, next: "labkit broker start" });
+    expect(noticeOf(poll({ data }), false, NOW)?.commands).toEqual([{ where: "terminal", line: "labkit broker start" }]);
   });
 });

@@ -2,6 +2,7 @@ import { formatAge } from "../chart/units";
 import type { Snapshot } from "../polling/api";
 import { ApiGone, ApiProblem } from "../polling/get-json";
 import type { Poll } from "../polling/use-poll";
+import { IN_NOTEBOOK } from "../view/frame";
 import { isFiltered } from "../view/view";
 
 export interface Notice {
@@ -40,9 +41,10 @@ export function noticeOf(poll: Poll<Snapshot>, paused: boolean, now: number): No
   if (data.health.rows === 0) return EMPTY;
   if (data.health.problems.length > 0) {
     return notice("warning", "Something needs a look", data.health.problems.join("; "), [
-      { where: "terminal", line: "labkit doctor" },
+      { where: "terminal", line: data.health.next || "labkit doctor" },
     ]);
   }
+  if (data.pipeline.state !== "running" && data.pipeline.producers.length > 0) return noConsumer(data);
   if (data.window.records === 0 && isFiltered(data.view.filters)) return FILTERED;
   const silence = (data.health.age_s ?? 0) + (now - data.heardAt) / 1000;
   return silence > QUIET_AFTER_S ? quiet(data, silence) : null;
@@ -54,8 +56,22 @@ function gone(error: unknown, age: string): Notice {
   return notice(
     "gone",
     reason,
-    `${shown}The page asks again every two seconds and goes on by itself. If you stopped the API, start it:`,
-    [{ where: "terminal", line: "labkit up" }],
+    `${shown}The page asks again ${IN_NOTEBOOK ? "" : "every two seconds "}and goes on by itself. If you stopped the API, start it:`,
+    [IN_NOTEBOOK ? { where: "notebook", line: "api = lab.start_api()" } : { where: "terminal", line: "labkit up" }],
+  );
+}
+
+/** Said at once, for readings are piling up; with a consumer that is merely silent, the page waits. */
+function noConsumer({ health, pipeline }: Snapshot): Notice {
+  const known = pipeline.state === "stale" ? "The last consumer has stopped, or was killed. " : "";
+  return notice(
+    "warning",
+    "No consumer is storing readings",
+    `${known}A producer sends, and its readings wait in Kafka; none is lost. Start a consumer:`,
+    [
+      { where: "terminal", line: "labkit consume" },
+      { where: "notebook", line: `lab.start_consumer("${health.topic}")` },
+    ],
   );
 }
 

@@ -4,7 +4,7 @@ import { Panel } from "../panel/panel";
 import { formatCount, formatMass, formatRate, formatShare } from "../chart/units";
 import type { Thresholds, Total } from "../polling/answers";
 import { DIMENSION_NAMES, pressed, withKeys, type Dimension, type View } from "../view/view";
-import { formatWindow } from "../view/windows";
+import { formatWindow, many } from "../view/windows";
 
 interface Props {
   dimension: Dimension;
@@ -12,7 +12,7 @@ interface Props {
   view: View;
   onChange: (view: View) => void;
   /** Marks the bars above it, by their rate. */
-  threshold?: Thresholds;
+  threshold?: Thresholds | undefined;
 }
 
 const FIRST = 7;
@@ -29,9 +29,7 @@ export function TotalsPanel({ dimension, totals, view, onChange, threshold }: Pr
   const shown = all ? totals : totals.slice(0, FIRST);
   return (
     <Panel id={`totals-${dimension}`} title={`CO₂ by ${name}`}>
-      <p className="how">
-        Emitted in the last {formatWindow(view.windowS)}. {summaryOf(totals)}
-      </p>
+      <p className="how">In the last {formatWindow(view.windowS)}</p>
       <table className="bars">
         <thead className="unseen">
           <tr>
@@ -67,7 +65,7 @@ export function TotalsPanel({ dimension, totals, view, onChange, threshold }: Pr
       {totals.length > FIRST && (
         <button
           type="button"
-          className="link"
+          className="button small"
           aria-expanded={all}
           onClick={() => {
             setAll(!all);
@@ -76,12 +74,8 @@ export function TotalsPanel({ dimension, totals, view, onChange, threshold }: Pr
           {all ? `The first ${FIRST} only` : `All ${totals.length}`}
         </button>
       )}
-      {threshold && (
-        <p className="note">
-          ▲ at this rate above {formatCount(threshold.large_emitter_t_per_year)} t a year, which is{" "}
-          {formatRate(threshold.large_emitter_t_per_h)} t/h: {threshold.source}
-        </p>
-      )}
+      {totals.length === 0 && <p className="note">Nothing passes the filters.</p>}
+      {threshold && <Threshold totals={totals} threshold={threshold} />}
     </Panel>
   );
 }
@@ -96,8 +90,15 @@ function Rate({ total, threshold }: { total: Total; threshold: Thresholds }) {
   );
 }
 
-function summaryOf(totals: readonly Total[]): string {
-  const top = totals[0];
-  if (top === undefined) return "Nothing passes the filters.";
-  return `${top.label} leads with ${formatShare(top.share)}.`;
+/** A figure that is nearly constant, so it is a detail here and not a headline. */
+function Threshold({ totals, threshold }: { totals: readonly Total[]; threshold: Thresholds }) {
+  const above = totals.filter(({ rate_t_per_h }) => rate_t_per_h > threshold.large_emitter_t_per_h).length;
+  return (
+    <p className="note">
+      <span title={threshold.source}>
+        ▲ at this rate above {formatCount(threshold.large_emitter_t_per_year)} t a year: {formatCount(above)} of{" "}
+        {many(totals.length, "plant")}. In the United States they would have to report.
+      </span>
+    </p>
+  );
 }

@@ -1,3 +1,5 @@
+import type { Scale, Shape } from "../chart/chart-options";
+
 /** What the reader chose to see; all of it is in the page's address, so it can be shared. */
 export interface View {
   windowS: number;
@@ -5,8 +7,6 @@ export interface View {
   shape: Shape;
   scale: Scale;
 }
-export type Shape = "lines" | "stacked";
-export type Scale = "linear" | "logarithmic";
 export type Dimension = "sector" | "country" | "fuel" | "facility_id";
 /** For each dimension the keys that count; an empty list means that all do. */
 export type Filters = Record<Dimension, readonly string[]>;
@@ -19,8 +19,9 @@ export const DIMENSION_NAMES: Record<Dimension, string> = {
   facility_id: "plant",
 };
 export const WINDOWS_S = [60, 300, 900, 3600, 21_600, 86_400] as const;
+const SHAPES: readonly Shape[] = ["each", "lines", "stacked"];
 const NO_FILTERS: Filters = { sector: [], country: [], fuel: [], facility_id: [] };
-const DEFAULT: View = { windowS: 300, filters: NO_FILTERS, shape: "lines", scale: "linear" };
+const DEFAULT: View = { windowS: 300, filters: NO_FILTERS, shape: "each", scale: "linear" };
 
 /**
  * Read a view from an address; whatever is missing or unknown has its default. A window that no
@@ -35,7 +36,7 @@ export function parseView(search: string): View {
   return {
     windowS: /^\d{1,9}$/.test(windowS) ? Number(windowS) : DEFAULT.windowS,
     filters,
-    shape: given.get("shape") === "stacked" ? "stacked" : "lines",
+    shape: SHAPES.find((shape) => shape === given.get("shape")) ?? DEFAULT.shape,
     scale: given.get("scale") === "logarithmic" ? "logarithmic" : "linear",
   };
 }
