@@ -28,21 +28,21 @@ PREDICTION_S = 90.0  # to think, to note, and to compare
 ROUNDED_TO = 5
 
 WAITS_S = {
-    "00": 35,
-    "01": 25,
-    "02": 10,
-    "03": 45,
-    "04": 60,
-    "05": 30,
-    "06": 50,
-    "07": 20,
-    "08": 60,
-    "09": 75,
+    "00": 20,
+    "01": 21,
+    "02": 9,
+    "03": 16,
+    "04": 28,
+    "05": 15,
+    "06": 25,
+    "07": 26,
+    "08": 37,
+    "09": 39,
     "10": 90,
     "11": 15,
 }
 """Seconds that a lesson's cells take by themselves, on two cores and without the fetching of Kafka.
-They are estimates; `tests/notebooks/test_run.py` prints what the cells of a solved lesson take."""
+What `tests/notebooks/test_run.py` prints for the solved lesson; those of 10 and 11 are estimates."""
 
 
 @dataclass(frozen=True)
