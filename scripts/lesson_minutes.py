@@ -42,7 +42,7 @@ WAITS_S = {
     "11": 15,
 }
 """Seconds that a lesson's cells take by themselves, on two cores and without the fetching of Kafka.
-What `tests/notebooks/test_run.py` prints for the solved lesson; those of 10 and 11 are estimates."""
+`tests/notebooks/test_run.py` prints them for the solved lesson; 10 and 11 are estimates."""
 
 
 @dataclass(frozen=True)
