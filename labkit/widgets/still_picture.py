@@ -15,6 +15,8 @@ from labkit.core.terminal_text import visible
 
 COLOURS = ("#2f7fc1", "#d0641f", "#1a9172", "#b5599a", "#a37a14", "#4a97c9", "#7a808a", "#858014")
 """As in ``web/src/chart/marks.ts``; each has a contrast of 3 : 1 with white and with black."""
+SECTORS = ("power", "steel", "cement", "refining", "chemicals", "paper", "waste")
+"""Each has the colour that it has in every chart of the lab."""
 GREY = "#7a7a7a"
 WIDTH, HEIGHT = 720, 240
 LEFT, RIGHT, TOP, BOTTOM = 60, 150, 12, 24
@@ -47,7 +49,9 @@ def line_picture(payload: dict[str, Any], unit: str) -> str:
     ]
     ends: list[tuple[float, str, str]] = []
     for number, one in enumerate(series):
-        colour, run = COLOURS[number % len(COLOURS)], []
+        key, run = one.get("key"), []
+        hue = SECTORS.index(key) if key in SECTORS else number
+        colour = COLOURS[hue % len(COLOURS)]
         for place, value in [*enumerate(one["values"]), (count + 1, None)]:
             if value is not None:
                 run.append(point(place, value))

@@ -2,7 +2,7 @@ import { element } from "../chart/dom";
 import { arrowOf, gapBefore, hiddenBefore, leaderText, recordLabel, type Lane, type LaneRecord } from "./lanes";
 
 /** How wide a record's box is, with the space beside it; partitions.css draws it. */
-const SLOT_PX = 88;
+const SLOT_PX = 80;
 const START_PX = 110;
 
 /** How wide a lane with so many records is, in pixels. */
@@ -114,7 +114,7 @@ export function createLaneStrip(partition: number, { colourOf, onRecord }: Look)
       }
       const sign = arrow.slot < 0 ? "◀" : "▲";
       // Near the right end, the words stand to the left of their arrow.
-      const atEnd = arrow.slot > 4;
+      const atEnd = arrow.slot > 5;
       pointer.textContent = atEnd ? `${arrow.text} ${sign}` : `${sign} ${arrow.text}`;
       pointer.classList.toggle("labkit-arrow-at-end", atEnd);
       place(pointer, Math.max(0, arrow.slot));
@@ -132,7 +132,7 @@ export function createLaneStrip(partition: number, { colourOf, onRecord }: Look)
         ...(hidden > 0 ? [element("span", {}, `… ${hidden.toLocaleString("en")} more`)] : []),
       );
       next.textContent = `end ${lane.end ?? "?"}`;
-      track.style.width = `${(lane.records.length + 1.6) * SLOT_PX}px`;
+      track.style.width = `${(lane.records.length + 0.9) * SLOT_PX}px`;
       showBoxes(lane.records);
       place(next, lane.records.length);
       showArrows(lane);
