@@ -159,3 +159,5 @@ def test_page_and_notebook_say_the_same_of_a_killed_consumer(
     stages = {one["stage"]: one["records"] for one in page["stages"]}
     assert stages == {name: one.records for name, one in notebook.stages.items()}
     assert page["sentence"] == notebook.sentence
+    lab.start_consumer(topic, f"{topic}-group", data_dir).wait_until_caught_up()
+    assert carbon_ledger(topic, data_dir).agrees
