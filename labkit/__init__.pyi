@@ -24,6 +24,7 @@ from .exercises.engine.experiments import fresh_topic as fresh_topic
 from .exercises.engine.experiments import use_cluster as use_cluster
 from .exercises.lesson_support.kafka_connect_lines import count_lines as count_lines
 from .exercises.lesson_support.lesson_pictures import picture as picture
+from .exercises.submission.submission import submit as submit
 from .faults.faults import inject as inject
 from .faults.faults import mend as mend
 from .faults.network_proxy import start_proxy as start_proxy

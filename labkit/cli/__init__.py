@@ -8,6 +8,7 @@ imports are inside the commands, so that ``labkit --help`` does not load pandas 
 - `stage_commands`: ``produce``, ``consume``, ``api``, ``export``; `replay_commands`: ``replay``.
 - `fault_commands`: ``break``, ``mend``, ``proxy``; `kafka_tool_commands`: ``kafka``, ``bench``.
 - `broker_commands`, `connect_commands`, `topic_commands`: ``labkit broker start`` and so on.
+- `class_commands`: ``class collect``, for teachers.
 - `terminal`: output, errors and exit statuses; `shared_options`: options of several commands;
   `help_text`: a command's help from its docstring.
 """
@@ -24,6 +25,7 @@ import typer
 from labkit.cli import (
     broker_commands,
     check_commands,
+    class_commands,
     connect_commands,
     fault_commands,
     help_text,
@@ -98,9 +100,9 @@ PANELS: dict[str, list[Callable[..., None]]] = {
         stage_commands.api,
         stage_commands.export,
     ],
-    "Break it": [fault_commands.break_, fault_commands.mend, fault_commands.proxy],
+    "Break it on purpose": [fault_commands.break_, fault_commands.mend, fault_commands.proxy],
     "Apache Kafka": [kafka_tool_commands.kafka],
-    "Break and prove": [check_commands.check, check_commands.soak],
+    "Prove that nothing is lost": [check_commands.check, check_commands.soak],
 }
 for panel, functions in PANELS.items():
     for function in functions:
@@ -112,6 +114,7 @@ for panel, functions in PANELS.items():
         )(function)
 app.add_typer(broker_commands.commands, name="broker", rich_help_panel="Apache Kafka")
 app.add_typer(connect_commands.commands, name="connect", rich_help_panel="Apache Kafka")
+app.add_typer(class_commands.commands, name="class", rich_help_panel="The lab")
 app.add_typer(topic_commands.commands, name="topics", rich_help_panel="Apache Kafka")
 help_text.from_docstrings(app)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from labkit.cli.lesson_copies import FOLDER, Copied, bring_back, copy_lessons
+from labkit.cli.lesson_copies import Copied, bring_back, copy_lessons
 from labkit.core.config import LabConfig, load_config
 from labkit.core.errors import LabError
 from labkit.core.hidden_modules import hiding_files, set_file_aside_line
@@ -150,7 +150,7 @@ def _is_worth_logging(record: logging.LogRecord) -> bool:
 def _folder_to_show(folder: Path | None, config: LabConfig) -> Path:
     originals = config.lab_dir / ORIGINALS
     if folder is None and originals.is_dir():
-        copies = config.lab_dir / FOLDER
+        copies = config.notebooks_dir
         _say(copy_lessons(originals, copies), copies)
         return copies.resolve()
     shown = folder or config.lab_dir
@@ -174,7 +174,7 @@ def _say(copied: Copied, copies: Path) -> None:
 
 def _bring_back(lesson: str, config: LabConfig) -> str:
     """Begin a lesson again; return the name of its file."""
-    copy, kept = bring_back(lesson, config.lab_dir / ORIGINALS, config.lab_dir / FOLDER)
+    copy, kept = bring_back(lesson, config.lab_dir / ORIGINALS, config.notebooks_dir)
     print(f"  {copy.stem} is as new." + (f" What you had is kept: {kept}" if kept else ""))
     return copy.name
 

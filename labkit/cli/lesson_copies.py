@@ -17,7 +17,6 @@ from pathlib import Path
 from labkit.core.errors import LabError
 from labkit.core.json_files import read_json, write_json
 
-FOLDER = "my-notebooks"
 OLDER = "older"
 """The folder, inside the other, for copies that `bring_back` has replaced."""
 EDITIONS = ".lessons.json"

@@ -147,6 +147,11 @@ class LabConfig(BaseSettings):
         """Return an absolute data folder; a relative one lies inside the lab's folder."""
         return (self.lab_dir / Path(data_dir or self.data_dir).expanduser()).resolve()
 
+    @property
+    def notebooks_dir(self) -> Path:
+        """The learner's copies of the lessons."""
+        return self.lab_dir / "my-notebooks"
+
     def cache_path(self) -> Path:
         """Return the folder for what is shared by all labs of a user: jars and AOT caches.
 

@@ -1,0 +1,46 @@
+"""`labkit.submit` on a real broker, and the teacher's command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import labkit as lab
+from labkit.exercises.engine.learner_progress import save_attempt
+from labkit.exercises.engine.outcome import Outcome, Result
+from labkit.exercises.submission.class_marks import read_submission
+
+
+def test_it_has_marks_and_what_the_broker_holds(
+    bootstrap_servers: str, lab_dir: Path, topic: str
+) -> None:
+    save_attempt(Result("00.q1", Outcome.CORRECT, "Three."))
+    made = lab.submit("  Ada   Lovelace ")
+    assert made.path == lab_dir / "my-notebooks" / "submission_Ada_Lovelace.html"
+    assert "Hand in this file" in repr(made)
+    submission, remarks = read_submission(made.path)
+    assert (submission.name, submission.done, remarks) == ("Ada Lovelace", 1, ())
+    assert submission.evidence.cluster_id
+    assert {one.name: one.partitions for one in submission.evidence.topics}[topic] == 3
+
+
+def test_without_a_broker_it_says_so(lab_dir: Path, tmp_path: Path) -> None:
+    made = lab.submit("Ada", tmp_path)
+    assert "no evidence of the broker" in repr(made)
+    command = [sys.executable, "-m", "labkit", "class", "collect", str(tmp_path)]
+    out = tmp_path / "marks.csv"
+    done = subprocess.run(
+        [*command, "--out", str(out)], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "Ada" in done.stdout
+    assert out.read_text(encoding="utf-8-sig").startswith("Name,Done,00,01")
+
+
+def test_a_folder_that_cannot_be_written_is_named(lab_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(lab.LabError, match="cannot be written"):
+        lab.submit("Ada", file)
