@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labkit.widgets.still_picture import still_html
 
 from labkit.core.errors import LabError
 from labkit.exercises.engine.outcome import Outcome
@@ -19,6 +18,7 @@ from labkit.exercises.submission.class_marks import collect, read_submission
 from labkit.exercises.submission.pictures_in_notebooks import Picture, pictures_in
 from labkit.exercises.submission.submission import Evidence, Mark, Submission, submit
 from labkit.exercises.submission.submission_page import as_page
+from labkit.widgets.still_picture import still_html
 
 AT = datetime(2026, 11, 30, 9, tzinfo=UTC)
 PNG = base64.b64encode(b"\x89PNG").decode()
