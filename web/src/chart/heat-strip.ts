@@ -43,7 +43,7 @@ export function createHeatStrip(container: HTMLElement): HeatStrip {
     const time = latest.times[column];
     if (line === undefined || time === undefined) return;
     if (gapsIn(latest).has(column)) {
-      readout.textContent = `Nothing was stored from ${clock(time)} to ${clock(latest.times[column + 1])}.`;
+      readout.textContent = `Nothing was stored from ${clock(time, latest.times.at(-1))} to ${clock(latest.times[column + 1], latest.times.at(-1))}.`;
       return;
     }
     readout.textContent = `${line.label}, ${formatClock(time)}: ${formatRate(line.values[column] ?? null)} t/h`;
@@ -64,7 +64,7 @@ export function createHeatStrip(container: HTMLElement): HeatStrip {
       });
       rows.setAttribute("aria-label", sentence);
       if (!rows.matches(":hover")) readout.textContent = sentence;
-      axis.replaceChildren(...[latest.times[0], latest.times.at(-1)].map((time) => element("span", {}, clock(time))));
+      axis.replaceChildren(...[latest.times[0], latest.times.at(-1)].map((time) => element("span", {}, clock(time, latest?.times.at(-1)))));
       showTable();
     },
   };
@@ -128,15 +128,15 @@ export function heatSentence({ series, times, bucket_s }: SeriesPayload): string
   const top = peaks[0];
   if (first === undefined || top === undefined) return "The first whole piece of time is still being filled.";
   return (
-    `Since ${clock(first)}, in pieces of ${piece(bucket_s)}: ${top.label} was highest at ` +
-    `${clock(top.time)}, ${formatRate(top.highest)} t/h.`
+    `Since ${clock(first, times.at(-1))}, in pieces of ${piece(bucket_s)}: ${top.label} was highest at ` +
+    `${clock(top.time, times.at(-1))}, ${formatRate(top.highest)} t/h.`
   );
 }
 
 function heatTable({ series, times }: SeriesPayload): HTMLTableElement {
   const rows = series.map(({ label, values }) => {
     const { lowest, highest } = digest(values);
-    const at = (value: number | null) => (value === null ? "–" : clock(times[values.indexOf(value)]));
+    const at = (value: number | null) => (value === null ? "–" : clock(times[values.indexOf(value)], times.at(-1)));
     return tableRow(label, [formatRate(highest), at(highest), formatRate(lowest), at(lowest)]);
   });
   return element(
@@ -148,11 +148,12 @@ function heatTable({ series, times }: SeriesPayload): HTMLTableElement {
   );
 }
 
-export const piece = (seconds: number): string => (seconds < 120 ? `${seconds} s` : `${seconds / 60} min`);
+const piece = (seconds: number): string => (seconds < 120 ? `${seconds} s` : `${seconds / 60} min`);
 
-export function clock(time: string | undefined): string {
+/** A time of day; with its weekday where it is more than a day before the newest one. */
+export function clock(time: string | undefined, newest: string | undefined): string {
   if (time === undefined) return "";
-  const old = Date.now() - Date.parse(time) > DAY_MS;
+  const old = Date.parse(newest ?? time) - Date.parse(time) > DAY_MS;
   const day = old ? `${new Date(time).toLocaleDateString("en-GB", { weekday: "short" })} ` : "";
   return day + formatClock(time).slice(0, 5);
 }

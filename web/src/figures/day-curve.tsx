@@ -12,9 +12,9 @@ export function DayCurve({ day }: { day: SeriesPayload }) {
   const { lowest, highest } = digest(values);
   const first = shown.times[0];
   if (first === undefined || lowest === null || highest === null) return null;
-  const timeOf = (value: number) => clock(shown.times[values.indexOf(value)]);
+  const timeOf = (value: number) => clock(shown.times[values.indexOf(value)], shown.times.at(-1));
   const sentence =
-    `Since ${clock(first)}: lowest ${formatRate(lowest)} t/h at ${timeOf(lowest)}, ` +
+    `Since ${clock(first, shown.times.at(-1))}: lowest ${formatRate(lowest)} t/h at ${timeOf(lowest)}, ` +
     `highest ${formatRate(highest)} t/h at ${timeOf(highest)}.`;
   return (
     <figure className="day-curve">

@@ -8,9 +8,13 @@ export function DataTime({ snapshot }: { snapshot: Snapshot }) {
   const behind = behindS(snapshot);
   if (newest_recorded_at === null || (behind === null && !clock)) return null;
   return (
-    <p className="badge" title="The readings are of the past: from a simulated clock, or a replay.">
+    <p className="badge" title={
+        clock
+          ? `The plants live in a simulated time, ${clock.speed} times as fast as real time.`
+          : "The readings are of the past, as in a replay."
+      }>
       Data time <strong>{formatDayAndTime(newest_recorded_at)}</strong>
-      {clock ? `, ${clock.speed} times real time` : `, ${formatAge(behind ?? 0)} ago`}
+      {clock ? ` × ${clock.speed}` : `, ${formatAge(behind ?? 0)} ago`}
     </p>
   );
 }
