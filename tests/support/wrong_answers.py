@@ -18,9 +18,12 @@ WRONG: dict[str, tuple[str, ...]] = {
     "02.q2": (
         "def partition_of(key, num_partitions):\n    return 0",
         "def partition_of(key, num_partitions):\n    print(key)",
+        "def partition_of(key, num_partitions):\n    return murmur2(key) % num_partitions",
     ),
-    "02.q3": ("largest = 3", "largest = '1'"),
-    "02.q4": ('lab.ensure_topic("lesson02-hour", config={"retention.ms": 3_600})',),
+    "02.q3": (
+        'lab.fresh_topic("lesson02-hour")',
+        'lab.fresh_topic("lesson02-hour", config={"retention.ms": 3_600})',
+    ),
     "03.q1": ('producer.send("lesson03-fleet", value=b"no key").get(timeout=10)',),
     "03.q2": (
         'wrong = json.dumps({"factor_id": "epa98-gas", "co2_kg": 53060}).encode()\n'
