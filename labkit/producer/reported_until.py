@@ -27,7 +27,7 @@ LEAST = 100  # of each partition
 def reported_until(topic: str) -> dict[str, datetime]:
     """Return when each plant reported last, as the topic's newest records say.
 
-    It is empty if they cannot be read now: then the first readings cover a second, as those of a
+    It is empty if they cannot be read now: then the first readings cover some seconds, as those of a
     new plant do.
     """
     try:

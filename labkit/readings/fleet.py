@@ -27,7 +27,9 @@ from labkit.readings.reading import Reading
 from labkit.readings.simulated_clock import utc_now
 from labkit.readings.timestamps import EARLIEST
 
-FIRST_INTERVAL_S = 1.0  # what a plant's first reading covers, if no interval is given
+# What a plant's first reading covers, if no interval is given: so much that a chart has a whole
+# interval of all plants as soon as each of them has reported once.
+FIRST_INTERVAL_S = 5.0
 # Hourly US monitors, 2015 to 2019: 0.6 % of operating hours were missing or invalid (EPA), and
 # conservative values were reported instead.
 SUBSTITUTED_SHARE = 0.006

@@ -111,7 +111,7 @@ def test_times_are_even_and_intervals_meet():
 def test_without_an_interval_a_reading_covers_the_time_since_the_last():
     fleet = Fleet(size=2)
     for _ in range(2):
-        assert fleet.reading(START).interval_s == 1.0
+        assert fleet.reading(START).interval_s == 5.0
     later = START + timedelta(seconds=90)
     assert fleet.reading(later).interval_s == 90.0
     assert fleet.reading(later).interval_s == 90.0
@@ -145,7 +145,7 @@ def test_a_fleet_goes_on_where_the_last_one_stopped():
     fleet.go_on({**until, "unknown": START}, START, break_s=1.5)
     later = START + timedelta(seconds=0.25)
     # The third plant was silent for longer than the break: it starts again.
-    assert [fleet.reading(later).interval_s for _ in range(3)] == [0.25, 1.25, 1.0]
+    assert [fleet.reading(later).interval_s for _ in range(3)] == [0.25, 1.25, 5.0]
     assert [fleet.reading(later + timedelta(seconds=5)).interval_s for _ in range(3)] == [5.0] * 3
 
 

@@ -6,7 +6,7 @@ import { ThemeButton } from "../controls/theme-button";
 import { useTheme } from "../controls/use-theme";
 import { WindowSelector } from "../controls/window-selector";
 import { ExplainButton } from "../explain/explain-button";
-import { snapshotLoader } from "../polling/api";
+import { snapshotLoader, type Snapshot } from "../polling/api";
 import { usePoll } from "../polling/use-poll";
 import { DataTime } from "../status/data-time";
 import { Freshness } from "../status/freshness";
@@ -19,6 +19,12 @@ import { Board } from "./board";
 const POLL_EVERY_MS = 2000;
 const POLL_TIMEOUT_MS = 8000;
 
+/** Readings have come, and their first whole interval is not there yet: a matter of a second. */
+function waitsForFirstPoint({ health, series }: Snapshot): boolean {
+  const lines = series.series.map((line) => line.values);
+  return health.rows > 0 && lines.length > 0 && lines.flat().every((value) => value === null);
+}
+
 export function App() {
   const [view, setView] = useView();
   const [paused, setPaused] = useState(false);
@@ -28,6 +34,7 @@ export function App() {
   const question = { windowS: view.windowS, filters: view.filters };
   const poll = usePoll(question, (signal) => loadSnapshot(view, signal), {
     everyMs: POLL_EVERY_MS,
+    isWaiting: waitsForFirstPoint,
     timeoutMs: POLL_TIMEOUT_MS,
     // Each request to an API that is gone is an error in the log of the Jupyter server.
     slowsDown: IN_NOTEBOOK,

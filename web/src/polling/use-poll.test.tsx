@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { usePoll, type PollOptions } from "./use-poll";
 
-const OPTIONS: PollOptions = { everyMs: 2000, timeoutMs: 8000, paused: false };
+const OPTIONS: PollOptions<unknown> = { everyMs: 2000, timeoutMs: 8000, paused: false };
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -38,6 +38,21 @@ describe("usePoll", () => {
     expect(load).toHaveBeenCalledTimes(2);
     await pass(6000);
     expect(load).toHaveBeenCalledTimes(5);
+  });
+
+  it("asks four times as often while something is missing from the answer", async () => {
+    const answers = ["not yet", "not yet", "there"];
+    const load = vi.fn(() => Promise.resolve(answers.shift() ?? "there"));
+    const isWaiting = (answer: unknown) => answer === "not yet";
+    renderHook(() => usePoll("question", load, { ...OPTIONS, isWaiting }));
+    await pass(999);
+    expect(load).toHaveBeenCalledTimes(2);
+    await pass(1);
+    expect(load).toHaveBeenCalledTimes(3);
+    await pass(1999);
+    expect(load).toHaveBeenCalledTimes(3);
+    await pass(1);
+    expect(load).toHaveBeenCalledTimes(4);
   });
 
   it("never asks while a question is open, and then asks at once if it is late", async () => {

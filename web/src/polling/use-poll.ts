@@ -11,8 +11,10 @@ export interface Poll<T> {
   askedAt: number | undefined;
 }
 
-export interface PollOptions {
+export interface PollOptions<T> {
   everyMs: number;
+  /** Whether an answer lacks what is waited for: then the next question comes four times as soon. */
+  isWaiting?: (data: T) => boolean;
   /** A request that takes longer is aborted. */
   timeoutMs: number;
   paused: boolean;
@@ -36,7 +38,7 @@ const NOTHING = { data: undefined, receivedAt: undefined, error: undefined, aske
 export function usePoll<T>(
   question: unknown,
   load: (signal: AbortSignal) => Promise<T>,
-  { everyMs, timeoutMs, paused, slowsDown = false }: PollOptions,
+  { everyMs, isWaiting, timeoutMs, paused, slowsDown = false }: PollOptions<T>,
 ): Poll<T> & { step: () => void } {
   const [poll, setPoll] = useState<Poll<T>>(NOTHING);
   const [step, setStep] = useState(0);
@@ -56,15 +58,18 @@ export function usePoll<T>(
 
     async function ask() {
       const askedAt = performance.now();
+      let interval = everyMs;
       setPoll((last) => ({ ...last, askedAt: Date.now() }));
       try {
         const data = await loadNow(AbortSignal.any([ended.signal, AbortSignal.timeout(timeoutMs)]));
         if (ended.signal.aborted) return;
         failures = 0;
+        if (isWaiting?.(data)) interval /= 4;
         setPoll({ data, receivedAt: Date.now(), error: undefined, askedAt: undefined });
       } catch (error) {
         if (ended.signal.aborted) return;
         failures += 1;
+        if (slowsDown) interval = Math.min(everyMs * 2 ** failures, SLOWEST_MS);
         setPoll((last) => ({ ...last, error, askedAt: undefined }));
       }
       if (paused) {
@@ -72,7 +77,6 @@ export function usePoll<T>(
         return;
       }
       // Counted from the request, not from the answer: a steady interval.
-      const interval = slowsDown ? Math.min(everyMs * 2 ** failures, SLOWEST_MS) : everyMs;
       const rest = Math.max(0, interval - (performance.now() - askedAt));
       timer = setTimeout(() => void ask(), rest);
     }
@@ -83,7 +87,7 @@ export function usePoll<T>(
       clearTimeout(timer);
       setPoll((last) => ({ ...last, askedAt: undefined }));
     };
-  }, [request, everyMs, timeoutMs, paused, resting, slowsDown]);
+  }, [request, everyMs, isWaiting, timeoutMs, paused, resting, slowsDown]);
 
   return {
     ...poll,
