@@ -27,8 +27,8 @@ LEAST = 100  # of each partition
 def reported_until(topic: str) -> dict[str, datetime]:
     """Return when each plant reported last, as the topic's newest records say.
 
-    It is empty if they cannot be read now: then the first readings cover some seconds, as those of a
-    new plant do.
+    It is empty if they cannot be read now: then the first readings cover some seconds, as those of
+    a new plant do.
     """
     try:
         return _read(topic)
