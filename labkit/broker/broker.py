@@ -12,6 +12,7 @@ from typing import Self
 
 from labkit.broker import cluster_start, node_control
 from labkit.broker.cluster_state import (
+    ClusterState,
     NodeState,
     add_owner,
     cluster_dir,
@@ -203,28 +204,36 @@ def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = Fals
     See: Kafka documentation, "KRaft"; KIP-500.
     """
     refuse_without_assert()
-    configured = load_config().bootstrap_servers
-    if configured:
-        with admin() as client:
-            return Broker(configured, str(client.describe_cluster()["cluster_id"]))
+    if servers := load_config().bootstrap_servers:
+        return _configured(servers)
     folder = cluster_dir()
     with waiting(f"Starting Apache Kafka {KAFKA_VERSION}"), cluster_lock(folder):
-        cluster = read_cluster(folder)
-        found = cluster is not None and cluster.is_supervised
-        if cluster is None or not found:
-            cluster = cluster_start.plan(cluster, brokers, port, folder)
-        elif brokers not in (None, len(cluster.nodes)) or port not in (0, cluster.nodes[0].port):
-            msg = (
-                f"this lab runs {many(len(cluster.nodes), 'broker')} at {cluster.bootstrap_servers}"
-            )
-            raise LabError(msg, "labkit broker stop   (then start it as you want it)")
-        add_owner(cluster, folder, keep=keep)
-        if not found:
-            cluster = cluster_start.start(cluster, folder)
+        found = _running_cluster(folder, brokers, port)
+        cluster = found or cluster_start.plan(read_cluster(folder), brokers, port, folder)
+        add_owner(cluster, folder, keep=keep)  # it stops when its last owner has ended
+        if found is None:
+            cluster = cluster_start.start(cluster, folder)  # Java, until each port is open
             node_control.wait_until_joined(cluster, {one.node_id for one in cluster.nodes})
         else:
-            cluster = node_control.complete(cluster, folder)
-    return Broker(cluster.bootstrap_servers, cluster.cluster_id, folder, started_here=not found)
+            cluster = node_control.complete(cluster, folder)  # nodes that have died
+    started_here = found is None
+    return Broker(cluster.bootstrap_servers, cluster.cluster_id, folder, started_here=started_here)
+
+
+def _configured(servers: str) -> Broker:
+    with admin() as client:
+        return Broker(servers, str(client.describe_cluster()["cluster_id"]))
+
+
+def _running_cluster(folder: Path, brokers: int | None, port: int) -> ClusterState | None:
+    """Return the lab's cluster if it runs; raise `LabError` if it is another one than asked for."""
+    cluster = read_cluster(folder)
+    if cluster is None or not cluster.is_supervised:
+        return None
+    if brokers not in (None, len(cluster.nodes)) or port not in (0, cluster.nodes[0].port):
+        msg = f"this lab runs {many(len(cluster.nodes), 'broker')} at {cluster.bootstrap_servers}"
+        raise LabError(msg, "labkit broker stop   (then start it as you want it)")
+    return cluster
 
 
 def find_broker() -> Broker | None:

@@ -7,63 +7,53 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from labkit.broker import kafka_clients
 from labkit.broker.advertised_listeners import Advertised, advertised
 from labkit.broker.lesson_brokers.misadvertised_broker import find_second_broker
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.text_tables import many
-from labkit.exercises.engine.answer_kinds import text, whole_number
+from labkit.exercises.engine.answer_kinds import text
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.broker_queries import existing_topic
-from labkit.topics.topic_metadata import ask_cluster
 
 TOOLS_TOPIC = "lesson01-by-tool"
+DEAD_END = "127.0.0.1:9"
 
 
 @exercise
 def q1(told: Any) -> str:
     """At which address does the broker tell its clients to find it? Write `host:port`."""
-    known, told = advertised().brokers, text(told)
-    if told in known.values():
-        node = next(number for number, address in known.items() if address == told)
-        return f"Broker {node} tells each client: find me at {told}."
-    if ":" not in told:
-        raise NotYet(f"You said {told!r}. An address has two parts: a host, a colon and a port.")
+    known, told = advertised().brokers, text(told).strip()
+    for node, address in known.items():
+        if told == address:
+            return f"Broker {node} tells each client: find me at {told}."
     if "://" in told:
         raise NotYet(
-            f"`{told}` begins with a listener's name. That is how the broker's settings are "
-            "written; what a client is told, and connects to, is the host and the port alone."
+            f"`{told.partition('://')[0]}://` is a protocol or a listener's name. What a client is "
+            "told, and connects to, is the host and the port alone."
         )
-    raise NotYet(f"You said {told!r}, and the cluster names {', '.join(known.values())}.")
+    host, colon, port = told.rpartition(":")
+    if not (host and colon and port):
+        raise NotYet(f"You said {told!r}. An address has two parts: a host, a colon and a port.")
+    told_parts = {tuple(address.rsplit(":", 1)) for address in known.values()}
+    if port in {one for _, one in told_parts}:
+        raise NotYet(f"The port is right. The broker names its host in other words than {host!r}.")
+    if host in {one for one, _ in told_parts}:
+        raise NotYet(f"The host is right. {port!r} is not the port that the broker names.")
+    raise NotYet(f"You said {told!r}. The broker names another host and another port.")
 
 
 @exercise
-def q2(controller: Any) -> str:
-    """What is the node id of the active controller, the one that leads the others?"""
-    controller = whole_number(controller)
-    quorum = ask_cluster(lambda client: client.describe_metadata_quorum())
-    (log,) = quorum["topics"][0]["partitions"]
-    leader, epoch = log["leader_id"], log["leader_epoch"]
-    if controller == leader:
-        return (
-            f"Node {leader} leads {many(len(log['current_voters']), 'controller')}, in epoch "
-            f"{epoch}: a number that grows with each election."
-        )
-    seen = f"You said {controller}, and the cluster's metadata log is led by node {leader}"
-    if controller == epoch:
-        raise NotYet(f"{seen}. {epoch} is the epoch, a number that grows with each election.")
-    raise NotYet(f"{seen}.")
-
-
-@exercise
-def q3() -> str:
+def q2() -> str:
     """With Kafka's own tool, make a topic `lesson01-by-tool` with 2 partitions."""
     topic = existing_topic(TOOLS_TOPIC)
     if topic.num_partitions != 2:
         raise NotYet(
-            f"`{TOOLS_TOPIC}` has {many(topic.num_partitions, 'partition')}: `--partitions` "
-            "says how many. The tool's `--delete` deletes the topic, so that you can try again."
+            f"`{TOOLS_TOPIC}` has {many(topic.num_partitions, 'partition')}: `--partitions` says "
+            "how many. First delete the topic: with `--delete` in place of `--create`, and without "
+            "`--partitions`."
         )
     return f"The cluster has `{TOOLS_TOPIC}` with 2 partitions, and its id is {topic.topic_id}."
 
@@ -92,34 +82,41 @@ def p1() -> Observed:
 
 
 @exercise
-def q4() -> str:
+def q3() -> str:
     """Fix the second broker: restart it with an address that leads to it."""
     told = _second_broker()
     (address,) = told.brokers.values()
+    if address == DEAD_END:
+        raise NotAttempted(f"The second broker still sends its clients to {address}.")
     if not told.leads_somewhere:
-        why = told.unreachable[address]
-        if address == "127.0.0.1:9":
-            raise NotAttempted(f"The second broker still sends its clients to {address}: {why}.")
         raise NotYet(
-            f"It now sends its clients to {address}, and nothing answers there ({why}). It listens "
-            f"at {told.bootstrap}."
+            f"It now sends its clients to {address}, and nothing answers there "
+            f"({told.unreachable[address]})."
         )
-    error = _error_of_a_question(told.bootstrap)
-    if error is not None:
-        raise NotYet(f"Something answers at {address}, and a client's question failed: `{error}`.")
-    if address != told.bootstrap:
-        raise NotYet(
-            f"A client that asks at {told.bootstrap} is sent to {address}, where another program "
-            "answers: not this broker."
-        )
+    found = _cluster_at(address)
+    if found != find_second_broker().cluster_id:
+        what = "a broker of another cluster" if found else "a program that is not Kafka"
+        raise NotYet(f"It now sends its clients to {address}, where {what} answers.")
     return f"A client asked at {told.bootstrap}, was sent to {address}, and got its answer there."
+
+
+def _cluster_at(address: str) -> str | None:
+    """Return the id of the cluster whose broker answers at an address."""
+    try:
+        with kafka_clients.admin(bootstrap_servers=address) as client:
+            return str(client.describe_cluster()["cluster_id"])
+    except (KafkaError, BrokerUnavailable):
+        return None
 
 
 def _second_broker() -> Advertised:
     try:
         return advertised(find_second_broker().bootstrap_servers)
     except BrokerUnavailable as error:
-        msg = "The second broker is not running: run the cell that starts it, then this one."
+        msg = (
+            "The second broker is not running: Kafka may have refused its last setting. Run the "
+            "cell that starts it, and then this one."
+        )
         raise NotAttempted(msg) from error
 
 

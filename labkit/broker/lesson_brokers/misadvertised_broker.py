@@ -12,10 +12,13 @@ from pathlib import Path
 from labkit.broker import cluster_start, node_setup
 from labkit.broker.cluster_state import ClusterState, NodeState, cluster_lock, read_cluster
 from labkit.broker.lesson_brokers.side_cluster import SideCluster, start_one_node
+from labkit.broker.security_properties import read_properties
 from labkit.core import background_workers
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.progress_bar import waiting
+
+SETTING = "advertised.listeners"
 
 
 class SecondBroker(SideCluster):
@@ -30,6 +33,11 @@ class SecondBroker(SideCluster):
         return _known(self._folder).bootstrap_servers
 
     @property
+    def cluster_id(self) -> str:
+        """The id of its cluster, which is not the lab's own."""
+        return _known(self._folder).cluster_id
+
+    @property
     def settings_file(self) -> Path:
         """Its ``server.properties``, as of the last start."""
         return self._folder / "node-1" / "server.properties"
@@ -40,7 +48,7 @@ class SecondBroker(SideCluster):
         Parameters
         ----------
         advertised_listeners : str, optional
-            As for `start_second_broker`; for this start only.
+            As for `start_second_broker`; by default as it was.
 
         Raises
         ------
@@ -48,9 +56,10 @@ class SecondBroker(SideCluster):
             It does not start; the message has Kafka's own words.
         """
         _check(advertised_listeners)
+        setting = advertised_listeners or read_properties(self.settings_file).get(SETTING)
         with waiting("Restarting the second broker"), cluster_lock(self._folder):
             cluster_start.stop(_known(self._folder), self._folder)
-            _start(self._folder, advertised_listeners)
+            _start(self._folder, setting)
 
     def __repr__(self) -> str:
         how = "listens" if self.is_running else "stopped; it listened"
@@ -123,7 +132,7 @@ def _start(folder: Path, advertised_listeners: str | None) -> None:
     def properties(one: NodeState, data_dir: Path) -> dict[str, str]:
         settings = node_setup.properties(one, [one], data_dir)
         if advertised_listeners is not None:
-            settings["advertised.listeners"] = advertised_listeners
+            settings[SETTING] = advertised_listeners
         return settings
 
     start_one_node(folder, "second broker", properties)
