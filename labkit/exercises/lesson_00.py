@@ -10,27 +10,37 @@ from labkit.exercises.engine.answer_kinds import shown, text, whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
-from labkit.exercises.queries.broker_queries import existing_topic
+from labkit.exercises.queries.broker_queries import existing_topic, records_of
 from labkit.ledger.ledger import carbon_ledger
 from labkit.producer.producer import Producer
 from labkit.table.table import read_table
 
 TOPIC = "co2-emissions"
+PLANT = "PL-COAL-001"
 FIRST_RATE = 20
 WANTED_RATE = 50
 GROWTH_TIMEOUT_S = 20.0
 
 
 @exercise
-def q1(partitions: Any) -> str:
-    """How many partitions does the topic `co2-emissions` have?"""
-    topic, partitions = existing_topic(TOPIC), whole_number(partitions)
-    if partitions == topic.num_partitions:
-        numbers = ", ".join(str(one.partition) for one in topic.partitions)
-        return f"The broker says the same: partitions {numbers}."
-    if partitions == topic.num_partitions - 1:
-        raise NotYet(f"{partitions} is the number of the last one. The first is partition 0.")
-    raise NotYet(f"You said {partitions}; the broker has another number.")
+def q1(partition: Any) -> str:
+    """In which partition are the readings of the plant `PL-COAL-001`?"""
+    topic = existing_topic(TOPIC)
+    found = [record for record in records_of(TOPIC) if record.key == PLANT.encode()]
+    if not found:
+        raise NotAttempted(f"`{TOPIC}` holds no reading of `{PLANT}` yet: is the producer running?")
+    said, used = whole_number(partition), sorted({record.partition for record in found})
+    if used == [said]:
+        return (
+            f"The topic has {many(len(found), 'record')} with the key `{PLANT}`, all of them in "
+            f"partition {said}: the same key always goes to the same partition."
+        )
+    if said == len(found):
+        raise NotYet(f"{said} is how many of its readings there are. In which partition are they?")
+    last = topic.num_partitions - 1
+    if not 0 <= said <= last:
+        raise NotYet(f"There is no partition {said}: they are numbered from 0 to {last}.")
+    raise NotYet(f"Partition {said} has no record with the key `{PLANT}`.")
 
 
 @exercise
@@ -76,31 +86,7 @@ def p1() -> Observed:
 
 
 @exercise
-def q3(rows: Any) -> str:
-    """How many rows does the CSV of partition 0 have?"""
-    table = read_table(topic=TOPIC)
-    partitions = table["partition"]
-    offsets = table.loc[partitions == 0, "offset"]
-    if offsets.empty:
-        raise NotAttempted(
-            "The CSV of partition 0 has no row yet: are the producer and consumer running?"
-        )
-    said = whole_number(rows)
-    if said == len(offsets):
-        return (
-            f"`{TOPIC}/0.csv` was read: {said:,} rows, with the offsets {offsets.min():,} to "
-            f"{offsets.max():,}, each of them once."
-        )
-    if said == len(table):
-        raise NotYet(f"{said:,} is the whole table: the rows of all {partitions.nunique()} files.")
-    if said == offsets.max():
-        raise NotYet(f"{said:,} is the last offset. The first one is 0, so there is one row more.")
-    more = "more" if said < len(offsets) else "fewer"
-    raise NotYet(f"You said {said:,}; the file has {more}.")
-
-
-@exercise
-def q4(heaviest: Any) -> str:
+def q3(heaviest: Any) -> str:
     """Which plant has emitted most of all? Its name, as in the column `facility`."""
     table = read_table(topic=TOPIC)
     if table.empty:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 WRONG: dict[str, tuple[str, ...]] = {
-    "00.q1": ("partitions = 2", 'partitions = "3"', "partitions = topic.partitions"),
+    "00.q1": ("partition = 3", "partition = table['partition']"),
     "00.q2": ("producer.readings_per_s = 500", "producer.readings_per_second = 50"),
-    "00.q3": ("rows = len(table)", "rows = table"),
-    "00.q4": ("heaviest = 'Springfield'", "heaviest = table.groupby('facility')['co2_kg'].sum()"),
+    "00.q3": ("heaviest = 'Springfield'", "heaviest = table.groupby('facility')['co2_kg'].sum()"),
     "01.q1": ("told = 9092", "told = 'http://127.0.0.1'"),
-    "01.q2": ("controller = 0", "controller = '1'"),
-    "01.q3": ("!labkit kafka kafka-topics --create --topic lesson01-by-tool --partitions 1",),
-    "01.q4": (
-        'second.restart(advertised_listeners="PLAINTEXT://127.0.0.1:9")',
-        'second.restart(advertised_listeners="127.0.0.1:9")',
+    "01.q2": ("!labkit kafka kafka-topics --create --topic lesson01-by-tool --partitions 1",),
+    "01.q3": (
+        'second.restart(advertised_listeners="PLAINTEXT://127.0.0.1:10")',
+        "second.restart(advertised_listeners=second.bootstrap_servers)",
+        "second.restart()",
     ),
     "02.q1": ('lab.ensure_topic("lesson02-plants", num_partitions=3)',),
     "02.q2": (

@@ -10,10 +10,15 @@ from pathlib import Path
 from labkit.core import background_workers
 from labkit.core.config import dead_letter_topic, load_config
 from labkit.core.errors import TopicRefused
+from labkit.core.run_files import read_run_files
+from labkit.core.wait_until import wait_until
 from labkit.sink.segment_files import topic_dir
 from labkit.topics.topic_model import Topic
 from labkit.topics.topic_refusals import ConfigValue
 from labkit.topics.topics import delete_topic, ensure_topic, list_topics
+
+USERS_END_S = 8.0
+"""How long a program of a kernel that was restarted may take to end."""
 
 
 def fresh_topic(
@@ -32,7 +37,8 @@ def fresh_topic(
     Parameters
     ----------
     name : str
-        The experiment's topic. The lab's own topic is refused, because its records would be lost.
+        The experiment's topic. The lab's own topic is refused while another program uses it, and if
+        it holds a table that was replayed, because that would be lost.
     num_partitions, replication_factor, config : optional
         As for `labkit.ensure_topic`.
     data_dir : path, optional
@@ -46,21 +52,45 @@ def fresh_topic(
     Raises
     ------
     TopicRefused
-        It is the lab's own topic, or the cluster does not take that name or number.
+        The lab's own topic is needed, or the cluster does not take that name or number.
     """
     settings = load_config()
-    if name == settings.topic:
-        msg = f"{name!r} is the lab's own topic, and its records would be lost"
-        raise TopicRefused(msg, f"lab.fresh_topic({name + '-experiment'!r})")
     for thing in background_workers.running():
         if getattr(thing, "topic", None) == name:
             background_workers.replace(thing.name)
-    there = {topic.name for topic in list_topics()}
+    there = {topic.name: topic for topic in list_topics()}
+    if name == settings.topic and name in there:
+        _refuse_if_used(name)
+        _refuse_if_replayed(there[name])
     for old in (name, dead_letter_topic(name)):
         if old in there:
             delete_topic(old)
     shutil.rmtree(topic_dir(settings.data_path(data_dir), name), ignore_errors=True)
     return ensure_topic(name, num_partitions, replication_factor, config)
+
+
+def _refuse_if_used(name: str) -> None:
+    """Refuse to empty a topic that another program uses; one that has just ended is waited for."""
+
+    def users() -> list[str]:
+        return [
+            f"a {run['kind']} (process {run['pid']})"
+            for kind in ("producer", "consumer")
+            for run in read_run_files(kind)
+            if run.get("topic") == name
+        ]
+
+    try:
+        wait_until(lambda: not users(), USERS_END_S)
+    except TimeoutError:
+        msg = f"the records of {name!r} are in use by {' and '.join(users())} of another program"
+        raise TopicRefused(msg, "labkit down   (stops everything that runs in this lab)") from None
+
+
+def _refuse_if_replayed(topic: Topic) -> None:
+    if any((load_config().state_dir / "replay" / topic.topic_id).glob("*.json")):
+        msg = f"{topic.name!r} holds a table that was replayed, and it would be lost"
+        raise TopicRefused(msg, f"lab.delete_topic({topic.name!r})   (if you do not need it)")
 
 
 def use_cluster(name: str | None = None) -> Path:

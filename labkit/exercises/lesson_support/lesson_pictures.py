@@ -36,7 +36,7 @@ def picture(name: str, mark: str = "") -> Picture:
     Parameters
     ----------
     name : {'journey', 'bootstrap', 'log', 'group', 'replicas', 'batches', 'offsets'}
-        The way of a reading; how a client finds a broker; a topic as three logs; two consumers
+        The route of a reading; how a client finds a broker; a topic as three logs; two consumers
         that share them; a topic whose every partition is held by three brokers; what ``send``
         does; the offsets of a partition.
     mark : str
