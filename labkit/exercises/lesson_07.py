@@ -8,20 +8,19 @@ from typing import Any
 
 from labkit.checker.checker import check_pipeline
 from labkit.core.config import load_config
-from labkit.core.errors import LabError
-from labkit.exercises.engine.answer_kinds import pair, shown, text
+from labkit.exercises.engine.answer_kinds import pair, text, whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
-from labkit.exercises.lesson_support.seeded_bugs import Record, Step, bug_of_seed, store
+from labkit.exercises.lesson_support.seeded_bugs import BUGS, Record, Step, store
 from labkit.exercises.queries.broker_queries import records_of
 from labkit.sink.segment_files import topic_dir
 
 TOPIC = "lesson07-hunt"
 COUNTED_DIR = "data/lesson07-counted"
-HUNT_DIR = "data/lesson07-hunt"
+MARKED_DIR = "data/lesson07-marked"
 MENDED_DIR = "data/lesson07-mended"
-SEED = 2
+SEED = 12
 
 
 @exercise
@@ -29,7 +28,7 @@ def q1(in_order: Callable[[Sequence[Record]], Any]) -> str:
     """Write `in_order(records)`: it raises AssertionError if a partition's order is broken.
 
     It gets the records of `lesson07-hunt`, and then the same with a mistake in them: a test that
-    cannot fail is not a test.
+    cannot fail is not a test. Each record has a `partition` and an `offset`.
     """
     found = records_of(TOPIC)
     if len(found) < 10:
@@ -42,10 +41,25 @@ def q1(in_order: Callable[[Sequence[Record]], Any]) -> str:
                 f"It fails for the topic's {len(records)} records, {what}, and nothing is wrong "
                 "with them: an offset counts in its own partition only, and may skip numbers."
             )
-    swapped = [found[1], found[0], *found[2:]]
-    for what, records in (("swapped", swapped), ("stored twice", [found[0], *found])):
-        if _passes(in_order, records):
-            raise NotYet(f"It passes although the first record was {what}. What does it compare?")
+    middle = len(found) // 2  # two neighbours of one partition, near the middle
+    while found[middle].partition != found[middle + 1].partition:
+        middle += 1
+    for which, at in (
+        ("first", 0),
+        ("last but one", len(found) - 2),
+        (f"{middle + 1:,}th", middle),
+    ):
+        swapped = [*found[:at], found[at + 1], found[at], *found[at + 2 :]]
+        doubled = [*found[: at + 1], *found[at:]]
+        for what, records in (
+            ("changes places with the next one", swapped),
+            ("is there twice", doubled),
+        ):
+            if _passes(in_order, records):
+                raise NotYet(
+                    f"It passes although the {which} of {len(found)} records {what}. What does it "
+                    "compare?"
+                )
     return f"It passes for {len(found)} real records, and fails for a swap and for a double."
 
 
@@ -67,46 +81,55 @@ def p1() -> Observed:
 
 @exercise
 def q2(kind: Any) -> str:
-    """Which kind of fault does the sink of seed 2 have, in the checker's word?"""
-    kind, found = text(kind), _verdict().violations
-    if kind not in found:
-        seen = _verdict().sentence
-        raise NotYet(f"You said {kind!r}. Look once more at the table: {seen}")
-    return f"It is {kind}: {found[kind]} of them, as the seed chose ({bug_of_seed(SEED)})."
+    """Which kind of fault does the sink of seed 12 have, in the checker's word?"""
+    kind, verdict = text(kind), _verdict()
+    if kind not in verdict.violations:
+        words = "" if kind in BUGS else f" The checker's words are {', '.join(BUGS)}."
+        raise NotYet(f"You said {kind!r}, and the checker finds none of that kind.{words}")
+    return f"It is {kind}: {verdict.violations[kind]} of them, as the seed chose."
 
 
 @exercise
 def q3(place: Any) -> str:
     """Which record did it happen to? Answer `(partition, offset)`."""
-    said = pair(place)
+    said = tuple(whole_number(one) for one in pair(place))
     (example, *_) = _verdict().examples
     truth = (example.partition, example.offset)
     if said == truth:
-        return f"Partition {truth[0]}, offset {truth[1]}: {example.kind}, as the checker tells."
+        return f"Partition {truth[0]}, offset {truth[1]}: {example.kind}, as the checker says."
     if said == truth[::-1]:
         raise NotYet("The partition comes first, then the offset.")
     if said[0] == truth[0]:
-        raise NotYet(
-            f"The partition is right; its offset {shown(said[1])} is stored as it should be."
-        )
-    raise NotYet(f"Partition {shown(said[0])} is stored as it should be: see `verdict.examples`.")
+        raise NotYet(f"The partition is right; its offset {said[1]} is stored as it should be.")
+    raise NotYet(f"Partition {said[0]} is stored as it should be.")
 
 
 @exercise
 def q4(step: Step) -> str:
-    """Fix `step`: it must write each record once, and all of them.
+    """Fix `step`: it must write each record once, in order, and all of them.
 
-    It stores the real topic, also with a record that comes twice, and the checker checks it.
+    It stores the real topic, also with records that come again, and the checker checks it.
     """
-    store(TOPIC, MENDED_DIR, step)
-    verdict = check_pipeline(TOPIC, MENDED_DIR, wait_s=0)
-    if not verdict.holds:
-        raise NotYet(f"On the real topic: {verdict.sentence}")
-    store(TOPIC, MENDED_DIR, lambda records: step([*records[:3], *records[2:]]))
-    verdict = check_pipeline(TOPIC, MENDED_DIR, wait_s=0)
-    if not verdict.holds:
-        raise NotYet(f"Where a record comes twice, as after a restart: {verdict.sentence}")
-    return verdict.sentence
+    cases: dict[str, Step] = {
+        "On the real topic": lambda records: records,
+        "Where one record comes twice": lambda records: [*records[:3], *records[2:]],
+        "Where the first one comes three times": lambda records: [records[0], records[0], *records],
+        "Where ten records come again, as after a restart": lambda records: [
+            *records[:20],
+            *records[10:],
+        ],
+    }
+    for when, given in cases.items():
+        store(TOPIC, MENDED_DIR, _after(given, step))
+        verdict = check_pipeline(TOPIC, MENDED_DIR, wait_s=0)
+        if not verdict.holds:
+            raise NotYet(f"{when}: {verdict.sentence}")
+    return f"{verdict.sentence} So it is where records come again."
+
+
+def _after(given: Step, step: Step) -> Step:
+    """Return a step that gets the records as `given` has changed them."""
+    return lambda records: step(given(records))
 
 
 def _passes(test: Callable[[Sequence[Record]], Any], records: Sequence[Record]) -> bool:
@@ -118,14 +141,9 @@ def _passes(test: Callable[[Sequence[Record]], Any], records: Sequence[Record]) 
 
 
 def _verdict() -> Any:
-    """Return the checker's verdict on the sink with the seeded bug."""
-    if not _folder(HUNT_DIR).is_dir():
-        raise NotAttempted("The sink has not run yet: run the cell that stores the topic.")
-    verdict = check_pipeline(TOPIC, HUNT_DIR, wait_s=0)
-    if not verdict.examples:
-        msg = "The CSV has no bug in it: it was not stored with `seed=2`, or the topic is new"
-        raise LabError(msg, f'store("{TOPIC}", "{HUNT_DIR}", seed={SEED})')
-    return verdict
+    """Return the checker's verdict on a sink with the seeded bug, stored for this."""
+    store(TOPIC, MARKED_DIR, seed=SEED)
+    return check_pipeline(TOPIC, MARKED_DIR, wait_s=0)
 
 
 def _folder(data_dir: str) -> Path:

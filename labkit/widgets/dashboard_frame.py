@@ -24,7 +24,7 @@ class DashboardFrame(anywidget.AnyWidget):
     height_px = traitlets.Int().tag(sync=True)
 
     def __repr__(self) -> str:
-        return f"<the lab's web page: {self.url}{self.view}>"
+        return f"<web page: {self.url}{self.view}>"
 
 
 class HasUrl(Protocol):

@@ -54,22 +54,22 @@ WRONG: dict[str, tuple[str, ...]] = {
         '    producer.send("lesson04-substitutes", value=b"12 t")',
     ),
     "05.q1": (
-        "mine = 3",
-        'mine = Flask("mine")\n\n\n@mine.get("/plants/<plant>")\ndef about(plant):\n'
-        '    return {"facility_id": plant, "co2_kg": 1.0}',
+        "def as_json(values):\n    return json.dumps(values)",
+        "def as_json(values):\n    return values",
     ),
     "05.q2": (
+        "def about(plant):\n    return plant",
+        "def about(plant):\n    return {'facility_id': plant, 'co2_kg': 1.0}",
+    ),
+    "05.q3": (
         "def readable(lines):\n    return lines",
         "def readable(lines):\n    print(lines[:1])",
     ),
-    "05.q3": ("def totals(frame):\n    return frame.groupby('fuel')['co2_kg'].sum() / 1000",),
-    "05.q4": (
+    "05b.q1": ("def totals(frame):\n    return frame.groupby('fuel')['co2_kg'].sum() / 1000",),
+    "05b.q2": ("cursor = 500", "cursor = '0.500-1.500-2.500'", "cursor = 'after offset 500'"),
+    "05b.q3": (
         "def read_all(url):\n"
         "    return json.load(urlopen(url + '/api/readings?limit=500'))['readings']",
-    ),
-    "05.q5": (
-        "def t_per_h(co2_kg, bucket_s):\n    return co2_kg / bucket_s",
-        "def t_per_h(co2_kg, bucket_s):\n    co2_kg / bucket_s * 3.6",
     ),
     "06.q1": ("def poll(url, polls, every_s):\n    urlopen(url).read()",),
     "06.q2": (
@@ -77,9 +77,16 @@ WRONG: dict[str, tuple[str, ...]] = {
         "def poll_once(url, etag):\n    with urlopen(url) as answer:\n"
         "        return answer.headers['ETag'], json.load(answer)",
     ),
-    "06.q3": ("def above(facilities, t_per_year):\n    return facilities",),
-    "06.q4": ("def tonnes(values, bucket_s):\n    return sum(values)",),
-    "06.q5": ("view = '?window_s=60'", "view = 60"),
+    "06.q3": ("view = '?window_s=60'", "view = 60"),
+    "06b.q1": ("def tonnes(values, bucket_s):\n    return sum(values)",),
+    "06b.q2": (
+        "def worst_age_s(stages, every_s):\n    return every_s",
+        "def worst_age_s(stages, every_s):\n    print(stages)",
+    ),
+    "06b.q3": (
+        "def why_old(news):\n    return 'fresh'",
+        "def why_old(news):\n    return news['health']",
+    ),
     "07.q1": (
         "def in_order(records):\n    pass",
         "def in_order(records):\n    offsets = [one.offset for one in records]\n"

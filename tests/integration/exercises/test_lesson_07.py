@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -59,12 +60,45 @@ def test_q1_a_test_that_can_fail(readings: None) -> None:
             last[record.partition] = record.offset
 
     expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
-    expect(ex.q1, NOT_YET, asks_nothing, says="It passes although the first record was swapped")
+    expect(
+        ex.q1,
+        NOT_YET,
+        asks_nothing,
+        says="It passes although the first of 120 records changes places",
+    )
     expect(ex.q1, NOT_YET, across_partitions, says="in its own partition only")
     expect(ex.q1, NOT_YET, without_gaps, says="may skip numbers")
-    expect(ex.q1, NOT_YET, twice_is_fine, says="stored twice")
+
+    def looks_at_two(records):
+        assert records[0].offset < records[1].offset
+
+    def in_one_partition(records):
+        offsets = [record.offset for record in records if record.partition == 0]
+        assert offsets == sorted(set(offsets))
+
+    def counts(records):
+        assert len(records) <= 120
+
+    expect(ex.q1, NOT_YET, twice_is_fine, says="is there twice")
+    expect(ex.q1, NOT_YET, looks_at_two, says="nothing is wrong")
+    expect(ex.q1, NOT_YET, in_one_partition, says="although the")
+    expect(ex.q1, NOT_YET, counts, says="changes places")
     expect(ex.q1, ERROR, lambda records: records["0"], says="TypeError")
-    expect(ex.q1, CORRECT, solve(ex.q1)["in_order"], says="for 120 real records")
+
+    def by_partition(records):
+        parts = {}
+        for record in records:
+            parts.setdefault(record.partition, []).append(record.offset)
+        assert all(offsets == sorted(set(offsets)) for offsets in parts.values())
+
+    def by_raising(records):
+        for number, record in enumerate(records):
+            for later in records[number + 1 :]:
+                if later.partition == record.partition and later.offset <= record.offset:
+                    raise AssertionError(later)
+
+    for right in (solve(ex.q1)["in_order"], by_partition, by_raising):
+        expect(ex.q1, CORRECT, right, says="for 120 real records")
 
 
 def test_p1_a_sum_can_agree_by_accident(readings: None) -> None:
@@ -74,33 +108,73 @@ def test_p1_a_sum_can_agree_by_accident(readings: None) -> None:
     expect_revealed(ex.p1, "passes", CORRECT, says="3 doubled")
 
 
-def test_q2_and_q3_the_hunt(readings: None) -> None:
+def test_q2_the_kind_of_fault(readings: None) -> None:
     expect(ex.q2, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q2, NOT_ATTEMPTED, "lost", says="has not run yet")
-    seeded_bugs.store(ex.TOPIC, ex.HUNT_DIR)
-    expect(ex.q2, ERROR, "lost", says="no bug in it")
-    seeded_bugs.store(ex.TOPIC, ex.HUNT_DIR, seed=ex.SEED)
     right = seeded_bugs.bug_of_seed(ex.SEED)
     for wrong in set(seeded_bugs.BUGS) - {right}:
-        expect(ex.q2, NOT_YET, wrong, says=f"You said {wrong!r}")
-    expect(ex.q2, CORRECT, solve(ex.q2)["kind"], says=right)
+        assert right not in expect(ex.q2, NOT_YET, wrong, says="none of that kind").message
+    expect(ex.q2, NOT_YET, "swapped", says="The checker's words are lost, doubled")
+    expect(ex.q2, NOT_YET, 2, says="The answer is text")
+    store = seeded_bugs.store
+    expect(ex.q2, CORRECT, solve(ex.q2, store=store)["kind"], says=right)
+    # What the learner stored does not matter, nor where.
+    store(ex.TOPIC, "data/lesson07-hunt", seed=2)
+    expect(ex.q2, CORRECT, right, says="as the seed chose")
+    expect(ex.q2, CORRECT, str(right), says=right)
 
-    place = solve(ex.q3)["place"]
+
+def test_q3_the_record(readings: None) -> None:
+    store = seeded_bugs.store
+    verdict = solve(ex.q2, store=store)["verdict"]
+    place = solve(ex.q3, verdict=verdict)["place"]
     expect(ex.q3, NOT_ATTEMPTED, ..., says="three dots")
     expect(ex.q3, NOT_YET, (place[0], place[1] + 1), says="The partition is right")
-    expect(ex.q3, NOT_YET, ((place[0] + 1) % 3, place[1]), says="stored as it should be")
+    expect(ex.q3, NOT_YET, ((place[0] + 1) % 3, place[1] + 7), says="stored as it should be")
+    expect(ex.q3, NOT_YET, place[1], says="The answer is two values")
+    expect(ex.q3, NOT_YET, ("0", "1"), says="Leave out the quotation marks")
     if place[0] != place[1]:
         expect(ex.q3, NOT_YET, place[::-1], says="The partition comes first")
-    expect(ex.q3, CORRECT, place, says=f"offset {place[1]}")
+    for right in (place, list(place), (float(place[0]), float(place[1]))):
+        expect(ex.q3, CORRECT, right, says=f"offset {place[1]}")
 
 
 def test_q4_the_step_mended(readings: None) -> None:
     def blank(records): ...
 
+    def by_neighbour(records):
+        pairs = pairwise(records)
+        return [*records[:1], *(one for before, one in pairs if one.offset != before.offset)]
+
+    def sorted_by_key(records):
+        return sorted({one.offset: one for one in records}.values(), key=lambda one: one.key)
+
+    def one_a_plant(records):
+        return list({one.key: one for one in records}.values())
+
     expect(ex.q4, NOT_ATTEMPTED, blank, says="three dots")
     expect(ex.q4, NOT_YET, lambda records: records[1:], says="lost")
     expect(ex.q4, NOT_YET, lambda records: records, says="comes twice")
-    expect(ex.q4, CORRECT, solve(ex.q4)["step"], says="once and in order")
+    expect(ex.q4, NOT_YET, by_neighbour, says="ten records come again")
+    expect(ex.q4, NOT_YET, sorted_by_key, says="On the real topic")
+    expect(ex.q4, NOT_YET, one_a_plant, says="On the real topic")
+
+    def with_a_set(records):
+        written, seen = [], set()
+        for record in records:
+            if record.offset not in seen:
+                seen.add(record.offset)
+                written.append(record)
+        return written
+
+    def by_the_highest(records):
+        written = []
+        for record in records:
+            if not written or record.offset > written[-1].offset:
+                written.append(record)
+        return written
+
+    for right in (solve(ex.q4)["step"], with_a_set, by_the_highest):
+        expect(ex.q4, CORRECT, right, says="once and in order")
 
 
 @pytest.mark.parametrize("kind", seeded_bugs.BUGS)

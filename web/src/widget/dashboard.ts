@@ -31,7 +31,7 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   if (base === null) {
     endings.push(followTheme(el, () => undefined));
   } else {
-    const frame = element("iframe", { title: "CO₂ live, the lab’s web page", className: "labkit-frame" });
+    const frame = element("iframe", { title: "Web page", className: "labkit-frame" });
     frame.style.height = `${model.get("height_px")}px`;
     endings.push(
       followHeight(frame),
