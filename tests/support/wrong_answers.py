@@ -23,36 +23,42 @@ WRONG: dict[str, tuple[str, ...]] = {
         'lab.fresh_topic("lesson02-hour")',
         'lab.fresh_topic("lesson02-hour", config={"retention.ms": 3_600})',
     ),
-    "03.q1": ('producer.send("lesson03-fleet", value=b"no key").get(timeout=10)',),
-    "03.q2": (
-        'wrong = json.dumps({"factor_id": "epa98-gas", "co2_kg": 53060}).encode()\n'
-        'producer.send("lesson03-factors", value=wrong).get(timeout=10)',
-        'producer.send("lesson03-factors", value=b"[1]").get(timeout=10)',
+    "03.q1": ("answer = future", "answer = (0, 99)", "answer = 0"),
+    "03.q2": ("last_line = producer.flush()", 'last_line = "import time; time.sleep(3)"'),
+    "03.q3": (
+        'producer.send("lesson03-program", value=b"no key").get(timeout=10)\nacknowledged = 1',
+        "for one in todo:\n"
+        '    producer.send("lesson03-program", key=b"GB-GAS-001", value=b"[1]")\n'
+        "acknowledged = len(todo)",
     ),
-    "03.q3": ("last_line = producer.flush()", 'last_line = "pass"'),
-    "03.q4": ('send_all("lesson03-packed")',),
-    "03.q5": ("bad = 300", "bad = [1]"),
-    "04.q1": ("key = b'XX'", "key = 7"),
+    "03b.q1": ('settings = {"acks": "all"}', 'settings = "all"'),
+    "03b.q2": (
+        'send_all("lesson03b-packed")',
+        'with KafkaProducer(**address) as one:\n    one.send("lesson03b-packed", value=b"{}")',
+    ),
+    "03b.q3": ("bad = 300", "bad = [1]"),
+    "04.q1": ("key = b'XX'", "key = 7", "key = reader"),
     "04.q2": (
         "with KafkaConsumer(\n"
-        '    "lesson04-readings",\n'
-        "    bootstrap_servers=broker.bootstrap_servers,\n"
-        '    group_id="lesson04-rewound",\n'
-        '    auto_offset_reset="earliest",\n'
+        '    "lesson04-readings", **address, **own, group_id="lesson04-rewound"\n'
         ") as rewinder:\n"
-        "    rewinder.poll(timeout_ms=5_000)\n"
+        "    list(rewinder)\n"
         "    rewinder.commit()",
     ),
-    "04.q3": (
+    "04.q3": ("lag = 300", "lag = 'none'"),
+    "04b.q1": ("refused = [1, 2]", "refused = 'all'"),
+    "04b.q2": (
+        "good = read_all",
+        "good = []\nqueue.send('lesson04b-sensors.dlq', value=b'12 t').get(timeout=10)",
+    ),
+    "04b.q3": ("substitute = mine[0]", "substitute = 12.5"),
+    "04c.q1": ("smallest, largest = 0, 300", "smallest, largest = 249, 200"),
+    "04c.q2": (
         "def next_offset(path):\n"
         "    return len(path.read_text().splitlines()) if path.exists() else 0",
         "def next_offset(path):\n    print(path)",
     ),
-    "04.q4": ("def headers_of(record, error):\n    return []",),
-    "04.q5": (
-        "with KafkaProducer(bootstrap_servers=broker.bootstrap_servers) as producer:\n"
-        '    producer.send("lesson04-substitutes", value=b"12 t")',
-    ),
+    "04c.q3": ("rows = lab.describe_topic(stored).records + 7", "rows = None"),
     "05.q1": (
         "def as_json(values):\n    return json.dumps(values)",
         "def as_json(values):\n    return values",

@@ -6,6 +6,18 @@ looks like ``kill -9``. It would also end a notebook's kernel, hence the child p
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from labkit.broker.kafka_clients import bootstrap_servers
+from labkit.core.config import load_config
+from labkit.exercises.engine.experiments import fresh_topic
+from labkit.topics.topics import describe_topic
+
+CHILD_S = 60.0
+
 SENDER = """\
 import os, sys
 from kafka import KafkaProducer
@@ -34,3 +46,42 @@ with open(path, "a", buffering=1) as csv:
             os._exit(1)
 """
 """Stores lines, and commits after each hundredth (address, topic, CSV, after how many it dies)."""
+
+
+def run_sender(topic: str, last_line: str) -> int:
+    """Run `SENDER` with one line more at its end; return how many records its topic holds then.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        The program has failed.
+    """
+    fresh_topic(topic, num_partitions=3)
+    command = [sys.executable, "-P", "-c", SENDER + last_line, bootstrap_servers(), topic]
+    subprocess.run(command, check=True, timeout=CHILD_S)
+    return describe_topic(topic).records or 0
+
+
+def run_storer(topic: str, end_after: Sequence[int]) -> Path:
+    """Run `STORER` several times, one after the other, into a new CSV; return its path.
+
+    Parameters
+    ----------
+    topic : str
+        What to store; it needs one partition.
+    end_after : sequence of int
+        Of each run, after how many records it dies. It ends by itself at the end of the topic.
+    """
+    path = stored_csv(topic)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    for number in end_after:
+        arguments = [bootstrap_servers(), topic, str(path), str(number)]
+        command = [sys.executable, "-P", "-c", STORER, *arguments]
+        subprocess.run(command, check=False, timeout=CHILD_S)
+    return path
+
+
+def stored_csv(topic: str) -> Path:
+    """Return the CSV that `run_storer` writes of a topic."""
+    return load_config().data_path("data/lesson04c") / f"{topic}.csv"

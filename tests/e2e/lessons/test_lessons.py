@@ -38,10 +38,10 @@ def open_lesson(page: Page, jupyterlab: str, lab_dir: Path) -> Open:
     return run
 
 
-def test_03_the_producer_panel_starts_and_stops_one(
+def test_03b_the_producer_panel_starts_and_stops_one(
     page: Page, open_lesson: Open, artifacts: Path
 ) -> None:
-    notebook = open_lesson("03_producer", "## Three questions")
+    notebook = open_lesson("03b_producer_settings", "## Three questions")
     raised = page.get_by_text("Traceback (most recent call last)")
     assert raised.count() == sum(map(is_meant_to_raise, notebook.cells))
     figures = page.locator(".labkit-widget", has_text="Producer panel")
@@ -49,7 +49,7 @@ def test_03_the_producer_panel_starts_and_stops_one(
     switch.filter(has_text="Start").click()
     acked = figures.get_by_role("row", name=re.compile("^acked"))
     expect(acked).to_contain_text(re.compile("[1-9]"), timeout=SLOW_MS)
-    figures.screenshot(path=artifacts / "03-producer-panel.png")
+    figures.screenshot(path=artifacts / "03b-producer-panel.png")
     switch.filter(has_text="Stop").click()
     expect(switch.filter(has_text="Start")).to_be_enabled(timeout=SLOW_MS)
 
