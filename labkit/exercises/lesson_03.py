@@ -25,7 +25,7 @@ PROGRAM_TOPIC = "lesson03-program"
 SENT = 24
 CHILD_S = 30.0
 # In the check's child no pause helps: a batch waits longer than the child may run.
-PATIENT_SENDER = SENDER.replace("linger_ms=1000", "linger_ms=60_000")
+PATIENT_SENDER = SENDER.replace("linger_ms=5000", "linger_ms=60_000")
 CAME_TO_THE_END = "came to the end"
 PLANTS = [f"GB-GAS-{number:03d}" for number in range(1, 6)]
 EACH = 4
@@ -35,7 +35,7 @@ EACH = 4
 def p1() -> Observed:
     """A program calls `send` 24 times, without an error, and ends at once, as by `kill -9`.
 
-    Its producer may wait up to 1,000 ms to fill a batch. How many of the 24 reach the topic?
+    Its producer may wait up to 5,000 ms to fill a batch. How many of the 24 reach the topic?
     """
     found = len(records_of("lesson03-hard"))
     return Observed(

@@ -22,7 +22,7 @@ SENDER = """\
 import os, sys
 from kafka import KafkaProducer
 
-producer = KafkaProducer(bootstrap_servers=sys.argv[1], linger_ms=1000)
+producer = KafkaProducer(bootstrap_servers=sys.argv[1], linger_ms=5000)
 for plant in range(24):
     producer.send(sys.argv[2], key=b"PLANT-%03d" % plant, value=b"a reading")
 """
