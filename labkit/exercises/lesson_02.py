@@ -19,6 +19,7 @@ from labkit.exercises.queries.broker_queries import existing_topic, records_of
 from labkit.topics.topics import delete_topic
 
 KEYS_TOPIC = "lesson02-keys"
+KEY = b"PLANT-1"
 GROWN_TOPIC = "lesson02-grown"
 CHECK_TOPIC = "lesson02-check"
 CHECK_PARTITIONS = 5
@@ -34,14 +35,14 @@ def p1() -> Observed:
 
     In how many of the partitions will they be?
     """
-    found = [record for record in records_of(KEYS_TOPIC) if record.key == b"PL-COAL-001"]
+    found = [record for record in records_of(KEYS_TOPIC) if record.key == KEY]
     if not found:
         raise NotAttempted("Nothing has been sent yet: run the cell above this one.")
     used = sorted({record.partition for record in found})
     where = ", ".join(map(str, used))
     return Observed(
         len(used),
-        f"All {len(found)} records with the key `PL-COAL-001` are in partition {where}: "
+        f"All {len(found)} records with the key `{KEY.decode()}` are in partition {where}: "
         "the client hashes the key's bytes, and the same bytes give the same partition.",
     )
 

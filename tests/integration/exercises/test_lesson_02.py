@@ -116,7 +116,7 @@ def test_q2_is_wrong_in_several_ways(wrong: Callable[[bytes, int], int], says: s
 
 def test_q2_a_table_of_the_records_that_are_known_is_no_answer() -> None:
     lab.ensure_topic("lesson02-keys", num_partitions=3)
-    send("lesson02-keys", *(b"PL-COAL-%03d" % number for number in range(1, 7)))
+    send("lesson02-keys", *(b"PLANT-%d" % number for number in range(1, 7)))
     known = {record.key: record.partition for record in ex.records_of("lesson02-keys")}
     expect(ex.q2, NOT_YET, lambda key, n: known.get(key, 0), says="records are elsewhere")
     expect(ex.q2, ERROR, lambda key, n: known[key], says="KeyError")
@@ -156,7 +156,7 @@ def test_p1_one_key_lies_in_one_partition() -> None:
     expect_revealed(ex.p1, ..., NOT_ATTEMPTED, says="no topic")
     lab.ensure_topic("lesson02-keys", num_partitions=3)
     expect_revealed(ex.p1, 1, NOT_ATTEMPTED, says="Nothing has been sent")
-    send("lesson02-keys", *[b"PL-COAL-001"] * 12)
+    send("lesson02-keys", *[ex.KEY] * 12)
     expect_revealed(ex.p1, ..., NOT_ATTEMPTED, says="All 12 records")
     expect_revealed(ex.p1, 3, NOT_YET, says="You said 3. It was 1")
     expect_revealed(ex.p1, 1, CORRECT, says="It was 1")
@@ -177,7 +177,7 @@ def test_p2_a_key_moves_when_the_topic_grows() -> None:
 def test_a_record_older_than_its_topics_retention_is_deleted() -> None:
     """The lesson says so, and shows it within seconds; a broker that has just started, later."""
     lab.fresh_topic("lesson02-seconds", num_partitions=1, config={"retention.ms": 1_000})
-    send("lesson02-seconds", *[b"PL-COAL-001"] * 6)
+    send("lesson02-seconds", *[ex.KEY] * 6)
 
     def ends() -> tuple[int | None, int | None]:
         (one,) = lab.describe_topic("lesson02-seconds").partitions
