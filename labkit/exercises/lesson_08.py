@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from itertools import permutations
 from typing import Any
 
 from labkit.broker.broker import find_broker
 from labkit.core.errors import BrokerUnavailable
-from labkit.exercises.engine.answer_kinds import whole_number
+from labkit.exercises.engine.answer_kinds import RETURNED, whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -21,19 +23,30 @@ SYNC_TIMEOUT_S = 30.0
 
 
 @exercise
-def q1(leader: Any) -> str:
-    """Which broker leads partition 0 of `lesson08-copied`?"""
-    leader, first = whole_number(leader), existing_topic(TOPIC).partitions[0]
-    if leader == first.leader:
-        return f"Broker {leader} leads partition 0; {_others(first)} copy it."
-    if leader in first.replicas:
-        raise NotYet(f"Broker {leader} holds a copy of partition 0, but does not lead it.")
-    raise NotYet(f"Broker {leader} is not one of those that hold partition 0: {first.replicas}.")
+def q1(next_leader: Callable[[Partition, int], Any]) -> str:
+    """Write `next_leader(partition, dead)`: the broker that leads if broker `dead` dies.
+
+    A partition has `.leader`, `.replicas` and `.isr`. Kafka keeps the leader if it is alive; else
+    it takes the first of the replicas, in the order of that list, that is alive and in sync.
+    Nobody fits? Return None.
+    """
+    cases = [*existing_topic(TOPIC).partitions, *_made_up()]
+    for one in cases:
+        for dead in sorted(one.replicas):
+            said, right = next_leader(one, dead), _next_leader(one, dead)
+            if said is not None:
+                said = whole_number(said, RETURNED)
+            if said != right:
+                raise NotYet(
+                    f"Leader {one.leader}, replicas {one.replicas}, in sync {one.isr}; broker "
+                    f"{dead} dies. You returned {said}: {_slip(one, dead, said)}"
+                )
+    return f"Right for each broker of {len(cases)} partitions, such as those of `{TOPIC}`."
 
 
 @exercise
 def q2() -> str:
-    """Have `lesson08-copied` take a write with acks=all only if two replicas have it."""
+    """Make `lesson08-copied` accept a write with acks=all only if two replicas have it."""
     topic = existing_topic(TOPIC)
     wanted = topic.config.get("min.insync.replicas")
     if wanted is None:
@@ -54,14 +67,17 @@ def q2() -> str:
 
 @exercise
 def q3(spare: Any) -> str:
-    """How many brokers can be away, and `lesson08-copied` still takes writes with acks=all?"""
+    """How many brokers can be down while `lesson08-copied` still accepts writes with acks=all?"""
     spare, topic = whole_number(spare), existing_topic(TOPIC)
     wanted = int(topic.config.get("min.insync.replicas", 1))
+    if wanted != 2:
+        raise NotAttempted(f"`min.insync.replicas` of `{TOPIC}` is {wanted}: answer q2 first.")
     true = topic.replication_factor - wanted
-    how = f"{topic.replication_factor} replicas, of which {wanted} must be in sync"
-    if spare != true:
-        raise NotYet(f"You said {spare}. There are {how}: count those that may be missing.")
-    return f"{how}: {true} may be away."
+    if spare > true:
+        raise NotYet(f"With {spare} of them down, too few replicas are left to be in sync.")
+    if spare < true:
+        raise NotYet(f"You said {spare}. Writes go on with more brokers down than that.")
+    return f"{topic.replication_factor} replicas, of which {wanted} must be in sync: {true}."
 
 
 @exercise
@@ -104,13 +120,13 @@ def p1(killed: int) -> Observed:
         first.leader,
         f"The controller takes the first replica of the list {first.replicas} that is alive and in "
         f"sync; in sync are {', '.join(map(str, first.isr))} now. It needed about four seconds to "
-        "consider the old one dead.",
+        "consider the old one dead. To try again: answer q4, predict, and kill.",
     )
 
 
 @prediction(possible=range(100_001), solution="ex.p2.predict(0)")
 def p2(producer: Producer) -> Observed:
-    """A broker is frozen for six seconds, while readings flow. How many readings are lost?"""
+    """A broker is frozen until another one leads its partitions. How many readings are lost?"""
     counts = producer.counts
     return Observed(
         counts.failed + counts.unknown,
@@ -119,8 +135,32 @@ def p2(producer: Producer) -> Observed:
     )
 
 
-def _others(partition: Partition) -> str:
-    return " and ".join(str(one) for one in partition.replicas if one != partition.leader)
+def _next_leader(partition: Partition, dead: int) -> int | None:
+    if partition.leader != dead:
+        return partition.leader
+    fit = [one for one in partition.replicas if one != dead and one in partition.isr]
+    return fit[0] if fit else None
+
+
+def _made_up() -> Iterator[Partition]:
+    """Make each partition that three brokers can have, with its replicas in any order."""
+    for replicas in permutations((1, 2, 3)):
+        for count in (1, 2, 3):
+            for isr in permutations(replicas, count):
+                for leader in sorted(isr):
+                    yield Partition(0, leader, replicas, isr)
+
+
+def _slip(partition: Partition, dead: int, said: int | None) -> str:
+    if said == dead:
+        return "that is the dead one."
+    if said is None:
+        return "a broker is left that may lead."
+    if partition.leader != dead:
+        return "the leader is alive."
+    if said not in partition.isr:
+        return "that one is not in sync."
+    return "the order of the replicas counts."
 
 
 def _node_states() -> dict[int, str]:

@@ -104,7 +104,10 @@ WRONG: dict[str, tuple[str, ...]] = {
         "def step(records):\n    return records[1:]",
         "def step(records):\n    print(len(records))",
     ),
-    "08.q1": ("leader = 0", "leader = 'one'"),
+    "08.q1": (
+        "def next_leader(partition, dead):\n    return partition.leader",
+        "def next_leader(partition, dead):\n    print(partition.isr)",
+    ),
     "08.q2": ('lab.alter_topic("lesson08-copied", config={"min.insync.replicas": 3})',),
     "08.q3": ("spare = 0", "spare = None"),
     "09.q1": ("def value_of(text, name):\n    return '7'", "def value_of(text):\n    return 7"),

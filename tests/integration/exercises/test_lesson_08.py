@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from marking import expect, expect_revealed, solve
@@ -13,6 +15,7 @@ import labkit as lab
 from labkit.broker.broker import Broker
 from labkit.exercises import lesson_08 as ex
 from labkit.exercises.engine.outcome import Outcome
+from labkit.topics.topic_model import Partition
 
 # kafka-python leaves the sockets of refused connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -32,27 +35,66 @@ def in_sync() -> int:
     return min(len(one.isr) for one in lab.describe_topic(ex.TOPIC).partitions)
 
 
-def test_q1_the_leader() -> None:
-    first = lab.describe_topic(ex.TOPIC).partitions[0]
-    follower = next(one for one in first.replicas if one != first.leader)
-    expect(ex.q1, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q1, NOT_YET, follower, says="holds a copy")
-    expect(ex.q1, NOT_YET, 0, says="is not one of those")
-    expect(ex.q1, CORRECT, solve(ex.q1)["leader"], says="leads partition 0")
+def first_in_sync(partition: Partition, dead: int) -> int | None:
+    if dead != partition.leader:
+        return partition.leader
+    return next((one for one in partition.replicas if one in partition.isr and one != dead), None)
+
+
+def by_loop(partition: Partition, dead: int) -> int | None:
+    alive = [one for one in partition.replicas if one in partition.isr]
+    if dead in alive and partition.leader == dead:
+        alive.remove(dead)
+        return alive[0] if alive else None
+    return partition.leader
+
+
+def test_q1_the_next_leader() -> None:
+    def blank(partition, dead): ...
+
+    def prints_it(partition: Partition, dead: int) -> None:
+        print(partition.leader)
+
+    known = {one.partition: one for one in lab.describe_topic(ex.TOPIC).partitions}
+    wrong: list[tuple[Any, str]] = [
+        (lambda one, dead: one.leader, "that is the dead one"),
+        (prints_it, "a broker is left that may lead"),
+        (lambda one, dead: next(i for i in one.replicas if i != dead), "not in sync"),
+        (lambda one, dead: str(one.leader), "Leave out the quotation marks"),
+        (lambda one, dead: 7 if one.leader == dead else one.leader, "not in sync"),
+        (lambda one, dead: first_in_sync(known[one.partition], dead), "You returned"),  # a look-up
+        (
+            lambda one, dead: first_in_sync(replace(one, replicas=one.isr), dead),
+            "the order of the replicas counts",
+        ),
+    ]
+    expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
+    for function, says in wrong:
+        expect(ex.q1, NOT_YET, function, says=says)
+    for function in (first_in_sync, by_loop, solve(ex.q1)["next_leader"]):
+        expect(ex.q1, CORRECT, function, says="Right for each broker")
 
 
 def test_q2_and_q3_how_many_may_be_missing() -> None:
     expect(ex.q2, NOT_ATTEMPTED, says="No `min.insync.replicas`")
-    expect(ex.q3, NOT_YET, 1, says="1 must be in sync")
+    expect(ex.q3, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q3, NOT_ATTEMPTED, 1, says="answer q2 first")
     for value, says in ((1, "only the leader"), (3, "stops all writes"), (4, "no write could")):
         lab.alter_topic(ex.TOPIC, config={"min.insync.replicas": value})
         expect(ex.q2, NOT_YET, says=says)
+    lab.alter_topic(ex.TOPIC, config={"min.insync.replicas": "2"})  # text is a way, too
+    expect(ex.q2, CORRECT, says="2 of the 3")
+    lab.fresh_topic(
+        ex.TOPIC, num_partitions=3, replication_factor=3, config={"min.insync.replicas": 2}
+    )
+    expect(ex.q2, CORRECT, says="2 of the 3")
     solve(ex.q2)
     expect(ex.q2, CORRECT, says="2 of the 3")
-    expect(ex.q3, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q3, NOT_YET, 2, says="2 must be in sync")
-    expect(ex.q3, NOT_YET, 0, says="count those")
-    expect(ex.q3, CORRECT, solve(ex.q3)["spare"], says="1 may be away")
+    for spare, says in ((2, "too few replicas"), (3, "too few"), (0, "Writes go on")):
+        expect(ex.q3, NOT_YET, spare, says=says)
+    expect(ex.q3, NOT_YET, "1", says="Leave out the quotation marks")
+    for right in (1, 1.0, solve(ex.q3)["spare"]):
+        expect(ex.q3, CORRECT, right, says="2 must be in sync")
 
 
 def test_p1_and_q4_a_leader_dies_and_comes_back(three_brokers: Broker) -> None:
