@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit.checker.checker import check_pipeline
 from labkit.core.config import load_config
-from labkit.exercises.engine.answer_kinds import pair, text, whole_number
+from labkit.exercises.engine.answer_kinds import refusal, text, whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -80,32 +80,32 @@ def p1() -> Observed:
 
 
 @exercise
-def q2(kind: Any) -> str:
-    """Which kind of fault does the sink of seed 12 have, in the checker's word?"""
-    kind, verdict = text(kind), _verdict()
-    if kind not in verdict.violations:
+def q2(found: Any) -> str:
+    """Which kind of fault does the sink of seed 12 have, and which record did it happen to?
+
+    Answer `(kind, partition, offset)`, with the checker's word for the kind.
+    """
+    if not isinstance(found, tuple | list) or len(found) != 3:
+        raise NotYet(refusal(found, "three values, such as `('lost', 0, 7)`"))
+    kind, said = text(found[0]), tuple(map(whole_number, found[1:]))
+    (example, *_) = _verdict().examples
+    if kind != example.kind:
         words = "" if kind in BUGS else f" The checker's words are {', '.join(BUGS)}."
         raise NotYet(f"You said {kind!r}, and the checker finds none of that kind.{words}")
-    return f"It is {kind}: {verdict.violations[kind]} of them, as the seed chose."
-
-
-@exercise
-def q3(place: Any) -> str:
-    """Which record did it happen to? Answer `(partition, offset)`."""
-    said = tuple(whole_number(one) for one in pair(place))
-    (example, *_) = _verdict().examples
     truth = (example.partition, example.offset)
-    if said == truth:
-        return f"Partition {truth[0]}, offset {truth[1]}: {example.kind}, as the checker says."
-    if said == truth[::-1]:
-        raise NotYet("The partition comes first, then the offset.")
-    if said[0] == truth[0]:
-        raise NotYet(f"The partition is right; its offset {said[1]} is stored as it should be.")
-    raise NotYet(f"Partition {said[0]} is stored as it should be.")
+    if said == truth[::-1] != truth:
+        raise NotYet("The kind is right. The partition comes first, then the offset.")
+    if said != truth:
+        what = "kind and the partition are" if said[0] == truth[0] else "kind is"
+        raise NotYet(
+            f"The {what} right. The checker names another record than partition {said[0]}, "
+            f"offset {said[1]}."
+        )
+    return f"Partition {truth[0]}, offset {truth[1]}: {kind}, as the seed chose."
 
 
 @exercise
-def q4(step: Step) -> str:
+def q3(step: Step) -> str:
     """Fix `step`: it must write each record once, in order, and all of them.
 
     It stores the real topic, also with records that come again, and the checker checks it.
