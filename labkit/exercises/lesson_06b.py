@@ -128,7 +128,8 @@ def p1() -> Observed:
         wait_until(lambda: "no consumer" in ask(f"{url}/api/ledger").json()["sentence"], WRITTEN_S)
     ledger = ask(f"{url}/api/ledger").json()
     found = {"agrees": "stored", "on the way": "waiting"}.get(ledger["state"], "lost")
-    return Observed(found, f"The ledger was asked: {ledger['sentence']}")
+    sentence = ledger["sentence"].partition(" Next: ")[0]  # a line for the terminal
+    return Observed(found, f"The ledger was asked: {sentence}")
 
 
 @exercise
