@@ -42,8 +42,10 @@ WAITS_S = {
     "06b": 14,
     "07": 20,
     "08": 37,
-    "09": 39,
-    "10": 90,
+    "09": 25,
+    "09b": 25,
+    "10": 45,
+    "10b": 45,
     "11": 15,
 }
 """Seconds that a lesson's cells take by themselves, on two cores and without the fetching of Kafka.

@@ -1,27 +1,23 @@
-"""09 · Deploy and monitor: metrics, rates, alerts, a secured cluster, an upgrade."""
+"""09 · Deploy and monitor: metrics, rates, a dead consumer, an alert."""
 
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 from labkit.api.app import Api
-from labkit.broker.lesson_brokers.secured_broker import SecuredBroker
 from labkit.consumer.consumer import start_consumer
 from labkit.core import background_workers
 from labkit.core.config import load_config
-from labkit.core.errors import TopicNotFound
 from labkit.core.text_tables import many
+from labkit.exercises.engine.answer_kinds import RETURNED, refusal
 from labkit.exercises.engine.exercise import exercise
-from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.outcome import NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.api_queries import api_url, ask
-from labkit.exercises.queries.broker_queries import existing_topic
 from labkit.exercises.queries.metrics_queries import (
     ACKED,
     LAG,
@@ -38,10 +34,8 @@ from labkit.exercises.queries.metrics_queries import (
     state_once_silent,
     total,
 )
-from labkit.topics.topics import describe_topic
 
 TOPIC, GROUP, DATA_DIR = "lesson09-readings", "lesson09", "data/lesson09"
-LOCKED_TOPIC = "lesson09-locked"
 MINUTE_S = 60.0
 
 
@@ -108,13 +102,15 @@ def q1(value_of: Callable[[str, str], Any]) -> str:
     names = sorted({one.name for one in parse(text)})
     for name in names:
         said, right = value_of(text, name), total(parse(text), name)
-        if not isinstance(said, int | float):
-            raise NotYet(f"For `{name}` you return {said!r}, which is not a number.")
-        if not math.isclose(said, right, rel_tol=1e-9):
-            shown = [line for line in text.splitlines() if line.startswith((name + "{", name))]
+        if not _is_number(said):
+            raise NotYet(f"For `{name}`: {refusal(said, 'a number', RETURNED)}")
+        if not math.isclose(said, right, rel_tol=1e-9, abs_tol=1e-9):
+            shown = [
+                line for line in text.splitlines() if line.startswith((name + "{", name + " "))
+            ]
             raise NotYet(
-                f"`{name}`: you said {said:,g}, and it is {right:,g}. It has "
-                f"{many(len(shown), 'line')}; the first is `{shown[0]}`."
+                f"`{name}`: you returned {said:,g}, which is not the sum of its "
+                f"{many(len(shown), 'line')}. The first is `{shown[0]}`."
             )
     return f"Right for all {len(names)} names that `/metrics` has now, such as `{names[0]}`."
 
@@ -137,14 +133,13 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
     for (before, earlier), (after, later) in pairwise(seen):
         seconds, grown = later - earlier, after - before if after >= before else after
         said = rate(before, after, seconds)
-        if not isinstance(said, int | float):
-            raise NotYet(f"You return {said!r}, which is not a number.")
+        if not _is_number(said):
+            raise NotYet(refusal(said, "a number", RETURNED))
         if not math.isclose(said, grown / seconds, rel_tol=1e-9):
             restart = " It was restarted between the two." if after < before else ""
             raise NotYet(
                 f"The API's counter of questions said {before:g}, then {after:g}, {seconds:.3f} s "
-                f"later.{restart} You said {said:,.3f} a second; it grew by {grown:g}, which is "
-                f"{grown / seconds:,.3f} a second."
+                f"later.{restart} You returned {said:,.3f} a second. How much did it grow?"
             )
     said_by_it = ", then ".join(f"{one:g}" for one, _ in seen)
     return f"The API's counter said {said_by_it} (it was restarted), and both rates are right."
@@ -159,6 +154,8 @@ def q3(backlog: Callable[[Samples], Any]) -> str:
     samples = scrape_without_consumer(TOPIC)
     said, served = backlog(samples), total(samples, SERVED)
     right, waiting = total(samples, ACKED) - served, records_in(TOPIC) - int(served)
+    if not _is_number(said):
+        raise NotYet(refusal(said, "a number", RETURNED))
     if said != right:
         slips = {
             total(samples, LAG): "That is what the consumer said last, before it died. ",
@@ -166,8 +163,8 @@ def q3(backlog: Callable[[Samples], Any]) -> str:
             "word, too: it had stored more since. ",
         }
         raise NotYet(
-            f"You said {said!r}. {slips.get(said, '')}By `/metrics` it is {right:g}. Kafka has "
-            f"{waiting:,} records that the API does not serve."
+            f"You returned {said:g}. {slips.get(said, '')}Kafka has {waiting:,} records that the "
+            "API does not serve."
         )
     return (
         f"{right:g} by `/metrics`; asked a moment later, Kafka has {waiting:,} that it waits for."
@@ -183,6 +180,8 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
     `now_s` is the time, in seconds since 1970.
     """
     silent = scrape_without_consumer(TOPIC)
+    if is_wrong(silent, time.time() + MINUTE_S) is None:
+        raise NotYet(refusal(None, "True or False", RETURNED))
     if not is_wrong(silent, time.time() + MINUTE_S):
         raise NotYet(
             "No reading has been stored for a minute, and your condition does not see it. "
@@ -197,53 +196,11 @@ def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
         background_workers.replace(consumer.name)
     if is_wrong(watched, time.time()):
         raise NotYet(
-            "A consumer runs and has caught up, and your condition calls somebody. At night. (Up "
+            "A consumer runs and has caught up, and your condition calls somebody. (Up "
             f"to a second's readings are always on the way: {total(watched, LAG):g} by `{LAG}`.)"
         )
     return "It calls when the consumer is dead, and does not when one runs."
 
 
-@exercise
-def q5() -> str:
-    """Point the lab at the secured cluster, and make a topic `lesson09-locked` there."""
-    running = background_workers.running()
-    secured = next((thing for thing in running if isinstance(thing, SecuredBroker)), None)
-    if secured is None:
-        raise NotAttempted(
-            "No secured broker is running: run the cell with `lab.start_secured_broker`."
-        )
-    with _environment(secured.variables):
-        try:
-            topic = describe_topic(LOCKED_TOPIC)
-        except TopicNotFound:
-            topic = None
-    if topic is not None:
-        return f"Cluster {topic.cluster_id}, which requires a password, has `{topic.name}`."
-    if load_config().bootstrap_servers != secured.bootstrap_servers:
-        try:
-            elsewhere = existing_topic(LOCKED_TOPIC)
-        except NotAttempted:
-            raise NotAttempted(
-                f"There is no topic `{LOCKED_TOPIC}` on the secured cluster, and the lab is not "
-                "pointed at it."
-            ) from None
-        raise NotYet(
-            f"`{LOCKED_TOPIC}` is there, but on cluster {elsewhere.cluster_id}: the lab is not "
-            f"pointed at {secured.bootstrap_servers}."
-        )
-    raise NotYet(f"The lab is pointed at the secured cluster, and it has no `{LOCKED_TOPIC}` yet.")
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set some variables for some questions; no other variable is touched, as threads read them."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -9,9 +9,11 @@ from typing import Any
 from kafka import OffsetAndMetadata, TopicPartition
 
 from labkit.broker import kafka_clients
+from labkit.core.text_tables import many
 from labkit.exercises.capstone import capstone_checks, capstone_feed
 from labkit.exercises.capstone.capstone_checks import marks
 from labkit.exercises.capstone.capstone_feed import clear, write_feed
+from labkit.exercises.engine.answer_kinds import described
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -49,7 +51,7 @@ def q3(consume: Callable[[], Any]) -> str:
     as they are and headers that lead back. Then it commits.
     """
     if not callable(consume):
-        raise NotYet(f"`consume` is {consume!r}, and must be a function.")
+        raise NotYet(f"You gave {described(consume)}. `consume` has to be a function.")
     letters = capstone_checks.STAGES["dead letters"]
     return capstone_checks.check_all([*capstone_checks.STAGES["consumer"], *letters])
 
@@ -61,17 +63,21 @@ def q4(again: Callable[[], Any]) -> str:
     The check runs it, with the group's offsets set back to the beginning. Your `consume` may
     be enough.
     """
+    if not callable(again):
+        raise NotYet(f"You gave {described(again)}. `again` has to be a function.")
     before = capstone_feed.stored()
     _forget_commits()
     again()
     after = capstone_feed.stored()
     if len(after) > len(before):
         raise NotYet(
-            f"{len(after) - len(before)} rows were stored again. The group's offsets were lost, "
-            "but the CSV still has the position."
+            f"{many(len(after) - len(before), 'row')} were stored again. The group's offsets were "
+            f"lost, but the CSV still has the position. {capstone_checks.ROWS_AGAIN}"
         )
     if after != before:
-        raise NotYet("The CSV is not what it was: rows are missing or changed.")
+        raise NotYet(
+            f"The CSV is not what it was: rows are missing or changed. {capstone_checks.ROWS_AGAIN}"
+        )
     return f"{len(after)} rows before and after.\n" + capstone_checks.check_all(
         [capstone_checks.committed]
     )

@@ -119,14 +119,27 @@ WRONG: dict[str, tuple[str, ...]] = {
         "def is_wrong(samples, now_s):\n    return False",
         "def is_wrong(samples, now_s):\n    return True",
     ),
-    "09.q5": ('lab.ensure_topic("lesson09-locked")',),
+    "09b.q1": (
+        "def started(services, profiles):\n    return set(services)",
+        "def started(services, profiles):\n    print(services)",
+    ),
+    "09b.q2": ('os.environ.update(secured.variables)\nlab.ensure_topic("lesson09b-locked")',),
+    "09b.q3": (
+        "def is_intact(path, sha256):\n    return True",
+        "def is_intact(path, sha256):\n    print(path)",
+    ),
     "10.q1": ('lab.alter_topic("lesson10-scale", num_partitions=5)',),
     "10.q2": (
         'few = {"readings_per_s": 0, "count": 10, "key": "country", "name": "spread"}\n'
         'lab.start_producer("lesson10-keys", **few).wait(60)',
     ),
-    "10.q3": ('connect.create("lesson10-file", {"topics": "lesson10-stored"})',),
-    "10.q4": ("group_id = 'lesson10-file'", "group_id = 4"),
+    "10.q3": ("hot = 3", "hot = 'PL'"),
+    "10b.q1": ('connect.create("lesson10b-file", {"topics": "lesson10b-stored"})',),
+    "10b.q2": ("group_id = 'lesson10b-file'", "group_id = 4"),
+    "10b.q3": (
+        "def once(lines):\n    return sorted(set(lines))",
+        "def once(lines):\n    print(lines)",
+    ),
     "11.q1": ('lab.ensure_topic("capstone-co2.dlq", num_partitions=1)',),
     "11.q2": (
         "with KafkaProducer(bootstrap_servers=broker.bootstrap_servers) as producer:\n"

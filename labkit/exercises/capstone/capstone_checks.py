@@ -30,13 +30,20 @@ from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Resul
 from labkit.exercises.queries.broker_queries import attempts_in, committed_of, existing_topic
 from labkit.readings.reading import grams
 
+ALL_AGAIN = "To begin again, run `ex.clear()` and the cells from q1 on."
+ROWS_AGAIN = "To begin again, delete it with `path.unlink()`, then run `consume()`."
+LETTERS_AGAIN = (
+    f'To begin again, run `lab.fresh_topic("{DLQ}", num_partitions=1)` and `path.unlink()`, then '
+    "`consume()`."
+)
+
 
 def partitions() -> str:
     """The topic has 4 partitions."""
     count = existing_topic(TOPIC).num_partitions
     if count != PARTITIONS:
-        raise NotYet(f"`{TOPIC}` has {many(count, 'partition')}, not {PARTITIONS}.")
-    return f"{count} partitions"
+        raise NotYet(f"`{TOPIC}` has {many(count, 'partition')}, not {PARTITIONS}. {ALL_AGAIN}")
+    return f"They are numbered 0 to {count - 1}"
 
 
 def retention() -> str:
@@ -45,16 +52,17 @@ def retention() -> str:
     if kept is None:
         raise NotYet("No `retention.ms` is set on it, so the broker's 7 days apply.")
     if int(kept) != RETENTION_MS:
-        raise NotYet(f"`retention.ms` is {int(kept):,}; 30 days are {RETENTION_MS:,} ms.")
-    return f"`retention.ms` is {kept}"
+        kept_s = int(kept) / 1000
+        raise NotYet(f"`retention.ms` is {int(kept):,}, in milliseconds: that is {kept_s:,g} s.")
+    return f"`retention.ms` is {int(kept):,}"
 
 
 def dead_letter_queue() -> str:
     """Its dead-letter queue has 1 partition."""
     count = existing_topic(DLQ).num_partitions
     if count != 1:
-        raise NotYet(f"`{DLQ}` has {count} partitions, not 1.")
-    return "1 partition"
+        raise NotYet(f"`{DLQ}` has {count} partitions, not 1. {ALL_AGAIN}")
+    return f"It is `{DLQ}`"
 
 
 def all_sent() -> str:
@@ -68,7 +76,7 @@ def all_sent() -> str:
     if more := found - wanted:
         raise NotYet(
             f"The topic has {many(more.total(), 'record')} more than the file, or changed ones. "
-            "Was the cell run twice? `ex.clear()` starts again."
+            f"Was the cell run twice? {ALL_AGAIN}"
         )
     return f"{wanted.total()} lines, {found.total()} records"
 
@@ -79,11 +87,12 @@ def keys() -> str:
     records = sent()
     found = {one.key for one in records}
     if None in found:
-        raise NotYet("There are records without a key.")
+        raise NotYet(f"There are records without a key. {ALL_AGAIN}")
     for one in records:
         if one.key != plants.get(one.value, one.key):
             raise NotYet(
-                f"Offset {one.offset} of partition {one.partition} has the key {one.key!r}."
+                f"Offset {one.offset} of partition {one.partition} has the key {one.key!r}, "
+                f"which is not its plant's. {ALL_AGAIN}"
             )
     return f"{len(found)} plants"
 
@@ -95,11 +104,13 @@ def order() -> str:
     for one in sent():
         number = numbers.get(one.value, -1)
         if number < last.get((one.partition, one.key), -1):
-            raise NotYet(f"Line {number + 1} of the file comes after a later line of its plant.")
+            raise NotYet(
+                f"Line {number + 1} of the file comes after a later line of its plant. {ALL_AGAIN}"
+            )
         last[one.partition, one.key] = number
     if len(last) > len({key for _, key in last}):
-        raise NotYet("The records of one plant are in several partitions.")
-    return "as in the file"
+        raise NotYet(f"The records of one plant are in several partitions. {ALL_AGAIN}")
+    return f"This holds for {many(len(last), 'plant')}"
 
 
 def timestamps() -> str:
@@ -108,16 +119,20 @@ def timestamps() -> str:
     for one in sent():
         if one.timestamp != times.get(one.value, one.timestamp):
             ahead_s = (one.timestamp - times[one.value]) / 1000
-            raise NotYet(f"A record is stamped {ahead_s:+,.0f} s from its line: `timestamp_ms=`.")
-    return "as recorded"
+            raise NotYet(
+                f"A record is stamped {ahead_s:+,.0f} s from its line: `timestamp_ms=`. {ALL_AGAIN}"
+            )
+    return "Each is the time at which the reading was made"
 
 
 def headers() -> str:
     """Each record says where it comes from, in the header `source`."""
     for one in sent():
         if SOURCE not in list(one.headers):
-            raise NotYet(f"A record has the headers {list(one.headers)!r}, without {SOURCE!r}.")
-    return f"`source` is `{SOURCE[1].decode()}`"
+            raise NotYet(
+                f"A record has the headers {list(one.headers)!r}, without {SOURCE!r}. {ALL_AGAIN}"
+            )
+    return f"Each says `{SOURCE[1].decode()}`"
 
 
 def committed() -> str:
@@ -129,7 +144,7 @@ def committed() -> str:
     lag = sum((end or 0) - offsets.get(number, 0) for number, end in ends.items())
     if lag:
         raise NotYet(f"The group `{GROUP}` is {many(lag, 'record')} behind the end.")
-    return "lag 0"
+    return "The lag is 0"
 
 
 def all_stored() -> str:
@@ -146,7 +161,9 @@ def stored_once() -> str:
     rows = Counter(map(place, stored()))
     twice = [where for where, count in rows.items() if count > 1]
     if twice:
-        raise NotYet(f"It has {many(len(twice), 'reading')} twice, such as {min(twice)}.")
+        raise NotYet(
+            f"It has {many(len(twice), 'reading')} twice, such as {min(twice)}. {ROWS_AGAIN}"
+        )
     return f"{len(rows)} rows, all different"
 
 
@@ -155,9 +172,10 @@ def no_bad_stored() -> str:
     wrong = {place(row) for row in stored()} - set(good_rows())
     if wrong:
         raise NotYet(
-            f"It has {many(len(wrong), 'row')} without a good reading, such as {min(wrong)}."
+            f"It has {many(len(wrong), 'row')} without a good reading, such as {min(wrong)}. "
+            f"{ROWS_AGAIN}"
         )
-    return "none"
+    return "There is none"
 
 
 def to_the_gram() -> str:
@@ -165,8 +183,8 @@ def to_the_gram() -> str:
     there = sum(grams(float(row["co2_kg"])) for row in stored())
     wanted = sector_grams().total()
     if there != wanted:
-        raise NotYet(f"The CSV holds {there:,} g, and the topic {wanted:,} g.")
-    return f"{there:,} g"
+        raise NotYet(f"The CSV holds {there:,} g, and the topic {wanted:,} g. {ROWS_AGAIN}")
+    return f"Both hold {there:,} g"
 
 
 def letters() -> str:
@@ -178,7 +196,8 @@ def letters() -> str:
         raise NotYet(f"It lacks {len(bad - found)} of the {len(bad)} bad records.")
     if found - bad:
         raise NotYet(
-            f"It has {many(len(found - bad), 'letter')} without a bad record in the topic."
+            f"It has {many(len(found - bad), 'letter')} without a bad record in the topic. "
+            f"{LETTERS_AGAIN}"
         )
     return f"{len(found)} dead letters"
 
@@ -190,13 +209,24 @@ def dead_letter_headers() -> str:
     for one in found:
         said = {name.removeprefix("__connect.errors."): text for name, text in one.headers}
         if missing := {"topic", "partition", "offset", "exception.message"} - set(said):
-            raise NotYet(f"A dead letter lacks `__connect.errors.{min(missing)}`.")
-        origin = int(said["partition"]), int(said["offset"])
+            raise NotYet(f"A dead letter lacks `__connect.errors.{min(missing)}`. {LETTERS_AGAIN}")
+        origin = _number(said["partition"]), _number(said["offset"])
         if said["topic"] != TOPIC.encode() or values.get(origin) != one.value:
             raise NotYet(
-                f"A dead letter says that it was at {origin}, but another record is there."
+                f"A dead letter says that it was at {origin}, but another record is there. "
+                f"{LETTERS_AGAIN}"
             )
-    return "they lead back"
+    return "They lead back"
+
+
+def _number(text: bytes) -> int:
+    """Return what a header says as a number; it may be anything that a learner has sent."""
+    try:
+        return int(text)
+    except ValueError:
+        raise NotYet(
+            f"A dead letter says {text!r} where a number belongs. {LETTERS_AGAIN}"
+        ) from None
 
 
 Criterion = Callable[[], str]
