@@ -21,6 +21,8 @@ UNANSWERED = "ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED|EMPTY_
 # Chromium drops its connections, also those to 127.0.0.1, when an interface comes or goes: a
 # container's, a VPN's. That says nothing about the page, which asks again.
 NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
+# JupyterLab's, where a test has killed the kernel.
+KERNEL_KILLED = "Canceled future for"
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
 
@@ -58,7 +60,7 @@ def page(browser: Browser, lab_dir: Path, expected_statuses: set[int]) -> Iterat
         unanswered |= "status of 500" in message.text and "/proxy/" in message.location["url"]
         status = re.search(r"status of (\d+)", message.text)
         expected = status is not None and int(status[1]) in expected_statuses
-        expected |= NETWORK_CHANGED in message.text
+        expected |= NETWORK_CHANGED in message.text or KERNEL_KILLED in message.text
         if message.type == "error" and not (unanswered or expected):
             errors.append(f"{message.text} ({message.location['url']})")
 
