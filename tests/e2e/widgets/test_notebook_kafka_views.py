@@ -69,7 +69,7 @@ def test_the_logs_grow_while_a_cell_sleeps(
     lanes = page.locator(".labkit-lane")
     expect(lanes).to_have_count(3, timeout=SLOW_MS)
     expect(lanes.nth(0).locator(".labkit-box")).to_have_count(7)
-    expect(lanes.nth(0).locator(".labkit-arrow")).to_have_text("csv-writer: lag 2 ▲")
+    expect(lanes.nth(0).locator(".labkit-arrow")).to_have_text("▲ csv-writer: lag 2")
     expect(lanes.nth(0)).to_contain_text("leader 1 · in sync 1")
     sleeping = page.locator(".jp-InputArea-prompt").nth(1)
     expect(sleeping).to_have_text("[*]:", timeout=SLOW_MS)
