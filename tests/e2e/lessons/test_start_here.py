@@ -17,7 +17,7 @@ pytestmark = pytest.mark.chromium
 LESSON = Path(__file__).parents[3] / "notebooks" / "00_start_here.ipynb"
 WHOLE_LESSON_MS = 300_000
 LOOKS_S = 30
-"""How long somebody looks at the chart; a point is ten simulated minutes, which take four seconds."""
+"""How long somebody looks at the chart; a point is ten simulated minutes, four seconds of ours."""
 
 
 def test_the_lesson_runs_and_its_chart_moves(
