@@ -91,7 +91,7 @@ def test_the_logs_grow_while_a_cell_sleeps(
     details = page.locator(".labkit-record")
     box(lanes.nth(2), 0).hover()
     expect(details).to_contain_text("0x 00 01 ff fe")
-    expect(details).to_contain_text("null (–)")
+    expect(details).to_contain_text("keynull")
     box(lanes.nth(2), 1).focus()
     expect(details).to_contain_text("tombstone")
     page.keyboard.press("ArrowUp")
