@@ -44,17 +44,17 @@ def start(
 
 @commands.command()
 def stop() -> None:
-    """Stop the lab's own broker; its topics stay on disk for the next start.
+    """Stop the lab's own broker, for all who use it; its topics stay on disk for the next start.
 
     Example: `labkit broker stop`
     """
-    from labkit.broker.broker import find_broker
+    from labkit.broker.broker import find_broker, stop_cluster
 
     broker = find_broker()
     if broker is None:
         print("No broker of this lab is running")
         return
-    broker.stop()
+    stop_cluster()
     print(f"The broker at {broker.bootstrap_servers} has stopped.")
 
 

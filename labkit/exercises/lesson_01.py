@@ -24,7 +24,7 @@ DEAD_END = "127.0.0.1:9"
 
 @exercise
 def q1(told: Any) -> str:
-    """At which address does the broker tell its clients to find it? Write `host:port`."""
+    """Which address does the broker give its clients? Write `host:port`."""
     known, told = advertised().brokers, text(told).strip()
     for node, address in known.items():
         if told == address:

@@ -12,6 +12,7 @@ import psutil
 
 from labkit.broker.broker import find_broker
 from labkit.broker.cluster_start import stop_cluster
+from labkit.broker.cluster_state import cluster_dir
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
 from labkit.core.json_files import read_json
@@ -68,7 +69,7 @@ def stop_lab(say: Say) -> list[str]:
     broker = find_broker()
     if broker is not None:
         say(f"{'broker':<9} stopping at {broker.bootstrap_servers} ...")
-        broker.stop()
+        stop_cluster(cluster_dir())  # for all its users, not only for this process
         stopped.append("broker")
     for run in read_run_files("lab"):
         if run["pid"] in {process.pid for process in psutil.Process().parents()}:
