@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 STATUS_INTERVAL_S = 1.0
 SAY_AGAIN_S = 60.0
+LOOP_WRITES_S = 2.0
 TRANSACTION_PATIENCE_S = 5.0  # a transaction that is open for so long is reported
 
 
@@ -59,6 +61,8 @@ class ConsumerReport:
         self._client, self._assignment = client, assignment
         self._topic, self._group_id, self._data_dir = topic, group_id, data_dir
         self._next_at = 0.0
+        self._has_failed = False
+        self._writing = threading.Lock()
         self._about: dict[str, Any] = {"partitions": None, "waiting": {}}
         about = {"topic": topic, "group_id": group_id, "data_dir": str(data_dir), **self._about}
         # The parent's process id groups the workers of one `labkit consume --workers 3`.
@@ -119,13 +123,24 @@ class ConsumerReport:
     def write_status(
         self, state: Literal["running", "paused", "stopped", "failed"], reason: str | None = None
     ) -> None:
-        """Write the status file of each partition whose CSV is ours."""
+        """Write the status file of each partition whose CSV is ours.
+
+        ``failed`` is the watchdog's word, from a thread of its own, and the last one: what the
+        consumer's loop may still be writing comes before it or not at all.
+        """
         self._next_at = time.monotonic() + STATUS_INTERVAL_S
+        self._has_failed |= state == "failed"
         for partition, csv in self._assignment.logs.items():
+            # The watchdog does not wait for ever: the loop may hang in its write.
+            is_ours = self._writing.acquire(timeout=LOOP_WRITES_S)
             try:
-                self._status(partition, csv, state, reason).write(self._data_dir)
+                if state == "failed" or not self._has_failed:
+                    self._status(partition, csv, state, reason).write(self._data_dir)
             except OSError as error:  # a full disk: the CSV comes first, this can wait
                 log.warning("the status of partition %d is not written: %s", partition[1], error)
+            finally:
+                if is_ours:
+                    self._writing.release()
 
     def _note_positions(self, ask: bool = True) -> None:
         """Note how far each partition was read; all of that is stored at the end of a round.
