@@ -16,6 +16,7 @@ import labkit as lab
 from labkit.core.errors import BadReading
 from labkit.producer.producer import start_producer
 from labkit.producer.reported_until import reported_until
+from labkit.readings.fleet import FIRST_INTERVAL_S
 from labkit.readings.reading import Reading
 
 pytestmark = pytest.mark.usefixtures("lab_dir")
@@ -83,7 +84,7 @@ def test_after_a_long_break_a_plant_starts_again(bootstrap_servers, topic, monke
     produce_for_a_while(topic)
     produce_for_a_while(topic)
     first_seen = readings_of(bootstrap_servers, topic)
-    assert {readings[0].interval_s for readings in first_seen.values()} == {1.0}
+    assert {readings[0].interval_s for readings in first_seen.values()} == {FIRST_INTERVAL_S}
 
 
 def test_a_simulated_day_goes_on_in_the_next_run(bootstrap_servers, topic):
