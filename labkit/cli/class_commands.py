@@ -16,7 +16,8 @@ commands = typer.Typer(no_args_is_help=True, help="For teachers: the marks of a 
 def collect(
     folder: Annotated[Path, typer.Argument(help="Where the learners' files are.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the table as CSV as well.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a CSV, with a column for each lesson."),
     ] = None,
     as_json: shared_options.Json = False,
 ) -> None:
@@ -46,7 +47,7 @@ def collect(
     if as_json:
         terminal.print_json([one.submission.model_dump(mode="json") for one in marks.learners])
     else:
-        head, *rows = marks.rows
+        head, *rows = marks.summary
         table = Table(*head, box=None, pad_edge=False, header_style="bold")
         for row in rows:
             table.add_row(*(Text(visible(cell)) for cell in row))

@@ -52,6 +52,12 @@ class ClassMarks:
         head = ("Name", "Done", *self.lessons, "Hints", "Solutions seen", "Made (UTC)", "Remarks")
         return [head, *(self._row(one) for one in self.learners)]
 
+    @property
+    def summary(self) -> list[tuple[str, ...]]:
+        """The same without a column for each lesson, which a terminal has no room for."""
+        end = 2 + len(self.lessons)
+        return [(*row[:2], *row[end:]) for row in self.rows]
+
     def _row(self, learner: Learner) -> tuple[str, ...]:
         one = learner.submission
         done, all_of = Counter[str](), Counter[str]()

@@ -168,7 +168,7 @@ def test_what_would_be_ignored_is_refused(table):
     for option in ("--rate", "--faults"):
         done = subprocess.run([*command, option, "0.5"], capture_output=True, timeout=PATIENCE_S)
         assert done.returncode == 1
-        assert b"--rate and --faults do not apply" in done.stderr
+        assert b"--rate, --faults and --clock do not apply" in done.stderr
 
 
 def test_produce_replays_too_and_prints_what_it_understood(bootstrap_servers, topic, table):

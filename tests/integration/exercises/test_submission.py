@@ -35,7 +35,7 @@ def test_without_a_broker_it_says_so(lab_dir: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [*command, "--out", str(out)], capture_output=True, text=True, check=True, timeout=120
     )
-    assert "Ada" in done.stdout
+    assert "Ada" in done.stdout  # 80 columns wide
     assert out.read_text(encoding="utf-8-sig").startswith("Name,Done,00,01")
 
 

@@ -55,6 +55,7 @@ def test_a_class_is_one_table(tmp_path: Path) -> None:
     assert head[:4] == ("Name", "Done", "00", "03b")
     assert ada == ("Ada", "2/3", "1/2", "1/1", "1", "1", "2026-11-30 09:00", "")
     assert grace[0] == "Grace"
+    assert collect(tmp_path).summary[1] == ("Ada", "2/3", "1", "1", "2026-11-30 09:00", "")
 
 
 def test_the_newest_of_several_files_counts(tmp_path: Path) -> None:
