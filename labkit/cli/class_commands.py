@@ -17,7 +17,7 @@ def collect(
     folder: Annotated[Path, typer.Argument(help="Where the learners' files are.")],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a CSV, with a column for each lesson."),
+        typer.Option(metavar="FILE", help="A CSV, with a column for each lesson."),
     ] = None,
     as_json: shared_options.Json = False,
 ) -> None:
