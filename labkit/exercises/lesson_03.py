@@ -33,9 +33,10 @@ EACH = 4
 
 @prediction(possible=range(SENT + 1), solution="ex.p1.predict(0)")
 def p1() -> Observed:
-    """A program calls `send` 24 times, without an error, and ends at once, as by `kill -9`.
+    """A program calls `send` 24 times, without an error, and is then ended by force.
 
-    Its producer may wait up to 5,000 ms to fill a batch. How many of the 24 reach the topic?
+    As with `kill -9` or a power cut, nothing after that point runs. Its producer may wait up to
+    5,000 ms to fill a batch. How many of the 24 reach the topic?
     """
     found = len(records_of("lesson03-hard"))
     return Observed(
@@ -72,7 +73,7 @@ def q1(answer: Any) -> str:
 
 @exercise
 def q2(last_line: str) -> str:
-    """Which line at the program's end lets it end abruptly without losing a record?
+    """Which last line makes an abrupt end harmless?
 
     The check adds your line to the program, and then `os._exit(0)`. In its program a record may
     wait a whole minute for its batch.

@@ -52,14 +52,14 @@ def q1(settings: Mapping[str, Any]) -> str:
 def p1() -> Observed:
     """500 readings are sent plain, and once more with gzip, in batches of the default size.
 
-    How many percent of the plain bytes does the log with gzip take? (10 more or less will do.)
+    What percentage of the plain size does the log with gzip take? (Within 10 points counts.)
     """
     plain, packed = log_bytes_of(PLAIN_TOPIC), log_bytes_of(GZIP_TOPIC)
     if not plain or not packed:
         raise NotAttempted("Nothing has been sent yet: run the cell above this one.")
     return Observed(
         round(100 * packed / plain),
-        f"Percent, that is: {packed:,} bytes instead of {plain:,}. Readings are similar, and "
+        f"That is the percentage: {packed:,} bytes instead of {plain:,}. Readings are similar, and "
         "gzip writes what it has seen before in this batch as a short reference.",
     )
 

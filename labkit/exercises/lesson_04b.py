@@ -31,6 +31,8 @@ Place = tuple[int, int]
 def q1(refused: Any) -> str:
     r"""Which of these four values does a broker refuse? Give a list of their numbers.
 
+    It may be empty: `[]`.
+
     0: `b'{"co2_kg": 1.5}'`, 1: `b"not JSON"`, 2: `b"\x00\xff"`, 3: `b""`
     """
     if isinstance(refused, int) and not isinstance(refused, bool):
@@ -61,8 +63,10 @@ def p1(ends: int) -> Observed:
         raise NotAttempted(f"`{SENSORS_TOPIC}` holds no bad record: run the cells above.")
     return Observed(
         ends,
-        "Reading removes nothing: at each start the bad record is there again, and everything "
-        "behind it has to wait. Such a record is called a poison pill.",
+        "This program has no group, so it begins at the start each time, and meets a bad record. "
+        "One that commits only what it has stored gets stuck in the same way. Such a record is "
+        "called a poison pill. (With auto-commit, `close` after the error would commit behind the "
+        "record, and skip it without a word. A `with` that ends with an error does not commit.)",
     )
 
 

@@ -65,7 +65,8 @@ def q2(next_offset: Callable[[Path], Any]) -> str:
     """Write `next_offset(path)`: where a consumer has to continue, according to its CSV.
 
     Each line is `offset,value`. The file (a `Path`) may be missing.
-    The check stores the records of `lesson04c-killed` with it, and stops three times.
+    The check stores the records of `lesson04c-killed`, stops three times, continues where your
+    function says, and looks for lost or doubled ones.
     """
     records = {record.offset: record for record in records_of(KILLED_TOPIC)}
     if not records:

@@ -125,9 +125,9 @@ def test_q2_a_whole_program(
     address = {"bootstrap_servers": bootstrap_servers}
     own = {"auto_offset_reset": "earliest", "consumer_timeout_ms": 3_000}
     names = {"headers_of": headers_of, "KafkaConsumer": KafkaConsumer}
-    with KafkaProducer(**address) as queue:
+    with KafkaProducer(**address) as dlq_producer:
         for _ in range(2):  # the cell is run twice
-            done = solve(ex.q2, **names, address=address, own=own, queue=queue)
+            done = solve(ex.q2, **names, address=address, own=own, dlq_producer=dlq_producer)
             expect(ex.q2, CORRECT, done["good"], says=f"{len(bad)} are in the queue")
     expect(ex.q2, CORRECT, good[::-1], says=f"{len(good)} are valid")
     expect(ex.q2, NOT_YET, good[:10], says="`good` has 10 readings")
