@@ -84,7 +84,7 @@ def test_p1_gzip_among_its_like() -> None:
     send_all("lesson03b-gzip", linger_ms=200, compression_type="gzip")
     expect_revealed(ex.p1, 80, NOT_YET, says="You said 80")
     for near in (15, "20", "11 %"):
-        expect_revealed(ex.p1, near, CORRECT, says="Percent")
+        expect_revealed(ex.p1, near, CORRECT, says="That is the percentage")
 
 
 def test_q2_few_bytes() -> None:
