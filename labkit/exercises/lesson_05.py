@@ -69,7 +69,8 @@ def q1(as_json: Callable[[list[float]], Any]) -> str:
 def q2(about: Callable[[str], Any]) -> str:
     """Write `about(plant)` for the address `/plants/<plant>`: its `facility_id` and `co2_kg`.
 
-    `co2_kg` is the sum over all its rows, in all three files. A plant that has no row gets 404.
+    `co2_kg` is the sum over all its rows. The files are `0.csv`, `1.csv` and `2.csv`;
+    `pd.concat([...])` joins tables. A plant that has no row gets 404.
     """
     table = read_table(DATA_DIR, TOPIC)
     if table.empty:
@@ -112,7 +113,7 @@ def p1() -> Observed:
 
 @exercise
 def q3(readable: Callable[[list[bytes]], Any]) -> str:
-    """Write `readable(lines)`: the lines that may be read, up to the first one that is not true.
+    """Write `readable(lines)`: the lines that may be read, up to the first invalid one.
 
     `lines` are bytes with their line breaks, without the header. It is tried on your own CSV, torn
     at each byte of its last row.
@@ -120,7 +121,7 @@ def q3(readable: Callable[[list[bytes]], Any]) -> str:
     files = segments(folder(), 1)
     lines = files[-1].read_bytes().splitlines(keepends=True)[-LAST_ROWS:] if files else []
     if len(lines) < LAST_ROWS or not all(map(verify_row, lines)):
-        raise NotAttempted("There is no CSV with true rows yet: run the cells above.")
+        raise NotAttempted("There is no CSV with valid rows yet: run the cells above.")
     for case in torn(lines):
         said = list(readable(list(case.lines)))
         if said != case.lines[: case.true]:

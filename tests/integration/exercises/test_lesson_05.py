@@ -40,7 +40,7 @@ def stored(lab_dir: Path, bootstrap_servers: str) -> None:
 def blank(*_: Any) -> Any: ...
 
 
-def is_true(line: bytes) -> bool:
+def is_valid(line: bytes) -> bool:
     body, _, checksum = line.rpartition(b",")
     return checksum == b"%08x\n" % crc32(body)
 
@@ -142,24 +142,24 @@ def test_q3_what_may_be_read(stored: None) -> None:
     def in_a_loop(lines: list[bytes]) -> list[bytes]:
         kept = []
         for line in lines:
-            if not is_true(line):
+            if not is_valid(line):
                 break
             kept.append(line)
         return kept
 
     def up_to(lines: list[bytes]) -> Any:
-        bad = next((n for n, line in enumerate(lines) if not is_true(line)), len(lines))
+        bad = next((n for n, line in enumerate(lines) if not is_valid(line)), len(lines))
         return tuple(lines[:bad])
 
     expect(ex.q3, NOT_YET, lambda lines: lines[:-1], says="but some were not read")
     expect(ex.q3, NOT_YET, lambda lines: lines, says="cut after byte 1 of")
     expect(ex.q3, NOT_YET, whole_lines, says="does not make it valid")
-    expect(ex.q3, NOT_YET, lambda lines: list(filter(is_true, lines)), says="nobody notices")
+    expect(ex.q3, NOT_YET, lambda lines: list(filter(is_valid, lines)), says="nobody notices")
     expect(ex.q3, NOT_YET, lambda lines: [], says="0 rows were read")
     expect(ex.q3, NOT_YET, lambda lines: print(end=""), says="returned nothing")
     expect(ex.q3, ERROR, lambda lines: lines[0].text, says="AttributeError")
-    solved = solve(ex.q3, is_true=is_true)["readable"]
-    for right in (solved, in_a_loop, up_to, lambda lines: takewhile(is_true, lines)):
+    solved = solve(ex.q3, is_valid=is_valid)["readable"]
+    for right in (solved, in_a_loop, up_to, lambda lines: takewhile(is_valid, lines)):
         expect(ex.q3, CORRECT, right, says="torn at each")
 
 
