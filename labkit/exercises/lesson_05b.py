@@ -60,7 +60,8 @@ def lengthen(*, times: int = 1, rows: int | None = None) -> Path:
 def q1(totals: Callable[[pd.DataFrame], Any]) -> str:
     """Write `totals(frame)`: the tonnes of each sector, given the whole table.
 
-    They are compared with `/api/summary`, to the gram.
+    Return a Series or a dictionary, from sector to tonnes; `co2_kg` is in kilograms. They are
+    compared with `/api/summary`, to the gram.
     """
     summary, frame = summary_and_table(TOPIC, DATA_DIR)
     said = {str(key): float(value) for key, value in dict(totals(frame)).items()}
@@ -140,7 +141,8 @@ def q3(read_all: Callable[[str], Any]) -> str:
 def p1() -> Observed:
     """Somebody asks `/api/summary?sektor=power`: a misspelt filter.
 
-    Which status code comes back? (200 is success; 4xx says that the request was wrong.)
+    Which status code comes back? Say 200 (success), 404 (no such address), 422 (a parameter is
+    wrong) or 500 (the API failed).
     """
     answer = ask(f"{api_url(TOPIC)}/api/summary?sektor=power")
     return Observed(
