@@ -35,7 +35,7 @@ PAGE_ONLY = ("shape", "scale")  # what the page draws itself, without a request
 def p1(seen: list[int]) -> Observed:
     """24 plants send one reading a second each. You ask every two seconds.
 
-    How many new readings does each poll find? (20 more or less will do.)
+    How many new readings does each poll find? (Anything within 20 counts.)
     """
     more = [after - before for before, after in pairwise(seen)]
     if not more:
@@ -132,7 +132,8 @@ def _check_poll(proxy: RecordingProxy, etag: str, said: str, news: Any) -> None:
 def q3(view: Any) -> str:
     """Share a view: the last 60 seconds of steel and cement, as stacked areas.
 
-    `view` is the end of the page's address, from the question mark on. The API is asked the same.
+    `view` is the end of the page's address, from the question mark on. The check asks the API for
+    the same view.
     """
     view = text(view)
     if "?" not in view:
