@@ -121,7 +121,7 @@ def _why_another_age(
 def p1() -> Observed:
     """The consumer stops, the plants continue. What does the ledger say of the new readings?
 
-    Say 'stored', 'waiting' (acknowledged and not stored yet), or 'lost'.
+    Say 'stored', 'waiting', or 'lost'.
     """
     url = api_url(TOPIC)
     if ask(f"{url}/api/pipeline").json()["state"] == "running":
@@ -140,7 +140,8 @@ def q3(why_old: Callable[[dict[str, Any]], Any]) -> str:
     """Write `why_old(news)`: it returns 'fresh', 'consumer' or 'plants'.
 
     `news` is an answer of `/api/dashboard`. It is fresh if `age_s` in its `health` is at most 10.
-    If not, name who is silent: go by the `state` of its `pipeline`.
+    If not, name who is silent: the `state` of its `pipeline` is 'running', 'stale', or 'absent' (no
+    consumer has ever reported).
     """
     news = ask(f"{api_url(TOPIC)}/api/dashboard").json()
     now = (news["health"]["age_s"], news["pipeline"]["state"])
