@@ -27,8 +27,8 @@ SEED = 12
 def q1(in_order: Callable[[Sequence[Record]], Any]) -> str:
     """Write `in_order(records)`: it raises AssertionError if a partition's order is broken.
 
-    It gets the records of `lesson07-hunt`, and then the same with a mistake in them: a test that
-    cannot fail is not a test. Each record has a `partition` and an `offset`.
+    It gets the records of `lesson07-hunt`, and then the same with a mistake in them. Within a
+    partition each offset must be larger than the one before; numbers may be missing.
     """
     found = records_of(TOPIC)
     if len(found) < 10:
@@ -106,9 +106,10 @@ def q2(found: Any) -> str:
 
 @exercise
 def q3(step: Step) -> str:
-    """Fix `step`: it must write each record once, in order, and all of them.
+    """Write `step(records)`, a correct `faulty`: each record once, in order, and all of them.
 
-    It stores the real topic, also with records that come again, and the checker checks it.
+    After a restart a whole run of records may come again. Your step stores the real topic, and the
+    checker checks it.
     """
     cases: dict[str, Step] = {
         "On the real topic": lambda records: records,
