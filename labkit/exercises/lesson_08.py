@@ -46,7 +46,10 @@ def q1(next_leader: Callable[[Partition, int], Any]) -> str:
 
 @exercise
 def q2() -> str:
-    """Make `lesson08-copied` accept a write with acks=all only if two replicas have it."""
+    """Make `lesson08-copied` accept a write with acks=all only if two replicas have it.
+
+    `lab.alter_topic(topic, config={name: value})` changes a setting.
+    """
     topic = existing_topic(TOPIC)
     wanted = topic.config.get("min.insync.replicas")
     if wanted is None:
@@ -82,7 +85,10 @@ def q3(spare: Any) -> str:
 
 @exercise
 def q4() -> str:
-    """Restart the dead broker, and wait until every partition has three replicas in sync again."""
+    """Restart the dead broker, and wait until every partition has three replicas in sync again.
+
+    `broker.restart(number)` starts a dead broker.
+    """
     topic, states = existing_topic(TOPIC), _node_states()
     if frozen := [node for node, state in states.items() if state == "frozen"]:
         raise NotYet(f"Broker {frozen[0]} is frozen, not dead: `broker.thaw({frozen[0]})`.")
