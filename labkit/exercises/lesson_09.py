@@ -1,4 +1,4 @@
-"""09 · Deploy and monitor: metrics, rates, a dead consumer, an alert."""
+"""09 · Monitor: metrics, rates, a dead consumer, an alert."""
 
 from __future__ import annotations
 
