@@ -46,8 +46,9 @@ PROFILES = ("monitoring", "debug", "nightly", "mon")
 def q1(started: Callable[[Services, Sequence[str]], Any]) -> str:
     """Write `started(services, profiles)`: the names of the services that Compose starts.
 
-    `services` is as in the file: a dictionary for each name, with or without `profiles`. The second
-    argument is the list of profiles that were asked for. Return a set.
+    `services` is as in the file: a dictionary for each name, with or without `profiles`; an empty
+    list counts as none. The second argument is the list of profiles that were asked for. Return a
+    set.
     """
     asked_for = chain.from_iterable(combinations(PROFILES, count) for count in range(3))
     cases = [list(one) for one in asked_for]
@@ -87,7 +88,7 @@ def p1(secured: SecuredBroker) -> Observed:
 
 @exercise
 def q2() -> str:
-    """Put at least 5 readings into a topic `lesson09b-locked` on the secured cluster.
+    """Create a topic `lesson09b-locked` on the secured cluster, with at least 5 readings in it.
 
     Point the lab at it with `os.environ`, or log in with kafka-python: both ways are right.
     """
@@ -120,6 +121,7 @@ def q3(is_intact: Callable[[Path, str], Any]) -> str:
     """Write `is_intact(path, sha256)`: True if the file's SHA-256 is the expected one.
 
     The check asks it about real jars of Kafka, and about a copy in which one byte was changed.
+    `hashlib.sha256(data).hexdigest()` computes it as text; `path.read_bytes()` gives the data.
     """
     kafka_jars()  # fetched and verified, if this lab has not started a broker yet
     jars = sorted(locked_jars(), key=lambda one: one.size)
