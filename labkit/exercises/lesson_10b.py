@@ -94,7 +94,7 @@ def p1(lines: Path) -> Observed:
 
 @exercise
 def q3(once: Callable[[list[str]], Any]) -> str:
-    """Write `once(lines)`: the lines in their order, each of them once.
+    """Write `once(stored)`: the lines in their order, each of them once.
 
     Return a list. A repeated line may come much later than the first one.
     """
