@@ -51,7 +51,7 @@ def test_nothing_is_there_yet(lab_dir: Path) -> None:
         expect(task, NOT_ATTEMPTED, blank, says="three dots")
     expect(ex.q1, NOT_ATTEMPTED, lambda values: "[]", says="no CSV yet")
     expect(ex.q2, NOT_ATTEMPTED, lambda plant: {}, says="no CSV yet")
-    expect(ex.q3, NOT_ATTEMPTED, lambda lines: lines, says="no CSV with true rows")
+    expect(ex.q3, NOT_ATTEMPTED, lambda lines: lines, says="no CSV with valid rows")
     expect_revealed(ex.p1, "number", NOT_ATTEMPTED, says="no torn file")
 
 
