@@ -14,10 +14,13 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+import psutil
 
 from labkit.cli.lesson_copies import Copied, bring_back, copy_lessons
 from labkit.core.config import LabConfig, load_config
@@ -29,6 +32,7 @@ from labkit.core.text_tables import many
 
 ORIGINALS = "notebooks"
 FIRST_LESSON = "00_start_here.ipynb"
+STOP_S = 40.0  # and then the server has had its time
 KERNEL_SHUTDOWN_S = 15.0  # a kernel stops its producers and consumers before it ends
 
 
@@ -230,6 +234,17 @@ def _start_page(shown: Path, first: str) -> str:
     return f"/lab/tree/{quote(first)}" if (shown / first).is_file() else "/lab"
 
 
+def _end_now() -> None:
+    """End the kernels and this process: the server waits for a kernel that will never answer.
+
+    A kernel that was killed just before is one: the server is starting it again, and waits.
+    """
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+    os._exit(1)
+
+
 def _stop_without_asking(server: Any) -> None:
     """Stop the server and its kernels on the first Ctrl-C, where Jupyter itself asks y or n.
 
@@ -242,6 +257,9 @@ def _stop_without_asking(server: Any) -> None:
         if not is_stopping:
             is_stopping = True
             print("\n  Stopping JupyterLab and its kernels ...", flush=True)
+            last_resort = threading.Timer(STOP_S, _end_now)
+            last_resort.daemon = True
+            last_resort.start()
             server.stop(from_signal=True)
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
