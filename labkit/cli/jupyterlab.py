@@ -32,6 +32,7 @@ from labkit.core.text_tables import many
 
 ORIGINALS = "notebooks"
 FIRST_LESSON = "00_start_here.ipynb"
+ENDED_S = 3.0
 STOP_S = 40.0  # and then the server has had its time
 KERNEL_SHUTDOWN_S = 15.0  # a kernel stops its producers and consumers before it ends
 
@@ -136,6 +137,7 @@ def open_lab(
         # The server binds its port in the loop's first callback; before that, nobody answers.
         server.io_loop.add_callback(announce)
         server.start()
+    _end_soon()
     return 0
 
 
@@ -232,6 +234,17 @@ def _write_overrides(config: LabConfig) -> Path:
 
 def _start_page(shown: Path, first: str) -> str:
     return f"/lab/tree/{quote(first)}" if (shown / first).is_file() else "/lab"
+
+
+def _end_soon() -> None:
+    """End this process in any case: all is stopped, and a thread of the server may be left.
+
+    AnyIO's worker threads wait for work without end where their loop is gone, and Python waits for
+    them.
+    """
+    in_any_case = threading.Timer(ENDED_S, os._exit, (0,))
+    in_any_case.daemon = True
+    in_any_case.start()
 
 
 def _end_now() -> None:
