@@ -9,6 +9,7 @@ from labkit.broker.kafka_clients import bootstrap_servers, consumer
 from labkit.core.config import LabConfig
 from labkit.core.errors import BrokerUnavailable, LabError
 from labkit.core.tcp import connection_error
+from labkit.core.wording import sentence
 from labkit.diagnostics.machine_report import Check
 from labkit.topics.topics import list_topics
 
@@ -23,8 +24,7 @@ def broker(config: LabConfig) -> Check:
     except BrokerUnavailable as error:
         cluster = read_cluster()
         if cluster is not None and any(one.is_running for one in cluster.nodes):  # but frozen
-            said = f"{error.what[:1].upper()}{error.what[1:]}."
-            return Check(name, "broken", said, error.next_line)
+            return Check(name, "broken", sentence(error.what), error.next_line)
         said = "None runs in this lab now; `labkit up` and `labkit broker start` start one."
         return Check(name, "ok", said)
     if all(connection_error(address, CONNECT_TIMEOUT_S) for address in servers.split(",")):

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from labkit.core.wording import capitalized
+
 OTHER_CLIENTS = ("kafka-python-ng", "kafka")
 """Packages that also install a module ``kafka``: an archived fork, and one from 2017."""
 
@@ -68,7 +70,7 @@ class Answer:
     def heading(self) -> str:
         """The name of the problem, if it has one."""
         said = self.name or (self.problem.name if self.problem else "")
-        return f"{said[:1].upper()}{said[1:]}"
+        return capitalized(said)
 
 
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

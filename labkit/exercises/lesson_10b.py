@@ -10,9 +10,10 @@ from typing import Any
 from labkit.connect.connect import Connect
 from labkit.core.errors import LabError
 from labkit.core.text_tables import many
+from labkit.core.wording import sentence
 from labkit.exercises.engine.answer_kinds import RETURNED, refusal, text
 from labkit.exercises.engine.exercise import exercise
-from labkit.exercises.engine.outcome import NotAttempted, NotYet, sentence
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.lesson_support.kafka_connect_lines import count_lines
 from labkit.exercises.queries.broker_queries import committed_of, existing_topic, shares_of

@@ -22,6 +22,7 @@ from labkit.core import background_workers
 from labkit.core.errors import FrontEndMissing, LabError, TopicNotFound
 from labkit.core.notebook_lines import in_notebook
 from labkit.core.still_files import remove_old_stills, write_still
+from labkit.core.wording import sentence
 from labkit.widgets.still_picture import still_html
 
 MAX_UPDATES_PER_S = 5.0
@@ -166,8 +167,7 @@ def in_words(error: LabError) -> str:
     A topic that is not there yet is not created by a hint: it may need settings that the hint
     would not know.
     """
-    what = f"{error.what[:1].upper()}{error.what[1:].rstrip('.')}"
-    what = what if what.endswith("?") else f"{what}."
+    what = sentence(error.what)
     if isinstance(error, TopicNotFound):
         return what if error.similar else f"{what} It is shown here as soon as it is created."
     return f"{what} Next: {in_notebook(error.next_line)}" if error.next_line else what

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from labkit.core.config import load_config
 from labkit.core.terminal_text import visible
+from labkit.core.wording import sentence
 from labkit.topics.topic_model import (
     HEADER_BYTES,
     KEY_BYTES,
@@ -127,7 +128,7 @@ def topic_snapshot(topic_now: TopicSnapshot, key_places: Places[bytes]) -> Snaps
         "lanes": lanes,
         "groups": list(topic_now.positions),
         "sentence": _sentence(topic.name, lanes, list(topic_now.positions)),
-        "state": " ".join([*(f"{note[0].upper()}{note[1:]}." for note in topic_now.notes), READER]),
+        "state": " ".join([*map(sentence, topic_now.notes), READER]),
     }
 
 

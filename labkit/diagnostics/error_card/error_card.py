@@ -26,6 +26,7 @@ from typing import Any
 from labkit.core.errors import LabError, TopicNotFound
 from labkit.core.next_step import Advice
 from labkit.core.notebook_lines import in_notebook
+from labkit.core.wording import sentence
 from labkit.diagnostics.error_card import (
     client_errors,
     connection_errors,
@@ -84,13 +85,13 @@ def answer_to(
             return replace(usage_errors.no_topic(one, trace), error=type(one).__name__)
         if isinstance(one, LabError):
             line = in_notebook(one.next_line)
-            return Answer(None, _sentence(one.what), line, type(one).__name__)
+            return Answer(None, sentence(one.what), line, type(one).__name__)
         if isinstance(one, OSError):
             from labkit.core.written_places import cannot_write  # it loads the settings' models
 
             if refused := cannot_write(one):
                 line = in_notebook(refused.next_line)
-                return Answer(None, _sentence(refused.what), line, type(one).__name__)
+                return Answer(None, sentence(refused.what), line, type(one).__name__)
         for recognize in RECOGNIZERS:
             # A recognizer may fail at an unusual object; the next one is tried.
             with contextlib.suppress(Exception):
@@ -100,14 +101,8 @@ def answer_to(
                     return replace(found, error=type(one).__name__, next_line=line)
         if trace.is_kafka_error:
             about = getattr(type(one), "description", None) or "The Kafka client raised this error."
-            return Answer(None, _sentence(str(about)), "lab.doctor()", type(one).__name__)
+            return Answer(None, sentence(str(about)), "lab.doctor()", type(one).__name__)
     return None
-
-
-def _sentence(text: str) -> str:
-    """Return a text as a sentence: a capital at its beginning, and an end."""
-    text = text.strip()
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
 
 def own_words(error: BaseException) -> str:

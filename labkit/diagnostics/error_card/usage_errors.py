@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from labkit.core.errors import TopicNotFound
+from labkit.core.wording import sentence
 from labkit.diagnostics.error_card.traceback_reader import Trace
 from labkit.diagnostics.known_problems import Answer
 
@@ -145,8 +146,7 @@ def missing_topic(consumer: Any, trace: Trace | None = None) -> Answer | None:
 
 def no_topic(error: TopicNotFound, trace: Trace | None = None) -> Answer:
     """Answer a name that no topic has; a misspelt one is corrected in the learner's own line."""
-    said = f"{error.what[:1].upper()}{error.what[1:]}"
-    said = said if said.endswith(("?", ".")) else f"{said}."
+    said = sentence(error.what)
     line = trace.own_line if trace is not None else ""
     if error.similar and line.count(error.topic) == 1:
         return Answer(None, said, line.replace(error.topic, error.similar))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from labkit.core.text_tables import many
+from labkit.core.wording import sentence
 from labkit.exercises.capstone.capstone_feed import (
     DLQ,
     GROUP,
@@ -26,7 +27,7 @@ from labkit.exercises.capstone.capstone_feed import (
     sent,
     stored,
 )
-from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result, sentence
+from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result
 from labkit.exercises.queries.broker_queries import attempts_in, committed_of, existing_topic
 from labkit.readings.reading import grams
 

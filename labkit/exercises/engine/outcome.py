@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from labkit.core.wording import capitalized
+
 
 class Outcome(StrEnum):
     """What became of an attempt."""
@@ -58,7 +60,7 @@ class Result:
 
     def __post_init__(self) -> None:
         # A message may begin with a computed part, such as a record's place.
-        object.__setattr__(self, "message", f"{self.message[:1].upper()}{self.message[1:]}")
+        object.__setattr__(self, "message", capitalized(self.message))
 
     @property
     def is_correct(self) -> bool:
@@ -72,11 +74,6 @@ class Result:
     def _repr_html_(self) -> str:
         sign = f"{SIGNS[self.outcome]} {self.heading or self.outcome.capitalize()}"
         return box(f"{self.exercise_id} · {sign}", self.message, _COLOURS[self.outcome])
-
-
-def sentence(text: str) -> str:
-    """Return a message as a sentence: with a capital and a full stop."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def box(heading: str, text: str, colour: str = _COLOURS[Outcome.NOT_ATTEMPTED]) -> str:
