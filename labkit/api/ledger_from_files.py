@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from labkit.api.recent_values import Recent, rate_per_s
-from labkit.core.run_files import read_run_files
 from labkit.ledger import ledger_verdict
 from labkit.ledger.ledger_model import (
     MEANING,
@@ -147,11 +146,6 @@ class LedgerFromFiles:
             earlier_topic=earlier,
             unchanged_s=self._unchanged_s(),
         )
-
-
-def producers(topic: str) -> list[dict[str, Any]]:
-    """Return the run files of the running producers."""
-    return [run for run in read_run_files("producer") if run.get("topic") == topic]
 
 
 def _stored(statuses: list[PartitionStatus], served: Stage, is_moving: bool) -> Stage:

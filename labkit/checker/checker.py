@@ -21,7 +21,7 @@ from labkit.checker.independent_csv_reader import CsvReader, Row
 from labkit.checker.record_comparison import compare
 from labkit.checker.topic_reader import TopicReader, read_dead_letters
 from labkit.core.config import dead_letter_topic, load_config
-from labkit.core.run_files import read_run_files
+from labkit.core.run_files import running_producers
 from labkit.core.wait_until import wait_until
 from labkit.ledger.verdict_sentences import UNARRIVED, earlier_topic
 from labkit.producer.delivery_log_retention import acked_in_removed_logs
@@ -99,8 +99,7 @@ def check_pipeline(
     resolved, unjournalled = _resolve(history, found.values())
     _judge_history(history, found)
     missing = _unasked_missing(history, found.values())
-    is_producing = any(run.get("topic") == topic for run in read_run_files("producer"))
-    if not is_producing:
+    if not running_producers(topic):
         _judge_unasked(history, found, missing)
     return Verdict(
         topic_name=topic,

@@ -87,6 +87,11 @@ def read_run_files(kind: str | None = None) -> list[dict[str, Any]]:
     return alive
 
 
+def running_producers(topic: str) -> list[dict[str, Any]]:
+    """Return the run files of the producers that send to a topic now."""
+    return [run for run in read_run_files("producer") if run.get("topic") == topic]
+
+
 def _of_emptied(path: Path) -> dict[str, Any] | None:
     """Return what the name of an emptied run file says, unless its process writes it again."""
     kind, pid, name = path.stem.split("-", 2)

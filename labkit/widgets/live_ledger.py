@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labkit.core.config import load_config
 from labkit.core.notebook_lines import sentence_in_notebook
-from labkit.ledger.ledger_model import ASIDE, MEANING, SIGNS, Ledger
+from labkit.ledger.ledger_model import ASIDE, MEANING, SIGNS, Ledger, tonnes
 from labkit.widgets.live_widget import LiveWidget, Snapshot
 from labkit.widgets.still_picture import bar_picture
 from labkit.widgets.text_alternative import table_text
@@ -21,7 +21,7 @@ class LiveLedger(LiveWidget):
     def picture(self) -> str:
         """Draw the stages as bars."""
         return bar_picture(
-            [(one["label"], one["grams"], _tonnes(one["grams"])) for one in self.snapshot["stages"]]
+            [(one["label"], one["grams"], tonnes(one["grams"])) for one in self.snapshot["stages"]]
         )
 
     @property
@@ -31,9 +31,9 @@ class LiveLedger(LiveWidget):
         rows = [["stage", "records", "tonnes of CO2", "what it is"]]
         for one in shot["stages"]:
             records = "–" if one["records"] is None else f"{one['records']:,}"
-            rows.append([one["label"], records, _tonnes(one["grams"]), one["note"]])
+            rows.append([one["label"], records, tonnes(one["grams"]), one["note"]])
         if waiting := shot["waiting"]:
-            figures = [f"{waiting['records']:,}", _tonnes(waiting["grams"])]
+            figures = [f"{waiting['records']:,}", tonnes(waiting["grams"])]
             rows.append(["waiting", *figures, "in the topic, not stored yet"])
         dead = f"Dead letters: {shot['dead_letters']:,}"
         return "\n".join(["Carbon ledger", shot["sentence"], table_text(rows), dead, shot["state"]])
@@ -101,11 +101,6 @@ def live_ledger(
         finish=finish,
         updates_per_s=updates_per_s,
     )
-
-
-def _tonnes(grams: int | None) -> str:
-    """Return a mass to the gram: a ledger that rounds cannot show that a record is missing."""
-    return "–" if grams is None else f"{grams / 1e6:,.6f}"
 
 
 def _waiting(ledger: Ledger) -> Snapshot | None:
