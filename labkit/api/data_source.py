@@ -110,6 +110,8 @@ class DataSource:
         That is when it was recorded, unless it is of the past: readings of a replay, or of a
         simulated time, are as new as the file that holds them, and as late as its consumer is.
         """
+        if time.time() - recorded_s <= OF_THE_PAST_S:  # nothing is stored later than now
+            return recorded_s
         folder = topic_dir(self.data_dir, self.topic)
         written = [0.0]
         for partition in partitions(folder):
