@@ -16,7 +16,7 @@ from labkit.api.ledger_from_files import CurrentState, LedgerFromFiles, total
 from labkit.api.reading_latency import LatencyTracker
 from labkit.api.recent_values import Recent, rate_per_s
 from labkit.core.config import load_config
-from labkit.core.run_files import running_producers
+from labkit.core.run_files import runs_on
 from labkit.readings.simulated_clock import running_clock
 from labkit.sink.partition_status import PartitionStatus, read_progress
 from labkit.sink.segment_files import partitions, segments, topic_dir
@@ -75,7 +75,7 @@ class DataSource:
                 self.table.refresh(wait_s=REFRESH_WAIT_S)
             snapshot = self.table.snapshot
         statuses = read_progress(self.data_dir, self.topic)
-        return CurrentState(snapshot, statuses, running_producers(self.topic))
+        return CurrentState(snapshot, statuses, runs_on(self.topic, "producer"))
 
     def health(self) -> dict[str, Any]:
         """Return whether there are data, how old the newest reading is, and what is wrong."""

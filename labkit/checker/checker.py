@@ -21,7 +21,7 @@ from labkit.checker.independent_csv_reader import CsvReader, Row
 from labkit.checker.record_comparison import compare
 from labkit.checker.topic_reader import TopicReader, read_dead_letters
 from labkit.core.config import dead_letter_topic, load_config
-from labkit.core.run_files import running_producers
+from labkit.core.run_files import runs_on
 from labkit.core.wait_until import wait_until
 from labkit.ledger.verdict_sentences import UNARRIVED, earlier_topic
 from labkit.producer.delivery_log_retention import acked_in_removed_logs
@@ -99,7 +99,8 @@ def check_pipeline(
     resolved, unjournalled = _resolve(history, found.values())
     _judge_history(history, found)
     missing = _unasked_missing(history, found.values())
-    if not running_producers(topic):
+    is_producing = bool(runs_on(topic, "producer"))
+    if not is_producing:
         _judge_unasked(history, found, missing)
     return Verdict(
         topic_name=topic,
@@ -128,7 +129,7 @@ def _wait_for_consumers(
     """Give running consumers time to store what the topic held at the start."""
 
     def is_stored() -> bool:
-        if not any(run.get("topic") == topic for run in read_run_files("consumer")):
+        if not runs_on(topic, "consumer"):
             return True
         positions = {one.partition: one.position or 0 for one in read_progress(folder, topic)}
         return all(positions.get(number, 0) >= span.due for number, span in ranges.items())

@@ -87,9 +87,9 @@ def read_run_files(kind: str | None = None) -> list[dict[str, Any]]:
     return alive
 
 
-def running_producers(topic: str) -> list[dict[str, Any]]:
-    """Return the run files of the producers that send to a topic now."""
-    return [run for run in read_run_files("producer") if run.get("topic") == topic]
+def runs_on(topic: str, kind: str) -> list[dict[str, Any]]:
+    """Return the run files of the producers, or of the consumers, that use a topic now."""
+    return [run for run in read_run_files(kind) if run.get("topic") == topic]
 
 
 def _of_emptied(path: Path) -> dict[str, Any] | None:

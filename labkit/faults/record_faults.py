@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 from labkit.broker import kafka_clients
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
-from labkit.core.run_files import running_producers
+from labkit.core.run_files import runs_on
 from labkit.faults.fault_kinds import FaultContext, FaultKind
 from labkit.producer.send_loop import produce
 from labkit.readings.fleet import Fleet
@@ -63,7 +63,7 @@ def poison_records(context: FaultContext) -> None:
 
 def _clock(context: FaultContext) -> SimulatedClock:
     """Return the clock of the topic's plants: readings of the present would end their charts."""
-    return clock_like(running_producers(context.topic))
+    return clock_like(runs_on(context.topic, "producer"))
 
 
 def _send(

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.rates import Rates
-from labkit.core.run_files import RunFile, read_run_files, running_producers
+from labkit.core.run_files import RunFile, read_run_files, runs_on
 from labkit.core.stop_signals import StopEvent, stop_event
 from labkit.core.written_places import refuse_unwritable
 from labkit.ledger.ledger import LedgerReader
@@ -134,7 +134,7 @@ class Sampler:
                 known = {name: rate for name, rate in rates.items() if rate is not None}
                 statuses = read_progress(self._reader.data_dir, self._reader.topic)
                 trouble = next((one for status in statuses for one in status.troubles), "")
-                clock = running_clock(running_producers(self._reader.topic))
+                clock = running_clock(runs_on(self._reader.topic, "producer"))
                 at = datetime.fromisoformat(clock["simulated_at"]) if clock else None
                 time_there = f"{at:%d %b %H:%M} UTC" if at else ""
                 self.newest = Sample(ledger, known, trouble, time_there)

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from labkit.core.config import load_config
-from labkit.core.run_files import running_producers
+from labkit.core.run_files import runs_on
 from labkit.readings.simulated_clock import running_clock
 from labkit.sink.segment_files import topic_dir
 from labkit.table.emission_series import emission_series
@@ -97,7 +97,7 @@ def live_chart(
         table.refresh()
         rows = table.snapshot.rows
         stored = f"{rows:,} readings stored so far." if rows else NOTHING_STORED
-        if clock := running_clock(running_producers(topic)):
+        if clock := running_clock(runs_on(topic, "producer")):
             at, speed = datetime.fromisoformat(clock["simulated_at"]), clock["speed"]
             stored += f" Simulated time: {at:%a %d %b %H:%M} UTC, {speed:g} times real time."
             chosen_s = window_s or int(SIMULATED_WINDOW_S * speed)

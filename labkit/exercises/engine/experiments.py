@@ -10,7 +10,7 @@ from pathlib import Path
 from labkit.core import background_workers
 from labkit.core.config import dead_letter_topic, load_config
 from labkit.core.errors import TopicRefused
-from labkit.core.run_files import read_run_files
+from labkit.core.run_files import runs_on
 from labkit.core.wait_until import wait_until
 from labkit.sink.segment_files import topic_dir
 from labkit.topics.topic_model import Topic
@@ -76,8 +76,7 @@ def _refuse_if_used(name: str) -> None:
         return [
             f"a {run['kind']} (process {run['pid']})"
             for kind in ("producer", "consumer")
-            for run in read_run_files(kind)
-            if run.get("topic") == name
+            for run in runs_on(name, kind)
         ]
 
     try:
