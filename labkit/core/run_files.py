@@ -88,7 +88,7 @@ def read_run_files(kind: str | None = None) -> list[dict[str, Any]]:
 
 
 def runs_on(topic: str, kind: str) -> list[dict[str, Any]]:
-    """Return the run files of the producers, or of the consumers, that use a topic now."""
+    """Return the run files of one kind, such as ``consumer``, that are about a topic."""
     return [run for run in read_run_files(kind) if run.get("topic") == topic]
 
 

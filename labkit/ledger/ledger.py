@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 from labkit.broker.kafka_clients import bootstrap_servers
 from labkit.core.config import load_config
 from labkit.core.errors import BatchUnreadable, BrokerUnavailable, TopicNotFound
-from labkit.core.run_files import read_run_files
+from labkit.core.run_files import runs_on
 from labkit.ledger.ledger_model import (
     NOTHING,
     Ledger,
@@ -196,4 +196,4 @@ def _arrived(stage: Stage, foreign: Stage) -> Stage:
 
 def _running(kind: str, topic: str) -> list[int]:
     """Return the processes of this kind that run for a topic."""
-    return [run["pid"] for run in read_run_files(kind) if run.get("topic") == topic]
+    return [run["pid"] for run in runs_on(topic, kind)]

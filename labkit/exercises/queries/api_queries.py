@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from labkit.core.run_files import read_run_files
+from labkit.core.run_files import runs_on
 from labkit.core.text_tables import many
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.table.table import read_table
@@ -55,7 +55,7 @@ class Answer(NamedTuple):
 
 def api_url(topic: str) -> str:
     """Return the address of the API that serves a topic; without one nothing was attempted."""
-    urls = [str(run["url"]) for run in read_run_files("api") if run.get("topic") == topic]
+    urls = [str(run["url"]) for run in runs_on(topic, "api")]
     if not urls:
         raise NotAttempted(f"No API serves `{topic}` now: run the cell with `lab.start_api`.")
     return urls[-1]

@@ -11,7 +11,7 @@ import time
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from labkit.core.run_files import read_run_files
+from labkit.core.run_files import runs_on
 from labkit.exercises.engine.outcome import NotAttempted
 from labkit.exercises.queries.api_queries import api_url, ask
 from labkit.exercises.queries.broker_queries import existing_topic
@@ -52,7 +52,7 @@ def health_requests(url: str) -> float:
 def scrape_without_consumer(topic: str) -> Samples:
     """Return a scrape of an API whose consumer has died; with one running, not attempted."""
     url = api_url(topic)
-    if any(run.get("topic") == topic for run in read_run_files("consumer")):
+    if runs_on(topic, "consumer"):
         raise NotAttempted(f"A consumer stores `{topic}` now: run the cell that kills it.")
     samples = scrape(url)
     if not any(sample.name == SAID_AT for sample in samples):
