@@ -140,15 +140,18 @@ class Broker:
         goes on, and that is printed. ``labkit broker stop`` stops it for all. A configured cluster
         is left alone.
         """
-        if self.data_dir is None:
-            return
-        with waiting("Stopping Apache Kafka"):
-            others = cluster_start.leave_cluster(self.data_dir)
-        if others:
+        if others := self.leave():
             print(  # noqa: T201
                 f"The broker goes on for {', '.join(others)}. "
                 "In a terminal, `labkit broker stop` stops it for all."
             )
+
+    def leave(self) -> list[str]:
+        """Stop it as `stop` does, and print nothing: return who else uses it, if it goes on."""
+        if self.data_dir is None:
+            return []
+        with waiting("Stopping Apache Kafka"):
+            return cluster_start.leave_cluster(self.data_dir)
 
     def __enter__(self) -> Self:
         return self

@@ -288,8 +288,6 @@ def leave_cluster(folder: Path) -> list[str]:
         if cluster is None:
             return []
         others = cluster.other_users
-        if cluster.keep:
-            others.append("`labkit broker start`, which keeps it")
         if others:
             cluster.users = [one for one in cluster.users if one.pid != os.getpid()]
             write_cluster(cluster, folder)

@@ -115,16 +115,17 @@ class ClusterState(BaseModel):
     def other_users(self) -> list[str]:
         """What else works with it: notebooks, terminals, and what this lab runs outside of us."""
         names = {one.pid: one.name for one in self.users if one.is_alive}
-        for kind in ("producer", "consumer", "up"):
+        for kind, command in RUNS.items():
             for run in read_run_files(kind):
                 if not _is_for_us(run["pid"]):
-                    names.setdefault(run["pid"], f"`labkit {RUNS[kind]}`")
+                    names.setdefault(run["pid"], f"`labkit {command}`")
         me = owner()
         for one in self.owners:
             if one != me and one.is_alive:
                 names.setdefault(one.pid, "another program")
         names.pop(os.getpid(), None)
-        return [f"{name} (process {pid})" for pid, name in names.items()]
+        others = [f"{name} (process {pid})" for pid, name in names.items()]
+        return [*others, "`labkit broker start`, which keeps it"] if self.keep else others
 
     @property
     def majority(self) -> int:

@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import psutil
-
 from labkit.cli.lesson_copies import Copied, bring_back, copy_lessons
 from labkit.core.config import LabConfig, load_config
 from labkit.core.errors import LabError
@@ -32,8 +30,7 @@ from labkit.core.text_tables import many
 
 ORIGINALS = "notebooks"
 FIRST_LESSON = "00_start_here.ipynb"
-ENDED_S = 3.0
-STOP_S = 40.0  # and then the server has had its time
+ENDED_S = 3.0  # how long Python may take to end, once all is stopped
 KERNEL_SHUTDOWN_S = 15.0  # a kernel stops its producers and consumers before it ends
 
 
@@ -247,17 +244,6 @@ def _end_soon() -> None:
     in_any_case.start()
 
 
-def _end_now() -> None:
-    """End the kernels and this process: the server waits for a kernel that will never answer.
-
-    A kernel that was killed just before is one: the server is starting it again, and waits.
-    """
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            child.kill()
-    os._exit(1)
-
-
 def _stop_without_asking(server: Any) -> None:
     """Stop the server and its kernels on the first Ctrl-C, where Jupyter itself asks y or n.
 
@@ -270,9 +256,6 @@ def _stop_without_asking(server: Any) -> None:
         if not is_stopping:
             is_stopping = True
             print("\n  Stopping JupyterLab and its kernels ...", flush=True)
-            last_resort = threading.Timer(STOP_S, _end_now)
-            last_resort.daemon = True
-            last_resort.start()
             server.stop(from_signal=True)
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.broker.broker import find_broker, start_broker
-from labkit.broker.cluster_state import OWNER_PID, read_cluster
+from labkit.broker.cluster_state import OWNER_PID
 from labkit.consumer.consumer import Consumer
 from labkit.core.background_workers import ChildProcess
 from labkit.core.config import load_config
@@ -219,13 +219,12 @@ class Pipeline:
 
     def stop_broker(self) -> None:
         """Stop the broker, unless another process of the lab uses it."""
-        cluster = read_cluster()
-        if self.broker is None or not self.broker.is_own or cluster is None:
+        if self.broker is None or not self.broker.is_own:
             return
-        if cluster.keep or cluster.other_users:
+        was_running = any(one.is_running for one in self.broker.nodes)
+        if self.broker.leave():
             self.say("broker    left running: others use it")
-        elif self.broker.is_running:
-            self.broker.stop()
+        elif was_running:
             self.say("broker    stopped; the topics stay on disk")
 
     def abandon(self) -> None:
