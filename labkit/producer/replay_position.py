@@ -26,7 +26,7 @@ from labkit.readings.reading import Reading, reading_id_of
 from labkit.readings.replay.replay import Replay
 from labkit.readings.replay.row_to_reading import ONE_FACILITY
 from labkit.readings.timestamps import iso_milliseconds
-from labkit.topics.read_topic import read_to_end
+from labkit.topics.read_topic import assign_from, read_to_end
 from labkit.topics.topics import describe_topic
 
 FORMAT = 1
@@ -220,16 +220,15 @@ class ReplayPosition:
         """Read the ids of the topic's readings from given offsets on; return where it ends."""
         places = [TopicPartition(self._topic, partition) for partition in partitions]
         with consumer(auto_offset_reset="none", enable_auto_commit=False) as client:
-            client.assign(places)
             ends = client.end_offsets(places)
             if look_from:
-                begins = client.beginning_offsets(places)
-                for place in places:
-                    # A partition that was added since begins at 0.
-                    wanted = min(one.get(str(place.partition), 0) for one in look_from)
-                    if is_own and wanted < begins[place]:
-                        raise self._expired()
-                    client.seek(place, max(wanted, begins[place]))
+                wanted = {  # a partition that was added since begins at 0
+                    place: min(one.get(str(place.partition), 0) for one in look_from)
+                    for place in places
+                }
+                starts = assign_from(client, wanted)
+                if is_own and any(wanted[place] < starts[place] for place in places):
+                    raise self._expired()
                 for record in read_to_end(client, ends):
                     self._sent_ids.add(reading_id_of(record.value))
         return {place.partition: end for place, end in ends.items()}

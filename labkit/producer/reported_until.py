@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 from labkit.broker.kafka_clients import consumer
 from labkit.core.errors import BadReading, LabError
 from labkit.readings.reading import Reading
-from labkit.topics.read_topic import read_to_end
+from labkit.topics.read_topic import assign_from, read_to_end
 from labkit.topics.topics import describe_topic
 
 LOOK_AT = 1_500  # records, from the end of all partitions together
@@ -41,12 +41,8 @@ def _read(topic: str) -> dict[str, datetime]:
     each = max(LEAST, LOOK_AT // len(parts))
     found: dict[str, datetime] = {}
     with consumer(auto_offset_reset="none", enable_auto_commit=False) as client:
-        client.assign(parts)
-        starts, ends = client.beginning_offsets(parts), client.end_offsets(parts)
-        if starts == ends:
-            return {}
-        for part in parts:
-            client.seek(part, max(starts[part], ends[part] - each))
+        ends = client.end_offsets(parts)
+        assign_from(client, {part: end - each for part, end in ends.items()})
         for record in read_to_end(client, ends):
             _note(found, record)
     return found

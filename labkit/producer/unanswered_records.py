@@ -19,7 +19,7 @@ from labkit.broker.kafka_clients import consumer
 from labkit.producer.delivery_log import LogEvent, delivery_log_dir, read_events
 from labkit.producer.sent_counts import UNASKED, Run, read_runs
 from labkit.readings.reading import reading_id_of
-from labkit.topics.read_topic import read_to_end
+from labkit.topics.read_topic import assign_from, read_to_end
 
 ARRIVED_AFTER_S = 1.0
 """How long brokers may take, once they answer, to append what a producer had handed to them."""
@@ -114,12 +114,9 @@ def _find(topic: str, runs: list[Unanswered]) -> tuple[dict[int, int], dict[str,
     client = consumer(auto_offset_reset="none", enable_auto_commit=False)
     time.sleep(ARRIVED_AFTER_S)
     try:
-        parts = [TopicPartition(topic, partition) for partition in floors]
-        client.assign(parts)
-        starts = {part.partition: at for part, at in client.beginning_offsets(parts).items()}
-        for part in parts:
-            client.seek(part, max(floors[part.partition], starts[part.partition]))
-        for record in read_to_end(client, client.end_offsets(parts)):
+        places = {TopicPartition(topic, partition): floor for partition, floor in floors.items()}
+        starts = {place.partition: at for place, at in assign_from(client, places).items()}
+        for record in read_to_end(client, client.end_offsets(list(places))):
             reading_id = reading_id_of(record.value)
             if reading_id in wanted:
                 found.setdefault(reading_id, record.offset)

@@ -62,6 +62,23 @@ def read_to_end(
             raise BrokerUnavailable(msg, "labkit broker status")
 
 
+def assign_from(
+    client: KafkaConsumer, wanted: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Assign partitions, each to be read from an offset on, or from its start where that is later.
+
+    Returns
+    -------
+    dict of TopicPartition to int
+        Where each partition starts: records before that were deleted by retention.
+    """
+    client.assign(list(wanted))
+    starts: dict[TopicPartition, int] = client.beginning_offsets(list(wanted))
+    for place, offset in wanted.items():
+        client.seek(place, max(offset, starts[place]))
+    return starts
+
+
 def _skip_expired(client: KafkaConsumer, places: Mapping[TopicPartition, int]) -> int:
     """Continue at the new start of each partition, and return how many records were skipped."""
     skipped = 0
