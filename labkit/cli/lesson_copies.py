@@ -8,14 +8,12 @@ the new edition is offered, and ``labkit lab --fresh 04`` takes it and keeps the
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from labkit.core.errors import LabError
-from labkit.core.json_files import read_json, write_json
+from labkit.core.json_files import read_json, replace_file, write_json
 
 OLDER = "older"
 """The folder, inside the other, for copies that `bring_back` has replaced."""
@@ -49,7 +47,7 @@ def copy_lessons(originals: Path, copies: Path) -> Copied:
             have = _checksum(copy) if copy.exists() else None
             known = editions.get(name)
             if have is None or (have == known and have != edition):
-                _replace(copy, original)
+                replace_file(copy, original.read_bytes())
                 (done.new if have is None else done.renewed).append(name)
                 editions[name] = edition
             elif have == edition:
@@ -84,7 +82,7 @@ def bring_back(lesson: str, originals: Path, copies: Path) -> tuple[Path, Path |
             kept = _free_name(copies / OLDER, original.stem)
             kept.parent.mkdir(exist_ok=True)
             copy.replace(kept)
-        _replace(copy, original)
+        replace_file(copy, original.read_bytes())
         write_json(copies / EDITIONS, {**_editions(copies), original.stem: _checksum(original)})
     except OSError as error:
         raise _refused(copies, error) from error
@@ -114,16 +112,6 @@ def _editions(copies: Path) -> dict[str, str]:
 
 def _checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _replace(copy: Path, original: Path) -> None:
-    """Copy in one step, so that a full disk leaves no half of a lesson."""
-    draft = copy.with_name(f".{copy.name}.{os.getpid()}")
-    try:
-        shutil.copyfile(original, draft)
-        draft.replace(copy)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _free_name(folder: Path, stem: str) -> Path:

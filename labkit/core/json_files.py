@@ -17,9 +17,17 @@ Result = TypeVar("Result")
 
 def write_json(path: Path, content: Any) -> None:
     """Replace a JSON file in one step, so that a reader gets the old content or the new one."""
+    replace_file(path, json.dumps(content, indent=1).encode())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replace any file in one step; a full disk leaves the old one as it was."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    _while_in_use(lambda: draft.replace(path))
+    try:
+        draft.write_bytes(content)
+        _while_in_use(lambda: draft.replace(path))
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> Any:

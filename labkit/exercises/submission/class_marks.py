@@ -49,8 +49,9 @@ class ClassMarks:
     @property
     def rows(self) -> list[tuple[str, ...]]:
         """The table: its headings, and a row for each learner, by name."""
-        head = ("Name", "Done", *self.lessons, "Hints", "Solutions seen", "Made (UTC)", "Remarks")
-        return [head, *(self._row(one) for one in self.learners)]
+        lessons = self.lessons
+        head = ("Name", "Done", *lessons, "Hints", "Solutions seen", "Made (UTC)", "Remarks")
+        return [head, *(_row(one, lessons) for one in self.learners)]
 
     @property
     def summary(self) -> list[tuple[str, ...]]:
@@ -58,28 +59,29 @@ class ClassMarks:
         end = 2 + len(self.lessons)
         return [(*row[:2], *row[end:]) for row in self.rows]
 
-    def _row(self, learner: Learner) -> tuple[str, ...]:
-        one = learner.submission
-        done, all_of = Counter[str](), Counter[str]()
-        for mark in one.marks:
-            lesson = mark.task.partition(".")[0]
-            all_of[lesson] += 1
-            done[lesson] += mark.outcome is Outcome.CORRECT
-        return (
-            one.name,
-            f"{one.done}/{len(one.marks)}",
-            *(f"{done[name]}/{all_of[name]}" if all_of[name] else "" for name in self.lessons),
-            str(sum(mark.hints for mark in one.marks)),
-            str(sum(mark.solution_seen for mark in one.marks)),
-            f"{one.made_at:%Y-%m-%d %H:%M}",
-            "; ".join(learner.remarks),
-        )
-
     def as_csv(self) -> str:
         """Return the table as CSV; a spreadsheet shows a name that looks like a formula as text."""
         out = io.StringIO()
         csv.writer(out, lineterminator="\n").writerows(map(neutralise, row) for row in self.rows)
         return out.getvalue()
+
+
+def _row(learner: Learner, lessons: list[str]) -> tuple[str, ...]:
+    one = learner.submission
+    done, all_of = Counter[str](), Counter[str]()
+    for mark in one.marks:
+        lesson = mark.task.partition(".")[0]
+        all_of[lesson] += 1
+        done[lesson] += mark.outcome is Outcome.CORRECT
+    return (
+        one.name,
+        f"{one.done}/{len(one.marks)}",
+        *(f"{done[name]}/{all_of[name]}" if all_of[name] else "" for name in lessons),
+        str(sum(mark.hints for mark in one.marks)),
+        str(sum(mark.solution_seen for mark in one.marks)),
+        f"{one.made_at:%Y-%m-%d %H:%M}",
+        "; ".join(learner.remarks),
+    )
 
 
 def collect(folder: Path) -> ClassMarks:
@@ -125,14 +127,14 @@ def read_submission(path: Path) -> tuple[Submission, tuple[str, ...]]:
     try:
         submission = Submission.model_validate_json(found[2])
     except ValidationError as error:
-        raise ValueError(f"Its content is damaged ({many_errors(error)}).") from None
+        raise ValueError(f"Its content is damaged ({_places(error)}).") from None
     if submission.format != FORMAT:
         raise ValueError(f"It has the format {submission.format}; this labkit reads {FORMAT}.")
     edited = submission.checksum != found[1]
     return submission, ("edited after it was made",) if edited else ()
 
 
-def many_errors(error: ValidationError) -> str:
+def _places(error: ValidationError) -> str:
     """Return where a content differs from a submission's form, briefly."""
     places = [".".join(map(str, one["loc"])) or "the JSON" for one in error.errors()]
     return ", ".join(places[:3])

@@ -19,6 +19,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from labkit.broker.kafka_clients import admin
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
+from labkit.core.json_files import replace_file
 from labkit.core.text_tables import many
 from labkit.exercises.engine.course_overview import progress, tasks_of
 from labkit.exercises.engine.learner_progress import lessons, read_learner_progress
@@ -207,11 +208,9 @@ def _committed(client: Any, group: str) -> int:
 
 def _write(path: Path, submission: Submission, pictures: list[Picture]) -> None:
     page = as_page(submission, pictures)
-    draft = path.with_name(f".{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(page, encoding="utf-8")
-        draft.replace(path)
+        replace_file(path, page.encode())
     except OSError as error:
         msg = f"The submission cannot be written to {path}: {error.strerror or error}"
         raise LabError(msg, f'lab.submit("{submission.name}", folder=".")') from error
