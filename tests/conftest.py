@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import schedule
+from csv_feed import CsvFeed
 from hypothesis import HealthCheck, settings
 from kafka.net.selector import NetworkSelector
 from kafka_container import any_bootstrap_servers, docker_broker
@@ -160,3 +161,11 @@ def topic(bootstrap_servers: str, request: pytest.FixtureRequest) -> str:
     name = fresh_name(request)
     lab.ensure_topic(name, num_partitions=3)
     return name
+
+
+@pytest.fixture
+def feed(lab_dir: Path) -> Iterator[CsvFeed]:
+    """Return the writer of the lab's CSV: the real sink, fed by the fleet."""
+    feed = CsvFeed(lab_dir / "data")
+    yield feed
+    feed.close()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from csv_feed import CsvFeed
 from playwright.sync_api import Browser, ConsoleMessage, Page
 from require import require
 
@@ -83,14 +82,6 @@ def artifacts() -> Path:
     """Return the folder for pictures, which git ignores."""
     ARTIFACTS.mkdir(exist_ok=True)
     return ARTIFACTS
-
-
-@pytest.fixture
-def feed(lab_dir: Path) -> Iterator[CsvFeed]:
-    """Return the writer of the lab's CSV: the real sink, fed by the fleet."""
-    feed = CsvFeed(lab_dir / "data")
-    yield feed
-    feed.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,6 @@ from labkit.sink.partition_status import PartitionStatus
 from labkit.table.dashboard_query import NOW_S, dashboard
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=25)
-
-
-@pytest.fixture
-def feed(lab_dir: Path) -> Iterator[CsvFeed]:
-    feed = CsvFeed(lab_dir / "data")
-    yield feed
-    feed.close()
 
 
 @pytest.fixture

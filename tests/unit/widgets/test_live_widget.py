@@ -38,13 +38,6 @@ def no_widgets_left(lab_dir: Path) -> Iterator[None]:
     LiveWidget._shown.clear()
 
 
-@pytest.fixture
-def feed(lab_dir: Path) -> Iterator[CsvFeed]:
-    feed = CsvFeed(lab_dir / "data")
-    yield feed
-    feed.close()
-
-
 def live(read: Callable[[], dict[str, Any]], name: str = "a widget", **more: Any) -> LiveWidget:
     first = {"state": "first", "value": 0}
     return LiveChart(name, first, read, updates_per_s=FAST, **more)
