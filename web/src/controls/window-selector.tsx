@@ -1,29 +1,22 @@
-import { shortWindow } from "../view/windows";
+import { Segments } from "../panel/segments";
 import { WINDOWS_S } from "../view/view";
+import { shortWindow } from "../view/windows";
 
 interface Props {
   windowS: number;
   onChange: (windowS: number) => void;
 }
 
-/** How far back the charts look: real radio buttons, so that the arrow keys work. */
+/** How far back the charts look. */
 export function WindowSelector({ windowS, onChange }: Props) {
   return (
-    <fieldset className="segments">
-      <legend>Last</legend>
-      {WINDOWS_S.map((seconds) => (
-        <label key={seconds}>
-          <input
-            type="radio"
-            name="window"
-            checked={windowS === seconds}
-            onChange={() => {
-              onChange(seconds);
-            }}
-          />
-          <span>{shortWindow(seconds)}</span>
-        </label>
-      ))}
-    </fieldset>
+    <Segments
+      legend="Last"
+      name="window"
+      choices={WINDOWS_S}
+      wordsOf={shortWindow}
+      chosen={windowS}
+      onChange={onChange}
+    />
   );
 }

@@ -1,6 +1,7 @@
 import { useState } from "react";
 
 import { Panel } from "../panel/panel";
+import { Segments } from "../panel/segments";
 import type { Snapshot } from "../polling/api";
 import { DIMENSION_NAMES, DIMENSIONS, type Dimension, type View } from "../view/view";
 import { IN_NOTEBOOK } from "../view/frame";
@@ -23,22 +24,14 @@ export function TotalsPanels({ snapshot, view, onChange }: Props) {
   const panels = (
     <div className="quads">
       {narrow && (
-        <fieldset className="segments">
-          <legend>CO₂ by</legend>
-          {DIMENSIONS.map((name) => (
-            <label key={name}>
-              <input
-                type="radio"
-                name="totals"
-                checked={chosen === name}
-                onChange={() => {
-                  setChosen(name);
-                }}
-              />
-              <span>{DIMENSION_NAMES[name]}</span>
-            </label>
-          ))}
-        </fieldset>
+        <Segments
+          legend="CO₂ by"
+          name="totals"
+          choices={DIMENSIONS}
+          wordsOf={(name) => DIMENSION_NAMES[name]}
+          chosen={chosen}
+          onChange={setChosen}
+        />
       )}
       {DIMENSIONS.filter((name) => !narrow || name === chosen).map((name) => (
         <TotalsPanel
