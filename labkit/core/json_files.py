@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,8 +27,10 @@ def replace_file(path: Path, content: bytes) -> None:
     try:
         draft.write_bytes(content)
         _while_in_use(lambda: draft.replace(path))
-    finally:
-        draft.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):  # the first error is the one to tell
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> Any:
