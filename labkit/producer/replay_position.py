@@ -22,10 +22,9 @@ from labkit.core.config import load_config
 from labkit.core.errors import ReplayComplete, ReplayError
 from labkit.core.json_files import read_json, write_json
 from labkit.producer.delivery_reports import DeliveryTracker
-from labkit.readings.reading import Reading, reading_id_of
+from labkit.readings.reading import Reading, iso_milliseconds, reading_id_of
 from labkit.readings.replay.replay import Replay
 from labkit.readings.replay.row_to_reading import ONE_FACILITY
-from labkit.readings.timestamps import iso_milliseconds
 from labkit.topics.read_topic import assign_from, read_to_end
 from labkit.topics.topics import describe_topic
 

@@ -14,7 +14,6 @@ described in ``docs/formats.md``.
 - `malformed_values`: deliberately malformed values
 - `pacing`: when the next reading is due
 - `replay`: a table of your own as readings; its stages are listed in the package
-- `timestamps`: a time as text, and as a Kafka timestamp
 - `tracing_record_header`: marks one record a second, to measure the time on the way
 """
 

@@ -23,9 +23,8 @@ from labkit.readings.facility import Facility
 from labkit.readings.malformed_values import BAD_RECORDS, BadRecord, spoil
 from labkit.readings.plant_kinds import MIX, Kind
 from labkit.readings.plant_operation import PlantOperation
-from labkit.readings.reading import Reading
+from labkit.readings.reading import EARLIEST, Reading
 from labkit.readings.simulated_clock import utc_now
-from labkit.readings.timestamps import EARLIEST
 
 # What a plant's first reading covers, if no interval is given: so much that a chart has a whole
 # interval of all plants as soon as each of them has reported once.

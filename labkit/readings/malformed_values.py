@@ -12,8 +12,13 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from labkit.readings.reading import MAX_INTERVAL_S, MAX_KG_PER_S, READING_FIELDS, Reading
-from labkit.readings.timestamps import iso_milliseconds
+from labkit.readings.reading import (
+    MAX_INTERVAL_S,
+    MAX_KG_PER_S,
+    READING_FIELDS,
+    Reading,
+    iso_milliseconds,
+)
 
 MEGABYTE = 1_000_000  # about the largest record: Kafka's own limit is 1,048,588 bytes
 

@@ -27,13 +27,13 @@ from pydantic import (
 from labkit.core.errors import BadReading
 from labkit.readings.emission_factors import Fuel, Sector
 from labkit.readings.rejection_reasons import COUNTRY, FACTOR_ID, TEXT, UUID7, sentence, shorten
-from labkit.readings.timestamps import EARLIEST, from_ms, iso_milliseconds, to_ms
 
 MAX_VALUE_BYTES = 8_192  # a reading is about 450 bytes; the longest legal one stays below
 MAX_INTERVAL_S = 86_400.0
 MAX_LOAD_MW = 20_000.0  # the largest fossil plants in the world are below 7,000 MW
 MAX_KG_PER_S = 10_000.0  # Bełchatów, the largest emitter of Europe, made about 1,040 kg/s in 2019
 CLOCK_SKEW_S = 60.0  # how far a facility's clock may run ahead
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # a Kafka timestamp cannot be negative
 YEARS = range(EARLIEST.year, 9000)
 LONGEST_FACTOR_ID = 60
 
@@ -183,6 +183,21 @@ def reading_id_of(value: bytes | None) -> str:
 def grams(co2_kg: float) -> int:
     """Return whole grams: integers add up exactly, kilograms in floating point do not."""
     return round(co2_kg * 1000)
+
+
+def iso_milliseconds(at: datetime) -> str:
+    """Return a UTC time as the lab writes it: ``2026-11-23T22:13:04.123Z``."""
+    return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def to_ms(at: datetime) -> int:
+    """Return a time as Kafka takes it: milliseconds since 1970."""
+    return round(at.timestamp() * 1000)
+
+
+def from_ms(timestamp_ms: float) -> datetime:
+    """Return the time, UTC, of a record's timestamp."""
+    return EARLIEST + timedelta(milliseconds=timestamp_ms)
 
 
 def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from labkit.core.errors import LabError
-from labkit.readings.timestamps import iso_milliseconds
+from labkit.readings.reading import iso_milliseconds
 
 LASTS = timedelta(hours=5)  # of real time, until a clock that starts without a past catches up
 BEGINS_AT_HOUR = 3  # UTC: before the morning's ramps in Europe

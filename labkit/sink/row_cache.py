@@ -24,10 +24,12 @@ from labkit.readings.reading import (
     MAX_VALUE_BYTES,
     YEARS,
     Reading,
+    from_ms,
     grams,
+    iso_milliseconds,
+    to_ms,
 )
 from labkit.readings.rejection_reasons import FACTOR_ID, UUID7
-from labkit.readings.timestamps import from_ms, iso_milliseconds, to_ms
 from labkit.sink.csv_row import Cells, plant_cells
 
 MOST_PLANTS = 4_096

@@ -25,8 +25,7 @@ import pyarrow as pa
 
 from labkit.core.errors import CursorOutdated
 from labkit.core.spreadsheet_text import restore
-from labkit.readings.reading import READING_FIELDS
-from labkit.readings.timestamps import to_ms
+from labkit.readings.reading import READING_FIELDS, to_ms
 from labkit.sink.csv_row import COLUMNS, DEAD_LETTER, HEADER
 
 Array = npt.NDArray[Any]

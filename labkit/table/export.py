@@ -9,7 +9,7 @@ import pandas as pd
 
 from labkit.core.errors import LabError
 from labkit.core.spreadsheet_text import neutralise
-from labkit.readings.timestamps import iso_milliseconds
+from labkit.readings.reading import iso_milliseconds
 from labkit.table.table import read_table
 
 

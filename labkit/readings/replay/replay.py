@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from labkit.core.errors import ReplayError
 from labkit.core.progress_bar import waiting
 from labkit.core.text_tables import many
-from labkit.readings.reading import MAX_INTERVAL_S, Reading
+from labkit.readings.reading import MAX_INTERVAL_S, Reading, to_ms
 from labkit.readings.replay.column_mapping import Column, ColumnMapping, map_columns
 from labkit.readings.replay.csv_table import CsvTable
 from labkit.readings.replay.known_titles import QUANTITIES, Meaning
@@ -35,7 +35,6 @@ from labkit.readings.replay.time_form import (
     split_span,
     zone_in,
 )
-from labkit.readings.timestamps import to_ms
 
 SHOWN_BAD_ROWS = 10
 _NUMBERS = (*QUANTITIES, *PLACE)

@@ -16,7 +16,7 @@ from labkit.core.errors import ReplayError
 from labkit.core.spreadsheet_text import restore
 from labkit.readings.emission_factors import FUELS
 from labkit.readings.fleet import uuid7
-from labkit.readings.reading import CLOCK_SKEW_S, READING_FIELDS, Reading
+from labkit.readings.reading import CLOCK_SKEW_S, READING_FIELDS, Reading, to_ms
 from labkit.readings.rejection_reasons import sentence, shorten
 from labkit.readings.replay.borrowed_facts import COUNTRY_CODES, PLANT_FIELDS, FacilityFacts
 from labkit.readings.replay.column_mapping import ColumnMapping
@@ -26,7 +26,6 @@ from labkit.readings.replay.number_form import NumberForm
 from labkit.readings.replay.replay_options import ReplayOptions
 from labkit.readings.replay.row_cover import RowCover
 from labkit.readings.replay.time_form import TimeForm, in_utc, parse_clock
-from labkit.readings.timestamps import to_ms
 
 ONE_FACILITY = "replay"  # of all rows, if nothing says which; the same for a file and a pipe
 # How tables and spreadsheets write that there is none, in lower case.
