@@ -69,8 +69,7 @@ def q1(as_json: Callable[[list[float]], Any]) -> str:
 def q2(about: Callable[[str], Any]) -> str:
     """Write `about(plant)` for the address `/plants/<plant>`: its `facility_id` and `co2_kg`.
 
-    `co2_kg` is the sum over all its rows. The files are `0.csv`, `1.csv` and `2.csv`;
-    `pd.concat([...])` joins tables. A plant that has no row gets 404.
+    `co2_kg` is the sum over all its rows. A plant that has no row gets 404.
     """
     table = read_table(DATA_DIR, TOPIC)
     if table.empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from zlib import crc32
 
 import pandas as pd
 import pytest
-from flask import Flask, jsonify
+from flask import jsonify
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
@@ -130,7 +131,10 @@ def test_q2_a_plant_over_http(stored: None) -> None:
 
         return known(plant) if co2_kg(plant) else abort(404)
 
-    solved = solve(ex.q2, Flask=Flask, pd=pd, folder=ex.folder())["about"]
+    def rows_of(plant: str) -> pd.DataFrame:
+        return frame[frame["facility_id"] == plant]
+
+    solved = solve(ex.q2, rows_of=rows_of)["about"]
     for right in (solved, answered, aborts):
         expect(ex.q2, CORRECT, right, says="three plants, and 404")
 
@@ -158,7 +162,7 @@ def test_q3_what_may_be_read(stored: None) -> None:
     expect(ex.q3, NOT_YET, lambda lines: [], says="0 rows were read")
     expect(ex.q3, NOT_YET, lambda lines: print(end=""), says="returned nothing")
     expect(ex.q3, ERROR, lambda lines: lines[0].text, says="AttributeError")
-    solved = solve(ex.q3, is_valid=is_valid)["readable"]
+    solved = solve(ex.q3, itertools=itertools, is_valid=is_valid)["readable"]
     for right in (solved, in_a_loop, up_to, lambda lines: takewhile(is_valid, lines)):
         expect(ex.q3, CORRECT, right, says="torn at each")
 
