@@ -2,7 +2,8 @@
 
 Each task is first left blank, then answered wrongly, then as its solution says. Cells are run
 twice, and earlier ones again; a running cell is interrupted; the kernel is restarted, and all cells
-above are run again. Everything that is left to chance comes from the seed.
+above are run again. Where a verdict says how to begin again, that is done. Everything that is left
+to chance comes from the seed.
 
 What must not happen is printed as a *finding*: a right answer that is refused because of what was
 done before, a wrong answer that is accepted, a cell that fails or hangs when it is run twice,
@@ -33,6 +34,7 @@ from labkit.exercises.engine.prediction import Prediction
 CELL_TIMEOUT_S = 120.0
 TWICE, EARLIER = 0.5, 0.15  # how likely it is that a cell is run twice, or an earlier one again
 IMPOSSIBLE = "ex.{}.predict('perhaps')"
+BEGIN_AGAIN = "ex.clear()"
 SLOW = re.compile(r"while |for |poll|wait|lab\.start|sleep|subprocess|^!labkit")
 
 
@@ -88,21 +90,25 @@ class MessyLearner:
                 self.run(name)
             return
         blank, last = self.source[name], self.order.index(f"{name}-check")
-        while not self.answer(task, last):
+        wrong = list(WRONG.get(task.exercise_id, ()))
+        self.random.shuffle(wrong)
+        while not self.answer(task, last, wrong):
             said = f"{task.exercise_id} refuses its solution: {self.shown}"
-            if not self.is_disordered:
+            offers_clear = BEGIN_AGAIN in self.shown and bool(wrong)
+            if not (self.is_disordered or offers_clear):
                 self.find(said)
                 self.run_all_above(last)
                 return
             self.note(said)
+            if offers_clear:
+                self.kernel.run(BEGIN_AGAIN)
+                wrong = []  # once more, and now rightly
             self.source[name] = blank
             self.run_all_above(self.order.index(name))
 
-    def answer(self, task: Exercise, last: int) -> bool:
+    def answer(self, task: Exercise, last: int, wrong: list[str]) -> bool:
         """Answer an exercise, and check each answer; return whether the last one is accepted."""
         name = task.exercise_id.partition(".")[2]
-        wrong = list(WRONG.get(task.exercise_id, ()))
-        self.random.shuffle(wrong)
         was_right = self.best(task) is Outcome.CORRECT  # then the world may be as it is asked for
         for source in (self.source[name], *wrong, task.solution_code):
             self.source[name] = source

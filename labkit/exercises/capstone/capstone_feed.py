@@ -37,6 +37,11 @@ class Line(NamedTuple):
     timestamp_ms: int
     value: bytes
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether its value is a valid reading."""
+        return _decoded(self.value, self.timestamp_ms) is not None
+
 
 def folder() -> Path:
     """Return the capstone's folder; create it if it does not exist."""

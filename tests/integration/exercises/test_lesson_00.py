@@ -78,11 +78,19 @@ def test_q2_another_rate_shows_in_the_topic() -> None:
     expect(ex.q2, NOT_ATTEMPTED, producer, says="still sends 20")
     producer.readings_per_s = 500
     expect(ex.q2, NOT_YET, producer, says="set to 500 readings a second")
+    producer.readings_per_s = 49.5
+    expect(ex.q2, NOT_YET, producer, says="set to 49.5 readings a second")
     expect(ex.q2, NOT_YET, 50, says="`producer` is now 50")
+    expect(ex.q2, NOT_ATTEMPTED, ..., says="three dots")
     solve(ex.q2, producer=producer)
+    expect(ex.q2, CORRECT, producer, says="more records within")
+    producer.readings_per_s = 20
+    setattr(producer, "readings_per_s", 50.0)  # noqa: B010  (as one would with a name in a variable)
     expect(ex.q2, CORRECT, producer, says="more records within")
     producer.stop()
     expect(ex.q2, NOT_ATTEMPTED, producer, says="is not running")
+    second = lab.start_producer(ex.TOPIC, readings_per_s=50)
+    expect(ex.q2, CORRECT, second, says="more records within")
 
 
 def test_q3_the_plant_that_emitted_most(table: pd.DataFrame) -> None:

@@ -102,6 +102,10 @@ def test_q2_may_be_solved_in_other_ways() -> None:
     expect(ex.q2, CORRECT, says="with 2 partitions")
     lab.fresh_topic(ex.TOOLS_TOPIC, num_partitions=2)  # a topic does not say who made it
     expect(ex.q2, CORRECT, says="with 2 partitions")
+    run_lines("!labkit kafka kafka-topics --delete --topic lesson01-by-tool")
+    expect(ex.q2, NOT_ATTEMPTED, says="no topic `lesson01-by-tool`")
+    run_lines("!labkit kafka kafka-topics --create --topic lesson01-by-tools --partitions 2")
+    expect(ex.q2, NOT_ATTEMPTED, says="no topic `lesson01-by-tool`")  # a letter too many
 
 
 def test_p1_a_client_goes_where_it_is_told() -> None:
