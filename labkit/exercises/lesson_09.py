@@ -1,42 +1,37 @@
-"""09 · Monitor: metrics, rates, a dead consumer, an alert."""
+"""09 · Monitor: metrics, rates, a counter that starts again, a histogram."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Mapping
+from itertools import combinations, pairwise
 from typing import Any
 
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+
 from labkit.api.app import Api
-from labkit.consumer.consumer import start_consumer
-from labkit.core import background_workers
+from labkit.api.prometheus_metrics import DURATIONS_S
 from labkit.core.config import load_config
 from labkit.core.text_tables import many
-from labkit.exercises.engine.answer_kinds import RETURNED, refusal
+from labkit.exercises.engine.answer_kinds import RETURNED, is_number, refusal
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.api_queries import api_url, ask
 from labkit.exercises.queries.metrics_queries import (
-    ACKED,
-    LAG,
     REQUESTS,
-    SERVED,
     STORED,
     Samples,
+    buckets_of,
     health_requests,
     parse,
-    records_in,
     scrape,
-    scrape_with_consumer,
-    scrape_without_consumer,
-    state_once_silent,
     total,
 )
 
-TOPIC, GROUP, DATA_DIR = "lesson09-readings", "lesson09", "data/lesson09"
-MINUTE_S = 60.0
+TOPIC, DATA_DIR = "lesson09-readings", "data/lesson09"
+MADE_UP_S = (0.0008, 0.002, 0.002, 0.004, 0.03, 0.03, 0.03, 0.2, 0.7, 3.0, 8.0)
 
 
 @prediction(possible=("csv", "requests", "both", "neither"), solution='ex.p1.predict("requests")')
@@ -57,41 +52,6 @@ def p1(before: Samples) -> Observed:
     )
 
 
-@prediction(possible=("grows", "stays", "falls"), solution='ex.p2.predict("stays")')
-def p2(before: Samples) -> Observed:
-    """The consumer is killed, and 20 readings a second keep arriving.
-
-    What does the gauge `labkit_consumer_lag_records` do? Say 'grows', 'stays' or 'falls'.
-    """
-    now = scrape_without_consumer(TOPIC)
-    then, lag = total(before, LAG), total(now, LAG)
-    waiting = records_in(TOPIC) - int(total(now, SERVED))
-    return Observed(
-        "grows" if lag > then else "falls" if lag < then else "stays",
-        f"It said {then:g}, and says {lag:g}; and Kafka holds {waiting:,} records that are not "
-        "stored. The gauge is what the consumer reported last, before it died.",
-    )
-
-
-@prediction(possible=("ok", "degraded", "empty"), solution='ex.p3.predict("ok")')
-def p3() -> Observed:
-    """No consumer stores readings now. What `status` does `/api/health` give?
-
-    Say 'ok', 'degraded' or 'empty'.
-    """
-    scrape_without_consumer(TOPIC)
-    url = api_url(TOPIC)
-    state = state_once_silent(url)
-    health = ask(f"{url}/api/health").json()
-    return Observed(
-        health["status"],
-        f"The API can answer, from {health['rows']:,} rows, and that is all that this says. How "
-        f"old its newest reading is, `age_s` says: {health['age_s']:g}. Whether a consumer "
-        f"still stores, `/api/pipeline` says. After five seconds of silence its "
-        f"`state` is `{state}`.",
-    )
-
-
 @exercise
 def q1(value_of: Callable[[str, str], Any]) -> str:
     """Write `value_of(text, name)`: the sum of all series that have this name.
@@ -102,7 +62,7 @@ def q1(value_of: Callable[[str, str], Any]) -> str:
     names = sorted({one.name for one in parse(text)})
     for name in names:
         said, right = value_of(text, name), total(parse(text), name)
-        if not _is_number(said):
+        if not is_number(said):
             raise NotYet(f"For `{name}`: {refusal(said, 'a number', RETURNED)}")
         if not math.isclose(said, right, rel_tol=1e-9, abs_tol=1e-9):
             shown = [
@@ -133,7 +93,7 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
     for (before, earlier), (after, later) in pairwise(seen):
         seconds, grown = later - earlier, after - before if after >= before else after
         said = rate(before, after, seconds)
-        if not _is_number(said):
+        if not is_number(said):
             raise NotYet(refusal(said, "a number", RETURNED))
         if not math.isclose(said, grown / seconds, rel_tol=1e-9):
             restart = " It was restarted between the two." if after < before else ""
@@ -146,61 +106,35 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
 
 
 @exercise
-def q3(backlog: Callable[[Samples], Any]) -> str:
-    """Write `backlog(samples)`: readings acknowledged by the broker and not yet served by the API.
+def q3(share: Callable[[Mapping[str, float], str, str], Any]) -> str:
+    """Write `share(buckets, low, high)`: the share of the answers that took from `low` to `high`.
 
-    It must be right about a dead consumer, too.
+    `buckets` is a dictionary as above; `low` and `high` are two of its keys. Of all answers, how
+    many took longer than `low`, and at most `high`? Return a number from 0 to 1.
     """
-    samples = scrape_without_consumer(TOPIC)
-    said, served = backlog(samples), total(samples, SERVED)
-    right, waiting = total(samples, ACKED) - served, records_in(TOPIC) - int(served)
-    if not _is_number(said):
-        raise NotYet(refusal(said, "a number", RETURNED))
-    if said != right:
-        slips = {
-            total(samples, LAG): "That is what the consumer said last, before it died. ",
-            total(samples, ACKED) - total(samples, STORED): f"`{STORED}` is the dead consumer's "
-            "word, too: it had stored more since. ",
-        }
-        raise NotYet(
-            f"You returned {said:g}. {slips.get(said, '')}Kafka has {waiting:,} records that the "
-            "API does not serve."
-        )
+    measured = buckets_of(scrape(api_url(TOPIC)))
+    made_up = _histogram(MADE_UP_S)
+    for buckets in (measured, made_up):
+        for low, high in combinations(buckets, 2):
+            said = share(dict(buckets), low, high)
+            right = (buckets[high] - buckets[low]) / buckets["+Inf"]
+            if not is_number(said):
+                raise NotYet(refusal(said, "a number", RETURNED))
+            if not math.isclose(said, right, abs_tol=1e-9):
+                raise NotYet(
+                    f"`{low}` counts {buckets[low]:g} answers, `{high}` counts {buckets[high]:g}, "
+                    f"`+Inf` counts {buckets['+Inf']:g}. You returned {said:g}."
+                )
     return (
-        f"{right:g} by `/metrics`; asked a moment later, Kafka has {waiting:,} that it waits for."
+        f"Right for the {many(int(measured['+Inf']), 'answer')} of the API, and for "
+        f"{len(MADE_UP_S)} others."
     )
 
 
-@exercise
-def q4(is_wrong: Callable[[Samples, float], Any]) -> str:
-    """Write `is_wrong(samples, now_s)`: True when somebody should be called, else False.
-
-    The check asks it about a real scrape without a consumer, as if a minute later.
-    Then it starts a consumer, lets it catch up, and asks again.
-    `now_s` is the time, in seconds since 1970.
-    """
-    silent = scrape_without_consumer(TOPIC)
-    if is_wrong(silent, time.time() + MINUTE_S) is None:
-        raise NotYet(refusal(None, "True or False", RETURNED))
-    if not is_wrong(silent, time.time() + MINUTE_S):
-        raise NotYet(
-            "No reading has been stored for a minute, and your condition does not see it. "
-            f"{records_in(TOPIC) - int(total(silent, SERVED)):,} records wait in Kafka; `{LAG}` is "
-            f"{total(silent, LAG):g} in that scrape."
-        )
-    consumer = start_consumer(TOPIC, GROUP, DATA_DIR, name="consumer-of-the-check")
-    try:
-        consumer.wait_until_caught_up()
-        watched = scrape_with_consumer(TOPIC, consumer.pid)
-    finally:
-        background_workers.replace(consumer.name)
-    if is_wrong(watched, time.time()):
-        raise NotYet(
-            "A consumer runs and has caught up, and your condition calls somebody. (Up "
-            f"to a second's readings are always on the way: {total(watched, LAG):g} by `{LAG}`.)"
-        )
-    return "It calls when the consumer is dead, and does not when one runs."
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _histogram(durations_s: tuple[float, ...]) -> dict[str, float]:
+    """Return the buckets that Prometheus' own client makes of some durations."""
+    registry = CollectorRegistry()
+    histogram = Histogram("labkit_made_up_seconds", "", buckets=DURATIONS_S, registry=registry)
+    for duration_s in durations_s:
+        histogram.observe(duration_s)
+    return buckets_of(parse(generate_latest(registry).decode()))

@@ -1,207 +1,123 @@
-"""09b · Secure and upgrade: a compose file, a cluster that requires a password, new jars."""
+"""09b · Alerts: a dead consumer, which figures notice, and an alert that calls."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import struct
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from io import BufferedRWPair
-from itertools import chain, combinations
-from pathlib import Path
+import time
+from collections.abc import Callable
+from itertools import product
 from typing import Any
 
-from labkit.broker.install.kafka_jars import jar_dir, kafka_jars, locked_jars
-from labkit.broker.lesson_brokers.secured_broker import SecuredBroker
+from labkit.consumer.consumer import start_consumer
 from labkit.core import background_workers
-from labkit.core.config import load_config
-from labkit.core.errors import BrokerUnavailable
-from labkit.core.text_tables import many
-from labkit.exercises.engine.answer_kinds import COLLECTIONS, RETURNED, refusal
+from labkit.exercises.engine.answer_kinds import RETURNED, is_number, refusal
 from labkit.exercises.engine.exercise import exercise
-from labkit.exercises.engine.outcome import NotAttempted, NotYet
+from labkit.exercises.engine.outcome import NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
-from labkit.exercises.queries.broker_queries import records_of, why_invalid
+from labkit.exercises.queries.metrics_queries import (
+    ACKED,
+    LAG,
+    SERVED,
+    STORED,
+    Samples,
+    records_in,
+    scrape_with_consumer,
+    scrape_without_consumer,
+    total,
+)
 
-TOPIC = "lesson09b-locked"
-READINGS = 5
-SOME_JARS = 3
-LOGIN_TIMEOUT_S = 5.0
-SASL_HANDSHAKE, SASL_AUTHENTICATE = 17, 36  # Kafka's numbers of these requests
-Services = Mapping[str, Mapping[str, Any]]
-SERVICES: Services = {
-    "kafka": {"image": "apache/kafka:4.3.1"},
-    "ui": {"image": "ui", "profiles": ["debug", "monitoring"]},
-    "prometheus": {"image": "prom/prometheus", "profiles": ["monitoring"]},
-    "registry": {"image": "registry", "profiles": []},
-    "backup": {"image": "backup", "profiles": ["nightly"]},
-}
-PROFILES = ("monitoring", "debug", "nightly", "mon")
+TOPIC, GROUP, DATA_DIR = "lesson09b-readings", "lesson09b", "data/lesson09b"
+MINUTE_S = 60.0
+LONGEST = 4
 
 
-@exercise
-def q1(started: Callable[[Services, Sequence[str]], Any]) -> str:
-    """Write `started(services, profiles)`: the names of the services that Compose starts.
+@prediction(possible=("grows", "stays", "falls"), solution='ex.p1.predict("stays")')
+def p1(before: Samples) -> Observed:
+    """The consumer is killed, and 20 readings a second keep arriving.
 
-    `services` is as in the file: a dictionary for each name, with or without `profiles`; an empty
-    list counts as none. The second argument is the list of profiles that were asked for. Return a
-    set.
+    What does the gauge `labkit_consumer_lag_records` do? Say 'grows', 'stays' or 'falls'.
     """
-    asked_for = chain.from_iterable(combinations(PROFILES, count) for count in range(3))
-    cases = [list(one) for one in asked_for]
-    for asked in cases:
-        said = started(SERVICES, asked)
-        if not isinstance(said, COLLECTIONS):
-            raise NotYet(refusal(said, "a set of names", RETURNED))
-        right = {name for name, one in SERVICES.items() if _starts(one, asked)}
-        if more := set(said) - right:
-            name = min(more, key=str)
-            raise NotYet(f"Asked for {asked}, you start `{name}`: {SERVICES.get(name)}.")
-        if missing := right - set(said):
-            name = min(missing)
-            raise NotYet(f"Asked for {asked}, you do not start `{name}`: {SERVICES[name]}.")
-    return f"Right for {len(cases)} lists of profiles, with none, one and two in them."
-
-
-@prediction(possible=("yes", "no"), solution='ex.p1.predict("no")')
-def p1(secured: SecuredBroker) -> Observed:
-    """One client knows the name and not the password, another the password and not the name.
-
-    Does the broker tell them which of the two was wrong? Say 'yes' or 'no'.
-    """
-    if not any(thing is secured for thing in background_workers.running()):
-        raise NotAttempted("The secured broker is stopped: run the cell that starts it.")
-    password = secured.password.get_secret_value()
-    told = {
-        _refusal(secured, secured.username, "guess"),
-        _refusal(secured, "eve", password),
-    }
+    now = scrape_without_consumer(TOPIC)
+    then, lag = total(before, LAG), total(now, LAG)
+    waiting = records_in(TOPIC) - int(total(now, SERVED))
     return Observed(
-        "yes" if len(told) > 1 else "no",
-        f"Both were tried on the broker, which answers: {' / '.join(sorted(told))}. So nobody can "
-        "find out names by trying.",
+        "grows" if lag > then else "falls" if lag < then else "stays",
+        f"It said {then:g}, and says {lag:g}; and Kafka holds {waiting:,} records that are not "
+        "stored. The gauge is what the consumer reported last, before it died.",
     )
 
 
 @exercise
-def q2() -> str:
-    """Create a topic `lesson09b-locked` on the secured cluster, with at least 5 readings in it.
+def q1(backlog: Callable[[Samples], Any]) -> str:
+    """Write `backlog(samples)`: readings acknowledged by the broker and not yet served by the API.
 
-    Point the lab at it with `os.environ`, or log in with kafka-python: both ways are right.
+    It must be right about a dead consumer, too. `samples` is what `scrape(api.url)` returns.
     """
-    secured = _secured()
-    with _environment(secured.variables):
-        try:
-            found = records_of(TOPIC)
-        except NotAttempted:
-            found = None
-    if found is None:
-        if load_config().bootstrap_servers == secured.bootstrap_servers:
-            raise NotYet(f"The lab is pointed at the secured cluster, which has no `{TOPIC}` yet.")
-        try:
-            records_of(TOPIC)
-        except (NotAttempted, BrokerUnavailable):
-            raise NotAttempted(
-                f"There is no topic `{TOPIC}` on the secured cluster, and the lab is not pointed "
-                "at it."
-            ) from None
-        raise NotYet(f"`{TOPIC}` is there, but on another cluster: nobody logged in.")
-    good = sum(not why_invalid(one) for one in found)
-    if good < READINGS:
-        others = f", and {many(len(found) - good, 'other record')}" if len(found) > good else ""
-        raise NotYet(f"`{TOPIC}` holds {many(good, 'reading')}{others}.")
-    return f"The cluster that requires a password holds {many(good, 'reading')} in `{TOPIC}`."
+    samples = scrape_without_consumer(TOPIC)
+    said, served = backlog(samples), total(samples, SERVED)
+    right, waiting = total(samples, ACKED) - served, records_in(TOPIC) - int(served)
+    if not is_number(said):
+        raise NotYet(refusal(said, "a number", RETURNED))
+    if said != right:
+        slips = {
+            total(samples, LAG): "That is what the consumer said last, before it died. ",
+            total(samples, ACKED) - total(samples, STORED): f"`{STORED}` is the dead consumer's "
+            "word, too: it had stored more since. ",
+        }
+        raise NotYet(
+            f"You returned {said:g}. {slips.get(said, '')}Kafka has {waiting:,} records that the "
+            "API does not serve."
+        )
+    return (
+        f"{right:g} by `/metrics`; asked a moment later, Kafka has {waiting:,} that it waits for."
+    )
 
 
 @exercise
-def q3(is_intact: Callable[[Path, str], Any]) -> str:
-    """Write `is_intact(path, sha256)`: True if the file's SHA-256 is the expected one.
+def q2(is_wrong: Callable[[Samples, float], Any]) -> str:
+    """Write `is_wrong(samples, now_s)`: True when somebody should be called, else False.
 
-    The check asks it about real jars of Kafka, and about a copy in which one byte was changed.
-    `hashlib.sha256(data).hexdigest()` computes it as text; `path.read_bytes()` gives the data.
+    The check asks it about a scrape without a consumer, a minute later, and about one with a
+    consumer that has caught up. `now_s` is the time, in seconds since 1970.
     """
-    kafka_jars()  # fetched and verified, if this lab has not started a broker yet
-    jars = sorted(locked_jars(), key=lambda one: one.size)
-    jars = [one for one in jars if (jar_dir() / one.file_name).exists()][:SOME_JARS]
-    for jar in jars:
-        _expect(is_intact, jar_dir() / jar.file_name, jar.sha256, True, "as it was published")
-    with tempfile.TemporaryDirectory() as folder:
-        for jar, other in zip(jars, [*jars[1:], jars[0]], strict=True):
-            copy = Path(shutil.copy(jar_dir() / jar.file_name, folder))
-            _expect(is_intact, copy, jar.sha256, True, "a copy of the whole file")
-            _expect(is_intact, copy, other.sha256, False, "another jar's number")
-            whole = copy.read_bytes()
-            copy.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
-            _expect(is_intact, copy, jar.sha256, False, "a copy with one byte changed")
-            copy.write_bytes(whole[:-1])
-            _expect(is_intact, copy, jar.sha256, False, "a copy without its last byte")
-    return f"Right for {many(len(jars), 'jar')} of Kafka, whole, changed and cut off."
-
-
-def _starts(service: Mapping[str, Any], asked: Sequence[str]) -> bool:
-    profiles = service.get("profiles") or ()
-    return not profiles or not set(profiles).isdisjoint(asked)
-
-
-def _expect(
-    is_intact: Callable[[Path, str], Any], path: Path, sha256: str, right: bool, what: str
-) -> None:
-    said = is_intact(path, sha256)
-    if not isinstance(said, bool):
-        raise NotYet(refusal(said, "True or False", RETURNED))
-    if said is not right:
-        raise NotYet(f"`{path.name}`, {what}: you returned {said}.")
-
-
-def _secured() -> SecuredBroker:
-    running = background_workers.running()
-    secured = next((thing for thing in running if isinstance(thing, SecuredBroker)), None)
-    if secured is None:
-        raise NotAttempted(
-            "No secured broker is running: run the cell with `lab.start_secured_broker`."
+    silent = scrape_without_consumer(TOPIC)
+    if is_wrong(silent, time.time() + MINUTE_S) is None:
+        raise NotYet(refusal(None, "True or False", RETURNED))
+    if not is_wrong(silent, time.time() + MINUTE_S):
+        raise NotYet(
+            "No reading has been stored for a minute, and your condition does not see it. "
+            f"{records_in(TOPIC) - int(total(silent, SERVED)):,} records wait in Kafka; `{LAG}` is "
+            f"{total(silent, LAG):g} in that scrape."
         )
-    return secured
-
-
-def _refusal(secured: SecuredBroker, username: str, password: str) -> str:
-    """Try to log in, and return what the broker says.
-
-    kafka-python tries again and again, and logs the broker's sentence without returning it. So
-    these are the two requests of a login, as KIP-43 and KIP-152 define them.
-    """
-    host, _, port = secured.bootstrap_servers.partition(":")
-    with socket.create_connection((host, int(port)), LOGIN_TIMEOUT_S) as connection:
-        file = connection.makefile("rwb")
-        _ask(file, SASL_HANDSHAKE, 1, struct.pack(">h", 5) + b"PLAIN")
-        login = f"\0{username}\0{password}".encode()
-        answer = _ask(file, SASL_AUTHENTICATE, 0, struct.pack(">i", len(login)) + login)
-        file.close()
-    code, length = struct.unpack_from(">hh", answer)
-    return answer[4 : 4 + length].decode() if code else "welcome"
-
-
-def _ask(file: BufferedRWPair, api_key: int, version: int, body: bytes) -> bytes:
-    """Send a request, and return the answer without its correlation id."""
-    request = struct.pack(">hhih", api_key, version, 1, -1) + body
-    file.write(struct.pack(">i", len(request)) + request)
-    file.flush()
-    (length,) = struct.unpack(">i", file.read(4))
-    return file.read(length)[4:]
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set some variables for some questions; no other variable is touched, as threads read them."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    consumer = start_consumer(TOPIC, GROUP, DATA_DIR, name="consumer-of-the-check")
     try:
-        yield
+        consumer.wait_until_caught_up()
+        watched = scrape_with_consumer(TOPIC, consumer.pid)
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        background_workers.replace(consumer.name)
+    if is_wrong(watched, time.time()):
+        raise NotYet(
+            "A consumer runs and has caught up, and your condition calls somebody. (Up "
+            f"to a second's readings are always on the way: {total(watched, LAG):g} by `{LAG}`.)"
+        )
+    return "It calls when the consumer is dead, and does not when one runs."
+
+
+@exercise
+def q3(fires: Callable[[list[bool], int], Any]) -> str:
+    """Write `fires(held, times)`: True if a condition held the last `times` times, else False.
+
+    `held` is a list: what the condition said each time that Prometheus asked, the newest last.
+    """
+    cases = [
+        (list(held), times)
+        for asked in range(LONGEST + 1)
+        for held in product((False, True), repeat=asked)
+        for times in range(1, LONGEST + 1)
+    ]
+    for held, times in cases:
+        said = fires(list(held), times)
+        if not isinstance(said, bool):
+            raise NotYet(refusal(said, "True or False", RETURNED))
+        if said is not (len(held) >= times and all(held[-times:])):
+            raise NotYet(f"`fires({held}, {times})` returned {said}.")
+    return f"Right in all {len(cases)} cases, from none to {LONGEST} times asked."

@@ -112,19 +112,27 @@ WRONG: dict[str, tuple[str, ...]] = {
     "09.q1": ("def value_of(text, name):\n    return '7'", "def value_of(text):\n    return 7"),
     "09.q2": ("def rate(before, after, seconds):\n    return (after - before) / seconds",),
     "09.q3": (
+        "def share(buckets, low, high):\n    return buckets[high] / buckets['+Inf']",
+        "def share(buckets, low, high):\n    print(buckets)",
+    ),
+    "09b.q1": (
         "def backlog(samples):\n    return total(samples, 'labkit_consumer_lag_records')",
         "def backlog(samples):\n    print(samples[0])",
     ),
-    "09.q4": (
+    "09b.q2": (
         "def is_wrong(samples, now_s):\n    return False",
         "def is_wrong(samples, now_s):\n    return True",
     ),
-    "09b.q1": (
-        "def started(services, profiles):\n    return set(services)",
-        "def started(services, profiles):\n    print(services)",
-    ),
-    "09b.q2": ('os.environ.update(secured.variables)\nlab.ensure_topic("lesson09b-locked")',),
     "09b.q3": (
+        "def fires(held, times):\n    return all(held[-times:])",
+        "def fires(held, times):\n    return sum(held)",
+    ),
+    "09c.q1": (
+        "def starts(own, asked):\n    return set(own) <= set(asked)",
+        "def starts(own, asked):\n    print(own)",
+    ),
+    "09c.q2": ('os.environ.update(secured.variables)\nlab.ensure_topic("lesson09c-locked")',),
+    "09c.q3": (
         "def is_intact(path, sha256):\n    return True",
         "def is_intact(path, sha256):\n    print(path)",
     ),

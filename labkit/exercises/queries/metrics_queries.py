@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -43,6 +44,15 @@ def total(samples: Samples, name: str) -> float:
     return math.fsum(sample.value for sample in samples if sample.name == name)
 
 
+def buckets_of(samples: Samples) -> dict[str, float]:
+    """Return how many observations each bucket of a histogram counts, by its limit `le`."""
+    buckets: defaultdict[str, float] = defaultdict(float)
+    for one in samples:
+        if "le" in one.labels:
+            buckets[one.labels["le"]] += one.value
+    return dict(buckets)
+
+
 def health_requests(url: str) -> float:
     """Return how often an API says that it was asked for `/api/health`."""
     route = "/api/health"
@@ -69,16 +79,6 @@ def scrape_with_consumer(topic: str, pid: int) -> Samples:
             raise NotAttempted("The consumer of this check has not reported: run the cell again.")
         time.sleep(0.1)
     return scrape(url)
-
-
-def state_once_silent(url: str) -> str:
-    """Return the state by `/api/pipeline`, once the consumer has been silent long enough."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        state = str(ask(f"{url}/api/pipeline").json()["state"])
-        if state != "running" or time.monotonic() > deadline:
-            return state
-        time.sleep(0.1)
 
 
 def records_in(topic: str) -> int:

@@ -1,167 +1,183 @@
-"""Lesson 09b's checks: Compose's rule, a broker that requires a password, Kafka's real jars."""
+"""Lesson 09b's checks on a real API, and a consumer that is really dead."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer
 from marking import expect, expect_revealed, solve
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
-from labkit.broker.lesson_brokers.secured_broker import SecuredBroker
+from labkit.api.app import Api
+from labkit.core import background_workers
 from labkit.exercises import lesson_09b as ex
 from labkit.exercises.engine.outcome import Outcome
+from labkit.exercises.queries import metrics_queries as metrics
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 ERROR, NOT_ATTEMPTED = Outcome.ERROR, Outcome.NOT_ATTEMPTED
-
-
-def by_loop(services: Any, profiles: list[str]) -> list[str]:
-    names = []
-    for name, one in services.items():
-        own = one.get("profiles", [])
-        if own == [] or any(profile in own for profile in profiles):
-            names.append(name)
-    return names
-
-
-def always(services: Any, profiles: list[str]) -> set[str]:
-    return {name for name, one in services.items() if not one.get("profiles")}
-
-
-def asked(services: Any, profiles: list[str]) -> set[str]:
-    return {name for name, one in services.items() if set(one.get("profiles", [])) & set(profiles)}
-
-
-def by_beginning(services: Any, profiles: list[str]) -> set[str]:
-    text = {name: " ".join(one.get("profiles", [])) for name, one in services.items()}
-    return {name for name in text if not text[name] or any(one in text[name] for one in profiles)}
-
-
-def by_all(services: Any, profiles: list[str]) -> set[str]:
-    return {name for name, one in services.items() if set(one.get("profiles", [])) <= set(profiles)}
-
-
-def test_q1_what_compose_starts(lab_dir: Path) -> None:
-    def blank(services, profiles): ...
-
-    expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
-    expect(
-        ex.q1, NOT_YET, lambda services, profiles: print(profiles), says="has to end with `return`"
-    )
-    expect(ex.q1, NOT_YET, lambda services, profiles: set(services), says="you start `")
-    expect(ex.q1, NOT_YET, lambda services, profiles: {"kafka"}, says="do not start `registry`")
-    expect(ex.q1, NOT_YET, always, says="do not start")
-    expect(ex.q1, NOT_YET, asked, says="do not start `kafka`")
-    expect(ex.q1, NOT_YET, by_beginning, says="Asked for ['mon'], you start")
-    expect(ex.q1, NOT_YET, by_all, says="do not start `ui`")
-    expect(ex.q1, ERROR, lambda services, profiles: {services["db"]}, says="KeyError")
-    for right in (by_loop, lambda one, two: tuple(by_loop(one, two)), solve(ex.q1)["started"]):
-        expect(ex.q1, CORRECT, right, says="Right for")
+STORED, WAITING = 60, 40
 
 
 @pytest.fixture
-def secured(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecuredBroker]:
-    with lab.start_secured_broker() as one:
-        for name in one.variables:
-            monkeypatch.delenv(name, raising=False)  # and put back what it was, at the end
+def api(lab_dir: Path, bootstrap_servers: str) -> Iterator[Api]:
+    """Serve what a consumer has stored; the consumer still runs."""
+    lab.fresh_topic(ex.TOPIC, data_dir=ex.DATA_DIR)
+    with lab.start_api(ex.DATA_DIR, port=0, topic=ex.TOPIC) as one:
+        produce(STORED)
+        lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR).wait_until_caught_up()
         yield one
+        background_workers.replace(
+            "consumer"
+        )  # it may have been killed, which does not fail this test
+        lab.stop_all()
 
 
-def point_at(secured: SecuredBroker) -> None:
-    os.environ.update(secured.variables)
+@pytest.fixture
+def unwatched(api: Api) -> Api:
+    """Kill the consumer, as a machine without memory would, and let readings go on arriving."""
+    wait_for_lag_0(api)
+    kill_consumers()
+    produce(WAITING)
+    return api
 
 
-def point_back(secured: SecuredBroker, bootstrap_servers: str) -> None:
-    for name in secured.variables:
-        os.environ.pop(name, None)
-    os.environ["LABKIT_BOOTSTRAP_SERVERS"] = bootstrap_servers
+def produce(count: int) -> None:
+    producer = lab.start_producer(ex.TOPIC, readings_per_s=0, count=count, seed=7)
+    assert producer.wait(PATIENCE_S)
 
 
-def send(secured: SecuredBroker, *values: bytes) -> None:
-    with KafkaProducer(
-        bootstrap_servers=secured.bootstrap_servers,
-        security_protocol="SASL_PLAINTEXT",
-        sasl_mechanism="PLAIN",
-        sasl_plain_username=secured.username,
-        sasl_plain_password=secured.password.get_secret_value(),
-    ) as producer:
-        for value in values:
-            producer.send(ex.TOPIC, value=value)
+def kill_consumers() -> None:
+    for thing in lab.running():
+        if thing.name == "consumer":
+            thing.process.kill()  # type: ignore[attr-defined]
+            thing.process.wait()  # type: ignore[attr-defined]
 
 
-def test_q2_and_p1_behind_the_password(
-    bootstrap_servers: str, secured: SecuredBroker, lab_dir: Path
-) -> None:
-    point_back(secured, bootstrap_servers)
-    expect(ex.q2, NOT_ATTEMPTED, says="not pointed at it")
-    lab.fresh_topic(ex.TOPIC)
-    expect(ex.q2, NOT_YET, says="but on another cluster")
-    lab.delete_topic(ex.TOPIC)
-    point_at(secured)
-    expect(ex.q2, NOT_YET, says=f"which has no `{ex.TOPIC}` yet")
-    lab.ensure_topic(ex.TOPIC)
-    expect(ex.q2, NOT_YET, says="holds 0 readings")
-    send(secured, *[b"not a reading"] * ex.READINGS)
-    expect(ex.q2, NOT_YET, says="holds 0 readings, and 5 other records")
-    lab.start_producer(ex.TOPIC, readings_per_s=0, count=4).wait(60)
-    expect(ex.q2, NOT_YET, says="holds 4 readings")
-    point_back(secured, bootstrap_servers)
-    expect(ex.q2, NOT_YET, says="holds 4 readings")  # the lab is pointed elsewhere: no matter
-    fleet = lab.Fleet(seed=7).readings(datetime.now(UTC) - timedelta(minutes=5), 1.0)
-    send(secured, next(iter(fleet)).to_json())  # by hand, with the login
-    expect(ex.q2, CORRECT, says="5 readings")
-    solve(ex.q2, secured=secured, os=os)
-    result = expect(ex.q2, CORRECT, says="10 readings")
-    assert secured.password.get_secret_value() not in repr(result)
+def wait_for_lag_0(api: Api) -> None:
+    """Wait until the consumer has said that all is stored: what it says last, if it dies now."""
 
-    expect_revealed(ex.p1, "yes", NOT_YET, secured, says="It was 'no'")
-    solve(ex.p1, ex=ex)
-    result = ex.p1.reveal(secured)
-    assert result.is_correct, result
-    assert secured.password.get_secret_value() not in repr(result)
+    def all_stored() -> metrics.Samples | None:
+        samples = metrics.scrape(api.url)
+        return samples if metrics.total(samples, metrics.STORED) == STORED else None
+
+    samples = wait_until(all_stored, "all is stored")
+    assert metrics.total(samples, metrics.LAG) == 0
 
 
-def test_q2_and_p1_without_a_secured_broker(lab_dir: Path) -> None:
-    expect(ex.q2, NOT_ATTEMPTED, says="No secured broker")
-    expect_revealed(ex.p1, "no", NOT_ATTEMPTED, None, says="is stopped")
+def test_nothing_is_there_yet(lab_dir: Path) -> None:
+    """Alone and unrun: each says what is missing, and none fails."""
+    expect(ex.q1, NOT_ATTEMPTED, lambda samples: 0, says="No API serves")
+    expect(ex.q2, NOT_ATTEMPTED, lambda samples, now_s: True, says="No API serves")
+    expect_revealed(ex.p1, "grows", NOT_ATTEMPTED, [], says="No API serves")
 
 
-def test_q3_what_makes_a_jar_intact(lab_dir: Path) -> None:
-    def blank(path, sha256): ...
+def test_q1_what_no_csv_holds(unwatched: Api) -> None:
+    def last_word(samples: Any) -> float:
+        return metrics.total(samples, metrics.LAG)
 
-    def in_pieces(path: Path, sha256: str) -> bool:
-        found = hashlib.sha256()
-        with path.open("rb") as file:
-            while piece := file.read(65_536):
-                found.update(piece)
-        return found.hexdigest() == sha256
+    def acked(samples: Any) -> float:
+        return metrics.total(samples, metrics.ACKED)
 
-    def by_file(path: Path, sha256: str) -> bool:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest().lower() == sha256.lower()
+    def by_stored(samples: Any) -> float:
+        return acked(samples) - metrics.total(samples, metrics.STORED)
 
-    known = {one.file_name: one for one in ex.locked_jars()}
+    expect(ex.q1, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q1, NOT_YET, last_word, says="what the consumer said last")
+    expect(ex.q1, NOT_YET, acked, says=f"Kafka has {WAITING} records")
+    expect(ex.q1, NOT_YET, lambda samples: str(WAITING), says="Leave out the quotation marks")
+    expect(ex.q1, NOT_YET, lambda samples: print(len(samples)), says="has to end with `return`")
+    expect(ex.q1, NOT_YET, lambda samples: -WAITING, says=f"You returned -{WAITING}")
+
+    def from_kafka(samples: Any) -> float:
+        return metrics.records_in(ex.TOPIC) - metrics.total(samples, metrics.SERVED)
+
+    expect(ex.q1, CORRECT, from_kafka, says=f"{WAITING} by `/metrics`")
+    solved = solve(ex.q1, total=metrics.total)["backlog"]
+    expect(ex.q1, CORRECT, solved, says=f"{WAITING} by `/metrics`")
+    folder = unwatched.data_dir / ex.TOPIC
+    last_words = {path: path.read_bytes() for path in folder.glob("*.status.json")}
+    lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR).wait_until_caught_up()
+    expect(ex.q1, NOT_ATTEMPTED, solved, says="run the cell that kills it")
+    kill_consumers()
+    for path, words in last_words.items():
+        path.write_bytes(words)  # as one leaves them who is killed before it has said more
+    expect(ex.q1, NOT_YET, by_stored, says="is the dead consumer's word, too")
+    expect(ex.q1, CORRECT, solved, says="0 by `/metrics`")
+
+
+def test_q2_an_alert_for_the_dead_alone(unwatched: Api) -> None:
+    def by_lag(samples: Any, now_s: float) -> bool:
+        return metrics.total(samples, metrics.LAG) > 10
+
+    def by_state(samples: Any, now_s: float) -> bool:
+        states = [one for one in samples if one.name == "labkit_consumer_state"]
+        return any(one.value and one.labels["state"] != "running" for one in states)
+
+    def by_backlog(samples: Any, now_s: float) -> bool:
+        acked = metrics.total(samples, metrics.ACKED)
+        return acked - metrics.total(samples, metrics.SERVED) > WAITING - 10
+
+    expect(ex.q2, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q2, NOT_YET, lambda samples, now_s: False, says="does not see it")
+    expect(ex.q2, NOT_YET, lambda samples, now_s: print(now_s), says="has to end with `return`")
+    expect(ex.q2, ERROR, lambda samples: True, says="TypeError")
+    expect(ex.q2, NOT_YET, by_lag, says=f"{WAITING} records wait in Kafka")
+    expect(ex.q2, NOT_YET, by_state, says="`labkit_consumer_lag_records` is 0")
+    expect(ex.q2, CORRECT, by_backlog, says="does not when one runs")
+    kill_consumers()
+    expect(ex.q2, CORRECT, solve(ex.q2)["is_wrong"], says="does not when one runs")
+    expect(ex.q2, NOT_YET, lambda samples, now_s: True, says="calls somebody")
+    assert [one.name for one in lab.running()] == ["api"]  # the check's own consumer is gone
+
+
+def test_q3_it_fires_after_some_time(lab_dir: Path) -> None:
+    def blank(held, times): ...
+
+    def anytime(held: list[bool], times: int) -> bool:
+        return sum(held) >= times
+
+    def the_first(held: list[bool], times: int) -> bool:
+        return len(held) >= times and all(held[:times])
+
+    def without_len(held: list[bool], times: int) -> bool:
+        return all(held[-times:])
+
+    def once(held: list[bool], times: int) -> bool:
+        return len(held) >= times and any(held[-times:])
+
+    def by_slice(held: list[bool], times: int) -> bool:
+        return held[-times:] == [True] * times
+
+    def by_loop(held: list[bool], times: int) -> bool:
+        row = 0
+        for one in held:
+            row = row + 1 if one else 0
+        return row >= times
+
+    def from_the_end(held: list[bool], times: int) -> bool:
+        row = list(takewhile(bool, held[::-1]))
+        return len(row) >= times
+
     expect(ex.q3, NOT_ATTEMPTED, blank, says="three dots")
-    expect(ex.q3, NOT_YET, lambda path, sha256: print(path), says="has to end with `return`")
-    expect(ex.q3, NOT_YET, lambda path, sha256: True, says="another jar's number")
-    expect(ex.q3, NOT_YET, lambda path, sha256: False, says="as it was published")
-    expect(
-        ex.q3, NOT_YET, lambda path, sha256: known[path.name].sha256 == sha256, says="one byte"
-    )  # a look-up
+    expect(ex.q3, NOT_YET, lambda held, times: print(held), says="has to end with `return`")
+    expect(ex.q3, NOT_YET, lambda held, times: len(held), says="True or False")
+    expect(ex.q3, NOT_YET, lambda held, times: True, says="`fires([], 1)` returned True")
+    expect(ex.q3, ERROR, lambda held, times: held[-times], says="IndexError")
+    for wrong in (anytime, the_first, without_len, once):
+        expect(ex.q3, NOT_YET, wrong, says=" returned ")
+    for right in (by_slice, by_loop, from_the_end, solve(ex.q3)["fires"]):
+        expect(ex.q3, CORRECT, right, says="Right in all")
 
-    def by_size(path: Path, sha256: str) -> bool:
-        jar = known[path.name]
-        return jar.sha256 == sha256 and path.stat().st_size == jar.size
 
-    expect(ex.q3, NOT_YET, by_size, says="one byte changed")
-    expect(ex.q3, NOT_YET, lambda path, sha256: "yes", says="True or False")
-    expect(ex.q3, ERROR, lambda path, sha256: hashlib.sha256(path), says="TypeError")
-    for right in (in_pieces, by_file, solve(ex.q3)["is_intact"]):
-        expect(ex.q3, CORRECT, right, says="whole, changed and cut off")
+def test_p1_what_the_figures_of_the_dead_say(unwatched: Api) -> None:
+    at_death = metrics.scrape(unwatched.url)
+    expect_revealed(ex.p1, ..., NOT_ATTEMPTED, at_death, says=f"Kafka holds {WAITING} records")
+    expect_revealed(ex.p1, "grows", NOT_YET, at_death, says="You said 'grows'. It was 'stays'")
+    expect_revealed(ex.p1, "stays", CORRECT, at_death, says="before it died")
+    lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR)
+    expect_revealed(ex.p1, "stays", NOT_ATTEMPTED, at_death, says="run the cell that kills it")

@@ -1,0 +1,36 @@
+"""What lessons quote of the project's files is in those files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lessons import read
+
+PROJECT = Path(__file__).parents[2]
+
+
+def quoted(lesson: str) -> Any:
+    """Return the YAML that a lesson quotes."""
+    text = "\n".join(cell.source for cell in read(lesson).cells)
+    (code,) = re.findall(r"```yaml\n(.+?)```", text, re.DOTALL)
+    return yaml.safe_load(code)
+
+
+def test_09b_quotes_a_rule_of_prometheus() -> None:
+    (rule,) = quoted("09b_alerts")
+    path = PROJECT / "deploy" / "prometheus" / "rules.yml"
+    rules = yaml.safe_load(path.read_text(encoding="utf-8"))["groups"][0]["rules"]
+    (known,) = [one for one in rules if one["alert"] == rule["alert"]]
+    assert rule == {name: known[name] for name in rule}
+
+
+def test_09c_quotes_the_services_of_compose() -> None:
+    text = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
+    services = {
+        name: {key: service[key] for key in ("image", "profiles") if key in service}
+        for name, service in yaml.safe_load(text)["services"].items()
+    }
+    assert quoted("09c_secure_and_upgrade") == {"services": services}
