@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
@@ -10,21 +11,21 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlencode
 
 from labkit.core.text_tables import many
-from labkit.exercises.engine.answer_kinds import RETURNED, pair, shown, text
+from labkit.exercises.engine.answer_kinds import RETURNED, number, pair, shown, text
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, is_within, prediction
 from labkit.exercises.queries.api_queries import (
-    RecordedRequest,
     RecordingProxy,
     api_url,
     ask,
-    requests_of_poll_loop,
+    serve,  # noqa: F401 - `ex.serve` in the notebook
     serving,
 )
 
 TOPIC = "lesson06-readings"
-EVERY_S, QUICK_S, SLOW_S = 0.4, 0.2, 0.5  # of the poll loop's check: the interval, and two answers
+LOOPS = ((0.4, 0.2), (0.8, 0.2), (0.3, 0.5))  # `every_s`, and how long an answer takes
+CLOSE_S = 0.001
 TRIES = 40
 PAGE_ONLY = ("shape", "scale")  # what the page draws itself, without a request
 
@@ -48,47 +49,54 @@ def p1(seen: list[int]) -> Observed:
 
 
 @exercise
-def q1(poll: Callable[[str, int, float], Any]) -> str:
-    """Write `poll(url, polls, every_s)`: ask `url` that many times, every `every_s` seconds.
+def q1(pause: Callable[[float, float], Any]) -> str:
+    """Write `pause(began, every_s)`: how many seconds this loop sleeps after an answer.
 
-    The interval counts from request to request; no request is sent while another is open.
+    The next request follows `every_s` seconds after the last one began, or at once if the answer
+    took longer than that.
     """
-    url = api_url(TOPIC)
-    quick = requests_of_poll_loop(poll, url, 4, EVERY_S, QUICK_S)
-    every_s = _mean_interval_s(quick, EVERY_S)
-    pauses = [after.began_s - before.ended_s for before, after in pairwise(quick)]
-    if min(pauses) >= EVERY_S * 0.95:
-        raise NotYet(
-            f"Each answer took {QUICK_S} s, and then you waited the whole {EVERY_S} s. The "
-            "interval counts from request to request."
-        )
-    slow = requests_of_poll_loop(poll, url, 3, EVERY_S, SLOW_S)
-    seldom = requests_of_poll_loop(poll, url, 2, 2 * EVERY_S, QUICK_S)
-    _mean_interval_s(seldom, 2 * EVERY_S)
+    api, found = api_url(TOPIC), []
+    for every_s, delay_s in LOOPS:
+        proxy = RecordingProxy(api, delay_s)
+        with serving(proxy) as url:
+            for _ in range(3):
+                began = time.monotonic()
+                ask(f"{url}/api/health")
+                time.sleep(_checked_pause_s(pause, began, every_s))
+        began_s = [one.began_s for one in proxy.requests]
+        found.append(f"{(began_s[-1] - began_s[0]) / 2:.2f}")
+    quick, seldom, slow = found
     return (
-        f"{len(quick)} requests, one every {every_s:.2f} s. And with answers that took "
-        f"{SLOW_S} s, {len(slow)} more, one after the other."
+        f"The API was asked every {quick} s and every {seldom} s. With answers that take longer "
+        f"than `every_s`, it was asked every {slow} s, one request after the other."
     )
 
 
-def _mean_interval_s(requests: list[RecordedRequest], every_s: float) -> float:
-    """Return the seconds from request to request, which must not be fewer than asked for."""
-    intervals = [after.began_s - before.began_s for before, after in pairwise(requests)]
-    found = sum(intervals) / len(intervals)
-    if found < every_s * 0.8:
+def _checked_pause_s(pause: Callable[[float, float], Any], began: float, every_s: float) -> float:
+    """Return a learner's pause, which must last until the next request is due."""
+    before = time.monotonic()
+    said = number(pause(began, every_s), RETURNED)
+    after = time.monotonic()
+    if said < 0:
         raise NotYet(
-            f"You were given `every_s={every_s}`, and asked every {found:.2f} s. A page that asks "
-            "faster costs more and shows no more."
+            f"The answer took {before - began:.2f} s, `every_s` is {every_s}, and you returned "
+            f"{said:.2f}. A loop cannot sleep for less than 0 s."
         )
-    return found
+    earliest, latest = (max(0.0, began + every_s - now) for now in (after, before))
+    if not earliest - CLOSE_S <= said <= latest + CLOSE_S:
+        raise NotYet(
+            f"The answer took {before - began:.2f} s, and then you sleep {said:.2f} s. `every_s` "
+            f"is {every_s}: it counts from request to request."
+        )
+    return said
 
 
 @exercise
 def q2(poll_once: Callable[[str, str], tuple[str, Any]]) -> str:
     """Write `poll_once(url, etag)`: ask `url`, and return its new ETag and the news.
 
-    `etag` is what the last poll returned, `""` the first time. The news is the answer's JSON. Where
-    nothing has changed, the API answers 304: then return the same ETag, and `None`.
+    `etag` is what the last poll returned, `""` the first time. The news is the answer's `json()`.
+    Where nothing has changed, the API answers 304: then return the same ETag, and `None`.
     """
     proxy = RecordingProxy(api_url(TOPIC))
     etag = ""

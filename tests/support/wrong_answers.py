@@ -77,7 +77,10 @@ WRONG: dict[str, tuple[str, ...]] = {
         "def read_all(url):\n"
         "    return json.load(urlopen(url + '/api/readings?limit=500'))['readings']",
     ),
-    "06.q1": ("def poll(url, polls, every_s):\n    urlopen(url).read()",),
+    "06.q1": (
+        "def pause(began, every_s):\n    return every_s",
+        "def pause(began, every_s):\n    time.sleep(0.1)",
+    ),
     "06.q2": (
         "def poll_once(url, etag):\n    return '', None",
         "def poll_once(url, etag):\n    with urlopen(url) as answer:\n"

@@ -71,6 +71,14 @@ def whole_number(value: Any, source: str = GAVE) -> int:
     raise NotYet(refusal(value, "a whole number", source))
 
 
+def number(value: Any, source: str = GAVE) -> float:
+    """Return an answer that is a number; raise `NotYet` for anything else."""
+    value = plain(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise NotYet(refusal(value, "a number", source))
+
+
 def text(value: Any, source: str = GAVE) -> str:
     """Return an answer that is text; raise `NotYet` for anything else."""
     if isinstance(value, str):

@@ -10,19 +10,18 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection
-from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pandas as pd
+from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from labkit.core.run_files import runs_on
-from labkit.core.text_tables import many
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.table.table import read_table
 
@@ -98,6 +97,27 @@ def serving(app: App) -> Iterator[str]:
         server.server_close()
 
 
+@dataclass(frozen=True)
+class Site:
+    """An app that is being served: its address, and `stop()`."""
+
+    url: str
+    stop: Callable[[], None]
+
+
+_SITES: dict[str, Site] = {}
+
+
+def serve(app: Flask) -> Site:
+    """Serve an app of Flask in the background, in place of an earlier one of the same name."""
+    if earlier := _SITES.pop(app.name, None):
+        earlier.stop()
+    until_stopped = ExitStack()
+    site = Site(until_stopped.enter_context(serving(app)), until_stopped.close)
+    _SITES[app.name] = site
+    return site
+
+
 class _Quiet(WSGIRequestHandler):
     """Writes no log line per request into the learner's notebook."""
 
@@ -158,21 +178,3 @@ class RecordingProxy:
         request.ended_s, request.status = time.monotonic(), answer.status
         start_response(f"{answer.status} {phrase}", [pair for pair in headers if pair[1]])
         return [answer.text.encode()]
-
-
-def requests_of_poll_loop(
-    poll: Callable[[str, int, float], Any], api: str, polls: int, every_s: float, delay_s: float
-) -> list[RecordedRequest]:
-    """Run a learner's poll loop against a slowed API; return its requests in order."""
-    proxy = RecordingProxy(api, delay_s)
-    with serving(proxy) as url:
-        poll(f"{url}/api/health", polls, every_s)
-    for before, after in pairwise(proxy.requests):
-        if after.began_s < before.ended_s:
-            raise NotYet(
-                f"With answers that take {delay_s} s, a request was sent while another was open. "
-                "That overloads a slow API, which becomes even slower."
-            )
-    if len(proxy.requests) != polls:
-        raise NotYet(f"`poll(url, {polls}, {every_s})` asked {many(len(proxy.requests), 'time')}.")
-    return proxy.requests

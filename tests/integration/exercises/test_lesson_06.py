@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,65 +58,46 @@ def test_p1_what_a_poll_finds() -> None:
     expect_revealed(ex.p1, "many", NOT_ATTEMPTED, [10, 58], says="It was 48")
 
 
-def test_q1_a_steady_beat_that_never_overlaps(api: Api) -> None:
-    def at_once(url: str, polls: int, every_s: float) -> None:
-        for _ in range(polls):
-            urlopen(url).read()
+def test_q1_a_steady_beat(api: Api) -> None:
+    def left(began: float, every_s: float) -> float:
+        return began + every_s - time.monotonic()
 
-    def pause_between(url: str, polls: int, every_s: float) -> None:
-        for _ in range(polls):
-            urlopen(url).read()
-            time.sleep(every_s)
+    def by_another_clock(began: float, every_s: float) -> float:
+        return max(0, began + every_s - time.time())
 
-    def timer(url: str, polls: int, every_s: float) -> None:
-        open_polls = []
-        for _ in range(polls):
-            open_polls.append(threading.Thread(target=lambda: urlopen(url).read()))
-            open_polls[-1].start()
-            time.sleep(every_s)
-        for one in open_polls:
-            one.join()
+    def sleeps_itself(began: float, every_s: float) -> None:
+        time.sleep(max(0, left(began, every_s)))
 
-    def once(url: str, polls: int, every_s: float) -> None:
-        urlopen(url).read()
+    def from_a_table(began: float, every_s: float) -> float:
+        return {0.4: 0.2, 0.8: 0.6, 0.3: 0}[every_s]
 
-    def fits_by_accident(url: str, polls: int, every_s: float) -> None:
-        for _ in range(polls):
-            urlopen(url).read()
-            time.sleep(0.2)  # the rest of the first interval
-
-    expect(ex.q1, NOT_YET, at_once, says="costs more and shows no more")
-    expect(ex.q1, NOT_YET, pause_between, says="from request to request")
-    expect(ex.q1, NOT_YET, timer, says="while another was open")
-    expect(ex.q1, NOT_YET, once, says="asked 1 time.")
-    expect(ex.q1, NOT_YET, fits_by_accident, says="`every_s=0.8`, and asked every 0.4")
-    expect(ex.q1, ERROR, lambda url: urlopen(url).read(), says="TypeError")
+    expect(ex.q1, NOT_YET, lambda began, every_s: every_s, says="and then you sleep 0.40 s")
+    expect(ex.q1, NOT_YET, lambda began, every_s: 0, says="and then you sleep 0.00 s")
+    expect(ex.q1, NOT_YET, left, says="cannot sleep for less than 0 s")
+    expect(ex.q1, NOT_YET, by_another_clock, says="you sleep 0.00 s")
+    expect(ex.q1, NOT_YET, from_a_table, says="and then you sleep 0.20 s")
+    expect(ex.q1, NOT_YET, sleeps_itself, says="returned nothing")
+    expect(ex.q1, NOT_YET, lambda began, every_s: "0.2", says="Leave out the quotation marks")
+    expect(ex.q1, ERROR, lambda every_s: every_s, says="TypeError")
 
 
 def test_q1_three_ways(api: Api) -> None:
-    def by_appointment(url: str, polls: int, every_s: float) -> None:
-        began = time.monotonic()
-        for number in range(1, polls + 1):
-            with urlopen(url) as answer:
-                json.load(answer)
-            time.sleep(max(0, began + number * every_s - time.monotonic()))
+    def by_what_is_over(began: float, every_s: float) -> float:
+        return max(every_s - (time.monotonic() - began), 0)
 
-    def with_a_counter(url: str, polls: int, every_s: float) -> list[Any]:
-        found: list[Any] = []
-        while len(found) < polls:
-            began = time.time()
-            found.append(urlopen(url).read())
-            if (left := every_s - (time.time() - began)) > 0:
-                time.sleep(left)
-        return found
+    def by_case(began: float, every_s: float) -> float:
+        now = time.monotonic()
+        if now > began + every_s:
+            return 0
+        return began + every_s - now
 
-    solved = solve(ex.q1, time=time, urlopen=urlopen)["poll"]
-    for right in (solved, by_appointment, with_a_counter):
-        expect(ex.q1, CORRECT, right, says="3 more, one after the other")
+    solved = solve(ex.q1, time=time)["pause"]
+    for right in (solved, by_what_is_over, by_case):
+        expect(ex.q1, CORRECT, right, says="one request after the other")
 
 
 def get(url: str, etag: str = "") -> tuple[int, str, bytes]:
-    """Ask as the lesson's `get` does."""
+    """Ask by hand."""
     try:
         answer: Any = urlopen(Request(url, headers={"If-None-Match": etag}))
     except HTTPError as error:
@@ -171,7 +151,7 @@ def test_q2_three_ways(api: Api) -> None:
         except HTTPError:
             return [etag, None]
 
-    solved = solve(ex.q2, get=get, json=json)["poll_once"]
+    solved = solve(ex.q2, ex=ex)["poll_once"]
     for right in (solved, by_status, by_hand):
         expect(ex.q2, CORRECT, right, says="then it said 304")
 

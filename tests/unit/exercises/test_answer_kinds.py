@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit.exercises.engine.answer_kinds import RETURNED, pair, shown, text, whole_number
+from labkit.exercises.engine.answer_kinds import RETURNED, number, pair, shown, text, whole_number
 from labkit.exercises.engine.outcome import NotYet
 
 
@@ -67,6 +67,18 @@ def test_another_kind_of_answer_is_named(value: Any, says: str) -> None:
 def test_a_function_without_return_is_told_so() -> None:
     with pytest.raises(NotYet, match=r"returned nothing\. It has to end with `return`"):
         whole_number(None, RETURNED)
+
+
+@pytest.mark.parametrize("value", [0.25, np.float64(0.25)])
+def test_a_number_may_have_any_type_of_number(value: Any) -> None:
+    assert number(value) == 0.25
+
+
+def test_what_is_not_a_number_is_named() -> None:
+    with pytest.raises(NotYet, match="Leave out the quotation marks"):
+        number("0.25")
+    with pytest.raises(NotYet, match=r"You gave `True`\. The answer is a number"):
+        number(True)
 
 
 def test_text_and_pairs() -> None:
