@@ -14,18 +14,17 @@ from labkit.api.app import Api
 from labkit.api.prometheus_metrics import DURATIONS_S
 from labkit.core.config import load_config
 from labkit.core.text_tables import many
-from labkit.exercises.engine.answer_kinds import RETURNED, is_number, refusal
+from labkit.exercises.engine.answer_kinds import RETURNED, number
 from labkit.exercises.engine.exercise import exercise
-from labkit.exercises.engine.outcome import NotYet
+from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.api_queries import api_url, ask
 from labkit.exercises.queries.metrics_queries import (
-    REQUESTS,
     STORED,
     Samples,
     buckets_of,
-    health_requests,
     parse,
+    requests_for,
     scrape,
     total,
 )
@@ -42,13 +41,18 @@ def p1(before: Samples) -> Observed:
     Say 'csv', 'requests', 'both' or 'neither'.
     """
     now = scrape(api_url(TOPIC))
-    counters = {"csv": STORED, "requests": REQUESTS}
-    restarted = [name for name, one in counters.items() if total(now, one) < total(before, one)]
+    asked, asked_now = requests_for(before, "/metrics"), requests_for(now, "/metrics")
+    stored, stored_now = total(before, STORED), total(now, STORED)
+    if asked_now >= asked:
+        raise NotAttempted(
+            f"It has counted {asked_now:g} requests for `/metrics`, and {asked:g} before: run the "
+            "cell that restarts the API, and then this one."
+        )
     return Observed(
-        {0: "neither", 1: restarted[0] if restarted else "", 2: "both"}[len(restarted)],
-        f"Requests: {total(before, REQUESTS):g} before, {total(now, REQUESTS):g} now; they are "
-        f"counted in the API's memory. Readings: {total(before, STORED):g} before, "
-        f"{total(now, STORED):g} now; they are counted in the CSV, which is still there.",
+        "both" if stored_now < stored else "requests",
+        f"Requests for `/metrics`: {asked:g} before, {asked_now:g} now; they are counted in the "
+        f"API's memory. Readings: {stored:g} before, {stored_now:g} now; they are counted in the "
+        "CSV, which is still there.",
     )
 
 
@@ -61,9 +65,7 @@ def q1(value_of: Callable[[str, str], Any]) -> str:
     text = ask(f"{api_url(TOPIC)}/metrics").text
     names = sorted({one.name for one in parse(text)})
     for name in names:
-        said, right = value_of(text, name), total(parse(text), name)
-        if not is_number(said):
-            raise NotYet(f"For `{name}`: {refusal(said, 'a number', RETURNED)}")
+        said, right = number(value_of(text, name), RETURNED), total(parse(text), name)
         if not math.isclose(said, right, rel_tol=1e-9, abs_tol=1e-9):
             shown = [
                 line for line in text.splitlines() if line.startswith((name + "{", name + " "))
@@ -89,12 +91,10 @@ def q2(rate: Callable[[float, float, float], Any]) -> str:
             for questions in rounds:
                 for _ in range(questions):
                     ask(f"{api.url}/api/health")
-                seen.append((health_requests(api.url), time.monotonic()))
+                seen.append((requests_for(scrape(api.url), "/api/health"), time.monotonic()))
     for (before, earlier), (after, later) in pairwise(seen):
         seconds, grown = later - earlier, after - before if after >= before else after
-        said = rate(before, after, seconds)
-        if not is_number(said):
-            raise NotYet(refusal(said, "a number", RETURNED))
+        said = number(rate(before, after, seconds), RETURNED)
         if not math.isclose(said, grown / seconds, rel_tol=1e-9):
             restart = " It was restarted between the two." if after < before else ""
             raise NotYet(
@@ -116,10 +116,8 @@ def q3(share: Callable[[Mapping[str, float], str, str], Any]) -> str:
     made_up = _histogram(MADE_UP_S)
     for buckets in (measured, made_up):
         for low, high in combinations(buckets, 2):
-            said = share(dict(buckets), low, high)
+            said = number(share(dict(buckets), low, high), RETURNED)
             right = (buckets[high] - buckets[low]) / buckets["+Inf"]
-            if not is_number(said):
-                raise NotYet(refusal(said, "a number", RETURNED))
             if not math.isclose(said, right, abs_tol=1e-9):
                 raise NotYet(
                     f"`{low}` counts {buckets[low]:g} answers, `{high}` counts {buckets[high]:g}, "

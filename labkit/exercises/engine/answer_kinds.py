@@ -41,11 +41,6 @@ def plain(value: Any) -> Any:
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
-def is_number(value: Any) -> bool:
-    """Tell whether an answer is a number; True and False are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def whole_number(value: Any, source: str = GAVE) -> int:
     """Return an answer as a whole number: 3, 3.0 and NumPy's 3 are the same.
 

@@ -152,7 +152,9 @@ def test_q3_between_two_limits(api: Api) -> None:
 def test_p1_what_starts_again_with_the_api(api: Api) -> None:
     for _ in range(3):
         before = metrics.scrape(api.url)
-    expect_revealed(ex.p1, "neither", CORRECT, before, says="counted in the API's memory")
+    again = "run the cell that restarts the API"
+    expect_revealed(ex.p1, "requests", NOT_ATTEMPTED, before, says=again)
     lab.start_api(ex.DATA_DIR, port=api.port, topic=ex.TOPIC)
     expect_revealed(ex.p1, "csv", NOT_YET, before, says="You said 'csv'. It was 'requests'")
     expect_revealed(ex.p1, "requests", CORRECT, before, says=f"{STORED} now")
+    expect_revealed(ex.p1, "requests", NOT_ATTEMPTED, before, says=again)  # asked as often since
