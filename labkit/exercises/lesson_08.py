@@ -14,7 +14,6 @@ from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.broker_queries import existing_topic
-from labkit.producer.producer import Producer
 from labkit.topics.topic_model import Partition, Topic
 
 TOPIC = "lesson08-copied"
@@ -46,45 +45,6 @@ def q1(next_leader: Callable[[Partition, int], Any]) -> str:
 
 @exercise
 def q2() -> str:
-    """Make `lesson08-copied` accept a write with acks=all only if two replicas have it.
-
-    `lab.alter_topic(topic, config={name: value})` changes a setting.
-    """
-    topic = existing_topic(TOPIC)
-    wanted = topic.config.get("min.insync.replicas")
-    if wanted is None:
-        raise NotAttempted(
-            "No `min.insync.replicas` was set on it: the broker's default, 1, applies."
-        )
-    if int(wanted) > topic.replication_factor:
-        raise NotYet(
-            f"`min.insync.replicas` is {wanted}, and there are {topic.replication_factor} "
-            "replicas: no write could ever succeed."
-        )
-    if int(wanted) == topic.replication_factor:
-        raise NotYet(f"{wanted} means all of them: one missing broker stops all writes.")
-    if int(wanted) != 2:
-        raise NotYet(f"`min.insync.replicas` is {wanted}: a write that only the leader has counts.")
-    return "A write with acks=all now waits until 2 of the 3 replicas have it."
-
-
-@exercise
-def q3(spare: Any) -> str:
-    """How many brokers can be down while `lesson08-copied` still accepts writes with acks=all?"""
-    spare, topic = whole_number(spare), existing_topic(TOPIC)
-    wanted = int(topic.config.get("min.insync.replicas", 1))
-    if wanted != 2:
-        raise NotAttempted(f"`min.insync.replicas` of `{TOPIC}` is {wanted}: answer q2 first.")
-    true = topic.replication_factor - wanted
-    if spare > true:
-        raise NotYet(f"With {spare} of them down, too few replicas are left to be in sync.")
-    if spare < true:
-        raise NotYet(f"You said {spare}. Writes go on with more brokers down than that.")
-    return f"{topic.replication_factor} replicas, of which {wanted} must be in sync: {true}."
-
-
-@exercise
-def q4() -> str:
     """Restart the dead broker, and wait until every partition has three replicas in sync again.
 
     `broker.restart(number)` starts a dead broker.
@@ -102,6 +62,23 @@ def q4() -> str:
         topic = existing_topic(TOPIC)
     leaders = ", ".join(f"{one.partition} by {one.leader}" for one in topic.partitions)
     return f"Three in sync everywhere; the partitions are led: {leaders}."
+
+
+@exercise
+def q3() -> str:
+    """Let the preferred leader of each partition of `lesson08-copied` lead it again.
+
+    You need an admin client, as in section 1. The map shows the change.
+    """
+    if dead := [node for node, state in _node_states().items() if state != "running"]:
+        raise NotAttempted(f"Broker {dead[0]} does not run: answer q2 first.")
+    for one in existing_topic(TOPIC).partitions:
+        if one.leader != one.replicas[0]:
+            raise NotYet(
+                f"Partition {one.partition} is led by broker {one.leader}; the first of its "
+                f"replicas {one.replicas} is another one."
+            )
+    return "Each partition is led by the first of its replicas."
 
 
 @prediction(
@@ -122,22 +99,19 @@ def p1(killed: int) -> Observed:
             raise BrokerUnavailable("partition 0 has no new leader yet", "lab.cluster_map()")
         time.sleep(0.2)
         first = existing_topic(TOPIC).partitions[0]
+    if first.leader == first.replicas[0]:
+        return Observed(
+            first.leader,
+            f"Broker {first.leader} is the first of the replicas {first.replicas}. If it led "
+            f"before, too, nothing has changed, because broker {killed} was killed. To try again: "
+            f"answer q2, predict, and kill broker {first.leader}.",
+        )
     return Observed(
         first.leader,
         f"The controller takes the first replica of the list {first.replicas} that is alive and in "
-        f"sync; in sync are {', '.join(map(str, first.isr))} now. It needed about four seconds to "
-        "consider the old one dead. To try again: answer q4, predict, and kill.",
-    )
-
-
-@prediction(possible=range(100_001), solution="ex.p2.predict(0)")
-def p2(producer: Producer) -> Observed:
-    """A broker is frozen until another one leads its partitions. How many readings are lost?"""
-    counts = producer.counts
-    return Observed(
-        counts.failed + counts.unknown,
-        f"{counts.acked:,} of {counts.emitted:,} readings are acknowledged, and the rest is on the "
-        "way: the producer retried until another broker led.",
+        f"sync; in sync are {', '.join(map(str, first.isr))} now. "
+        "That takes about four seconds after a leader's death. To try again: answer q2, predict, "
+        "and kill.",
     )
 
 

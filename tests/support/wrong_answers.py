@@ -110,8 +110,8 @@ WRONG: dict[str, tuple[str, ...]] = {
         "def next_leader(partition, dead):\n    return partition.leader",
         "def next_leader(partition, dead):\n    print(partition.isr)",
     ),
-    "08.q2": ('lab.alter_topic("lesson08-copied", config={"min.insync.replicas": 3})',),
-    "08.q3": ("spare = 0", "spare = None"),
+    "08b.q2": ('lab.alter_topic("lesson08b-copied", config={"min.insync.replicas": 3})',),
+    "08b.q3": ("spare = 0", "spare = None"),
     "09.q1": ("def value_of(text, name):\n    return '7'", "def value_of(text):\n    return 7"),
     "09.q2": ("def rate(before, after, seconds):\n    return (after - before) / seconds",),
     "09.q3": (

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient
 from marking import expect, expect_revealed, solve
 from waiting import wait_until
 
@@ -75,29 +76,7 @@ def test_q1_the_next_leader() -> None:
         expect(ex.q1, CORRECT, function, says="Right for each broker")
 
 
-def test_q2_and_q3_how_many_may_be_missing() -> None:
-    expect(ex.q2, NOT_ATTEMPTED, says="No `min.insync.replicas`")
-    expect(ex.q3, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q3, NOT_ATTEMPTED, 1, says="answer q2 first")
-    for value, says in ((1, "only the leader"), (3, "stops all writes"), (4, "no write could")):
-        lab.alter_topic(ex.TOPIC, config={"min.insync.replicas": value})
-        expect(ex.q2, NOT_YET, says=says)
-    lab.alter_topic(ex.TOPIC, config={"min.insync.replicas": "2"})  # text is a way, too
-    expect(ex.q2, CORRECT, says="2 of the 3")
-    lab.fresh_topic(
-        ex.TOPIC, num_partitions=3, replication_factor=3, config={"min.insync.replicas": 2}
-    )
-    expect(ex.q2, CORRECT, says="2 of the 3")
-    solve(ex.q2)
-    expect(ex.q2, CORRECT, says="2 of the 3")
-    for spare, says in ((2, "too few replicas"), (3, "too few"), (0, "Writes go on")):
-        expect(ex.q3, NOT_YET, spare, says=says)
-    expect(ex.q3, NOT_YET, "1", says="Leave out the quotation marks")
-    for right in (1, 1.0, solve(ex.q3)["spare"]):
-        expect(ex.q3, CORRECT, right, says="2 must be in sync")
-
-
-def test_p1_and_q4_a_leader_dies_and_comes_back(three_brokers: Broker) -> None:
+def test_p1_to_q3_a_leader_dies_and_comes_back(three_brokers: Broker) -> None:
     first = lab.describe_topic(ex.TOPIC).partitions[0]
     killed = first.leader
     assert killed is not None
@@ -106,25 +85,39 @@ def test_p1_and_q4_a_leader_dies_and_comes_back(three_brokers: Broker) -> None:
     three_brokers.kill(killed)
     assert ex.p1.reveal(killed).is_correct
     expect_revealed(ex.p1, killed, NOT_YET, killed, says=f"You said {killed}")
-    expect(ex.q4, NOT_ATTEMPTED, says=f"Broker {killed} is still dead")
-    solve(ex.q4, broker=three_brokers, killed=killed)
-    expect(ex.q4, CORRECT, says="Three in sync everywhere")
+    expect(ex.q2, NOT_ATTEMPTED, says=f"Broker {killed} is still dead")
+    expect(ex.q3, NOT_ATTEMPTED, says="answer q2 first")
+    solve(ex.q2, broker=three_brokers, killed=killed)
+    expect(ex.q2, CORRECT, says="Three in sync everywhere")
+
+    expect(ex.q3, NOT_YET, says="Partition 0 is led by")
+    solve(ex.q3, broker=three_brokers, KafkaAdminClient=KafkaAdminClient)
+    expect(ex.q3, CORRECT, says="led by the first of its replicas")
 
     three_brokers.freeze(killed)
-    expect(ex.q4, NOT_YET, says=f"broker.thaw({killed})")
+    expect(ex.q2, NOT_YET, says=f"broker.thaw({killed})")
+    expect(ex.q3, NOT_ATTEMPTED, says="answer q2 first")
     three_brokers.thaw(killed)
     wait_until(lambda: in_sync() == 3)
 
 
-def test_p2_a_frozen_broker_costs_no_reading(three_brokers: Broker) -> None:
-    producer = lab.start_producer(ex.TOPIC, readings_per_s=20, seed=7)
-    wait_until(lambda: producer.counts.acked > 20)
-    frozen = lab.describe_topic(ex.TOPIC).partitions[1].leader
-    assert frozen is not None
-    three_brokers.freeze(frozen)
-    wait_until(lambda: lab.describe_topic(ex.TOPIC).partitions[1].leader not in (frozen, None))
-    three_brokers.thaw(frozen)
+def test_p1_another_broker_was_killed(three_brokers: Broker) -> None:
+    first = lab.describe_topic(ex.TOPIC).partitions[0]
+    killed = first.replicas[-1]
+    three_brokers.kill(killed)
+    expect_revealed(ex.p1, killed, NOT_YET, killed, says=f"because broker {killed} was killed")
+    three_brokers.restart(killed)
     wait_until(lambda: in_sync() == 3)
-    expect_revealed(ex.p2, 6, NOT_YET, producer, says="You said 6")
-    expect_revealed(ex.p2, 0, CORRECT, producer, says="acknowledged")
-    producer.stop()
+
+
+def test_q3_a_broker_that_is_restarted_hands_its_partitions_over(three_brokers: Broker) -> None:
+    first = lab.describe_topic(ex.TOPIC).partitions[0].replicas[0]
+    three_brokers.restart(first)
+    wait_until(lambda: in_sync() == 3)
+    expect(ex.q3, NOT_YET, says="the first of its replicas")
+    for other in {1, 2, 3} - {first}:  # another way: who stops in good order hands over
+        three_brokers.restart(other)
+        wait_until(lambda: in_sync() == 3)
+    with KafkaAdminClient(bootstrap_servers=three_brokers.bootstrap_servers) as admin:
+        admin.elect_leaders(0)  # of all topics
+    expect(ex.q3, CORRECT, says="Each partition")
