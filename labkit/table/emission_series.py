@@ -23,6 +23,8 @@ LIMIT_BUCKETS = 5000
 LINES = 100  # more could not be told apart, and 36,000 would be an answer of 100 MB
 COVERED = 0.5  # of a bucket; below that a line has a gap
 SILENT_AFTER = 3  # intervals without a reading, and a facility is not waited for any more
+SELDOM = 2.0  # times the usual interval: a facility that reports less often is not waited for
+FIRST_ROUND = 10  # intervals at most, in which a fleet's facilities start one after another
 
 
 def emission_series(
@@ -116,14 +118,16 @@ def default_bucket_s(window_s: int, interval_s: float) -> int:
 
 
 def interval_s(totals: Totals, chosen: Array) -> float:
-    """Return the usual seconds between two readings of one facility."""
-    return float(np.median(totals.last_interval_s[chosen])) if chosen.any() else 0.0
+    """Return the usual seconds between two readings of one facility: half of them wait longer."""
+    seconds = totals.last_interval_s[chosen]
+    return float(np.quantile(seconds, 0.5, method="lower")) if len(seconds) else 0.0
 
 
 def _complete_until_ms(snapshot: Snapshot, chosen: Array, bucket_s: int) -> int:
     """Return up to when every facility has told what it emitted.
 
-    Facilities that report less often than once a bucket, or have gone silent, are not waited for.
+    Facilities that report less often than the others and than once a bucket, or have gone silent,
+    are not waited for.
     """
     newest_ms = snapshot.newest_ms or 0
     totals = snapshot.totals
@@ -131,15 +135,19 @@ def _complete_until_ms(snapshot: Snapshot, chosen: Array, bucket_s: int) -> int:
     last_ms = np.zeros(len(facilities.keys), np.int64)
     np.maximum.at(last_ms, facilities.of_source, totals.last_ms)
     patience_ms = SILENT_AFTER * 1000 * totals.last_interval_s
-    waited_for = chosen & (totals.last_interval_s <= bucket_s)
+    often_s = max(bucket_s, SELDOM * interval_s(totals, chosen))
+    waited_for = chosen & (totals.last_interval_s <= often_s)
     waited_for &= totals.last_ms >= newest_ms - patience_ms
     return int(last_ms[facilities.of_source[waited_for]].min(initial=newest_ms))
 
 
 def _first_whole_ms(totals: Totals, chosen: Array) -> float:
     """Return from when on the whole fleet reports: its plants start one after another."""
-    starts = totals.first_ms[chosen]
+    starts = np.sort(totals.first_ms[chosen])
     if not len(starts):
         return 0
-    first_round = starts <= starts.min() + interval_s(totals, chosen) * 1000
-    return float(starts[first_round].max())
+    interval_ms = interval_s(totals, chosen) * 1000
+    # Each soon after the one before: the interval may have been longer then than it is now.
+    gaps = np.flatnonzero(np.diff(starts) > interval_ms)
+    first_round = starts[: gaps[0] + 1] if len(gaps) else starts
+    return float(first_round[first_round <= starts[0] + FIRST_ROUND * interval_ms].max())

@@ -113,6 +113,34 @@ def test_the_bucket_in_which_the_fleet_starts_up_is_left_out(tmp_path: Path) -> 
     assert line(payload, BASE.sector)[0] is None
 
 
+def test_points_closer_than_the_readings_are_of_the_whole_fleet(tmp_path: Path) -> None:
+    """A day's curve soon after the start: each plant reports every 30 s, and a point is 10 s."""
+    plants = [f"PL-COAL-{n:03d}" for n in range(10)]
+    readings = [
+        at(30 * round_ + 3 * n, 30, 30.0, facility_id=plant)
+        for round_ in range(1, 6)
+        for n, plant in enumerate(plants)
+    ]
+    payload = emission_series(snapshot_of(tmp_path, readings), window_s=200, bucket_s=10)
+    values = [value for value in line(payload, BASE.sector) if value is not None]
+    assert len(values) >= 9
+    assert values == pytest.approx([10 * 3.6] * len(values))
+
+
+def test_plants_that_now_report_more_often_started_one_after_another(tmp_path: Path) -> None:
+    readings = [
+        at(n + after, interval_s, interval_s, facility_id=f"PL-COAL-{n:03d}")
+        for n in range(10)
+        for after, interval_s in [(0, 0.5), (10, 10), *((10 + 2 * k, 2) for k in range(1, 10))]
+        if n + after <= 28
+    ]
+    readings.sort(key=lambda one: one.recorded_at)
+    payload = emission_series(snapshot_of(tmp_path, readings), window_s=60, bucket_s=2)
+    values = [value for value in line(payload, BASE.sector) if value is not None]
+    assert len(values) >= 9
+    assert values == pytest.approx([10 * 3.6] * len(values))
+
+
 @pytest.mark.parametrize("by", ["sector", "country", "fuel", "facility"])
 def test_lines_are_named_for_people(tmp_path: Path, by: Any) -> None:
     snapshot = snapshot_of(tmp_path, [at(10, 10, 1.0), at(10, 10, 3.0, **OTHER)])
