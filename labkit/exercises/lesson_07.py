@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +22,31 @@ MARKED_DIR = "data/lesson07-marked"
 MENDED_DIR = "data/lesson07-mended"
 SEED = 12
 
+Place = tuple[int, int]
+"""A record's partition and offset."""
+
 
 @exercise
-def q1(in_order: Callable[[Sequence[Record]], Any]) -> str:
-    """Write `in_order(records)`: it raises AssertionError if a partition's order is broken.
+def q1(in_order: Callable[[list[Place]], Any]) -> str:
+    """Write `in_order(places)`: it raises AssertionError if a partition's order is broken.
 
-    It gets the records of `lesson07-hunt`, and then the same with a mistake in them. Within a
+    It gets the places in `lesson07-hunt`, and then the same with a mistake in them. Within a
     partition each offset must be larger than the one before; numbers may be missing.
     """
-    found = records_of(TOPIC)
-    if len(found) < 10:
+    records = records_of(TOPIC)
+    if len(records) < 10:
         raise NotAttempted(f"`{TOPIC}` holds no readings yet: run the cells above.")
-    mixed = sorted(found, key=lambda record: record.timestamp)  # partitions in turn
-    gap = [record for record in found if record.offset != 1]
-    for what, records in (("as they are", found), ("as they came", mixed), ("with a gap", gap)):
-        if not _passes(in_order, records):
+    found = list(map(_place, records))
+    mixed = [_place(one) for one in sorted(records, key=lambda one: one.timestamp)]
+    gap = [place for place in found if place[1] != 1]
+    for what, places in (("as they are", found), ("as they came", mixed), ("with a gap", gap)):
+        if not _passes(in_order, places):
             raise NotYet(
-                f"It fails for the topic's {len(records)} records, {what}, and nothing is wrong "
+                f"It fails for the topic's {len(places)} places, {what}, and nothing is wrong "
                 "with them: an offset counts in its own partition only, and may skip numbers."
             )
     middle = len(found) // 2  # two neighbours of one partition, near the middle
-    while found[middle].partition != found[middle + 1].partition:
+    while found[middle][0] != found[middle + 1][0]:
         middle += 1
     for which, at in (
         ("first", 0),
@@ -51,16 +55,15 @@ def q1(in_order: Callable[[Sequence[Record]], Any]) -> str:
     ):
         swapped = [*found[:at], found[at + 1], found[at], *found[at + 2 :]]
         doubled = [*found[: at + 1], *found[at:]]
-        for what, records in (
+        for what, places in (
             ("changes places with the next one", swapped),
             ("is there twice", doubled),
         ):
-            if _passes(in_order, records):
+            if _passes(in_order, places):
                 raise NotYet(
-                    f"It passes although the {which} of {len(found)} records {what}. What does it "
-                    "compare?"
+                    f"It passes although the {which} of {len(found)} {what}. What does it compare?"
                 )
-    return f"It passes for {len(found)} real records, and fails for a swap and for a double."
+    return f"It passes for the places of {len(found)} records, and fails for a swap and a double."
 
 
 @prediction(possible=("passes", "fails"), solution='ex.p1.predict("passes")')
@@ -133,9 +136,13 @@ def _after(given: Step, step: Step) -> Step:
     return lambda records: step(given(records))
 
 
-def _passes(test: Callable[[Sequence[Record]], Any], records: Sequence[Record]) -> bool:
+def _place(record: Record) -> Place:
+    return record.partition, record.offset
+
+
+def _passes(test: Callable[[list[Place]], Any], places: list[Place]) -> bool:
     try:
-        test(records)
+        test(list(places))
     except AssertionError:
         return False
     return True
