@@ -66,7 +66,8 @@ def q1(backlog: Callable[[Samples], Any]) -> str:
             "API does not serve."
         )
     return (
-        f"{right:g} by `/metrics`; asked a moment later, Kafka has {waiting:,} that it waits for."
+        f"{right:g} by `/metrics`; asked a moment later, Kafka holds {waiting:,} that the API does "
+        "not serve yet."
     )
 
 
