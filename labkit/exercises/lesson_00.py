@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from typing import Any
 
 from labkit.core.text_tables import many
@@ -80,8 +81,8 @@ def p1() -> Observed:
         raise NotAttempted("Nothing has been sent and stored yet: run the cells above.")
     return Observed(
         sent - stored,
-        f"{sent:,} readings are in the topic, and {stored:,} in the CSV. Meanwhile Kafka "
-        "kept them; the new consumer continued where the file ended.",
+        f"{sent:,} readings are in the topic, and {stored:,} in the CSV. Kafka keeps "
+        "what the consumer has not read yet; a new one continues where the file ends.",
     )
 
 
@@ -92,8 +93,9 @@ def q3(heaviest: Any) -> str:
     if table.empty:
         raise NotAttempted("The CSV has no row yet: are the producer and the consumer running?")
     heaviest = text(heaviest)
-    names = dict(zip(table["facility_id"], table["facility"], strict=True))
-    name = names.get(heaviest, heaviest)  # its id is as good
+    ids = zip(table["facility_id"], table["facility"], strict=True)
+    names = dict([*ids, *((_typed(name), name) for name in table["facility"].unique())])
+    name = names.get(heaviest, names.get(_typed(heaviest), heaviest))  # its id is as good
     tonnes = table.groupby("facility", observed=True)["co2_kg"].sum() / 1000
     if name not in tonnes.index:
         raise NotYet(f"No plant in the CSV is called {heaviest!r}.")
@@ -104,6 +106,12 @@ def q3(heaviest: Any) -> str:
         )
     share = tonnes[name] / tonnes.sum()
     return f"By the CSV, {name} emitted {tonnes[name]:,.2f} t, {share:.0%} of all."
+
+
+def _typed(name: str) -> str:
+    """Return a name as one may type it: without accents, capitals, and blanks at its ends."""
+    letters = unicodedata.normalize("NFKD", name.strip().casefold())
+    return "".join(one for one in letters if not unicodedata.combining(one))
 
 
 def _records(topic: str) -> int:

@@ -25,7 +25,7 @@ DEAD_END = "127.0.0.1:9"
 @exercise
 def q1(told: Any) -> str:
     """Which address does the broker give its clients? Write `host:port`."""
-    known, told = advertised().brokers, text(told).strip()
+    known, told = advertised().brokers, "".join(text(told).split())
     for node, address in known.items():
         if told == address:
             return f"Broker {node} tells each client: find me at {told}."

@@ -10,7 +10,7 @@ from kafka.partitioner.default import murmur2
 
 from labkit.broker import kafka_clients
 from labkit.core.text_tables import many
-from labkit.exercises.engine.answer_kinds import RETURNED, whole_number
+from labkit.exercises.engine.answer_kinds import RETURNED, described, whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.experiments import fresh_topic
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
@@ -92,11 +92,20 @@ def q2(partition_of: Callable[[bytes, int], Any]) -> str:
 
     The check sends records with new keys to a topic of 5 partitions, and looks where they are.
     """
+    if not callable(partition_of):
+        raise NotYet(f"`partition_of` has to be a function, and is {described(partition_of)}.")
     keys = [f"PLANT-{secrets.token_hex(3)}".encode() for _ in range(CHECK_KEYS)]
     said = {key: whole_number(partition_of(key, CHECK_PARTITIONS), RETURNED) for key in keys}
     seen = _sent(keys)
     wrong = [key for key in keys if said[key] != seen[key]]
     if not wrong:
+        number = CHECK_PARTITIONS + 2
+        beyond = {key: whole_number(partition_of(key, number), RETURNED) for key in keys}
+        if any(place != (murmur2(key) & 0x7FFFFFFF) % number for key, place in beyond.items()):
+            raise NotYet(
+                f"It is right for {CHECK_PARTITIONS} partitions, and wrong for {number}: use "
+                "`num_partitions`."
+            )
         return f"Your function is right for {len(keys)} keys that nobody had sent before."
     if all(murmur2(key) >> 31 for key in wrong) and len(wrong) < len(keys):
         raise NotYet(

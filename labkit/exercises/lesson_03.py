@@ -10,7 +10,7 @@ from typing import Any
 
 from labkit.broker.kafka_clients import bootstrap_servers
 from labkit.core.text_tables import many
-from labkit.exercises.engine.answer_kinds import pair, whole_number
+from labkit.exercises.engine.answer_kinds import described, pair, whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.experiments import fresh_topic
 from labkit.exercises.engine.outcome import NotYet
@@ -80,8 +80,8 @@ def q2(last_line: str) -> str:
     """
     if not isinstance(last_line, str):
         raise NotYet(
-            f"`last_line` is {last_line!r}, not text: your line ran here, in the notebook. Put "
-            "it between quotation marks, and the child runs it."
+            f"`last_line` is {described(last_line)}, not text. Put your line between quotation "
+            "marks: the check runs it in the program, not here."
         )
     topic = fresh_topic(KEPT_TOPIC, num_partitions=3)
     code = f"{PATIENT_SENDER}{last_line}\nprint({CAME_TO_THE_END!r}, flush=True)\nos._exit(0)"
@@ -117,14 +117,29 @@ def q3(acknowledged: Any) -> str:
     number of records that the broker has acknowledged.
     """
     acknowledged = whole_number(acknowledged)
+    if acknowledged == 0:
+        raise NotYet(
+            "You counted no record as acknowledged. A producer to which the broker has refused a "
+            "record refuses all later ones: begin the cell with a new `KafkaProducer`. If it "
+            "does, look at `exception` of one of your futures."
+        )
     wanted = len(PLANTS) * EACH
     found = sorted(attempts_in(PROGRAM_TOPIC), key=lambda one: (one.timestamp, one.offset))
     newest = found[-wanted:]  # so that an earlier, wrong attempt does not count
     plants = Counter(_plant_of(record) for record in newest)
-    if len(newest) < wanted or any(plants[plant] != EACH for plant in PLANTS):
+    if any(b'"photo"' in (record.value or b"") for record in newest):
         raise NotYet(
-            f"The newest records are {many(len(newest), 'reading')} of {many(len(plants), 'plant')}"
-            f". Asked for: {EACH} of each of the {len(PLANTS)} plants in `todo`."
+            "The reading with the photo is in the topic. Leave the topic's limit as it is: "
+            f'`lab.fresh_topic("{PROGRAM_TOPIC}", config={{"max.message.bytes": 10_000}})` makes '
+            "it again."
+        )
+    if len({record.value for record in newest}) < len(newest):
+        raise NotYet("Some of the newest records are the same reading, sent twice.")
+    if len(newest) < wanted or any(plants[plant] != EACH for plant in PLANTS):
+        counts = ", ".join(f"{plants[plant]} of {plant}" for plant in sorted(plants))
+        raise NotYet(
+            f"The newest {many(len(newest), 'record')} are {counts}. Asked for: {EACH} of each of "
+            f"the {len(PLANTS)} plants in `todo`."
         )
     if acknowledged == wanted + 1:
         raise NotYet(

@@ -108,6 +108,8 @@ def test_q2_the_solution() -> None:
         (lambda key, n: (murmur2(key) & MASK) % 3, "records are elsewhere"),
         (lambda key, n: hash(key) % n, "records are elsewhere"),
         (lambda key, n: murmur2(key) & MASK, "records are elsewhere"),
+        (lambda key, n: (murmur2(key) & MASK) % 5, "right for 5 partitions, and wrong for 7"),
+        (3, "`partition_of` has to be a function, and is `3`."),
     ],
 )
 def test_q2_is_wrong_in_several_ways(wrong: Callable[[bytes, int], int], says: str) -> None:

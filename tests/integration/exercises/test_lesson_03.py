@@ -92,6 +92,8 @@ def test_q2_other_ways_are_right(line: str) -> None:
     [
         ("pass", "0 of 24 records arrived"),
         (None, "between quotation marks"),  # flush() itself
+        (print, "between quotation marks"),
+        (["producer.flush()"], "is a list, `['producer.flush()']`, not text"),
         ("producer.flsh()", "AttributeError"),
         ("import time; time.sleep(2)", "0 of 24 records arrived"),
         ("os._exit(0)", "before the abrupt end"),
@@ -99,7 +101,7 @@ def test_q2_other_ways_are_right(line: str) -> None:
         ("", "0 of 24 records arrived"),
     ],
 )
-def test_q2_wrong_lines(line: str | None, says: str) -> None:
+def test_q2_wrong_lines(line: Any, says: str) -> None:
     expect(ex.q2, NOT_YET, line, says=says)
 
 
@@ -141,6 +143,23 @@ def test_q3_a_whole_program(broker: Broker, send: Send) -> None:
     expect(ex.q3, CORRECT, acknowledged, says="20 records")
 
 
+def test_q3_a_producer_that_was_refused_a_record(send: Send, producer: KafkaProducer) -> None:
+    def acknowledged() -> int:
+        records = [(one["facility_id"].encode(), json.dumps(one).encode()) for one in todo]
+        futures = [producer.send(PROGRAM, key=key, value=value) for key, value in records]
+        producer.flush()
+        return sum(future.succeeded() for future in futures)
+
+    todo = [*TODO, PHOTO]
+    expect(ex.q3, CORRECT, acknowledged(), says="20 records")
+    expect(ex.q3, NOT_YET, acknowledged(), says="begin the cell with a new `KafkaProducer`")
+
+
+def test_q3_the_photo_is_not_wanted(send: Send) -> None:
+    lab.alter_topic(PROGRAM, config={"max.message.bytes": 100_000})
+    expect(ex.q3, NOT_YET, send([*TODO, PHOTO]), says="The reading with the photo is in the topic")
+
+
 def test_q3_another_way_is_right(send: Send, producer: KafkaProducer) -> None:
     places = []
     for one in TODO:  # one at a time, and another order
@@ -167,9 +186,10 @@ def test_q3_wrong_records(send: Send, wrong: dict[str, Any], says: str) -> None:
 @pytest.mark.parametrize(
     ("todo", "says"),
     [
-        (TODO[:5], "5 readings of 2 plants"),
-        (TODO[:4] * 5, "20 readings of 1 plant."),  # one plant for all
-        (TODO[:19] + TODO[:1], "4 of each of the 5 plants"),
+        (TODO[:5], "5 records are 4 of GB-GAS-001, 1 of GB-GAS-002. Asked for: 4 of each"),
+        ([{**TODO[0], "co2_kg": float(n)} for n in range(20)], "20 records are 20 of GB-GAS-001."),
+        (TODO[:19] + TODO[:1], "the same reading, sent twice"),
+        (TODO * 2, "the same reading, sent twice"),
     ],
 )
 def test_q3_not_all_of_them(send: Send, todo: list[dict[str, Any]], says: str) -> None:
