@@ -15,7 +15,7 @@ from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.broker_queries import existing_topic, records_of, shares_of
 from labkit.readings.reading import Reading
 
-TOPIC, KEYS_TOPIC, HOT_TOPIC = "lesson10-scale", "lesson10-keys", "lesson10-hot"
+TOPIC, KEYS_TOPIC, HOT_TOPIC = "lesson10-scale", "lesson10-spread", "lesson10-hot"
 GROUP, DATA_DIR = "lesson10-lab", "data/lesson10"
 MEMBERS, MOST_SHARE = 6, 0.5
 SHARED_TIMEOUT_S = 20.0
@@ -62,7 +62,7 @@ def q1() -> str:
 
 @exercise
 def q2() -> str:
-    """Send at least 600 readings to `lesson10-keys`, so that no partition has more than half.
+    """Send at least 600 readings to `lesson10-spread`, so that no partition has more than half.
 
     Each plant's readings have to stay in order.
     """
@@ -84,7 +84,8 @@ def q2() -> str:
             f"The readings of {min(scattered)} are in {len(places[min(scattered)])} partitions, so "
             f"their order is lost. {again}"
         )
-    sizes = [sum(one.partition == number for one in found) for number in range(3)]
+    partitions = range(existing_topic(KEYS_TOPIC).num_partitions)
+    sizes = [sum(one.partition == number for one in found) for number in partitions]
     if max(sizes) > MOST_SHARE * len(found):
         keys = many(len({one.key for one in found}), "different key")
         raise NotYet(f"The partitions hold {sizes}: too much in one, with {keys}. {again}")

@@ -141,7 +141,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "10.q1": ('lab.alter_topic("lesson10-scale", num_partitions=5)',),
     "10.q2": (
         'few = {"readings_per_s": 0, "count": 10, "key": "country", "name": "spread"}\n'
-        'lab.start_producer("lesson10-keys", **few).wait(60)',
+        'lab.start_producer("lesson10-spread", **few).wait(60)',
     ),
     "10.q3": ("hot = 3", "hot = 'PL'"),
     "10b.q1": ('connect.create("lesson10b-file", {"topics": "lesson10b-stored"})',),

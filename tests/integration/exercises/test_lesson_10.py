@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -80,6 +79,12 @@ def test_q2_a_key_that_spreads(lab_dir: Path, bootstrap_servers: str) -> None:
     with kafka_clients.producer() as producer:
         producer.send(ex.KEYS_TOPIC, value=b"1")
     expect(ex.q2, NOT_YET, says="is not a reading")
+    lab.fresh_topic(ex.KEYS_TOPIC, num_partitions=1)
+    send(600, "facility_id")
+    expect(ex.q2, NOT_YET, says="The partitions hold [600]")
+    lab.fresh_topic(ex.KEYS_TOPIC, num_partitions=6)
+    send(600, "facility_id")
+    expect(ex.q2, CORRECT, says="with 24 keys")
     begin()
     send_by_hand(*[b""] * 600)
     expect(ex.q2, CORRECT, says="with 24 keys")
@@ -102,9 +107,8 @@ def test_q3_the_hot_key(lab_dir: Path, bootstrap_servers: str) -> None:
     expect(ex.q3, NOT_YET, 2, says="text, in quotation marks")
     expect(ex.q3, NOT_YET, b"hot", says="`.decode()`")
     expect(ex.q3, NOT_YET, ["hot"], says="text, in quotation marks")
-    servers = {"bootstrap_servers": bootstrap_servers}
-    broker = SimpleNamespace(**servers)
-    solved = solve(ex.q3, broker=broker, KafkaConsumer=KafkaConsumer)["hot"]
+    settings = {"bootstrap_servers": bootstrap_servers, "auto_offset_reset": "earliest"}
+    solved = solve(ex.q3, settings=settings, KafkaConsumer=KafkaConsumer)["hot"]
     assert solved == "hot"
     expect(ex.q3, CORRECT, solved, says="20 records of 35")
 
