@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from labkit.core.notebook_lines import in_notebook, sentence_in_notebook
 from labkit.core.text_tables import aligned, html_table, many
 from labkit.ledger.verdict_sentences import (
     NO_LOG,
@@ -208,8 +209,15 @@ class Verdict(BaseModel):
             asides.append(f"Seed {self.seed}.")
         return asides
 
+    def meanings(self) -> list[str]:
+        """Return what the kinds of violation that occur mean, a line for each."""
+        return [f"{kind}: {KINDS[kind]}." for kind in self.violations]
+
     def cells(self) -> list[list[str]]:
-        """Return the table, headings first: one column for each partition, and one for all."""
+        """Return the table, headings first: one column for each partition, and one for all.
+
+        It has a row for each kind of violation that occurs.
+        """
         shown = self.partitions
         if len(shown) > MOST_COLUMNS:
             shown = tuple(one for one in shown if one.violations or one.behind)[:MOST_COLUMNS]
@@ -220,7 +228,8 @@ class Verdict(BaseModel):
             "rows": lambda one: one.rows,
             "dead letters": lambda one: one.markers,
             "not stored yet": lambda one: one.behind,
-            **{kind: partial(_violations, kind) for kind in KINDS},
+            "violations": lambda one: sum(one.violations.values()),
+            **{kind: partial(_violations, kind) for kind in self.violations},
         }
         body = [
             [
@@ -245,21 +254,26 @@ class Verdict(BaseModel):
         for row in body:
             table.add_row(*row)
         style = "bold green" if self.holds else "bold red" if self.violations else "bold yellow"
+        meanings = map(Text, self.meanings())
         examples = (Text(f"\n{one}", overflow="fold") for one in self.examples)
-        return Group(table, Text(f"{SIGNS[self.state]} {self.sentence}", style), *examples)
+        said = Text(f"{SIGNS[self.state]} {self.sentence}", style)
+        return Group(table, said, *meanings, *examples)
 
     def __str__(self) -> str:
         lines = [f"  {line}" for line in aligned(self.cells(), str.rjust)]
         verdict = f"{SIGNS[self.state]} {self.sentence}"
-        examples = map(str, self.examples)
-        return "\n".join([f"Check of {self.topic_name}", *lines, verdict, *examples])
+        said = [verdict, *self.meanings(), *map(str, self.examples)]
+        return "\n".join([f"Check of {self.topic_name}", *lines, *said])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         table = html_table(self.cells(), f"Check of {self.topic_name}")
-        examples = "".join(f"<pre>{html.escape(str(one))}</pre>" for one in self.examples)
-        return f"{table}<p>{SIGNS[self.state]} {html.escape(self.sentence)}</p>{examples}"
+        here = [one.model_copy(update={"next": in_notebook(one.next)}) for one in self.examples]
+        examples = "".join(f"<pre>{html.escape(str(one))}</pre>" for one in here)
+        verdict = f"{SIGNS[self.state]} {sentence_in_notebook(self.sentence)}"
+        said = [verdict, *self.meanings()]
+        return f"{table}<p>{'<br>'.join(map(html.escape, said))}</p>{examples}"
 
 
 def _violations(kind: str, one: PartitionVerdict) -> int:
