@@ -92,8 +92,7 @@ class Consumer(ChildProcess):
         while not self.partitions:
             now = time.monotonic()
             if not self.is_running:
-                self._failure_told = True  # reported here, and not again when it is stopped
-                raise WorkerFailed(f"the {self.name} {self.state}", f"read {self.log_path}")
+                raise self.failure()
             if self.partitions is not None:
                 joined_at = joined_at or now
                 if now - joined_at > NO_PARTITIONS_S:

@@ -247,11 +247,17 @@ class ChildProcess:
             msg = f"the {self.name} (pid {self.pid}) did not stop within {timeout_s:g} s; killed"
             raise WorkerFailed(msg, f"read its log: {self.log_path}")
         if self.process.returncode != 0 and not self._failure_told:
-            self._failure_told = True
-            said, next_line = self.why_it_failed(), f"read its log: {self.log_path}"
-            if told := _ERROR.search(said):
-                said, next_line = told[1], told[2] or next_line
-            raise WorkerFailed(f"the {self.name} failed: {said}", next_line)
+            raise self.failure()
+
+    def failure(self) -> WorkerFailed:
+        """Return why it has ended, in its own words; `stop` does not raise that again."""
+        self._failure_told = True
+        said, next_line = self.why_it_failed(), f"read its log: {self.log_path}"
+        if self.process.returncode == 0:
+            return WorkerFailed(f"the {self.name} stopped: {said}", next_line)
+        if told := _ERROR.search(said):
+            said, next_line = told[1], told[2] or next_line
+        return WorkerFailed(f"the {self.name} failed: {said}", next_line)
 
     def __enter__(self) -> Self:
         return self
