@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from labkit.core.errors import LabError
+
 _CALLS = (
     (r"labkit consume", "consumer = lab.start_consumer()"),
     (r"labkit produce", "producer = lab.start_producer()"),
@@ -23,11 +25,13 @@ _CALLS = (
 )
 _REMARK = r"(?=$|,|\s{2,}| \()"
 """A command ends here; what follows is a remark. With further options it is another command."""
+_IN_A_TERMINAL = re.compile("   (?:or, in a terminal|# in a terminal|# or wait for it): ")
+"""What follows is the same as a command."""
 
 
 def in_notebook(line: str) -> str:
     """Return a line to type as it is typed in a cell; a command with no call gets a ``!``."""
-    line = line.partition("   or, in a terminal: ")[0]
+    line = _IN_A_TERMINAL.split(line)[0]
     for command, call in _CALLS:
         line = re.sub(command + _REMARK, call, line)
     return re.sub(r"^(?=(?:labkit|mv) )", "!", line)
@@ -37,3 +41,8 @@ def sentence_in_notebook(sentence: str) -> str:
     """Return a sentence whose last part is a line to type, with that line as for a cell."""
     said, marker, line = sentence.partition("Next: ")
     return said + marker + in_notebook(line)
+
+
+def error_in_notebook(error: LabError) -> str:
+    """Return an error of the lab as text, with its line to type as for a cell."""
+    return str(LabError(error.what, in_notebook(error.next_line)))

@@ -74,6 +74,8 @@ def p1() -> Observed:
     How many readings will be missing from the CSV in the end?
     """
     ledger = carbon_ledger()
+    if ledger.topic.records is None:
+        raise NotAttempted(f"The topic cannot be read: {ledger.topic.note}. Run the cells above.")
     if ledger.lag:
         raise NotAttempted(f"{ledger.lag} records are still on their way: run the cell above.")
     sent, stored = ledger.topic.records or 0, ledger.csv.records or 0

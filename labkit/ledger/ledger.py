@@ -152,9 +152,10 @@ class LedgerReader:
         except BatchUnreadable as error:
             self._unreadable = f"{error.what}. Next: {error.next_line}"
             return Stage(note=error.what)
-        except TopicNotFound:
+        except TopicNotFound as error:
             self.close()
-            return Stage(note=NO_SUCH_TOPIC)
+            meant = f"; did you mean {error.similar!r}?" if error.similar else ""
+            return Stage(note=f"{NO_SUCH_TOPIC}{meant}")
 
     def close(self) -> None:
         """Close the consumer; the next `read` begins at the topic's start again."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from labkit.core.notebook_lines import sentence_in_notebook
 from labkit.core.text_tables import html_table
 from labkit.producer.sent_counts import SentCounts, newest_topic_id
 from labkit.sink.checkpoint import csv_topic_id
@@ -242,7 +243,7 @@ class Ledger(BaseModel):
 
     def _repr_html_(self) -> str:
         table = html_table(self._rows(), f"Carbon ledger of {self.topic_name}")
-        return f"{table}<p>{html.escape(self.verdict)}</p>"
+        return f"{table}<p>{html.escape(sentence_in_notebook(self.verdict))}</p>"
 
     def _rows(self) -> list[tuple[str, str, str, str]]:
         rows = [("stage", "readings", "tonnes of CO2", "")]

@@ -298,11 +298,11 @@ def _why_more(after: str) -> str:
         )
     if after == "csv":
         return (
-            "for they were stored twice, or come from records the topic no longer holds. "
+            "because they were stored twice, or come from records the topic no longer holds. "
             "Next: labkit check"
         )
     if after == "served":
         return (
-            "for the API serves another folder, or a CSV that has changed since. Next: labkit api"
+            "because the API serves another folder, or a CSV that has changed since. Next: labkit api"
         )
-    return "for an acknowledgement was counted twice. Next: labkit check"
+    return "because an acknowledgement was counted twice. Next: labkit check"

@@ -173,7 +173,7 @@ def _refuse_damage(path: Path, valid: VerifiedRows) -> None:
         for line in file:
             if verify_row(line) is not None:
                 what = f"row {number} is not as it was written, or out of order"
-                raise damaged(path, f"{what}, and true rows follow it")
+                raise damaged(path, f"{what}, and intact rows follow it")
     if path.stat().st_size - valid.bytes > MAX_TAIL_BYTES:
         raise damaged(path, f"everything from row {number} on is not as it was written")
 

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from labkit.core.errors import LabError
+from labkit.core.notebook_lines import error_in_notebook
 from labkit.exercises.engine.learner_functions import Watched, named, raised_by, repeat, unusable
 from labkit.exercises.engine.learner_progress import save_attempt, save_help_taken
 from labkit.exercises.engine.outcome import NotAttempted, NotYet, Outcome, Result, box
@@ -85,7 +86,7 @@ class Exercise(Task):
         except NotYet as reason:
             return Result(self.exercise_id, Outcome.NOT_YET, str(reason))
         except LabError as error:
-            return Result(self.exercise_id, Outcome.ERROR, str(error))
+            return Result(self.exercise_id, Outcome.ERROR, error_in_notebook(error))
         except Exception as error:  # a learner's function may raise anything; the lesson continues
             return self._explain(error, answers, [one for one in watched if type(one) is Watched])
 

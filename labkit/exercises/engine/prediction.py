@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.core.errors import LabError
+from labkit.core.notebook_lines import error_in_notebook
 from labkit.exercises.engine.answer_kinds import described, shown, whole_number
 from labkit.exercises.engine.exercise import BLANK, Task
 from labkit.exercises.engine.learner_functions import named
@@ -100,7 +101,7 @@ class Prediction(Task):
         except NotAttempted as none:
             return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, str(none))
         except LabError as error:
-            return Result(self.exercise_id, Outcome.ERROR, str(error))
+            return Result(self.exercise_id, Outcome.ERROR, error_in_notebook(error))
         except Exception as error:  # such as what a client raises while its broker is away
             why = f"The cluster could not be asked: `{named(error)}`"
             message = f"{why}. Run the cells above, then this one."

@@ -146,6 +146,10 @@ def test_a_topic_that_is_not_there(lab_dir: Path, bootstrap_servers: str) -> Non
     found = carbon_ledger("never-made", lab_dir / "data")
     assert found.topic.note == "the broker has no such topic"
     assert found.sentence.startswith("There is nothing to compare yet.")
+    lab.ensure_topic("never-mode")
+    misspelt = carbon_ledger("never-made", lab_dir / "data")
+    assert misspelt.topic.note.endswith("did you mean 'never-mode'?")
+    lab.delete_topic("never-mode")
 
 
 def test_what_retention_has_deleted_is_not_called_lost(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.core.notebook_lines import in_notebook, sentence_in_notebook
+from labkit.core.errors import BrokerUnavailable
+from labkit.core.notebook_lines import error_in_notebook, in_notebook, sentence_in_notebook
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,8 @@ from labkit.core.notebook_lines import in_notebook, sentence_in_notebook
         ("labkit broker thaw 2", "!labkit broker thaw 2"),
         ("labkit consume --topic a", "!labkit consume --topic a"),
         ("lab.start_broker()   or, in a terminal: labkit broker start", "lab.start_broker()"),
+        ("lab.alter_topic('a')   # in a terminal: labkit topics alter a", "lab.alter_topic('a')"),
+        ("labkit topics list   # or wait for it: labkit consume", "lab.list_topics()"),
         ("producer.flush()", "producer.flush()"),
     ],
 )
@@ -32,3 +35,8 @@ def test_a_sentence_with_a_line() -> None:
         "Next: lab.doctor()"
     )
     assert sentence_in_notebook("labkit consume is running.") == "labkit consume is running."
+
+
+def test_an_error_with_a_line() -> None:
+    error = BrokerUnavailable("No broker runs", "lab.start_broker()   or, in a terminal: x")
+    assert error_in_notebook(error) == "No broker runs\n  Next: lab.start_broker()"

@@ -188,6 +188,9 @@ def test_a_ledger_as_text_html_and_json() -> None:
     assert re.search(r"\n  csv +100 +5\.000000  stored in the CSV\n", str(one))
     assert str(one).endswith("✓ All five stages agree to the gram.")
     assert "&lt;co2&gt;" in one._repr_html_()
+    waits = ledger(sentence="No consumer is running. Next: labkit consume")
+    assert str(waits).endswith("Next: labkit consume")
+    assert "Next: consumer = lab.start_consumer()</p>" in waits._repr_html_()
     dumped = one.model_dump(mode="json")
     assert (dumped["agrees"], dumped["lag"], dumped["csv"]["co2_kg"]) == (True, 3, 5000.0)
     assert not ledger(state="phantom").agrees
