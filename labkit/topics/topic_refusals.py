@@ -13,6 +13,7 @@ from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
 
 from labkit.core.errors import TopicConfigDiffers, TopicRefused
+from labkit.core.text_tables import many
 from labkit.topics.topic_metadata import read_configs
 from labkit.topics.topic_model import Topic
 
@@ -24,14 +25,20 @@ def config_text(value: ConfigValue) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def raise_if_not_created(reply: Mapping[str, Any], name: str, max_replicas: int) -> None:
-    """Raise `TopicRefused` if the cluster did not create a topic."""
+def raise_if_not_created(reply: Mapping[str, Any], name: str, replicas: int, brokers: int) -> None:
+    """Raise `TopicRefused` if the cluster did not create a topic with so many replicas."""
     if reply["error_code"] == kafka_errors.TopicAlreadyExistsError.errno:
         return  # another client has just created it: it is compared as any existing topic
-    hint = f"lab.ensure_topic({name!r})"
+    what, hint = f"topic {name!r} cannot be created", f"lab.ensure_topic({name!r})"
     if reply["error_code"] == kafka_errors.InvalidReplicationFactorError.errno:
-        hint = f"lab.ensure_topic({name!r}, replication_factor={max_replicas})"
-    raise_refusal(reply, f"topic {name!r} cannot be created", hint)
+        hint = f"lab.ensure_topic({name!r}, replication_factor={min(3, brokers)})"
+        if replicas > brokers:  # Kafka's own words also speak of log directories and cordons
+            raise TopicRefused(
+                f"{what}: {replicas:,} replicas of each partition need a broker each, and the "
+                f"cluster has only {many(brokers, 'broker')}",
+                hint,
+            )
+    raise_refusal(reply, what, hint)
 
 
 def raise_refusal(reply: Mapping[str, Any], what: str, next_line: str) -> None:

@@ -79,14 +79,15 @@ def ensure_topic(
     asked_config = {key: config_text(value) for key, value in (config or {}).items()}
     with cluster() as client:
         if read_metadata(client, name) is None:
-            max_replicas = min(3, len(client.describe_cluster()["brokers"]))
+            brokers = len(client.describe_cluster()["brokers"])
+            replicas = _or_default(replication_factor, min(3, brokers))
             new_topic = {
                 "num_partitions": _or_default(num_partitions, settings.num_partitions),
-                "replication_factor": _or_default(replication_factor, max_replicas),
+                "replication_factor": replicas,
                 "configs": asked_config,
             }
             reply = client.create_topics({name: new_topic}, raise_errors=False)["topics"][0]
-            raise_if_not_created(reply, name, max_replicas)
+            raise_if_not_created(reply, name, replicas, brokers)
             client.wait_for_topics([name], timeout_ms=METADATA_TIMEOUT_S * 1000)
         topic = describe_created(client, name)
         effective = read_configs(client, [name], "all")[name] if asked_config else {}

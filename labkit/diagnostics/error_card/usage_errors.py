@@ -66,8 +66,14 @@ def too_large(trace: Trace) -> Answer | None:
         None,
         "The broker refuses a batch that is larger than the topic's `max.message.bytes`, about "
         "1 MB by default. Kafka is made for small records; a limit can be raised per topic.",
-        'lab.alter_topic("co2-emissions", {"max.message.bytes": 2_000_000})',
+        f'lab.alter_topic({_topic_of_future(trace)!r}, {{"max.message.bytes": 2_000_000}})',
     )
+
+
+def _topic_of_future(trace: Trace) -> str:
+    """Return the topic of the record whose future failed; the lab's own if it is not known."""
+    result = getattr(trace.local("self", "kafka.producer"), "_produce_future", None)
+    return str(getattr(getattr(result, "topic_partition", None), "topic", "co2-emissions"))
 
 
 def frozen_reading(trace: Trace) -> Answer | None:

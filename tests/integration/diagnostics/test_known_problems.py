@@ -324,6 +324,23 @@ def test_07_a_misspelt_topic(notebook: Kernel, one_partition: str) -> None:
     assert cell.error == "StopIteration"
     assert asks in cell.note
     notebook.fine("consumer.close(); other.close()")
+    cell = notebook.run(f"lab.start_consumer({wrong!r})")
+    assert cell.error == "WorkerFailed"
+    assert asks in cell.note
+    assert cell.next_line == f"lab.describe_topic({one_partition!r})"
+
+
+def test_a_record_that_the_broker_refuses(notebook: Kernel, one_partition: str) -> None:
+    notebook.fine(f"lab.alter_topic({one_partition!r}, {{'max.message.bytes': 1_000}})")
+    cell = notebook.run(
+        "one = KafkaProducer(bootstrap_servers=servers)\n"
+        f"future = one.send({one_partition!r}, b'x' * 5_000)\n"
+        "future.get(timeout=10)"
+    )
+    assert cell.error == "MessageSizeTooLargeError"
+    assert cell.next_line.startswith(f"lab.alter_topic({one_partition!r}, ")
+    notebook.fine(f"{cell.next_line}\none.send({one_partition!r}, b'x' * 5_000).get(timeout=10)")
+    notebook.fine("one.close()")
 
 
 def test_a_seek_in_a_partition_that_is_not_assigned(notebook: Kernel, one_partition: str) -> None:
