@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from labkit.topics.topic_model import Topic
 
+FEW_OF_LESSONS = 5
+_LESSON_TOPIC = re.compile(r"lesson\d|capstone-")
 TOPIC_FIELDS = "name", "topic_id", "num_partitions", "replication_factor", "records", "end_offsets"
 
 
@@ -139,6 +142,15 @@ def _api() -> str | None:
     return None
 
 
+def _shortened(rows: list[list[object]], name_at: int, command: str) -> list[list[object]]:
+    """Return a table's rows; those about topics of the lessons are one row if they are many."""
+    of_lessons = [row for row in rows if _LESSON_TOPIC.match(str(row[name_at]))]
+    if len(of_lessons) <= FEW_OF_LESSONS:
+        return rows
+    others = [row for row in rows if row not in of_lessons]
+    return [*others, [f"{len(of_lessons)} of the lessons: {command}", "", ""]]
+
+
 def status_view(status: dict[str, Any]) -> RenderableType:
     """Return the status for a terminal."""
     from rich.console import Group
@@ -173,9 +185,10 @@ def status_view(status: dict[str, Any]) -> RenderableType:
     for topic in status["topics"]:
         records = "?" if topic["records"] is None else f"{topic['records']:,}"
         rows.append([topic["name"], topic["num_partitions"], records])
-    add_table(["topic", "partitions", "records"], rows)
+    add_table(["topic", "partitions", "records"], _shortened(rows, 0, "labkit topics list"))
     rows = [[one["group_id"], one["topic"], f"{one['lag']:,}"] for one in status["groups"]]
-    add_table(["consumer group", "topic", "lag"], rows)
+    all_groups = "labkit kafka kafka-consumer-groups --describe --all-groups"
+    add_table(["consumer group", "topic", "lag"], _shortened(rows, 1, all_groups))
     rows = []
     for run in status["workers"]:
         since = datetime.fromtimestamp(run["started_at"]).astimezone().strftime("%H:%M:%S")
