@@ -145,7 +145,7 @@ def _letters_by_place(sent: dict[Place, Any]) -> dict[Place, Any]:
                 "has a letter in the queue."
             )
     if set(letters) == {None}:
-        raise NotYet("The letters in the queue have not all three headers of `headers_of`.")
+        raise NotYet("The letters in the queue lack one of the three headers of `headers_of`.")
     return {place: letter for place, letter in letters.items() if place is not None}
 
 
