@@ -303,6 +303,7 @@ def _why_more(after: str) -> str:
         )
     if after == "served":
         return (
-            "because the API serves another folder, or a CSV that has changed since. Next: labkit api"
+            "because the API serves another folder, or a CSV that has changed since. "
+            "Next: labkit api"
         )
     return "because an acknowledgement was counted twice. Next: labkit check"
