@@ -66,7 +66,7 @@ def too_large(trace: Trace) -> Answer | None:
         None,
         "The broker refuses a batch that is larger than the topic's `max.message.bytes`, about "
         "1 MB by default. Kafka is made for small records; a limit can be raised per topic.",
-        f'lab.alter_topic({_topic_of_future(trace)!r}, {{"max.message.bytes": 2_000_000}})',
+        f'lab.alter_topic({_topic_of_future(trace)!r}, config={{"max.message.bytes": 2_000_000}})',
     )
 
 

@@ -331,7 +331,7 @@ def test_07_a_misspelt_topic(notebook: Kernel, one_partition: str) -> None:
 
 
 def test_a_record_that_the_broker_refuses(notebook: Kernel, one_partition: str) -> None:
-    notebook.fine(f"lab.alter_topic({one_partition!r}, {{'max.message.bytes': 1_000}})")
+    notebook.fine(f"lab.alter_topic({one_partition!r}, config={{'max.message.bytes': 1_000}})")
     cell = notebook.run(
         "one = KafkaProducer(bootstrap_servers=servers)\n"
         f"future = one.send({one_partition!r}, b'x' * 5_000)\n"
