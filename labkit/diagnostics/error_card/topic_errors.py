@@ -44,7 +44,7 @@ def topic_missing(trace: Trace) -> Answer | None:
         found = replace(no_topic(similar, trace), problem=known_problems.TOPIC)
     else:
         found = known_problems.TOPIC.answer(
-            f"The cluster has no topic {name!r}, and does not create one because a client "
+            f"The cluster has no topic {name!r}, and does not create one just because a client "
             "mentions it.",
             f"lab.ensure_topic({name!r})",
         )

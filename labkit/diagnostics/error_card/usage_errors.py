@@ -65,8 +65,10 @@ def too_large(trace: Trace) -> Answer | None:
     return Answer(
         None,
         "The broker refuses a batch that is larger than the topic's `max.message.bytes`, about "
-        "1 MB by default. Kafka is made for small records; a limit can be raised per topic.",
-        f'lab.alter_topic({_topic_of_future(trace)!r}, config={{"max.message.bytes": 2_000_000}})',
+        "1 MB by default. Kafka is made for small records; a limit can be raised per topic. After "
+        "such a refusal, an idempotent producer (the default) sends nothing more.",
+        f'lab.alter_topic({_topic_of_future(trace)!r}, config={{"max.message.bytes": 2_000_000}})'
+        "   (then make a new producer)",
     )
 
 

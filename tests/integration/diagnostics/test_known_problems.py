@@ -14,6 +14,7 @@ import pytest
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kernel import PATIENCE_S, Kernel
+from waiting import wait_until
 
 import labkit as lab
 from labkit.broker.broker import Broker
@@ -330,16 +331,18 @@ def test_07_a_misspelt_topic(notebook: Kernel, one_partition: str) -> None:
     assert cell.next_line == f"lab.describe_topic({one_partition!r})"
 
 
-def test_a_record_that_the_broker_refuses(notebook: Kernel, one_partition: str) -> None:
-    notebook.fine(f"lab.alter_topic({one_partition!r}, config={{'max.message.bytes': 1_000}})")
-    cell = notebook.run(
-        "one = KafkaProducer(bootstrap_servers=servers)\n"
-        f"future = one.send({one_partition!r}, b'x' * 5_000)\n"
-        "future.get(timeout=10)"
-    )
+def test_a_record_that_the_broker_refuses(notebook: Kernel, topic_name: str) -> None:
+    producer = "one = KafkaProducer(bootstrap_servers=servers)\n"
+    send = f"one.send({topic_name!r}, b'x' * 5_000).get(timeout=10)"
+    notebook.fine(f"lab.ensure_topic({topic_name!r}, 1, config={{'max.message.bytes': 1_000}})")
+    cell = notebook.run(f"{producer}{send}")
     assert cell.error == "MessageSizeTooLargeError"
-    assert cell.next_line.startswith(f"lab.alter_topic({one_partition!r}, ")
-    notebook.fine(f"{cell.next_line}\none.send({one_partition!r}, b'x' * 5_000).get(timeout=10)")
+    assert cell.next_line.startswith(f"lab.alter_topic({topic_name!r}, ")
+    notebook.fine(cell.next_line)
+    assert notebook.run(send).error == "MessageSizeTooLargeError"  # the client sends no more
+    notebook.fine("one.close()")
+    # The broker learns of the new limit a moment later.
+    wait_until(lambda: not notebook.run(f"{producer}{send}").error, "it takes the record", 30)
     notebook.fine("one.close()")
 
 
