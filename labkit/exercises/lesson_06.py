@@ -43,7 +43,7 @@ def p1(seen: list[int]) -> Observed:
         raise NotAttempted("Nothing has been asked twice yet: run the cell above this one.")
     return Observed(
         round(median(more)),
-        f"From poll to poll {', '.join(map(str, more))} came in. It varies: the CSV "
+        f"The polls found {', '.join(map(str, more))} new readings. It varies: the CSV "
         "grows whenever the consumer writes, and you see it only when you look.",
     )
 
