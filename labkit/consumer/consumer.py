@@ -46,6 +46,17 @@ class Consumer(ChildProcess):
         super().__init__(name, ["consume", *options])
 
     @property
+    def start_line(self) -> str:
+        """The line that starts it again, with the same name, topic, group, folder and workers."""
+        arguments = [repr(self.topic), repr(self.group_id)]
+        if self.data_dir != load_config().data_path(None):
+            arguments.append(repr(str(self.data_dir)))
+        arguments += [f"name={self.name!r}"] if self.name != "consumer" else []
+        arguments += [f"workers={self.workers}"] if self.workers > 1 else []
+        variable = self.name if self.name.isidentifier() else "consumer"
+        return f"{variable} = lab.start_consumer({', '.join(arguments)})"
+
+    @property
     def progress(self) -> list[PartitionStatus]:
         """The last status of each partition that it writes."""
         found = read_progress(self.data_dir, self.topic)
@@ -127,8 +138,8 @@ class Consumer(ChildProcess):
             return not behind
 
         def failed() -> WorkerFailed:
-            msg = f"the {self.name} is {self.state}, and {behind:,} records are not stored yet"
-            return WorkerFailed(msg, f"read {self.log_path}")
+            msg = f"{behind:,} records are not stored yet; the {self.name}: {self.state}"
+            return WorkerFailed(msg, self.next_line)
 
         wait_until(is_caught_up, timeout_s, failed, every_s=0.1)
 

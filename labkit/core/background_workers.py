@@ -23,6 +23,7 @@ from labkit.core.errors import LabError, WorkerFailed
 from labkit.core.processes import python_command
 from labkit.core.stop_signals import STOP_WITH_PARENT, watch_stop_requests
 from labkit.core.terminal_text import without_colours
+from labkit.core.wording import sentence
 
 _ERROR = re.compile(r"^Error: (.*)(?:\nNext: +(.*))?", re.MULTILINE)
 """An error of the lab, as a command prints it: what happened, and the next line."""
@@ -64,13 +65,22 @@ def running() -> list[Stoppable]:
 
 
 def stop_all(timeout_s: float = 15.0) -> None:
-    """Stop everything this process started, the newest first, and raise the first error."""
+    """Stop everything this process started, the newest first, and raise the first error.
+
+    A worker that has ended already, such as a consumer that a lesson killed, has nothing left to
+    stop: how it ended is printed, and not raised.
+    """
     first_error: LabError | None = None
     for name in reversed(list(_registry)):
+        thing = _registry.pop(name)
+        was_running = thing.is_running
         try:
-            _registry.pop(name).stop(timeout_s)
+            thing.stop(timeout_s)
         except LabError as error:
-            first_error = first_error or error
+            if was_running:
+                first_error = first_error or error
+            else:
+                print(sentence(error.what), "It was no longer running.")  # noqa: T201
     if first_error is not None:
         raise first_error
 
@@ -209,6 +219,8 @@ class ChildProcess:
         if self.is_running:
             return "running"
         code = self.process.returncode
+        if code < 0:
+            return self.why_it_failed()
         return "stopped" if code == 0 else f"failed (exit status {code}): {self.why_it_failed()}"
 
     def why_it_failed(self) -> str:
@@ -217,6 +229,17 @@ class ChildProcess:
         if code < 0:  # its log does not say so
             return f"killed by signal {-code} ({signal.strsignal(-code)})"
         return self.last_words()
+
+    @property
+    def start_line(self) -> str:
+        """The line that starts it again; empty if it was not started by a line."""
+        return ""
+
+    @property
+    def next_line(self) -> str:
+        """The next line to type after it has failed; the log of a killed process says nothing."""
+        start_line = self.start_line if (self.process.poll() or 0) < 0 else ""
+        return start_line or f"read its log: {self.log_path}"
 
     def last_words(self, lines: int = 4) -> str:
         """Return the end of the log."""
@@ -252,7 +275,9 @@ class ChildProcess:
     def failure(self) -> WorkerFailed:
         """Return why it has ended, in its own words; `stop` does not raise that again."""
         self._failure_told = True
-        said, next_line = self.why_it_failed(), f"read its log: {self.log_path}"
+        said, next_line = self.why_it_failed(), self.next_line
+        if self.process.returncode < 0:
+            return WorkerFailed(f"the {self.name} was {said}", next_line)
         if self.process.returncode == 0:
             return WorkerFailed(f"the {self.name} stopped: {said}", next_line)
         if told := _ERROR.search(said):

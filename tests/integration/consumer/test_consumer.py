@@ -214,6 +214,26 @@ def test_a_consumer_ends_when_its_parent_is_killed(topic: str, tmp_path: Path) -
     assert {status.state for status in read_progress(tmp_path, topic)} == {"stopped"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no signals")
+def test_a_wait_for_a_killed_consumer_says_how_to_start_it_again(
+    bootstrap_servers: str, topic: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(topic, "killed", tmp_path) as consumer:
+        os.kill(consumer.pid, signal.SIGKILL)
+        assert consumer.wait(PATIENCE_S)
+        send(bootstrap_servers, topic, readings(20))
+        with pytest.raises(WorkerFailed, match="20 records are not stored yet") as caught:
+            consumer.wait_until_caught_up()
+        line = f"consumer = lab.start_consumer({topic!r}, 'killed', {str(tmp_path)!r})"
+        assert caught.value.next_line == line
+        again: dict[str, Any] = {"lab": lab}
+        exec(line, again)
+        assert "the consumer was killed by signal 9" in capsys.readouterr().err.lower()
+        again["consumer"].wait_until_caught_up()
+        assert stored(tmp_path, topic) == 20
+        again["consumer"].stop()
+
+
 def test_two_members_share_the_partitions_and_double_nothing(
     bootstrap_servers: str, topic: str, tmp_path: Path
 ) -> None:
