@@ -7,7 +7,8 @@ separately, as ``next_line``, so that a notebook or a terminal can show it by it
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from labkit.core.similar_names import similar_name
 
 
 class LabError(Exception):
@@ -57,7 +58,8 @@ class TopicNotFound(LabError):
     Attributes
     ----------
     topic, similar : str
-        Its name, and the most similar one that exists; empty if there is none, or nobody knows.
+        Its name, and the one that exists of which it may be a misspelling; empty if there is none,
+        or nobody knows.
     """
 
     topic: str = ""
@@ -70,14 +72,14 @@ class TopicNotFound(LabError):
         A similar name is most likely what was meant, so it comes before creating the topic.
         """
         names = sorted(name for name in names if not name.startswith("__"))
-        similar = get_close_matches(topic, names, n=1)
+        similar = similar_name(topic, names)
         if similar:
             error = cls(
-                f"topic {topic!r} is not on this cluster. Did you mean {similar[0]!r}?",
-                f"lab.describe_topic({similar[0]!r})   "
+                f"topic {topic!r} is not on this cluster. Did you mean {similar!r}?",
+                f"lab.describe_topic({similar!r})   "
                 f"(or, if you want another topic: lab.ensure_topic({topic!r}))",
             )
-            error.similar = similar[0]
+            error.similar = similar
         else:
             there = f"there are: {', '.join(names[:10])}" if names else "there is none yet"
             error = cls(

@@ -11,13 +11,13 @@ import logging
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
 from labkit.core.errors import SettingInvalid
+from labkit.core.similar_names import similar_name
 
 PREFIX = "LABKIT_"
 INTERNAL_VARIABLES = {
@@ -124,7 +124,7 @@ def unknown_settings(path: Path, known: Collection[str]) -> list[UnknownSetting]
         if name not in known or name in ENVIRONMENT_ONLY:
             found[name] = f"line {line} of {path}"
     return [
-        UnknownSetting(name, place, next(iter(get_close_matches(name, known, 1, 0.75)), ""))
+        UnknownSetting(name, place, similar_name(name, known))
         for name, place in sorted(found.items())
         if name.startswith(PREFIX)
         and not name.startswith(_FOR_TESTS)

@@ -7,13 +7,13 @@ asks it as Kafka's own tool ``kafka-consumer-groups`` does, and changes nothing 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from labkit.broker.kafka_clients import ReusedClients
+from labkit.core.similar_names import similar_name
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class GroupDescription:
     `state` is Kafka's word: Stable, PreparingRebalance, CompletingRebalance, Empty, or Dead where
     there is no such group. `assignor` is the one the members agreed on, such as cooperative-sticky.
     `partitions` is the number of partitions of each of its topics; deleted topics are left out.
-    `problem` is why the coordinator could not answer, or empty. `similar` is the most similar name
-    of a group that exists, where this one does not.
+    `problem` is why the coordinator could not answer, or empty. `similar` is the group
+    that exists of whose name this one may be a misspelling, where this one does not.
     """
 
     group_id: str
@@ -98,8 +98,7 @@ class GroupWatch:
             )
 
     def _similar(self, client: KafkaAdminClient) -> str:
-        names = [one["group_id"] for one in client.list_groups()]
-        return next(iter(get_close_matches(self._group_id, names, n=1)), "")
+        return similar_name(self._group_id, [one["group_id"] for one in client.list_groups()])
 
     def close(self) -> None:
         """Close the client."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from labkit.core.similar_names import similar_name
 from labkit.diagnostics import known_problems
 from labkit.diagnostics.error_card.traceback_reader import Trace, call
 from labkit.diagnostics.known_problems import Answer, other_clients, version_of
@@ -83,10 +83,9 @@ def _gone(name: str, module: str) -> Answer:
             f"from {module} import {GONE[name]}",
         )
     there = dir(sys.modules[module]) if module in sys.modules else []
-    near = get_close_matches(name, there, n=1)
-    if near:
+    if near := similar_name(name, there):
         return known_problems.WRONG_CLIENT.answer(
-            f"{said}in {module}; {near[0]} is near it.", f"from {module} import {near[0]}"
+            f"{said}in {module}. Did you mean {near}?", f"from {module} import {near}"
         )
     return known_problems.WRONG_CLIENT.answer(
         f"{said}(any more): what you read was written for another version.",
@@ -105,10 +104,10 @@ def unknown_setting(trace: Trace) -> Answer | None:
     named = said.partition("Unrecognized configs: ")[2]
     words = [one.strip(" '\"{}()[]") for one in named.replace(":", ",").split(",")]
     known = list(type(client).DEFAULT_CONFIG)
-    near = [match for word in words for match in get_close_matches(word, known, n=1)]
+    near = [match for word in words if (match := similar_name(word, known))]
     return known_problems.WRONG_CLIENT.answer(
         f"kafka-python {version_of('kafka-python')} has no such setting: {named}"
-        + (f"; near it is {near[0]}." if near else "; other versions had."),
+        + (f". Did you mean {near[0]}?" if near else "; other versions had."),
         f"sorted({type(client).__name__}.DEFAULT_CONFIG)   (all that it takes)",
     )
 
