@@ -25,13 +25,18 @@ def config_text(value: ConfigValue) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def raise_if_not_created(reply: Mapping[str, Any], name: str, replicas: int, brokers: int) -> None:
-    """Raise `TopicRefused` if the cluster did not create a topic with so many replicas."""
+def raise_if_not_created(
+    reply: Mapping[str, Any], name: str, replicas: int, brokers: int, call: str = "ensure_topic"
+) -> None:
+    """Raise `TopicRefused` if the cluster did not create a topic with so many replicas.
+
+    ``call`` is the function of the lab that asked for it, for the next line.
+    """
     if reply["error_code"] == kafka_errors.TopicAlreadyExistsError.errno:
         return  # another client has just created it: it is compared as any existing topic
-    what, hint = f"topic {name!r} cannot be created", f"lab.ensure_topic({name!r})"
+    what, hint = f"topic {name!r} cannot be created", f"lab.{call}({name!r})"
     if reply["error_code"] == kafka_errors.InvalidReplicationFactorError.errno:
-        hint = f"lab.ensure_topic({name!r}, replication_factor={min(3, brokers)})"
+        hint = f"lab.{call}({name!r}, replication_factor={min(3, brokers)})"
         if replicas > brokers:  # Kafka's own words also speak of log directories and cordons
             raise TopicRefused(
                 f"{what}: {replicas:,} replicas of each partition need a broker each, and the "
@@ -64,9 +69,13 @@ def refuse_unknown_settings(
     known = read_configs(client, [name], "all")[name]
     for key in config:
         if key not in known:
-            near = get_close_matches(key, known, n=3) or ["retention.ms"]
-            msg = f"Kafka has no topic setting {key!r}; similar: {', '.join(near)}"
-            raise TopicRefused(msg, f"lab.alter_topic({name!r}, config={{{near[0]!r}: ...}})")
+            near = get_close_matches(key, known, n=3)
+            similar = f"; similar: {', '.join(near)}" if near else ""
+            example, remark = (near[0], "") if near else ("retention.ms", "   (for example)")
+            raise TopicRefused(
+                f"Kafka has no topic setting {key!r}{similar}",
+                f"lab.alter_topic({name!r}, config={{{example!r}: ...}}){remark}",
+            )
 
 
 def refuse_differences(

@@ -6,6 +6,7 @@ copy. Nothing is cached here: every call asks the cluster.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 
 from kafka import KafkaAdminClient
@@ -13,6 +14,7 @@ from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
 
 from labkit.core.config import load_config
 from labkit.core.errors import TopicRefused
+from labkit.topics.topic_arguments import refuse_wrong_arguments
 from labkit.topics.topic_metadata import (
     METADATA_TIMEOUT_S,
     ask_cluster,
@@ -76,13 +78,14 @@ def ensure_topic(
     """
     settings = load_config()
     name = name or settings.topic
+    refuse_wrong_arguments("ensure_topic", name, num_partitions, replication_factor, config)
     asked_config = {key: config_text(value) for key, value in (config or {}).items()}
     with cluster() as client:
         if read_metadata(client, name) is None:
             brokers = len(client.describe_cluster()["brokers"])
-            replicas = _or_default(replication_factor, min(3, brokers))
+            replicas = replication_factor or min(3, brokers)
             new_topic = {
-                "num_partitions": _or_default(num_partitions, settings.num_partitions),
+                "num_partitions": num_partitions or settings.num_partitions,
                 "replication_factor": replicas,
                 "configs": asked_config,
             }
@@ -93,6 +96,33 @@ def ensure_topic(
         effective = read_configs(client, [name], "all")[name] if asked_config else {}
     refuse_differences(topic, num_partitions, replication_factor, asked_config, effective)
     return topic
+
+
+def refuse_impossible_topic(
+    call: str,
+    name: str,
+    num_partitions: int,
+    replication_factor: int | None,
+    config: Mapping[str, ConfigValue] | None,
+) -> None:
+    """Raise `TopicRefused` if the cluster would not create such a topic; create nothing.
+
+    The cluster is asked with ``validate_only``, about a name that no topic has.
+
+    See: KIP-4, ``validate_only`` of CreateTopicsRequest.
+    """
+    with cluster() as client:
+        brokers = len(client.describe_cluster()["brokers"])
+        replicas = replication_factor or min(3, brokers)
+        new_topic = {
+            "num_partitions": num_partitions,
+            "replication_factor": replicas,
+            "configs": {key: config_text(value) for key, value in (config or {}).items()},
+        }
+        reply = client.create_topics(
+            {uuid.uuid4().hex: new_topic}, validate_only=True, raise_errors=False
+        )["topics"][0]
+        raise_if_not_created(reply, name, replicas, brokers, call)
 
 
 def describe_topic(name: str | None = None) -> Topic:
@@ -155,6 +185,7 @@ def alter_topic(
     TopicNotFound, TopicRefused
         There is no such topic; or the lab or the cluster refuses the change, and says why.
     """
+    refuse_wrong_arguments("alter_topic", name, num_partitions, config=config)
     with cluster() as client:
         topic = describe(client, name)
         if config:
@@ -197,7 +228,3 @@ def delete_topic(name: str) -> None:
         reply = client.delete_topics([name], raise_errors=False)["topics"][0]
         raise_refusal(reply, f"topic {name!r} cannot be deleted", f"lab.describe_topic({name!r})")
         wait_for_deletion(client, name)
-
-
-def _or_default(number: int | None, default: int) -> int:
-    return default if number is None else number  # 0 is passed on: the cluster refuses it

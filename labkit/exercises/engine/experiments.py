@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from labkit.core import background_workers
 from labkit.core.config import dead_letter_topic, load_config
@@ -13,9 +17,15 @@ from labkit.core.errors import TopicRefused
 from labkit.core.run_files import runs_on
 from labkit.core.wait_until import wait_until
 from labkit.sink.segment_files import topic_dir
+from labkit.topics.topic_arguments import refuse_wrong_arguments
 from labkit.topics.topic_model import Topic
 from labkit.topics.topic_refusals import ConfigValue
-from labkit.topics.topics import delete_topic, ensure_topic, list_topics
+from labkit.topics.topics import (
+    delete_topic,
+    ensure_topic,
+    list_topics,
+    refuse_impossible_topic,
+)
 
 USERS_END_S = 8.0
 """How long a program of a kernel that was restarted may take to end."""
@@ -52,13 +62,17 @@ def fresh_topic(
     Raises
     ------
     TopicRefused
-        The lab's own topic is needed, or the cluster does not take that name or number.
+        The lab's own topic is needed, or the cluster does not take that name, number or setting.
+        Nothing has been deleted then.
     """
     settings = load_config()
+    refuse_wrong_arguments("fresh_topic", name, num_partitions, replication_factor, config)
+    there = {topic.name: topic for topic in list_topics()}
+    if name in there:
+        refuse_impossible_topic("fresh_topic", name, num_partitions, replication_factor, config)
     for thing in background_workers.running():
         if getattr(thing, "topic", None) == name:
             background_workers.replace(thing.name)
-    there = {topic.name: topic for topic in list_topics()}
     if name == settings.topic and name in there:
         _refuse_if_used(name)
         _refuse_if_replayed(there[name])
@@ -72,18 +86,39 @@ def fresh_topic(
 def _refuse_if_used(name: str) -> None:
     """Refuse to empty a topic that another program uses; one that has just ended is waited for."""
 
-    def users() -> list[str]:
-        return [
-            f"a {run['kind']} (process {run['pid']})"
-            for kind in ("producer", "consumer")
-            for run in runs_on(name, kind)
-        ]
+    def users() -> list[dict[str, Any]]:
+        return [run for kind in ("up", "producer", "consumer") for run in runs_on(name, kind)]
 
     try:
         wait_until(lambda: not users(), USERS_END_S)
     except TimeoutError:
-        msg = f"the records of {name!r} are in use by {' and '.join(users())} of another program"
-        raise TopicRefused(msg, "labkit down   (stops everything that runs in this lab)") from None
+        who, next_line = _whose(users())
+        msg = f"the records of {name!r} are in use by {who}"
+        raise TopicRefused(msg, f"{next_line}; then run this cell again") from None
+
+
+def _whose(users: list[dict[str, Any]]) -> tuple[str, str]:
+    """Return who uses a topic, and the mildest step that ends it: the broker goes on."""
+    if ups := [run for run in users if run["kind"] == "up"]:
+        return (
+            f"`labkit up` (process {ups[0]['pid']})",
+            "press Ctrl-C in the terminal of `labkit up`",
+        )
+    who = " and ".join(f"a {run['kind']} (process {run['pid']})" for run in users)
+    if any(_is_of_a_notebook(run["pid"]) for run in users):
+        return (
+            f"{who} of another notebook",
+            "lab.stop_all() in that notebook, or restart its kernel",
+        )
+    return f"{who} of another program", "press Ctrl-C in its terminal"
+
+
+def _is_of_a_notebook(pid: int) -> bool:
+    """Tell whether a process is a notebook's kernel, or was started by one."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return any("ipykernel_launcher" in one.cmdline() for one in (process, *process.parents()))
+    return False
 
 
 def _refuse_if_replayed(topic: Topic) -> None:
