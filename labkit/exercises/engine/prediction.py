@@ -67,7 +67,7 @@ class Prediction(Task):
         self._observe = observe
         self._matches = matches
 
-    def predict(self, value: Any) -> Result:
+    def predict(self, value: Any = BLANK) -> Result:
         """Note what you expect to happen, before you run it."""
         self._note(BLANK)
         if value is BLANK:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,10 @@ class Picture:
         return html.unescape(title[1]) if title else ""
 
     def _repr_html_(self) -> str:
-        return self.svg
+        # A page may hold several pictures, and those of other notebooks: `url(#arrow)` finds the
+        # first element with that id, and nothing is drawn where that one is hidden.
+        unique = uuid.uuid4().hex[:8]
+        return re.sub(r'(?<=\bid=")[\w-]+|(?<=url\(#)[\w-]+', rf"\g<0>-{unique}", self.svg)
 
 
 def picture(name: str, mark: str = "") -> Picture:

@@ -179,6 +179,7 @@ def test_a_prediction_comes_first(lab_dir: Path) -> None:
     assert task.reveal(3).outcome is Outcome.NOT_ATTEMPTED  # but it tells what happened
     assert "It was 3. Kafka counts so." in task.reveal(3).message
     assert task.predict(...).outcome is Outcome.NOT_ATTEMPTED
+    assert task.predict() == task.predict(...)
     assert "You said 2." in task.predict(2).message
     surprise = task.reveal(3)
     assert surprise.outcome is Outcome.NOT_YET
