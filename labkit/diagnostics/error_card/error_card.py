@@ -56,6 +56,8 @@ RECOGNIZERS: tuple[Callable[[Trace], Answer | None], ...] = (
     usage_errors.too_large,
     usage_errors.frozen_reading,
     usage_errors.empty_iterator,
+    usage_errors.unknown_argument,
+    usage_errors.unknown_name,
 )
 """The first one that recognizes an error answers it."""
 

@@ -40,6 +40,13 @@ class Trace:
         return ""
 
     @property
+    def last_line(self) -> str:
+        """The line that raised the error; empty if it is not known."""
+        for frame, line in reversed(list(walk_tb(self.error.__traceback__))):
+            return linecache.getline(frame.f_code.co_filename, line).strip()
+        return ""
+
+    @property
     def is_kafka_error(self) -> bool:
         """Whether it is one of kafka-python's own errors."""
         return any(

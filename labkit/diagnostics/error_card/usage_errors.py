@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import inspect
 import re
 from typing import Any
 
 from labkit.core.errors import TopicNotFound
+from labkit.core.similar_names import similar_name
 from labkit.core.wording import sentence
 from labkit.diagnostics.error_card.traceback_reader import Trace
 from labkit.diagnostics.known_problems import Answer
@@ -62,20 +65,35 @@ def too_large(trace: Trace) -> Answer | None:
             "was not sent. Kafka is made for small records: send less, or compress the value.",
             "len(value)",
         )
+    topic = _topic_of_future(trace)
+    whose = f"of {topic!r}" if topic else "of its topic"
+    limit_bytes = _max_message_bytes(topic) if topic else 0
+    limit = f", {limit_bytes:,} bytes" if limit_bytes else ""
+    more = {"max.message.bytes": max(2 * limit_bytes, 2_000_000)}
     return Answer(
         None,
-        "The broker refuses a batch that is larger than the topic's `max.message.bytes`, about "
-        "1 MB by default. Kafka is made for small records; a limit can be raised per topic. After "
-        "such a refusal, an idempotent producer (the default) sends nothing more.",
-        f'lab.alter_topic({_topic_of_future(trace)!r}, config={{"max.message.bytes": 2_000_000}})'
-        "   (then make a new producer)",
+        f"The broker refuses a batch that is larger than `max.message.bytes` {whose}{limit}. Kafka "
+        "is made for small records; a limit can be raised per topic. After such a refusal, an "
+        "idempotent producer (the default) sends nothing more.",
+        f"lab.alter_topic({topic!r}, config={more})   (then make a new producer)"
+        if topic
+        else f"lab.alter_topic(topic, config={more})   (with the name of its topic)",
     )
 
 
 def _topic_of_future(trace: Trace) -> str:
-    """Return the topic of the record whose future failed; the lab's own if it is not known."""
+    """Return the topic of the record whose future failed; empty if it is not known."""
     result = getattr(trace.local("self", "kafka.producer"), "_produce_future", None)
-    return str(getattr(getattr(result, "topic_partition", None), "topic", "co2-emissions"))
+    return str(getattr(getattr(result, "topic_partition", None), "topic", ""))
+
+
+def _max_message_bytes(topic: str) -> int:
+    """Return the limit of a topic, as the cluster says it; 0 if it does not."""
+    from labkit.topics.topic_metadata import cluster, read_configs
+
+    with contextlib.suppress(Exception), cluster() as client:
+        return int(read_configs(client, [topic], "all")[topic]["max.message.bytes"] or 0)
+    return 0
 
 
 def frozen_reading(trace: Trace) -> Answer | None:
@@ -94,6 +112,70 @@ def frozen_reading(trace: Trace) -> Answer | None:
         "A reading does not change once it is made, so that nobody alters one on its way. Make a "
         "copy with the new value.",
         f'reading.model_copy(update={{"{field}": {found["input"]!r}}})',
+    )
+
+
+def unknown_name(trace: Trace) -> Answer | None:
+    """Answer a name that no cell has given a value: most often, a cell above was not run."""
+    error = trace.error
+    if type(error) is not NameError or not error.name or not trace.frames:
+        return None
+    frame = trace.frames[-1]
+    if frame.f_globals.get("__name__") != "__main__":  # a bug of a library is not the learner's
+        return None
+    said = f"No cell has given `{error.name}` a value since the kernel started"
+    is_called = re.search(rf"\b{error.name}\(", trace.last_line)
+    known = {
+        *(one for one in (*frame.f_globals, *frame.f_locals) if not one.startswith("_")),
+        *(one for one in dir(builtins) if is_called or one.lower() == error.name.lower()),
+    }
+    if meant := similar_name(error.name, known):
+        line = re.sub(rf"\b{error.name}\b", meant, trace.last_line)
+        is_whole = _is_statement(line)  # and not a part of one that has several lines
+        return Answer(None, f"{said}. Did you mean `{meant}`?", line if is_whole else meant)
+    return Answer(
+        None,
+        f"{said}: run the cells above.",
+        "Run > Run All Above Selected Cell   (in JupyterLab's menu)",
+    )
+
+
+def _is_statement(line: str) -> bool:
+    try:
+        compile(line, "<line>", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def unknown_argument(trace: Trace) -> Answer | None:
+    """Answer an argument that a function of the lab does not have."""
+    said = re.match(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'", str(trace.error))
+    if said is None or not isinstance(trace.error, TypeError):
+        return None
+    import labkit
+
+    call, name = said.groups()
+    if call not in labkit.__all__ or not re.search(rf"\b{call}\(", trace.last_line):
+        return None
+    known = list(inspect.signature(getattr(labkit, call)).parameters)
+    within = [one for one in known if name in one.split("_") or f"_{name}" in one]
+    if meant := similar_name(name, known) or next(iter(within), ""):
+        line, found = re.subn(rf"\b{name}(?=\s*=)", meant, trace.last_line)
+        return Answer(
+            None,
+            f"`lab.{call}` has no argument `{name}`. Did you mean `{meant}`?",
+            line if found and _is_statement(line) else f"lab.{call}(..., {meant}=...)",
+        )
+    if "config" in known and "_" in name:
+        setting = name.replace("_", ".")
+        return Answer(
+            None,
+            f"`lab.{call}` has no argument `{name}`. A setting of the topic is part of its config.",
+            f'lab.{call}(..., config={{"{setting}": ...}})',
+        )
+    return Answer(
+        None, f"`lab.{call}` has no argument `{name}`; it has {', '.join(known)}.", f"lab.{call}?"
     )
 
 

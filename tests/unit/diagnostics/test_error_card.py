@@ -227,6 +227,76 @@ def test_a_client_error_says_its_name_once(
     assert "max.message.bytes" in said
 
 
+def test_a_name_that_no_cell_has_defined(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell("sent + 1")
+    said = capsys.readouterr().out
+    assert "NameError: name 'sent' is not defined" in said
+    assert "No cell has given `sent` a value since the kernel started: run the cells above." in (
+        said.replace("sent a", "`sent` a")
+    )
+    assert "Next: Run > Run All Above Selected Cell" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("my_plnats.stop()", "my_plants.stop()"),
+        ("prnt(1)", "print(1)"),
+        ("x = true", "x = True"),
+        ("for one in my_plnats: pass", "for one in my_plants: pass"),
+        ("str(\n    my_plnats or\n    1\n)", "my_plants"),
+    ],
+)
+def test_a_misspelt_name_in_the_learners_own_line(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], line: str, meant: str
+) -> None:
+    shell.run_cell("my_plants = None")
+    shell.run_cell(line)
+    said = capsys.readouterr().out
+    assert "Did you mean" in said
+    assert f"  Next: {meant}\n" in said
+
+
+def test_a_name_that_a_library_lacks_is_not_the_learners(shell: InteractiveShell) -> None:
+    error = caught(lambda: eval("nobody_knows_it", {"__name__": "library"}))
+    assert answer_to(error) is None
+
+
+@pytest.mark.parametrize(
+    ("call", "next_line"),
+    [
+        ("lab.fresh_topic('t', partitions=4)", "lab.fresh_topic('t', num_partitions=4)"),
+        ("lab.ensure_topic('t', num_partitons=4)", "lab.ensure_topic('t', num_partitions=4)"),
+        (
+            "lab.alter_topic(\n    't',\n    partitions=4,\n)",
+            "lab.alter_topic(..., num_partitions=...)",
+        ),
+        (
+            "lab.fresh_topic('t', retention_ms=1)",
+            'lab.fresh_topic(..., config={"retention.ms": ...})',
+        ),
+        ("lab.start_consumer('t', colour=1)", "lab.start_consumer?"),
+    ],
+)
+def test_an_argument_that_a_function_of_the_lab_does_not_have(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], call: str, next_line: str
+) -> None:
+    shell.run_cell("import labkit as lab")
+    shell.run_cell(call)
+    assert f"  Next: {next_line}\n" in capsys.readouterr().out
+
+
+def test_a_refused_batch_without_a_topic_names_none() -> None:
+    found = answer_to(raising(kafka_errors.MessageSizeTooLargeError()))
+    assert found
+    assert found.next_line.startswith(
+        "lab.alter_topic(topic, config={'max.message.bytes': 2000000}"
+    )
+    assert "co2-emissions" not in found.next_line
+
+
 def test_a_misspelt_topic_in_the_learners_own_line() -> None:
     def act() -> None:
         raise TopicNotFound.named("co2-emisions", ["co2-emissions", "other", "__consumer_offsets"])
