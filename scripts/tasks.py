@@ -25,13 +25,13 @@ def setup(_arguments: list[str]) -> int:
 def lab(arguments: list[str]) -> int:
     """Open JupyterLab on the lessons. ARGS="--no-browser --port 8899"."""
     lab_venv.ensure()
-    return _python("-m", "labkit", "lab", *arguments)
+    return _until_stopped("-m", "labkit", "lab", *arguments)
 
 
 def up(arguments: list[str]) -> int:
     """Run the whole journey and its page in this terminal. ARGS="--for 30s --rate 50"."""
     lab_venv.ensure()
-    return _python("-m", "labkit", "up", *arguments)
+    return _until_stopped("-m", "labkit", "up", *arguments)
 
 
 WORKERS = ("-n", "4")  # for two cores: the tests mostly wait
@@ -184,6 +184,12 @@ def _python(*arguments: str) -> int:
                     continue
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def _until_stopped(*arguments: str) -> int:
+    """Run what goes on until Ctrl-C: to stop it so is its normal end, and not a failure of make."""
+    status = _python(*arguments)
+    return 0 if status in STOPPED else status
 
 
 def _program(name: str) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
+from numbers import Real
 
 from labkit.readings.malformed_values import BadRecord
 from labkit.readings.reading import Reading
@@ -47,8 +48,10 @@ class Pace:
 
     @readings_per_s.setter
     def readings_per_s(self, rate: float) -> None:
-        if not 0 <= rate < float("inf"):
-            msg = f"readings_per_s must be 0 (as fast as it goes) or more, not {rate!r}"
+        is_number = isinstance(rate, Real) and not isinstance(rate, bool)
+        if not (is_number and 0 <= rate < float("inf")):
+            msg = "readings_per_s must be 0 (as fast as it goes) or more, "
+            msg += f"not {rate!r}" if is_number else f"and a number, not {rate!r}"
             raise ValueError(msg)
         self._wanted = float(rate)  # another thread may set it; `take` alone acts on it
 

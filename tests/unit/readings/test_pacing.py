@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -91,6 +92,14 @@ def test_flat_out_pauses_to_look_around():
 def test_impossible_rates_are_refused(wrong):
     with pytest.raises(ValueError, match="readings_per_s must be 0"):
         Pace(wrong, 0.0)
+
+
+@pytest.mark.parametrize("wrong", ["50", [50], True])
+def test_a_rate_that_is_not_a_number_is_refused_with_what_it_is(wrong):
+    pace = Pace(20, 0.0)
+    with pytest.raises(ValueError, match=rf"and a number, not {re.escape(repr(wrong))}"):
+        pace.readings_per_s = wrong
+    assert pace.readings_per_s == 20
 
 
 def test_a_source_that_ends():

@@ -17,6 +17,23 @@ CHILD = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(600)"
 TASK = f"import sys, tasks; sys.exit(-tasks._python('-c', {CHILD!r}))"
 
 
+ENDING = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")
+@pytest.mark.parametrize(
+    ("child", "status"),
+    [("raise SystemExit(130)", 0), (ENDING, 0), ("raise SystemExit(1)", 1), ("raise OSError", 1)],
+)
+def test_ctrl_c_is_the_normal_end_of_the_lab_and_an_error_stays_one(
+    child: str, status: int
+) -> None:
+    code = f"import sys, tasks; sys.exit(tasks._until_stopped('-c', {child!r}))"
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
+    assert done.returncode == status
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")
 def test_sigterm_ends_what_a_task_runs() -> None:
     command = [sys.executable, "-c", TASK]
