@@ -337,6 +337,7 @@ def test_a_record_that_the_broker_refuses(notebook: Kernel, topic_name: str) -> 
     notebook.fine(f"lab.ensure_topic({topic_name!r}, 1, config={{'max.message.bytes': 1_000}})")
     cell = notebook.run(f"{producer}{send}")
     assert cell.error == "MessageSizeTooLargeError"
+    assert f"max.message.bytes of {topic_name!r}, 1,000 bytes" in cell.note
     assert cell.next_line.startswith(f"lab.alter_topic({topic_name!r}, ")
     notebook.fine(cell.next_line)
     assert notebook.run(send).error == "MessageSizeTooLargeError"  # the client sends no more
