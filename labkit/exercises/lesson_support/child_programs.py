@@ -35,8 +35,10 @@ from kafka import KafkaConsumer, TopicPartition
 servers, topic, path, end_after = sys.argv[1:]
 consumer = KafkaConsumer(bootstrap_servers=servers, group_id=topic,
                          enable_auto_commit=False, auto_offset_reset="earliest",
-                         consumer_timeout_ms=1000)  # ends the loop at the log's end
-consumer.assign([TopicPartition(topic, 0)])
+                         consumer_timeout_ms=20_000)
+place = TopicPartition(topic, 0)
+consumer.assign([place])
+end = consumer.end_offsets([place])[place]
 with open(path, "a", buffering=1) as csv:
     for number, record in enumerate(consumer, 1):
         print(record.offset, record.value.decode(), sep=",", file=csv)
@@ -44,6 +46,8 @@ with open(path, "a", buffering=1) as csv:
             consumer.commit()
         if number == int(end_after):
             os._exit(1)
+        if record.offset == end - 1:
+            break
 """
 """Stores lines, and commits after each hundredth (address, topic, CSV, after how many it dies)."""
 
