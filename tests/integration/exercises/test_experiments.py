@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel import Kernel
 from waiting import wait_until
 
 import labkit as lab
@@ -89,3 +90,16 @@ def test_a_producer_of_a_terminal_is_ended_there(lab_topic: str, tmp_path: Path)
     assert f"a producer (process {process.pid}) of another program" in caught.value.what
     assert "labkit down" not in caught.value.next_line
     assert caught.value.next_line.startswith("press Ctrl-C in its terminal")
+
+
+def test_what_another_notebook_runs_is_ended_there(lab_topic: str, tmp_path: Path) -> None:
+    notebook = Kernel(tmp_path)
+    try:
+        notebook.run(f"producer = lab.start_producer({lab_topic!r}, 5)")
+        with pytest.raises(TopicRefused, match=r"a producer .* of another notebook") as caught:
+            lab.fresh_topic(lab_topic)
+        assert caught.value.next_line.startswith("lab.stop_all() in that notebook")
+        notebook.run("lab.stop_all()")
+        assert lab.fresh_topic(lab_topic).records == 0
+    finally:
+        notebook.stop()

@@ -227,6 +227,7 @@ def test_a_stage_that_dies_ends_it_with_its_name(lab_dir: Path) -> None:
     assert "The consumer has ended" in said(lab_dir, "err")
     if os.name != "nt":
         assert "killed by signal 9" in said(lab_dir, "err")
+        assert "Next:  labkit up" in said(lab_dir, "err")
     assert "Traceback" not in said(lab_dir, "err")
     assert_nothing_is_left(lab_dir)
 
