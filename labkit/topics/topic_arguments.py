@@ -52,13 +52,13 @@ def refuse_wrong_arguments(
 
 def _refuse_wrong_number(call: str, name: str, what: str, value: object, most: int) -> None:
     if isinstance(value, Mapping):
-        msg = f"{what} must be a whole number, not a dictionary; a topic's settings are its config"
+        msg = f"the argument {what} must be a whole number, not a dictionary; a topic's settings are its config"
         raise TopicRefused(msg, f"lab.{call}({name!r}, config={dict(value)!r})")
     if value is None:
         return
     is_whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_whole or not 1 <= int(value) <= most:  # type: ignore[call-overload]
-        msg = f"{what} must be a whole number from 1 to {most:,}, not {value!r}"
+        msg = f"the argument {what} must be a whole number from 1 to {most:,}, not {value!r}"
         raise TopicRefused(msg, f"lab.{call}({name!r}, {what}={_whole(value, most)})")
 
 
