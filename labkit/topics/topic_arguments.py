@@ -52,7 +52,7 @@ def refuse_wrong_arguments(
 
 def _refuse_wrong_number(call: str, name: str, what: str, value: object, most: int) -> None:
     if isinstance(value, Mapping):
-        msg = f"the argument {what} must be a whole number, not a dictionary; a topic's settings are its config"
+        msg = f"the argument {what} must be a whole number; a dictionary of settings is the config"
         raise TopicRefused(msg, f"lab.{call}({name!r}, config={dict(value)!r})")
     if value is None:
         return
