@@ -77,6 +77,10 @@ class Exercise(Task):
         if any(is_blank(answer) for answer in answers):
             dots = "Replace the three dots `...` with your answer, and run both cells again."
             return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, dots)
+        wanted = [*inspect.signature(self._check).parameters]
+        if len(answers) != len(wanted):
+            call = f"`ex.{self.exercise_id.partition('.')[2]}.check({', '.join(wanted)})`"
+            return Result(self.exercise_id, Outcome.NOT_ATTEMPTED, f"Write {call}.")
         watched = [Watched(one) if inspect.isfunction(one) else one for one in answers]
         try:
             message = f"{repeat(answers)}{self._check(*watched)}"

@@ -62,6 +62,15 @@ def test_an_attempt_has_one_of_four_outcomes(
     assert read_learner_progress()["42.q1"]["last"] == outcome
 
 
+@pytest.mark.parametrize("answers", [(), (4, 4)])
+def test_a_check_that_is_asked_with_other_answers_names_them(
+    lab_dir: Path, answers: tuple[int, ...]
+) -> None:
+    result = answer_is_four().check(*answers)
+    assert result.outcome is Outcome.NOT_ATTEMPTED
+    assert "`ex.q1.check(answer)`" in result.message
+
+
 def test_what_the_learner_raises_is_told_and_ends_nothing(lab_dir: Path) -> None:
     def q1(answer: Any) -> str:
         return str(answer())
