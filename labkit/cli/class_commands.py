@@ -24,7 +24,7 @@ def collect(
     """Make one table of the files that learners made with `lab.submit("Their Name")`.
 
     Of several files of one name the newest counts. A file that was edited, two names with one
-    cluster, and a file without the broker's evidence are remarked on.
+    cluster, and a file without the broker's evidence get a remark.
 
     Example: `labkit class collect handed-in --out marks.csv`
     """

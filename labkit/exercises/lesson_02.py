@@ -121,7 +121,7 @@ def q2(partition_of: Callable[[bytes, int], Any]) -> str:
 
 @exercise
 def q3() -> str:
-    """Make a topic `lesson02-hour` that keeps each record for one hour."""
+    """Make a topic `lesson02-hour` with a retention of one hour."""
     topic = existing_topic("lesson02-hour")
     kept = topic.config.get("retention.ms")
     if kept is None:

@@ -57,7 +57,7 @@ def q1(refused: Any) -> str:
 def p1(ends: int) -> Observed:
     """A program stops at the first bad record. It is started three times.
 
-    How many of the three times does it come to the end of the topic?
+    How many of the three times does it reach the end of the topic?
     """
     if not any(why_invalid(record) for record in records_of(SENSORS_TOPIC)):
         raise NotAttempted(f"`{SENSORS_TOPIC}` holds no bad record: run the cells above.")
