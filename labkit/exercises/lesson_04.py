@@ -45,7 +45,11 @@ def q1(key: bytes) -> str:
         raise NotYet(f"You gave {described(key)}. A key is bytes, such as `b'PL-COAL-001'`.")
     if key != seen:
         offsets = [record.offset for record in found if record.key == key]
-        where = f"of offset {offsets[-1]}, which is not the newest" if offsets else "of no record"
+        where = (
+            f"of offset {offsets[-1]}, which is not the newest record"
+            if offsets
+            else "of no record"
+        )
         raise NotYet(f"That is the key {where} in partition 0.")
     return f"It is the key at offset {found[-1].offset}, one before the end {found[-1].offset + 1}."
 

@@ -110,12 +110,17 @@ def q3(substitute: Any) -> str:
     if not isinstance(substitute, Reading):
         raise NotYet(f"You gave {described(substitute)}. The answer is one reading.")
     if substitute.quality != "substituted":
-        raise NotYet("Its `quality` is `measured`, so it looks like a real one.")
+        seen = substitute.quality
+        why = ", so it looks like a real one" if seen == "measured" else ""
+        raise NotYet(f"Its `quality` is `{seen}`{why}: the word is `substituted`.")
     plant = substitute.facility_id
     sent = [one for one in attempts_in(SENSORS_TOPIC) if one.key == plant.encode()]
     good = [Reading.from_json(one.value, one.timestamp) for one in sent if not why_invalid(one)]
     if not good or len(good) == len(sent):
         raise NotYet(f"`{plant}` sent no bad record, so it needs no substitute.")
+    letters = [one for one in records_of(LETTERS_TOPIC) if one.key and one.headers]
+    if letters and letters[0].key != plant.encode():
+        raise NotYet(f"`{plant}` is not the plant of `mine`.")
     original = next((one for one in good if one.reading_id == substitute.reading_id), None)
     if original is None or substitute != original.model_copy(update={"quality": "substituted"}):
         raise NotYet("It is not one of the plant's readings with only its `quality` changed.")

@@ -27,8 +27,9 @@ def p1(seen: Sequence[Any]) -> Observed:
     """The record is acknowledged with acks=1. How many records does a consumer read now?"""
     return Observed(
         len(seen),
-        "A record can be read when `min.insync.replicas` brokers have it: here all three, and one "
-        "is dead. To try again: run the lesson from its first `lab.fresh_topic`.",
+        "A record can be read when all replicas in sync have it, and at least "
+        "`min.insync.replicas` are in sync: here three, and one is dead. To try again: run the "
+        "lesson from its first `lab.fresh_topic`.",
     )
 
 
@@ -71,7 +72,7 @@ def q2() -> str:
         raise NotYet(f"{wanted} means all of them: one missing broker stops all writes.")
     if wanted != 2:
         raise NotAttempted(f"`{SETTING}` is {wanted}: a write that only the leader has counts.")
-    return "A write with acks=all now waits until 2 of the 3 replicas have it."
+    return "A write with acks=all is now refused unless 2 of the 3 replicas are in sync."
 
 
 @exercise

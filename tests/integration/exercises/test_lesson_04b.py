@@ -166,18 +166,28 @@ def test_q3_the_first_reading_is_seldom_the_right_one(sorted_records: Sorted) ->
     assert sum(mine[0] == max(mine) for mine in loads if mine) <= len(plants) / 4
 
 
-def test_q3_a_substitute(lab_dir: Path, sorted_records: Sorted) -> None:
+def test_q3_a_substitute(lab_dir: Path, sorted_records: Sorted, put: Callable[..., None]) -> None:
     good, bad = sorted_records
-    keys = [record.key for record, _ in bad]
-    of_plants = [[one for one in good if one.facility_id.encode() == key] for key in keys]
-    mine = next(readings for readings in of_plants if has_one_peak(readings))
+    of_plants = {
+        record.key: [one for one in good if one.facility_id.encode() == record.key]
+        for record, _ in bad
+    }
+    key, mine = next(one for one in of_plants.items() if has_one_peak(one[1]))
+    put(bad[:1], key=None)  # earlier, wrong attempts
+    put(bad[:1], headers=lambda record, error: [])
+    put([(record, error) for record, error in bad if record.key == key])
+    put(bad)
     expect(ex.q3, NOT_ATTEMPTED, ..., says="three dots")
     right = solve(ex.q3, mine=mine)["substitute"]
     expect(ex.q3, CORRECT, right, says="its largest load")
     by_load = sorted(mine, key=lambda one: one.load_mw)
     marked = {"quality": "substituted"}
     expect(ex.q3, CORRECT, by_load[-1].model_copy(update=marked), says="its largest load")
-    expect(ex.q3, NOT_YET, by_load[-1], says="is `measured`")
+    expect(ex.q3, NOT_YET, by_load[-1], says="is `measured`, so it looks like a real one")
+    misspelt = by_load[-1].model_copy(update={"quality": "substitute"})
+    expect(ex.q3, NOT_YET, misspelt, says="is `substitute`: the word is `substituted`")
+    others = next(readings for other, readings in of_plants.items() if other != key and readings)
+    expect(ex.q3, NOT_YET, others[0].model_copy(update=marked), says="not the plant of `mine`")
     expect(ex.q3, NOT_YET, by_load[0].model_copy(update=marked), says="has reached more")
     expect(ex.q3, NOT_YET, by_load[-2].model_copy(update=marked), says="has reached more")
     more = by_load[-1].model_copy(update={**marked, "load_mw": 9_999.0})

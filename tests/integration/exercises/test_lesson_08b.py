@@ -87,7 +87,7 @@ def test_q1_and_p1_a_record_that_too_few_replicas_have(
     assert readable() == 0
     expect(ex.q1, NOT_ATTEMPTED, says="3 replicas in sync, and there are 2")
     expect_revealed(ex.p1, 1, NOT_YET, [], says="You said 1")
-    expect_revealed(ex.p1, 0, CORRECT, [], says="all three")
+    expect_revealed(ex.p1, 0, CORRECT, [], says="here three, and one is dead")
     with monkeypatch.context() as patched:
         patched.setattr(ex, "READABLE_TIMEOUT_S", 3.0)
         way(three_brokers, gone)
