@@ -38,6 +38,7 @@ def open_lab(
     folder: Path | None = None,
     *,
     fresh: str | None = None,
+    forget_marks: bool = False,
     open_browser: bool = True,
     port: int = 0,
 ) -> int:
@@ -54,6 +55,8 @@ def open_lab(
     fresh : str, optional
         A lesson to begin again, such as ``04``; the replaced copy is kept. If JupyterLab already
         runs on the copies, no second one is started.
+    forget_marks : bool
+        Whether that lesson's marks are forgotten, too.
     open_browser : bool
         Whether to open a browser; the address is always printed.
     port : int
@@ -68,7 +71,7 @@ def open_lab(
     shown = _folder_to_show(folder, config)
     first = FIRST_LESSON
     if fresh is not None:
-        first = _bring_back(fresh, config)
+        first = _bring_back(fresh, config, forget_marks=forget_marks)
         running = [run for run in read_run_files("lab") if run["folder"] == str(shown)]
         if running:
             print(
@@ -175,10 +178,21 @@ def _say(copied: Copied, copies: Path) -> None:
         )
 
 
-def _bring_back(lesson: str, config: LabConfig) -> str:
+def _bring_back(lesson: str, config: LabConfig, *, forget_marks: bool) -> str:
     """Begin a lesson again; return the name of its file."""
+    # Only here, because it imports Kafka's client.
+    from labkit.exercises.engine.learner_progress import forget_lesson, marks_of_lesson
+
     copy, kept = bring_back(lesson, config.lab_dir / ORIGINALS, config.notebooks_dir)
     print(f"  {copy.stem} is as new." + (f" What you had is kept: {kept}" if kept else ""))
+    number = copy.stem.partition("_")[0]
+    if forget_marks:
+        print(f"  {many(forget_lesson(number), 'mark')} of lesson {number} forgotten.")
+    elif marks_of_lesson(number):
+        print(
+            f"  The marks of lesson {number} stay."
+            f"\n  To forget them: labkit lab --fresh {number} --forget-marks"
+        )
     return copy.name
 
 

@@ -80,6 +80,9 @@ def lab(
         str | None,
         typer.Option(metavar="04", help="Begin this lesson again; your copy of it is kept."),
     ] = None,
+    forget_marks: Annotated[
+        bool, typer.Option("--forget-marks", help="With --fresh: that lesson's marks, too.")
+    ] = False,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address only.")
     ] = False,
@@ -96,7 +99,17 @@ def lab(
     if folder is not None and fresh is not None:
         msg = "--fresh is for your copies of the lessons; leave the folder out"
         raise typer.BadParameter(msg)
-    raise typer.Exit(open_lab(folder, fresh=fresh, open_browser=not no_browser, port=port))
+    if forget_marks and fresh is None:
+        raise typer.BadParameter("--forget-marks needs --fresh and a lesson, such as --fresh 04")
+    raise typer.Exit(
+        open_lab(
+            folder,
+            fresh=fresh,
+            forget_marks=forget_marks,
+            open_browser=not no_browser,
+            port=port,
+        )
+    )
 
 
 def down() -> None:
@@ -113,20 +126,28 @@ def down() -> None:
     print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing of this lab was running.")
 
 
-def reset(yes: shared_options.Yes = False) -> None:
-    """Stop the lab, and delete its broker's topics, its logs and the stored CSV. It asks first.
+def reset(
+    yes: shared_options.Yes = False,
+    keep_marks: Annotated[
+        bool, typer.Option("--keep-marks", help="Keep what lab.progress() shows.")
+    ] = False,
+) -> None:
+    """Stop the lab, and delete its broker's topics, its logs, the stored CSV and the marks.
 
-    Example: `labkit reset`
+    It asks first. The notebooks stay; `labkit lab --fresh 04` begins one of them again.
+
+    Example: `labkit reset`, or `labkit reset --keep-marks`
     """
-    from labkit.pipeline.down import reset_lab, what_reset_deletes
+    from labkit.pipeline.down import MARKS, reset_lab, what_reset_deletes
 
-    folders = what_reset_deletes()
-    if not folders:
+    paths = what_reset_deletes(keep_marks=keep_marks)
+    if not paths:
         print("There is nothing to delete.")
         return
-    listing = "\n".join(f"  {folder}" for folder in folders)
-    terminal.say(f"This stops the lab and deletes:\n{listing}")
+    lines = (f"  {path}{'   (the marks)' if path.name == MARKS else ''}" for path in paths)
+    terminal.say("\n".join(["This stops the lab and deletes:", *lines]))
     if not yes:
         typer.confirm("Delete them?", abort=True)
-    reset_lab(folders, say=terminal.say)
-    print("The lab is as new. Next: labkit up")
+    reset_lab(paths, say=terminal.say)
+    but = "but for its marks and notebooks" if keep_marks else "but for its notebooks"
+    print(f"The lab is as new, {but}. Next: labkit up")

@@ -26,6 +26,8 @@ STOP_ORDER = ("up", "producer", "consumer", "api", "proxy")
 """Producers stop first, so that consumers can finish. `up` stops its own stages."""
 BESIDE_THE_BROKER = ("connect", "secured")
 """Other supervised clusters, by folder in the state folder; they stop before the broker."""
+MARKS = "progress.json"
+"""The learner's marks, in the state folder."""
 STOP_TIMEOUT_S = {"up": 90.0, "lab": 0.0}
 DEFAULT_STOP_TIMEOUT_S = 20.0
 FORCE_TIMEOUT_S = 5.0
@@ -112,8 +114,8 @@ def _ended(run: dict[str, Any], timeout_s: float) -> bool:
         return False
 
 
-def what_reset_deletes() -> list[Path]:
-    """Return the folders that the lab has created: its cluster, its logs, its CSV files.
+def what_reset_deletes(*, keep_marks: bool = False) -> list[Path]:
+    """Return what the lab has created: its cluster, its logs, its CSV files, the learner's marks.
 
     A folder in the data folder counts only if the lab has written it: each CSV there has a
     checkpoint. Settings (``.env``), notebooks and the cache of Kafka's jars stay.
@@ -131,11 +133,12 @@ def what_reset_deletes() -> list[Path]:
             "run",
             "faults",
             "tmp",
+            *(() if keep_marks else (MARKS,)),
         )
     )
     data = config.data_path()
     topics = (folder for folder in data.glob("*") if _is_of_the_lab(folder))
-    return [folder for folder in (*own, *topics) if folder.is_dir()]
+    return [path for path in (*own, *topics) if path.exists()]
 
 
 def _is_of_the_lab(folder: Path) -> bool:
@@ -143,8 +146,11 @@ def _is_of_the_lab(folder: Path) -> bool:
     return any(content and "topic_id" in content for content in checkpoints)
 
 
-def reset_lab(folders: list[Path], say: Say) -> None:
-    """Stop the lab, and delete the folders."""
+def reset_lab(paths: list[Path], say: Say) -> None:
+    """Stop the lab, and delete the folders and files."""
     stop_lab(say)
-    for folder in filter(Path.exists, folders):
-        shutil.rmtree(folder)
+    for path in filter(Path.exists, paths):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -54,6 +54,26 @@ def read_learner_progress() -> dict[str, Entry]:
     return read_json(home_state_dir() / "progress.json") or {}
 
 
+def marks_of_lesson(number: str) -> list[str]:
+    """Return the ids of a lesson's exercises and predictions of which something is known."""
+    return [name for name in read_learner_progress() if name.partition(".")[0] == number]
+
+
+def forget_lesson(number: str) -> int:
+    """Forget what is known of a lesson; return of how many exercises and predictions."""
+    folder = home_state_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "progress.lock", timeout=10):
+        forgotten = marks_of_lesson(number)
+        if forgotten:
+            record = read_learner_progress()
+            write_json(
+                folder / "progress.json",
+                {name: entry for name, entry in record.items() if name not in forgotten},
+            )
+    return len(forgotten)
+
+
 def lessons() -> list[tuple[str, ModuleType]]:
     """Return each lesson's number and its module, in the order of the course."""
     from labkit import exercises

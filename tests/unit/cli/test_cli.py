@@ -14,8 +14,16 @@ from typer.testing import CliRunner
 
 from labkit.cli import app, main
 from labkit.cli.help_text import as_markup
+from labkit.cli.jupyterlab import open_lab
 from labkit.cli.lab_commands import seconds
 from labkit.cli.topic_commands import _settings
+from labkit.core.run_files import RunFile
+from labkit.exercises.engine.learner_progress import (
+    marks_of_lesson,
+    read_learner_progress,
+    save_attempt,
+)
+from labkit.exercises.engine.outcome import Outcome, Result
 
 
 def commands(group: typer.Typer, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -230,6 +238,38 @@ def test_nothing_to_stop_reset_or_export(lab_dir: Path, capsys: pytest.CaptureFi
     assert "Nothing has been stored yet" in capsys.readouterr().err
     assert run("export", "--out", str(lab_dir / "x.xlsx")) == 1
     assert ".csv, .json, .parquet" in capsys.readouterr().err
+
+
+def test_a_reset_names_the_marks_before_it_deletes_them(lab_dir: Path) -> None:
+    save_attempt(Result("03.q1", Outcome.CORRECT, "Three."))
+    asked = CliRunner().invoke(app, ["reset"], input="n\n")
+    assert "progress.json   (the marks)" in asked.output
+    assert marks_of_lesson("03")
+    kept = CliRunner().invoke(app, ["reset", "--yes", "--keep-marks"])
+    assert "progress.json" not in kept.output
+    assert marks_of_lesson("03")
+    done = CliRunner().invoke(app, ["reset", "--yes"])
+    assert "The lab is as new, but for its notebooks." in done.output
+    assert not marks_of_lesson("03")
+
+
+def test_a_lesson_begun_again_keeps_its_marks_unless_they_are_to_be_forgotten(
+    lab_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("notebooks", "my-notebooks"):
+        (lab_dir / folder).mkdir()
+        (lab_dir / folder / "03_producer.ipynb").write_text(folder)
+    for task in ("03.q1", "03b.q1"):
+        save_attempt(Result(task, Outcome.CORRECT, "Three."))
+    running = RunFile("lab", "jupyterlab", url="there", folder=str(lab_dir / "my-notebooks"))
+    try:
+        assert open_lab(fresh="3") == 0
+        assert "labkit lab --fresh 03 --forget-marks" in capsys.readouterr().out
+        assert open_lab(fresh="3", forget_marks=True) == 0
+    finally:
+        running.remove()
+    assert "1 mark of lesson 03 forgotten" in capsys.readouterr().out
+    assert list(read_learner_progress()) == ["03b.q1"]
 
 
 def test_break_without_a_name_teaches_every_fault() -> None:
