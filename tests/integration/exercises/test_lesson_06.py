@@ -53,7 +53,7 @@ def blank(*_: Any) -> Any: ...
 
 
 def test_p1_what_a_poll_finds() -> None:
-    expect_revealed(ex.p1, 48, CORRECT, [10, 58, 105], says="48, 47 came in")
+    expect_revealed(ex.p1, 48, CORRECT, [10, 58, 105], says="48, 47 new readings")
     expect_revealed(ex.p1, 24, NOT_YET, [10, 58, 105], says="You said 24. It was 48")
     expect_revealed(ex.p1, "many", NOT_ATTEMPTED, [10, 58], says="It was 48")
 
