@@ -18,6 +18,7 @@ import socket
 import subprocess
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from labkit.broker.broker_process import TEMPORARY_FOLDER
@@ -100,6 +101,12 @@ def properties(node: NodeState, nodes: Sequence[NodeState], data_dir: Path) -> d
         "share.coordinator.state.topic.replication.factor": str(copies),
         "share.coordinator.state.topic.min.isr": str(in_sync),
     }
+
+
+def formatted_at(folder: Path) -> datetime | None:
+    """Return when a cluster's first data folder was formatted (UTC); None if none is."""
+    times = [path.stat().st_mtime for path in folder.glob(f"node-*/data/{META}")]
+    return datetime.fromtimestamp(min(times), UTC) if times else None
 
 
 def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id: str) -> None:

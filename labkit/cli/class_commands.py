@@ -23,8 +23,8 @@ def collect(
 ) -> None:
     """Make one table of the files that learners made with `lab.submit("Their Name")`.
 
-    Of several files of one name the newest counts. A file that was edited, two names with one
-    cluster, and a file without the broker's evidence get a remark.
+    There is a row for each name and cluster; of several such files the newest counts. Remarks say
+    what to look at: an edited file, names that share a cluster or times, marks without topics.
 
     Example: `labkit class collect handed-in --out marks.csv`
     """
@@ -35,9 +35,12 @@ def collect(
     from labkit.core.terminal_text import visible
     from labkit.exercises.submission.class_marks import collect as read_class
 
-    marks = read_class(folder.expanduser())
+    marks = read_class(folder.expanduser(), besides=out)
     for path, why in marks.unread.items():
-        terminal.say(f"Not read: {path}. {why}")
+        terminal.say(f"Not read: {path}: {why}")
+    if not marks.learners:
+        msg = f"There is no submission in {folder}: learners make one with lab.submit"
+        raise LabError(msg, 'lab.submit("Their Name")')
     if out is not None:
         try:
             out.write_text(marks.as_csv(), encoding="utf-8-sig")  # for Excel, which guesses else
@@ -45,7 +48,12 @@ def collect(
             msg = f"{out} cannot be written: {error.strerror or error}"
             raise LabError(msg, f"labkit class collect {folder} --out marks.csv") from error
     if as_json:
-        terminal.print_json([one.submission.model_dump(mode="json") for one in marks.learners])
+        terminal.print_json(
+            [
+                {**one.submission.model_dump(mode="json"), "remarks": one.remarks}
+                for one in marks.learners
+            ]
+        )
     else:
         head, *rows = marks.summary
         table = Table(*head, box=None, pad_edge=False, header_style="bold")

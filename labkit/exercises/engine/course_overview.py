@@ -36,7 +36,7 @@ class LessonProgress:
     @property
     def done(self) -> int:
         """How many exercises were correct once, plus predictions that were revealed."""
-        return sum(outcome is Outcome.CORRECT for outcome in self.outcomes.values())
+        return sum(outcome.is_done for outcome in self.outcomes.values())
 
     @property
     def marks(self) -> str:
@@ -66,7 +66,7 @@ class CourseProgress:
         said = f"{self.done} of {self.total} done."
         for lesson in self.lessons:
             for name, outcome in lesson.outcomes.items():
-                if outcome is not Outcome.CORRECT:
+                if not outcome.is_done:
                     return f"{said} Next: {lesson.number}.{name} in lesson {lesson.title}."
         return f"{said} That is the whole course."
 
@@ -123,7 +123,6 @@ def _outcomes(number: str, module: ModuleType, record: Mapping[str, Entry]) -> d
     found = {}
     for name, task in tasks_of(module).items():
         best = best_outcome(record.get(f"{number}.{name}", {}))
-        # A wrong prediction is done, too: nobody is sent back to it.
         is_surprise = isinstance(task, Prediction) and best is Outcome.NOT_YET
-        found[name] = Outcome.CORRECT if is_surprise else best
+        found[name] = Outcome.NOT_AS_PREDICTED if is_surprise else best
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +148,20 @@ def use_cluster(name: str | None = None) -> Path:
     os.environ[HOME_STATE_DIR] = str(home)
     os.environ["LABKIT_STATE_DIR"] = str(home / "clusters" / name if name else home)
     return load_config().state_dir / "cluster"
+
+
+@contextlib.contextmanager
+def home_cluster() -> Iterator[None]:
+    """Use the lab's own cluster for a moment, whichever this notebook uses otherwise."""
+    now = os.environ.get("LABKIT_STATE_DIR")
+    os.environ["LABKIT_STATE_DIR"] = str(home_state_dir())
+    try:
+        yield
+    finally:
+        if now is None:
+            del os.environ["LABKIT_STATE_DIR"]
+        else:
+            os.environ["LABKIT_STATE_DIR"] = now
 
 
 HOME_STATE_DIR = "LABKIT_HOME_STATE_DIR"

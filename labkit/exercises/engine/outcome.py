@@ -1,4 +1,4 @@
-"""The result of a check: one of four outcomes, and the reason.
+"""The result of a check: an outcome, and the reason.
 
 *Not attempted* is not a mistake: a lesson can be run from top to bottom with its blanks (``...``)
 left in.
@@ -18,13 +18,21 @@ class Outcome(StrEnum):
     """What became of an attempt."""
 
     CORRECT = "correct"
+    NOT_AS_PREDICTED = "not as predicted"
+    """Of a prediction that was made and revealed; only in overviews."""
     NOT_YET = "not yet"
     ERROR = "error"
     NOT_ATTEMPTED = "not attempted"
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nobody is sent back to it: a wrong prediction is done, too."""
+        return self in (Outcome.CORRECT, Outcome.NOT_AS_PREDICTED)
+
 
 SIGNS = {
     Outcome.CORRECT: "✔",
+    Outcome.NOT_AS_PREDICTED: "≠",
     Outcome.NOT_YET: "✘",
     Outcome.ERROR: "!",
     Outcome.NOT_ATTEMPTED: "○",

@@ -5,23 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from labkit.core.errors import LabError
 from labkit.core.spreadsheet_text import neutralise
-from labkit.exercises.engine.outcome import Outcome
+from labkit.exercises.submission.class_remarks import compared
 from labkit.exercises.submission.submission import FORMAT, Submission
+from labkit.exercises.submission.submission_page import page_checksum
 
 CONTENT = re.compile(
-    r'<script type="application/json" id="labkit-submission" data-sha256="([0-9a-f]{64})">'
-    r"(.*?)</script>",
+    r'<script type="application/json" id="labkit-submission" data-sha256="([0-9a-f]{64})" '
+    r'data-page-sha256="([0-9a-f]{64})">(.*?)</script>',
     re.DOTALL,
 )
 LARGEST_BYTES = 50_000_000
+ON_A_TERMINAL = ("Name", "Exercises", "Percent", "Hints", "Solutions seen", "Made (UTC)", "Remarks")
 
 
 @dataclass(frozen=True)
@@ -43,21 +45,33 @@ class ClassMarks:
     @property
     def lessons(self) -> list[str]:
         """The numbers of all lessons that somebody's submission has."""
-        found = (one.task for learner in self.learners for one in learner.submission.marks)
-        return sorted({task.partition(".")[0] for task in found})
+        return sorted({name for one in self.learners for name in one.submission.solved})
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
-        """The table: its headings, and a row for each learner, by name."""
+        """The table: its headings, the highest number of each, and a row for each learner.
+
+        A cell is a number, because a spreadsheet reads ``1/4`` as a date.
+        """
         lessons = self.lessons
-        head = ("Name", "Done", *lessons, "Hints", "Solutions seen", "Made (UTC)", "Remarks")
-        return [head, *(_row(one, lessons) for one in self.learners)]
+        each = [one.submission for one in self.learners]
+        highest = {name: max(one.solved.get(name, (0, 0))[1] for one in each) for name in lessons}
+        exercises = sum(highest.values())
+        predictions = max((len(one.predictions) for one in each), default=0)
+        head = (
+            *("Name", *lessons, "Exercises", "Percent", "Predicted", "Came true"),
+            *("Hints", "Solutions seen", "Made (UTC)", "Cluster", "Remarks"),
+        )
+        most = (*highest.values(), exercises, 100, predictions, predictions)
+        of = ("of", *map(str, most), "", str(exercises), "", "", "")
+        return [head, of, *(_row(one, lessons, exercises) for one in self.learners)]
 
     @property
     def summary(self) -> list[tuple[str, ...]]:
-        """The same without a column for each lesson, which a terminal has no room for."""
-        end = 2 + len(self.lessons)
-        return [(*row[:2], *row[end:]) for row in self.rows]
+        """The columns that a terminal has room for."""
+        head, *_ = rows = self.rows
+        places = [head.index(name) for name in ON_A_TERMINAL]
+        return [tuple(row[place] for place in places) for row in rows]
 
     def as_csv(self) -> str:
         """Return the table as CSV; a spreadsheet shows a name that looks like a formula as text."""
@@ -66,48 +80,58 @@ class ClassMarks:
         return out.getvalue()
 
 
-def _row(learner: Learner, lessons: list[str]) -> tuple[str, ...]:
+def _row(learner: Learner, lessons: Sequence[str], exercises: int) -> tuple[str, ...]:
     one = learner.submission
-    done, all_of = Counter[str](), Counter[str]()
-    for mark in one.marks:
-        lesson = mark.task.partition(".")[0]
-        all_of[lesson] += 1
-        done[lesson] += mark.outcome is Outcome.CORRECT
     return (
         one.name,
-        f"{one.done}/{len(one.marks)}",
-        *(f"{done[name]}/{all_of[name]}" if all_of[name] else "" for name in lessons),
+        *(str(one.solved[name][0]) if name in one.solved else "" for name in lessons),
+        str(one.done),
+        str(round(100 * one.done / exercises) if exercises else 0),
+        str(one.predicted),
+        str(one.came_true),
         str(sum(mark.hints for mark in one.marks)),
         str(sum(mark.solution_seen for mark in one.marks)),
         f"{one.made_at:%Y-%m-%d %H:%M}",
+        one.evidence.cluster_id,
         "; ".join(learner.remarks),
     )
 
 
-def collect(folder: Path) -> ClassMarks:
-    """Read every ``submission_*.html`` in a folder and the folders in it.
+def collect(folder: Path, besides: Path | None = None) -> ClassMarks:
+    """Read every submission in a folder and the folders in it; name every other file.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the learners' files are. Hidden files and folders are skipped.
+    besides : Path, optional
+        A file that is not expected to be a submission: the table, where it is written there, too.
 
     Raises
     ------
     LabError
-        There is no such folder, or no submission in it.
+        There is no such folder, or no file in it.
     """
     if not folder.is_dir():
         raise LabError(f"There is no folder {folder}.", "labkit class collect FOLDER")
-    marks = ClassMarks()
-    for path in sorted(folder.rglob("*.htm*")):
-        if not path.is_file():
+    marks, found = ClassMarks(), []
+    for path in sorted(folder.rglob("*")):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if is_hidden or not path.is_file() or (besides and path.resolve() == besides.resolve()):
             continue
         try:
             submission, remarks = read_submission(path)
         except (OSError, ValueError) as error:
             marks.unread[path] = str(error)
         else:
-            marks.learners.append(Learner(path, submission, remarks))
-    if not marks.learners and not marks.unread:
+            found.append(Learner(path, submission, remarks))
+    if not found and not marks.unread:
         msg = f"There is no submission in {folder}: learners make one with lab.submit"
         raise LabError(msg, 'lab.submit("Their Name")')
-    marks.learners = _compared(marks.learners)
+    marks.learners = [
+        replace(found[place], remarks=(*found[place].remarks, *remarks))
+        for place, remarks in compared([one.submission for one in found])
+    ]
     return marks
 
 
@@ -119,46 +143,29 @@ def read_submission(path: Path) -> tuple[Submission, tuple[str, ...]]:
     ValueError
         The file is not one.
     """
+    if path.suffix.casefold() not in (".html", ".htm"):
+        raise ValueError("it is not a submission; lab.submit writes an .html file")
     if path.stat().st_size > LARGEST_BYTES:
-        raise ValueError("The file is larger than any submission.")
-    found = CONTENT.search(path.read_text(encoding="utf-8", errors="replace"))
+        raise ValueError("it is larger than any submission")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    found = CONTENT.search(text)
     if found is None:
-        raise ValueError("It is not a page that lab.submit has written.")
+        raise ValueError("it is not a page that lab.submit has written")
     try:
-        submission = Submission.model_validate_json(found[2])
+        submission = Submission.model_validate_json(found[3])
     except ValidationError as error:
-        raise ValueError(f"Its content is damaged ({_places(error)}).") from None
+        raise ValueError(f"its content is damaged ({_places(error)})") from None
     if submission.format != FORMAT:
-        raise ValueError(f"It has the format {submission.format}; this labkit reads {FORMAT}.")
-    edited = submission.checksum != found[1]
-    return submission, ("edited after it was made",) if edited else ()
+        raise ValueError(f"it has the format {submission.format}; this labkit reads {FORMAT}")
+    remarks = []
+    if submission.checksum != found[1]:
+        remarks.append("edited after it was made")
+    if page_checksum(text[: found.start()], text[found.end() :]) != found[2]:
+        remarks.append("the page was edited: it may show other marks than its data")
+    return submission, tuple(remarks)
 
 
 def _places(error: ValidationError) -> str:
     """Return where a content differs from a submission's form, briefly."""
     places = [".".join(map(str, one["loc"])) or "the JSON" for one in error.errors()]
     return ", ".join(places[:3])
-
-
-def _compared(learners: list[Learner]) -> list[Learner]:
-    """Keep the newest file of each learner, and remark on clusters that several names share."""
-    newest: dict[str, Learner] = {}
-    files = Counter(one.submission.name.casefold() for one in learners)
-    for one in sorted(learners, key=lambda learner: learner.submission.made_at):
-        newest[one.submission.name.casefold()] = one
-    clusters: dict[str, list[str]] = {}
-    for one in newest.values():
-        clusters.setdefault(one.submission.evidence.cluster_id, []).append(one.submission.name)
-    result = []
-    for key, one in sorted(newest.items()):
-        cluster_id = one.submission.evidence.cluster_id
-        shared = [name for name in clusters[cluster_id] if name != one.submission.name]
-        remarks = list(one.remarks)
-        if one.submission.evidence.missing:
-            remarks.append("no evidence of the broker")
-        elif shared:
-            remarks.append(f"same cluster as {', '.join(sorted(shared))}")
-        if files[key] > 1:
-            remarks.append(f"the newest of {files[key]} files")
-        result.append(Learner(one.path, one.submission, tuple(remarks)))
-    return result

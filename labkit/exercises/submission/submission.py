@@ -1,35 +1,42 @@
-"""`labkit.submit`: one file with a learner's marks, the evidence of the broker, and the pictures.
+"""`labkit.submit`: one file with a learner's marks, answers and pictures, and what the broker has.
 
 The file is a web page for the teacher to read, with the same content as JSON inside for
 ``labkit class collect``. It is written on the learner's own machine, so it is a report and not a
-proof: the checksum shows an edit, not a forgery.
+proof: the checksum has no key. It shows an edit, not a forgery.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from labkit.broker.broker import find_broker, start_broker
+from labkit.broker.cluster_state import cluster_dir, read_cluster
 from labkit.broker.kafka_clients import admin
+from labkit.broker.node_setup import formatted_at
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.json_files import replace_file
 from labkit.core.text_tables import many
 from labkit.exercises.engine.course_overview import progress, tasks_of
+from labkit.exercises.engine.experiments import home_cluster
 from labkit.exercises.engine.learner_progress import lessons, read_learner_progress
 from labkit.exercises.engine.outcome import Outcome
+from labkit.exercises.engine.prediction import Prediction
+from labkit.exercises.submission.answers_in_notebooks import answers_in
 from labkit.exercises.submission.pictures_in_notebooks import Picture, pictures_in
 from labkit.exercises.submission.submission_page import as_page
 from labkit.ledger.ledger import carbon_ledger
 from labkit.topics.topics import list_topics
 
-FORMAT = "labkit-submission/1"
+FORMAT = "labkit-submission/2"
 MAX_NAME = 200
 TOPICS = 100
 """How many topics are listed at most."""
@@ -41,11 +48,17 @@ class Mark(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     task: str
+    kind: Literal["exercise", "prediction"] = "exercise"
     outcome: Outcome
     attempts: int = 0
     hints: int = 0
     solution_seen: bool = False
     correct_at: str | None = None
+
+    @property
+    def lesson(self) -> str:
+        """The lesson's number, such as ``03b``."""
+        return self.task.partition(".")[0]
 
 
 class TopicEvidence(BaseModel):
@@ -65,6 +78,8 @@ class Evidence(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     cluster_id: str = ""
+    cluster_since: str = ""
+    """When it was made, by the learner's clock (UTC); empty for a cluster that is not the lab's."""
     topics: tuple[TopicEvidence, ...] = ()
     committed: dict[str, int] = {}
     ledger: str = ""
@@ -82,12 +97,50 @@ class Submission(BaseModel):
     labkit: str
     marks: tuple[Mark, ...]
     evidence: Evidence
+    answers: dict[str, str] = {}
     pictures: int = 0
 
     @property
+    def exercises(self) -> list[Mark]:
+        """The marks of the exercises."""
+        return [one for one in self.marks if one.kind == "exercise"]
+
+    @property
+    def predictions(self) -> list[Mark]:
+        """The marks of the predictions."""
+        return [one for one in self.marks if one.kind == "prediction"]
+
+    @property
     def done(self) -> int:
-        """How many exercises and predictions are done."""
-        return sum(one.outcome is Outcome.CORRECT for one in self.marks)
+        """How many exercises are solved."""
+        return sum(one.outcome is Outcome.CORRECT for one in self.exercises)
+
+    @property
+    def predicted(self) -> int:
+        """How many predictions were made and revealed."""
+        return sum(one.outcome.is_done for one in self.predictions)
+
+    @property
+    def came_true(self) -> int:
+        """How many of these came true."""
+        return sum(one.outcome is Outcome.CORRECT for one in self.predictions)
+
+    @property
+    def solved(self) -> dict[str, tuple[int, int]]:
+        """For each lesson: how many exercises are solved, and how many there are."""
+        counts: dict[str, tuple[int, int]] = {}
+        for one in self.exercises:
+            done, of = counts.get(one.lesson, (0, 0))
+            counts[one.lesson] = (done + (one.outcome is Outcome.CORRECT), of + 1)
+        return counts
+
+    @property
+    def in_words(self) -> str:
+        """What is done, in a sentence."""
+        return (
+            f"{self.done} of {many(len(self.exercises), 'exercise')} solved; "
+            f"{many(self.predicted, 'prediction')} made, {self.came_true} of them came true."
+        )
 
     @property
     def as_json(self) -> str:
@@ -111,15 +164,17 @@ class Submitted:
         one = self.submission
         said = one.evidence.missing or f"{many(len(one.evidence.topics), 'topic')} of the broker"
         return (
-            f"{one.done} of {len(one.marks)} done, {said}, {many(one.pictures, 'picture')}.\n"
+            f"{one.in_words}\n"
+            f"{many(len(one.answers), 'answer')}, {many(one.pictures, 'picture')}, {said}.\n"
             f"Hand in this file: {self.path}"
         )
 
 
-def submit(name: str, folder: str | Path | None = None) -> Submitted:
+def submit(name: str = "", folder: str | Path | None = None) -> Submitted:
     """Write your work into one file that you can hand in.
 
-    Save your notebooks first: the pictures are taken from the saved files.
+    Save your notebooks first: answers and pictures are taken from the saved files. If the lab's
+    broker is stopped, it runs for a moment, to say what it holds.
 
     Parameters
     ----------
@@ -131,7 +186,8 @@ def submit(name: str, folder: str | Path | None = None) -> Submitted:
     Returns
     -------
     Submitted
-        The path of a web page with your marks, what the broker holds, and your widgets' pictures.
+        The path of a web page with your marks, your answers, what the broker holds, and your
+        widgets' pictures.
 
     Raises
     ------
@@ -140,16 +196,17 @@ def submit(name: str, folder: str | Path | None = None) -> Submitted:
     """
     who = " ".join(str(name).split())
     if not who or len(who) > MAX_NAME:
-        msg = f"A submission needs a name of 1 to {MAX_NAME} characters."
+        msg = f"A submission needs your name, of 1 to {MAX_NAME} characters."
         raise LabError(msg, 'lab.submit("Your Name")')
     notebooks = Path(folder).expanduser() if folder is not None else load_config().notebooks_dir
-    pictures = pictures_in(notebooks)
+    pictures, marks = pictures_in(notebooks), _marks()
     submission = Submission(
         name=who,
         made_at=datetime.now(UTC).replace(microsecond=0),
         labkit=_version(),
-        marks=_marks(),
+        marks=marks,
         evidence=_evidence(),
+        answers=_answers(notebooks, marks),
         pictures=len(pictures),
     )
     path = notebooks / f"submission_{_as_file_name(who)}.html"
@@ -164,28 +221,55 @@ def _marks() -> tuple[Mark, ...]:
         for lesson in progress().lessons
         for task, outcome in lesson.outcomes.items()
     }
-    names = (f"{number}.{task}" for number, module in lessons() for task in tasks_of(module))
-    return tuple(_mark(name, outcomes[name], record.get(name, {})) for name in names)
+    tasks = {
+        f"{number}.{name}": "prediction" if isinstance(task, Prediction) else "exercise"
+        for number, module in lessons()
+        for name, task in tasks_of(module).items()
+    }
+    return tuple(
+        _mark(name, kind, outcomes[name], record.get(name, {})) for name, kind in tasks.items()
+    )
 
 
-def _mark(name: str, outcome: Outcome, entry: dict[str, Any]) -> Mark:
-    known = {key: entry[key] for key in ("attempts", "hints", "solution_seen") if key in entry}
-    return Mark(task=name, outcome=outcome, correct_at=entry.get("correct_at"), **known)
+def _mark(name: str, kind: str, outcome: Outcome, entry: dict[str, Any]) -> Mark:
+    keys = ("attempts", "hints", "solution_seen", "correct_at")
+    known = {key: entry[key] for key in keys if key in entry}
+    return Mark.model_validate({"task": name, "kind": kind, "outcome": outcome, **known})
+
+
+def _answers(notebooks: Path, marks: tuple[Mark, ...]) -> dict[str, str]:
+    """Return the learner's answers, without cells that are still as the lesson has them."""
+    found = answers_in(notebooks, [one.task for one in marks])
+    open_tasks = {one.task for one in marks if one.outcome is Outcome.NOT_ATTEMPTED}
+    return {
+        task: answer
+        for task, answer in found.items()
+        if not (task in open_tasks and "..." in answer)
+    }
 
 
 def _evidence() -> Evidence:
-    """Ask the broker; where none runs, say so rather than start one."""
+    """Ask the lab's own broker, which runs for this time only if it was stopped."""
     try:
-        topics = list_topics()
-        with admin() as client:
-            cluster_id = str(client.describe_cluster()["cluster_id"])
-            groups = [one["group_id"] for one in client.list_groups()]
-            committed = {group: _committed(client, group) for group in sorted(groups)}
-        ledger = carbon_ledger().verdict
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(home_cluster())
+            is_own = not load_config().bootstrap_servers
+            if is_own and read_cluster() is not None and find_broker() is None:
+                stack.enter_context(start_broker())
+            return _asked(formatted_at(cluster_dir()) if is_own else None)
     except LabError as error:
         return Evidence(missing=f"no evidence of the broker ({error.what})")
+
+
+def _asked(since: datetime | None) -> Evidence:
+    topics = list_topics()
+    with admin() as client:
+        cluster_id = str(client.describe_cluster()["cluster_id"])
+        groups = [one["group_id"] for one in client.list_groups()]
+        committed = {group: _committed(client, group) for group in sorted(groups)}
     return Evidence(
         cluster_id=cluster_id,
+        cluster_since=since.isoformat(timespec="seconds") if since else "",
         topics=tuple(
             TopicEvidence(
                 name=one.name,
@@ -196,7 +280,7 @@ def _evidence() -> Evidence:
             for one in topics[:TOPICS]
         ),
         committed=committed,
-        ledger=ledger,
+        ledger=carbon_ledger().verdict,
     )
 
 
