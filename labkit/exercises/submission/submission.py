@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from kafka.errors import KafkaError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from labkit.broker.broker import find_broker, start_broker
@@ -25,8 +26,10 @@ from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.json_files import replace_file
 from labkit.core.text_tables import many
+from labkit.core.wait_until import wait_until
 from labkit.exercises.engine.course_overview import progress, tasks_of
 from labkit.exercises.engine.experiments import home_cluster
+from labkit.exercises.engine.learner_functions import named
 from labkit.exercises.engine.learner_progress import lessons, read_learner_progress
 from labkit.exercises.engine.outcome import Outcome
 from labkit.exercises.engine.prediction import Prediction
@@ -40,6 +43,10 @@ FORMAT = "labkit-submission/2"
 MAX_NAME = 200
 TOPICS = 100
 """How many topics are listed at most."""
+
+
+LOADING_S = 10.0
+"""How long a broker may load its groups."""
 
 
 class Mark(BaseModel):
@@ -256,9 +263,12 @@ def _evidence() -> Evidence:
             is_own = not load_config().bootstrap_servers
             if is_own and read_cluster() is not None and find_broker() is None:
                 stack.enter_context(start_broker())
-            return _asked(formatted_at(cluster_dir()) if is_own else None)
-    except LabError as error:
-        return Evidence(missing=f"no evidence of the broker ({error.what})")
+            since = formatted_at(cluster_dir()) if is_own else None
+            # A broker that has just started refuses questions about groups for a moment.
+            return wait_until(lambda: _asked(since), LOADING_S, retry_on=(KafkaError,))
+    except (LabError, KafkaError) as error:
+        why = error.what if isinstance(error, LabError) else named(error)
+        return Evidence(missing=f"no evidence of the broker ({why})")
 
 
 def _asked(since: datetime | None) -> Evidence:

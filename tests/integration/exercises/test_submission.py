@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from kafka import OffsetAndMetadata, TopicPartition
 
 import labkit as lab
 from labkit.broker.broker import find_broker
+from labkit.broker.kafka_clients import consumer
 from labkit.exercises.engine.learner_progress import save_attempt
 from labkit.exercises.engine.outcome import Outcome, Result
 from labkit.exercises.submission.class_marks import read_submission
@@ -35,11 +38,16 @@ def test_a_stopped_broker_runs_for_the_time_of_the_submission(
     monkeypatch.setenv("LABKIT_HOME_STATE_DIR", str(lab_dir / ".labkit"))
     with lab.start_broker() as broker:
         lab.ensure_topic("lesson01-by-hand", num_partitions=1)
+        with contextlib.closing(consumer(group_id="readers")) as client:
+            place = TopicPartition("lesson01-by-hand", 0)
+            client.assign([place])
+            client.commit({place: OffsetAndMetadata(3, "", -1)})
     lab.use_cluster("another")
     evidence = lab.submit("Ada").submission.evidence
     lab.use_cluster(None)
     assert evidence.cluster_id == broker.cluster_id
     assert [one.name for one in evidence.topics] == ["lesson01-by-hand"]
+    assert evidence.committed == {"readers": 3}
     assert evidence.cluster_since
     assert find_broker() is None
 
