@@ -152,13 +152,15 @@ def _stored(statuses: list[PartitionStatus], served: Stage, is_moving: bool) -> 
     """Return the CSV's totals as the consumer reported them, about once a second.
 
     The table may have read rows that are not reported yet, or never will be: their consumer was
-    killed. What is served then certainly is in the CSV.
+    killed. What is served then certainly is in the CSV. The partitions are reported at different
+    moments, so rows and grams are compared, each.
     """
     if not statuses:
         return Stage(note="no consumer has said anything yet")
     rows, grams = sum(one.rows for one in statuses), sum(one.grams for one in statuses)
     was_killed = any(not one.is_fresh and one.state in ("running", "paused") for one in statuses)
-    if (is_moving or was_killed) and (served.records or 0) > rows:
+    is_behind = (served.records or 0) > rows or (served.grams or 0) > grams
+    if (is_moving or was_killed) and is_behind:
         return served
     removed = sum(one.removed_rows for one in statuses)
     gone_g = sum(one.removed_grams for one in statuses)
