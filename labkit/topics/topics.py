@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
@@ -79,18 +80,14 @@ def ensure_topic(
     settings = load_config()
     name = name or settings.topic
     refuse_wrong_arguments("ensure_topic", name, num_partitions, replication_factor, config)
-    asked_config = {key: config_text(value) for key, value in (config or {}).items()}
+    asked_config = _as_texts(config)
     with cluster() as client:
         if read_metadata(client, name) is None:
             brokers = len(client.describe_cluster()["brokers"])
-            replicas = replication_factor or min(3, brokers)
-            new_topic = {
-                "num_partitions": num_partitions or settings.num_partitions,
-                "replication_factor": replicas,
-                "configs": asked_config,
-            }
+            partitions = num_partitions or settings.num_partitions
+            new_topic = _new_topic(partitions, replication_factor, asked_config, brokers)
             reply = client.create_topics({name: new_topic}, raise_errors=False)["topics"][0]
-            raise_if_not_created(reply, name, replicas, brokers)
+            raise_if_not_created(reply, name, new_topic["replication_factor"], brokers)
             client.wait_for_topics([name], timeout_ms=METADATA_TIMEOUT_S * 1000)
         topic = describe_created(client, name)
         effective = read_configs(client, [name], "all")[name] if asked_config else {}
@@ -113,16 +110,26 @@ def refuse_impossible_topic(
     """
     with cluster() as client:
         brokers = len(client.describe_cluster()["brokers"])
-        replicas = replication_factor or min(3, brokers)
-        new_topic = {
-            "num_partitions": num_partitions,
-            "replication_factor": replicas,
-            "configs": {key: config_text(value) for key, value in (config or {}).items()},
-        }
+        new_topic = _new_topic(num_partitions, replication_factor, _as_texts(config), brokers)
         reply = client.create_topics(
             {uuid.uuid4().hex: new_topic}, validate_only=True, raise_errors=False
         )["topics"][0]
-        raise_if_not_created(reply, name, replicas, brokers, call)
+        raise_if_not_created(reply, name, new_topic["replication_factor"], brokers, call)
+
+
+def _new_topic(
+    num_partitions: int, replication_factor: int | None, config: Mapping[str, str], brokers: int
+) -> dict[str, Any]:
+    """Return a topic as it is asked for: by default with 3 replicas, or one on each broker."""
+    return {
+        "num_partitions": num_partitions,
+        "replication_factor": replication_factor or min(3, brokers),
+        "configs": config,
+    }
+
+
+def _as_texts(config: Mapping[str, ConfigValue] | None) -> dict[str, str]:
+    return {key: config_text(value) for key, value in (config or {}).items()}
 
 
 def describe_topic(name: str | None = None) -> Topic:
