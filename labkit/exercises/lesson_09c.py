@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import struct
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import BufferedRWPair
 from itertools import permutations, product
 from pathlib import Path
@@ -22,6 +20,7 @@ from labkit.core.errors import BrokerUnavailable
 from labkit.core.text_tables import many
 from labkit.exercises.engine.answer_kinds import RETURNED, refusal
 from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.experiments import environment
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.broker_queries import records_of, why_invalid
@@ -80,7 +79,7 @@ def q2() -> str:
     Point the lab at it with `os.environ`, or log in with kafka-python: both ways are right.
     """
     secured = _secured()
-    with _environment(secured.variables):
+    with environment(secured.variables):
         try:
             found = records_of(TOPIC)
         except NotAttempted:
@@ -172,18 +171,3 @@ def _ask(file: BufferedRWPair, api_key: int, version: int, body: bytes) -> bytes
     file.flush()
     (length,) = struct.unpack(">i", file.read(4))
     return file.read(length)[4:]
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set some variables for some questions; no other variable is touched, as threads read them."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -153,15 +153,23 @@ def use_cluster(name: str | None = None) -> Path:
 @contextlib.contextmanager
 def home_cluster() -> Iterator[None]:
     """Use the lab's own cluster for a moment, whichever this notebook uses otherwise."""
-    now = os.environ.get("LABKIT_STATE_DIR")
-    os.environ["LABKIT_STATE_DIR"] = str(home_state_dir())
+    with environment({"LABKIT_STATE_DIR": str(home_state_dir())}):
+        yield
+
+
+@contextlib.contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set some variables for a moment; no other variable is touched, as threads read them."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if now is None:
-            del os.environ["LABKIT_STATE_DIR"]
-        else:
-            os.environ["LABKIT_STATE_DIR"] = now
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 HOME_STATE_DIR = "LABKIT_HOME_STATE_DIR"
