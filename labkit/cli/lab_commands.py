@@ -138,7 +138,8 @@ def reset(
 
     Example: `labkit reset`, or `labkit reset --keep-marks`
     """
-    from labkit.pipeline.down import MARKS, reset_lab, what_reset_deletes
+    from labkit.core.config import MARKS
+    from labkit.pipeline.down import reset_lab, what_reset_deletes
 
     paths = what_reset_deletes(keep_marks=keep_marks)
     if not paths:

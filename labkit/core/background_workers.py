@@ -214,19 +214,24 @@ class ChildProcess:
         return self.process.poll() is None
 
     @property
+    def was_killed(self) -> bool:
+        """Whether a signal has ended it; of that its log says nothing."""
+        return (self.process.poll() or 0) < 0
+
+    @property
     def state(self) -> str:
         """One word or two for a repr: running, stopped, or failed with the reason."""
         if self.is_running:
             return "running"
-        code = self.process.returncode
-        if code < 0:
+        if self.was_killed:
             return self.why_it_failed()
+        code = self.process.returncode
         return "stopped" if code == 0 else f"failed (exit status {code}): {self.why_it_failed()}"
 
     def why_it_failed(self) -> str:
         """Return the signal that killed it, or the end of its log."""
-        code = self.process.returncode
-        if code < 0:  # its log does not say so
+        if self.was_killed:
+            code = self.process.returncode
             return f"killed by signal {-code} ({signal.strsignal(-code)})"
         return self.last_words()
 
@@ -237,8 +242,8 @@ class ChildProcess:
 
     @property
     def next_line(self) -> str:
-        """The next line to type after it has failed; the log of a killed process says nothing."""
-        start_line = self.start_line if (self.process.poll() or 0) < 0 else ""
+        """The next line to type after it has failed."""
+        start_line = self.start_line if self.was_killed else ""
         return start_line or f"read its log: {self.log_path}"
 
     def last_words(self, lines: int = 4) -> str:
@@ -276,7 +281,7 @@ class ChildProcess:
         """Return why it has ended, in its own words; `stop` does not raise that again."""
         self._failure_told = True
         said, next_line = self.why_it_failed(), self.next_line
-        if self.process.returncode < 0:
+        if self.was_killed:
             return WorkerFailed(f"the {self.name} was {said}", next_line)
         if self.process.returncode == 0:
             return WorkerFailed(f"the {self.name} stopped: {said}", next_line)

@@ -13,7 +13,7 @@ import psutil
 from labkit.broker.broker import find_broker
 from labkit.broker.cluster_start import stop_cluster
 from labkit.broker.cluster_state import cluster_dir
-from labkit.core.config import load_config
+from labkit.core.config import MARKS, load_config
 from labkit.core.errors import LabError, WorkerFailed
 from labkit.core.json_files import read_json
 from labkit.core.processes import is_labkit
@@ -26,8 +26,6 @@ STOP_ORDER = ("up", "producer", "consumer", "api", "proxy")
 """Producers stop first, so that consumers can finish. `up` stops its own stages."""
 BESIDE_THE_BROKER = ("connect", "secured")
 """Other supervised clusters, by folder in the state folder; they stop before the broker."""
-MARKS = "progress.json"
-"""The learner's marks, in the state folder."""
 STOP_TIMEOUT_S = {"up": 90.0, "lab": 0.0}
 DEFAULT_STOP_TIMEOUT_S = 20.0
 FORCE_TIMEOUT_S = 5.0

@@ -194,9 +194,10 @@ class Pipeline:
             if not child.is_running:
                 words = child.why_it_failed() or "it said nothing"
                 msg = f"The {stage} has ended: {words}"
-                was_killed = child.process.returncode < 0  # of which its log says nothing
                 again = "labkit up   (the topic and the CSV go on where they were)"
-                raise WorkerFailed(msg, again if was_killed else f"read its log: {child.log_path}")
+                raise WorkerFailed(
+                    msg, again if child.was_killed else f"read its log: {child.log_path}"
+                )
 
     def stop(self, name: str) -> None:
         """Stop a stage if it runs: it first completes what it has begun."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from labkit.core.config import MARKS
 from labkit.core.json_files import read_json, write_json
 from labkit.exercises.engine.experiments import home_state_dir
 from labkit.exercises.engine.outcome import Outcome, Result
@@ -51,7 +52,7 @@ def save_said(exercise_id: str, said: str | int | None) -> None:
 
 def read_learner_progress() -> dict[str, Entry]:
     """Return what is known of each exercise, by its id."""
-    return read_json(home_state_dir() / "progress.json") or {}
+    return read_json(home_state_dir() / MARKS) or {}
 
 
 def marks_of_lesson(number: str) -> list[str]:
@@ -64,13 +65,10 @@ def forget_lesson(number: str) -> int:
     folder = home_state_dir()
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "progress.lock", timeout=10):
-        forgotten = marks_of_lesson(number)
+        record = read_learner_progress()
+        forgotten = [record.pop(name) for name in marks_of_lesson(number)]
         if forgotten:
-            record = read_learner_progress()
-            write_json(
-                folder / "progress.json",
-                {name: entry for name, entry in record.items() if name not in forgotten},
-            )
+            write_json(folder / MARKS, record)
     return len(forgotten)
 
 
@@ -99,7 +97,7 @@ def _update(exercise_id: str, entry: Entry, is_attempt: bool) -> None:
         known["attempts"] += is_attempt
         first_time = {"correct_at": known["correct_at"]} if "correct_at" in known else {}
         known.update(entry | first_time | {"best": str(_better(known, entry))})
-        write_json(folder / "progress.json", record)
+        write_json(folder / MARKS, record)
 
 
 def _better(known: Entry, entry: Entry) -> Outcome:
