@@ -58,20 +58,23 @@ def emission_series(
     """
     filters = filters or {}
     chosen = snapshot.chosen(filters)
-    bucket_s = bucket_s or default_bucket_s(window_s, interval_s(snapshot.totals, chosen))
+    usual_s = interval_s(snapshot.totals, chosen)
+    bucket_s = bucket_s or default_bucket_s(window_s, usual_s)
     answer = {"by": by, "unit": "t/h", "window_s": window_s, "bucket_s": bucket_s}
     newest_ms = snapshot.newest_ms
     if newest_ms is None:
         return {**answer, "as_of": None, "times": [], "series": []}
     bucket_ms = bucket_s * 1000
     count = max(window_s // bucket_s, 1)
-    end_ms = _complete_until_ms(snapshot, chosen, bucket_s) // bucket_ms * bucket_ms
+    end_ms = _complete_until_ms(snapshot, chosen, bucket_s, usual_s) // bucket_ms * bucket_ms
     start_ms = end_ms - count * bucket_ms
     names, line_of_source = _lines(snapshot, snapshot.sources.by(by), chosen, start_ms, lines)
     found = snapshot.intervals_since(start_ms, by_minute=bucket_ms % MINUTE_MS == 0)
     kg, share = spread(found, line_of_source, len(names), start_ms, bucket_ms, count)
     covered = share >= COVERED
-    covered &= start_ms + bucket_ms * np.arange(count) >= _first_whole_ms(snapshot.totals, chosen)
+    covered &= start_ms + bucket_ms * np.arange(count) >= _first_whole_ms(
+        snapshot.totals.first_ms[chosen], usual_s
+    )
     rates = np.round(kg / bucket_s * 3.6, 6)
     series = [
         {
@@ -123,7 +126,7 @@ def interval_s(totals: Totals, chosen: Array) -> float:
     return float(np.quantile(seconds, 0.5, method="lower")) if len(seconds) else 0.0
 
 
-def _complete_until_ms(snapshot: Snapshot, chosen: Array, bucket_s: int) -> int:
+def _complete_until_ms(snapshot: Snapshot, chosen: Array, bucket_s: int, usual_s: float) -> int:
     """Return up to when every facility has told what it emitted.
 
     Facilities that report less often than the others and than once a bucket, or have gone silent,
@@ -135,19 +138,18 @@ def _complete_until_ms(snapshot: Snapshot, chosen: Array, bucket_s: int) -> int:
     last_ms = np.zeros(len(facilities.keys), np.int64)
     np.maximum.at(last_ms, facilities.of_source, totals.last_ms)
     patience_ms = SILENT_AFTER * 1000 * totals.last_interval_s
-    often_s = max(bucket_s, SELDOM * interval_s(totals, chosen))
+    often_s = max(bucket_s, SELDOM * usual_s)
     waited_for = chosen & (totals.last_interval_s <= often_s)
     waited_for &= totals.last_ms >= newest_ms - patience_ms
     return int(last_ms[facilities.of_source[waited_for]].min(initial=newest_ms))
 
 
-def _first_whole_ms(totals: Totals, chosen: Array) -> float:
+def _first_whole_ms(starts_ms: Array, usual_s: float) -> float:
     """Return from when on the whole fleet reports: its plants start one after another."""
-    starts = np.sort(totals.first_ms[chosen])
-    if not len(starts):
+    if not len(starts_ms):
         return 0
-    interval_ms = interval_s(totals, chosen) * 1000
+    usual_ms = usual_s * 1000
+    soon = np.sort(starts_ms[starts_ms <= starts_ms.min() + FIRST_ROUND * usual_ms])
     # Each soon after the one before: the interval may have been longer then than it is now.
-    gaps = np.flatnonzero(np.diff(starts) > interval_ms)
-    first_round = starts[: gaps[0] + 1] if len(gaps) else starts
-    return float(first_round[first_round <= starts[0] + FIRST_ROUND * interval_ms].max())
+    gaps = np.flatnonzero(np.diff(soon) > usual_ms)
+    return float(soon[gaps[0] if len(gaps) else -1])
