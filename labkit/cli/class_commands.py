@@ -34,13 +34,13 @@ def collect(
     from labkit.core.errors import LabError
     from labkit.core.terminal_text import visible
     from labkit.exercises.submission.class_marks import collect as read_class
+    from labkit.exercises.submission.class_marks import no_submission
 
     marks = read_class(folder.expanduser(), besides=out)
     for path, why in marks.unread.items():
         terminal.say(f"Not read: {path}: {why}")
     if not marks.learners:
-        msg = f"There is no submission in {folder}: learners make one with lab.submit"
-        raise LabError(msg, 'lab.submit("Their Name")')
+        raise no_submission(folder)
     if out is not None:
         try:
             out.write_text(marks.as_csv(), encoding="utf-8-sig")  # for Excel, which guesses else

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from labkit.core.json_files import read_json
 from labkit.core.terminal_text import visible
+from labkit.exercises.submission.saved_notebooks import cells_of
 
 LONGEST = 20_000
 """Characters of one answer; the rest is cut off."""
@@ -25,17 +26,12 @@ def answers_in(folder: Path, tasks: Sequence[str]) -> dict[str, str]:
     found = {}
     for path in sorted(folder.glob("*.ipynb")):
         lesson = path.stem.partition("_")[0]
-        for cell_id, source in _cells(path):
-            if source.strip():
-                found[f"{lesson}.{cell_id}"] = visible(source)[:LONGEST]
+        for cell in cells_of(path):
+            if (source := _source(cell)).strip():
+                found[f"{lesson}.{cell.get('id')}"] = visible(source)[:LONGEST]
     return {task: found[task] for task in tasks if task in found}
 
 
-def _cells(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        content = read_json(path)
-        cells = [(str(cell.get("id")), cell.get("source")) for cell in (content or {})["cells"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return
-    for cell_id, source in cells:
-        yield cell_id, "".join(map(str, source)) if isinstance(source, list) else str(source or "")
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source")
+    return "".join(map(str, source)) if isinstance(source, list) else str(source or "")

@@ -126,13 +126,18 @@ def collect(folder: Path, besides: Path | None = None) -> ClassMarks:
         else:
             found.append(Learner(path, submission, remarks))
     if not found and not marks.unread:
-        msg = f"There is no submission in {folder}: learners make one with lab.submit"
-        raise LabError(msg, 'lab.submit("Their Name")')
+        raise no_submission(folder)
     marks.learners = [
         replace(found[place], remarks=(*found[place].remarks, *remarks))
         for place, remarks in compared([one.submission for one in found])
     ]
     return marks
+
+
+def no_submission(folder: Path) -> LabError:
+    """Return the error for a folder without any submission."""
+    msg = f"There is no submission in {folder}: learners make one with lab.submit"
+    return LabError(msg, 'lab.submit("Their Name")')
 
 
 def read_submission(path: Path) -> tuple[Submission, tuple[str, ...]]:

@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from labkit.core.json_files import read_json
+from labkit.exercises.submission.saved_notebooks import cells_of
 
 IMAGES = ("image/png", "image/jpeg")
 ADDRESS = re.compile(r"data:image/(?:svg\+xml|png|jpeg);base64,[A-Za-z0-9+/=\s]+")
@@ -40,13 +41,8 @@ def pictures_in(folder: Path) -> list[Picture]:
 
 
 def _of(path: Path) -> Iterator[Picture]:
-    try:
-        content = read_json(path)
-        cells = content["cells"] if content else []
-        outputs = [output for cell in cells for output in cell.get("outputs", ())]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return
-    for output in outputs:
+    outputs = [cell.get("outputs") for cell in cells_of(path)]
+    for output in chain.from_iterable(one for one in outputs if isinstance(one, list)):
         data = output.get("data") or {} if isinstance(output, dict) else {}
         picture = _still(path.stem, _joined(data.get("text/html"))) or _image(path.stem, data)
         if picture is not None and len(picture.address) <= LARGEST:
