@@ -63,9 +63,10 @@ def q1(value_of: Callable[[str, str], Any]) -> str:
     It is given what `/metrics` answers now, and compared for every name in it.
     """
     text = ask(f"{api_url(TOPIC)}/metrics").text
-    names = sorted({one.name for one in parse(text)})
+    samples = parse(text)
+    names = sorted({one.name for one in samples})
     for name in names:
-        said, right = number(value_of(text, name), RETURNED), total(parse(text), name)
+        said, right = number(value_of(text, name), RETURNED), total(samples, name)
         if not math.isclose(said, right, rel_tol=1e-9, abs_tol=1e-9):
             shown = [
                 line for line in text.splitlines() if line.startswith((name + "{", name + " "))
