@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -78,15 +78,19 @@ def q2(worst_age_s: Callable[[list[dict[str, Any]], float], Any]) -> str:
     none = "No reading was followed to the CSV yet: run the cells above."
     stages = wait_until(followed, WRITTEN_S, lambda: NotAttempted(none))
     after_ms = {one["stage"]: one["after_ms"] for one in stages}
-    # A stage may be missing: a reading can be polled before its producer has heard of it.
-    stored_at = list(after_ms).index("stored")
-    fewer = [one for place, one in enumerate(stages) if place != stored_at - 1]
     for every_s in INTERVALS_S:
-        for known in (stages, fewer):
-            said = float(worst_age_s([dict(one) for one in known], every_s))
+        for known in (stages, *_with_other_stages(stages)):
+            names = [one["stage"] for one in known]
+            try:
+                said = float(worst_age_s([dict(one) for one in known], every_s))
+            except LookupError as error:
+                if known is stages:
+                    raise
+                msg = f"With the stages {', '.join(names)} it raised `{error!r}`."
+                raise NotYet(f"{msg} Not every reading has each stage.") from error
             seen = after_ms["stored"] / 1000 + every_s
             if not math.isclose(said, seen, rel_tol=1e-6):
-                raise NotYet(_why_another_age(said, after_ms, every_s, len(known) < len(stages)))
+                raise NotYet(_why_another_age(said, after_ms, every_s, names))
     return (
         f"A reading was stored after {after_ms['stored'] / 1000:.3f} s. A page that asks every "
         f"{INTERVALS_S[0]:.0f} s shows it until it is "
@@ -94,8 +98,22 @@ def q2(worst_age_s: Callable[[list[dict[str, Any]], float], Any]) -> str:
     )
 
 
+def _with_other_stages(stages: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the list as it may be, too: with one stage fewer before *stored*, and after it.
+
+    A reading can be stored before its producer has heard of it, and before anyone asks for it.
+    """
+    stored_at = [one["stage"] for one in stages].index("stored")
+    yield [one for place, one in enumerate(stages) if place != stored_at - 1]
+    until_stored = stages[: stored_at + 1]
+    if stages[stored_at + 1 :]:
+        yield until_stored
+    else:
+        yield [*until_stored, {**until_stored[-1], "stage": "served", "after_ms": 1e6}]
+
+
 def _why_another_age(
-    said: float, after_ms: dict[str, float], every_s: float, is_left_out: bool
+    said: float, after_ms: dict[str, float], every_s: float, names: list[str]
 ) -> str:
     """Return what a wrong age is, so far as it can be told."""
     stored_s = after_ms["stored"] / 1000
@@ -113,7 +131,7 @@ def _why_another_age(
     for one, why in known.items():
         if math.isclose(said, one, rel_tol=1e-6):
             return asked + why
-    left = " Here one of the earlier stages is not in the list." if is_left_out else ""
+    left = "" if names == list(after_ms) else f" Here the stages are {', '.join(names)}."
     return f"{asked}The reading was stored {after_ms['stored']:,.0f} ms after its creation.{left}"
 
 

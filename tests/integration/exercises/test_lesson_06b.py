@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -95,8 +95,8 @@ def test_q2_how_old_a_figure_gets(api: Api) -> None:
     def of(stages: list[dict[str, Any]], stage: str) -> float:
         return next(float(one["after_ms"]) for one in stages if one["stage"] == stage)
 
-    def by_place(stages: list[dict[str, Any]], every_s: float) -> float:
-        return float(stages[2]["after_ms"]) / 1000 + every_s
+    def by_place(place: int) -> Callable[[list[dict[str, Any]], float], float]:
+        return lambda stages, s: float(stages[place]["after_ms"]) / 1000 + s
 
     def by_pandas(stages: list[dict[str, Any]], every_s: float) -> float:
         import pandas as pd
@@ -108,7 +108,8 @@ def test_q2_how_old_a_figure_gets(api: Api) -> None:
     expect(ex.q2, NOT_YET, lambda stages, s: of(stages, "stored") / 1000, says="just stored")
     expect(ex.q2, NOT_YET, lambda stages, s: of(stages, "stored") + s, says="milliseconds")
     expect(ex.q2, NOT_YET, lambda stages, s: of(stages, "stored") / 1e3 + s / 2, says="the mean")
-    expect(ex.q2, NOT_YET, by_place, says="you said")
+    for place in (1, 2, -1, -2):
+        expect(ex.q2, NOT_YET, by_place(place), says="With ")
     expect(ex.q2, NOT_YET, lambda stages, s: of(now, "created") + 2.1, says="you said 2.1")
     expect(ex.q2, NOT_YET, lambda stages, s: print(end=""), says="returned nothing")
     expect(ex.q2, ERROR, lambda stages, s: stages["stored"] + s, says="TypeError")
