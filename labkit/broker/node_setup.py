@@ -34,6 +34,10 @@ LOG_CONFIG = Path(__file__).with_name("broker-log4j2.properties")
 SETTINGS = Path(__file__).with_name("broker.properties")
 # What formatting writes into a data folder: cluster and node id, and the initial features.
 META, FEATURES = "meta.properties", "bootstrap.checkpoint"
+# Off, although it is on by default. With it, a broker could not start any more in Kafka 4.3.1 after
+# min.insync.replicas of a topic had changed while one of its replicas was dead:
+# docs/decisions/0014-eligible-leader-replicas.md
+WITHOUT_ELR = "eligible.leader.replicas.version=0"
 SUPERVISOR_LOG = "supervisor.log"
 PORTS = range(20_000, 32_000)
 
@@ -126,7 +130,7 @@ def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id:
         return
     draft = folder / "formatting"
     shutil.rmtree(draft, ignore_errors=True)
-    kept = cache_dir() / f"kafka-{KAFKA_VERSION}-{FEATURES}"
+    kept = cache_dir() / f"kafka-{KAFKA_VERSION}-without-elr-{FEATURES}"
     if kept.exists():
         draft.mkdir(parents=True)
         shutil.copyfile(kept, draft / FEATURES)
@@ -149,7 +153,7 @@ def _let_kafka_format(node: NodeState, draft: Path, jars: Sequence[Path], cluste
         [
             *java(jars, 128, "-Dlog4j2.level=error"),
             *("kafka.tools.StorageTool", "format"),
-            *("--cluster-id", cluster_id, "--config", config.name),
+            *("--cluster-id", cluster_id, "--config", config.name, "--feature", WITHOUT_ELR),
         ],
         stdin=subprocess.DEVNULL,
         capture_output=True,

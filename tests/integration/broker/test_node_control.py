@@ -79,6 +79,22 @@ def marks(broker: Broker) -> dict[int, tuple[int, int]]:
     return {one.node_id: (one.process.pid, one.port) for one in broker.nodes if one.process}
 
 
+def test_a_broker_comes_back_after_a_topic_was_changed_and_deleted_without_it(
+    three_brokers: Broker,
+) -> None:
+    """Kafka 4.3.1 refuses it for ever with eligible leader replicas, which the lab has off."""
+    strict = {"min.insync.replicas": 3}
+    lab.fresh_topic("strict", 1, replication_factor=3, config=strict)
+    three_brokers.kill(2)
+    wait_until(lambda: len(lab.describe_topic("strict").partitions[0].isr) == 2)
+    lab.alter_topic("strict", config={"min.insync.replicas": 2})
+    lab.start_broker()
+    lab.delete_topic("strict")
+    three_brokers.kill(2)
+    restore(three_brokers, TOPIC)
+    assert states(three_brokers) == ["running"] * 3
+
+
 def test_each_record_is_on_three_disks_and_counts_on_two(three_brokers: Broker) -> None:
     topic = lab.describe_topic(TOPIC)
     assert {len(one.replicas) for one in topic.partitions} == {3}
