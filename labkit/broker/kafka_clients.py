@@ -27,7 +27,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
-from labkit.broker.cluster_state import read_cluster
+from labkit.broker.cluster_state import NodeState, read_cluster
 from labkit.broker.unreadable_batches import name_unreadable_batches
 from labkit.core.assert_statements import refuse_without_assert
 from labkit.core.config import load_config
@@ -94,12 +94,17 @@ def admin(**settings: Any) -> KafkaAdminClient:
         Nothing answers at the address.
     """
     client = _connect(KafkaAdminClient, settings)
-    for _ in range(5 if silent_nodes() else 0):
+    nodes = _own_nodes() if silent_nodes() else []
+    for _ in range(5 if nodes else 0):
         # The client may pick a dead or frozen broker that is still in the metadata. Once it is
         # connected to one that answers, it keeps using that one.
         with contextlib.suppress(KafkaError):
             client.describe_cluster()
             break
+    # The same for changes, which the client sends to the broker that the metadata calls the
+    # controller. Any broker forwards them to it (KIP-590), so one that lives is chosen.
+    if running := [one.node_id for one in nodes if one.state == "running"]:
+        client._controller_id = running[0]
     return client
 
 
@@ -123,8 +128,13 @@ def producer(client: type[KafkaProducer] = KafkaProducer, /, **settings: Any) ->
 
 def silent_nodes() -> set[int]:
     """Return which of the lab's own nodes are dead or frozen; empty for another cluster."""
+    return {one.node_id for one in _own_nodes() if one.state != "running"}
+
+
+def _own_nodes() -> list[NodeState]:
+    """Return the nodes of the lab's own cluster; empty if another one is used, or there is none."""
     cluster = None if load_config().bootstrap_servers else read_cluster()
-    return {one.node_id for one in (cluster.nodes if cluster else ()) if one.state != "running"}
+    return cluster.nodes if cluster else []
 
 
 def _connect(client: type[Any], settings: dict[str, Any]) -> Any:

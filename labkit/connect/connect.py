@@ -128,6 +128,18 @@ class Connect(SideCluster):
             raise LabError(msg, f"connect.create({name!r}, {{...}})")
         return found
 
+    def settings(self, name: str) -> dict[str, str]:
+        """Return a connector's settings, by Connect's names.
+
+        Raises
+        ------
+        LabError
+            There is no such connector.
+        """
+        self.status(name)
+        found: dict[str, str] = self._rest.ask("GET", f"{place(name)}/config")
+        return found
+
     def delete(self, name: str) -> None:
         """Delete a connector. Its group's offsets stay: one of the same name continues from there.
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from labkit.core.background_workers import ChildProcess, register, replace
+from labkit.core.background_workers import ChildProcess, called, register, replace
 from labkit.core.config import load_config
 from labkit.core.errors import WorkerFailed
 from labkit.core.progress_bar import waiting
@@ -110,7 +110,7 @@ class Consumer(ChildProcess):
                     return
             elif now - start > timeout_s:
                 self.stop()
-                msg = f"the group did not take the {self.name} in within {timeout_s:g} s"
+                msg = f"the group did not take {called(self)} in within {timeout_s:g} s"
                 raise WorkerFailed(msg, f"read {self.log_path}")
             time.sleep(0.05)
 
@@ -138,7 +138,7 @@ class Consumer(ChildProcess):
             return not behind
 
         def failed() -> WorkerFailed:
-            msg = f"{behind:,} records are not stored yet; the {self.name}: {self.state}"
+            msg = f"{behind:,} records are not stored yet; {called(self)}: {self.state}"
             return WorkerFailed(msg, self.next_line)
 
         wait_until(is_caught_up, timeout_s, failed, every_s=0.1)

@@ -101,6 +101,12 @@ def _stop_and_print(name: str, said: str = "", *timeout_s: float) -> None:
             print(f"{said}{error}", file=sys.stderr)  # noqa: T201
 
 
+def called(worker: Stoppable) -> str:
+    """Return what a message calls a worker: the consumer, or consumer 'csv-lesson04c'."""
+    name = worker.name
+    return f"the {name}" if name.isalpha() else f"{type(worker).__name__.lower()} {name!r}"
+
+
 class ThreadWorker:
     """A function that runs in a thread, and returns soon after its stop event is set."""
 
@@ -139,11 +145,11 @@ class ThreadWorker:
         """Set the stop event, wait for the thread, and raise what went wrong in it."""
         self._stop.set()
         if not self.wait(timeout_s):
-            msg = f"the {self.name} did not stop within {timeout_s:g} s"
+            msg = f"{called(self)} did not stop within {timeout_s:g} s"
             raise WorkerFailed(msg, "restart the kernel, or end the program with Ctrl-C")
         if self.error is not None:
             error, self.error = self.error, None
-            msg = f"the {self.name} failed: {error}"
+            msg = f"{called(self)} failed: {error}"
             raise WorkerFailed(msg) from error
 
     def __enter__(self) -> Self:
@@ -272,7 +278,7 @@ class ChildProcess:
             self.process.kill()
             self.process.wait()
             self._failure_told = True
-            msg = f"the {self.name} (pid {self.pid}) did not stop within {timeout_s:g} s; killed"
+            msg = f"{called(self)} (pid {self.pid}) did not stop within {timeout_s:g} s; killed"
             raise WorkerFailed(msg, f"read its log: {self.log_path}")
         if self.process.returncode != 0 and not self._failure_told:
             raise self.failure()
@@ -282,12 +288,12 @@ class ChildProcess:
         self._failure_told = True
         said, next_line = self.why_it_failed(), self.next_line
         if self.was_killed:
-            return WorkerFailed(f"the {self.name} was {said}", next_line)
+            return WorkerFailed(f"{called(self)} was {said}", next_line)
         if self.process.returncode == 0:
-            return WorkerFailed(f"the {self.name} stopped: {said}", next_line)
+            return WorkerFailed(f"{called(self)} stopped: {said}", next_line)
         if told := _ERROR.search(said):
             said, next_line = told[1], told[2] or next_line
-        return WorkerFailed(f"the {self.name} failed: {said}", next_line)
+        return WorkerFailed(f"{called(self)} failed: {said}", next_line)
 
     def __enter__(self) -> Self:
         return self

@@ -133,6 +133,11 @@ def _check_plant(url: str, plant: str, rows: pd.DataFrame) -> None:
     answer = ask(f"{url}/plants/{plant}")
     if answer.status != 200:
         raise NotYet(f"`/plants/{plant}` was asked over HTTP, and answered {answer.status}.")
+    if not answer.content_type.startswith("application/json"):
+        raise NotYet(
+            f"`/plants/{plant}` answers `{answer.content_type}`, so a program takes it for a page. "
+            "Return the dictionary itself: Flask makes JSON of it, and says so."
+        )
     said = answer.json()
     if not isinstance(said, dict) or said.get("facility_id") != plant or "co2_kg" not in said:
         raise NotYet(f"`/plants/{plant}` answers {said!r}: `facility_id` or `co2_kg` is missing.")

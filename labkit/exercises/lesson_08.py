@@ -9,6 +9,7 @@ from typing import Any
 
 from labkit.broker.broker import find_broker
 from labkit.core.errors import BrokerUnavailable
+from labkit.core.text_tables import many
 from labkit.exercises.engine.answer_kinds import RETURNED, whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
@@ -50,6 +51,11 @@ def q2() -> str:
     `broker.restart(number)` starts a dead broker.
     """
     topic, states = existing_topic(TOPIC), _node_states()
+    if topic.replication_factor < 3:
+        raise NotYet(
+            f"`{TOPIC}` has {many(topic.replication_factor, 'replica')} of each partition: "
+            f'`lab.fresh_topic("{TOPIC}", num_partitions=3, replication_factor=3)`.'
+        )
     if frozen := [node for node, state in states.items() if state == "frozen"]:
         raise NotYet(f"Broker {frozen[0]} is frozen, not dead: `broker.thaw({frozen[0]})`.")
     if dead := [node for node, state in states.items() if state == "dead"]:
@@ -74,7 +80,7 @@ def q3() -> str:
         raise NotAttempted(f"Broker {dead[0]} does not run: answer q2 first.")
     for one in existing_topic(TOPIC).partitions:
         if one.leader != one.replicas[0]:
-            raise NotYet(
+            raise NotAttempted(
                 f"Partition {one.partition} is led by broker {one.leader}; the first of its "
                 f"replicas {one.replicas} is another one."
             )

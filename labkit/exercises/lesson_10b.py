@@ -39,6 +39,8 @@ def q1(connect: Connect) -> str:
         raise NotAttempted(sentence(error.what)) from error
     if status.failure:
         raise NotYet(f"Connect says: {status.failure}")
+    if (topics := connect.settings(CONNECTOR).get("topics")) != STORED_TOPIC:
+        raise NotYet(f"Its `topics` are `{topics}`, not `{STORED_TOPIC}`.")
     if len(status.tasks) != 2:
         raise NotYet(f"It has {many(len(status.tasks), 'task')}, not 2: see `tasks.max`.")
     if not status.is_running:

@@ -69,6 +69,8 @@ def q4(again: Callable[[], Any]) -> str:
     before = capstone_feed.stored()
     _forget_commits()
     again()
+    if not capstone_feed.csv_path().exists():
+        raise NotYet("`again()` left no `readings.csv`. To begin again, run `consume()`.")
     after = capstone_feed.stored()
     if len(after) > len(before):
         raise NotYet(

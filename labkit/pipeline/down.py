@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ from labkit.sink.segment_files import partitions
 
 STOP_ORDER = ("up", "producer", "consumer", "api", "proxy")
 """Producers stop first, so that consumers can finish. `up` stops its own stages."""
-BESIDE_THE_BROKER = ("connect", "secured")
+BESIDE_THE_BROKER = ("connect", "secured", "second-broker")
 """Other supervised clusters, by folder in the state folder; they stop before the broker."""
+CLUSTERS_OF_LESSONS = "clusters"
+"""The folder with the clusters of `use_cluster`, each in a state folder of its own."""
 STOP_TIMEOUT_S = {"up": 90.0, "lab": 0.0}
 DEFAULT_STOP_TIMEOUT_S = 20.0
 FORCE_TIMEOUT_S = 5.0
@@ -61,8 +63,7 @@ def stop_lab(say: Say) -> list[str]:
     for kind in STOP_ORDER:
         for run in read_run_files(kind):
             stop(run, STOP_TIMEOUT_S.get(kind, DEFAULT_STOP_TIMEOUT_S))
-    for name in BESIDE_THE_BROKER:
-        folder = load_config().state_dir / name
+    for name, folder in _other_clusters():
         if folder.is_dir() and stop_cluster(folder):
             say(f"{name:<9} stopped")
             stopped.append(name)
@@ -77,6 +78,15 @@ def stop_lab(say: Say) -> list[str]:
         else:
             stop(run, STOP_TIMEOUT_S["lab"])
     return stopped
+
+
+def _other_clusters() -> Iterator[tuple[str, Path]]:
+    """Yield each cluster beside the lab's own: its name, and its folder."""
+    home = load_config().state_dir
+    for name in BESIDE_THE_BROKER:
+        yield name, home / name
+    for folder in sorted((home / CLUSTERS_OF_LESSONS).glob("*/cluster")):
+        yield folder.parent.name, folder
 
 
 def _stop(run: dict[str, Any], timeout_s: float) -> bool:
@@ -124,6 +134,7 @@ def what_reset_deletes(*, keep_marks: bool = False) -> list[Path]:
         for name in (
             "cluster",
             *BESIDE_THE_BROKER,
+            CLUSTERS_OF_LESSONS,
             "tally",
             "journal",
             "replay",

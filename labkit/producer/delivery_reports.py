@@ -21,7 +21,12 @@ from kafka.partitioner.default import murmur2
 from labkit.core.errors import FolderNotWritable, TopicNotFound
 from labkit.core.wait_until import wait_until
 from labkit.producer.delivery_log import DeliveryLog
-from labkit.producer.producer_client import ClientMetrics, random_partition, read_metrics
+from labkit.producer.producer_client import (
+    ClientGaveUp,
+    ClientMetrics,
+    random_partition,
+    read_metrics,
+)
 from labkit.producer.producer_options import ProducerOptions
 from labkit.producer.sent_counts import UNASKED, SentCounts
 from labkit.readings.pacing import BATCH, Item
@@ -208,6 +213,11 @@ class DeliveryTracker:
         self._routes[text] = (key, partition)
         return key, partition
 
+    def go_on_with(self, client: KafkaProducer) -> None:
+        """Count the answers of a client that has given up, and use another one from here on."""
+        self.reap()
+        self._client = client
+
     def refresh(self) -> int:
         """Ask the client for the number of partitions; when it grows, keys move."""
         try:
@@ -249,8 +259,10 @@ class DeliveryTracker:
         self.counts.add("acked", record.co2_g)
 
     def _count_lost(self, record: OutgoingRecord, error: Exception, *, certain: bool) -> None:
-        self.last_error = f"{type(error).__name__}: {error}"
-        self._lost(record, self.last_error, certain=certain)
+        why = f"{type(error).__name__}: {error}"
+        if not (self.last_error and isinstance(error, ClientGaveUp)):  # the reason came before it
+            self.last_error = why
+        self._lost(record, why, certain=certain)
 
     def _lost(self, record: OutgoingRecord, why: str, *, certain: bool) -> None:
         """Count a record as failed or unknown, and write it to the delivery log."""

@@ -63,6 +63,35 @@ def close_client(client: KafkaProducer, timeout_s: float) -> None:
         client.close(timeout=timeout_s)
 
 
+class ClientGaveUp(kafka_errors.KafkaError):  # type: ignore[misc]  # kafka-python has no types
+    """What the client says of all other records after a broker has refused one for good."""
+
+
+def tell_refused_from_given_up(client: KafkaProducer) -> None:
+    """Give the records that the client gives up an error other than that of the refused one.
+
+    Upstream: an idempotent client sends nothing more after one batch that a broker refuses, and
+    fails all other records with that batch's error, also those on their way to other brokers,
+    which may arrive. (Its comment says "just fail the batch without any state reset".)
+    """
+    manager = client._transaction_manager
+    if manager is None:  # not idempotent, so it goes on
+        return
+    give_up = manager.transition_to_fatal_error
+
+    def renamed(error: Exception) -> None:
+        said = f"the client sends no more, after {type(error).__name__}"
+        give_up(ClientGaveUp(said))
+
+    manager.transition_to_fatal_error = renamed
+
+
+def has_given_up(client: KafkaProducer) -> bool:
+    """Tell whether the client will send nothing more; see `tell_refused_from_given_up`."""
+    manager = client._transaction_manager
+    return manager is not None and bool(manager.has_fatal_error())
+
+
 def random_partition(client: KafkaProducer, topic: str) -> int | None:
     """Return a partition for a record without a key, chosen by the client, at random.
 

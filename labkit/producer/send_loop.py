@@ -22,7 +22,12 @@ from labkit.producer.delivery_log import DeliveryLog
 from labkit.producer.delivery_log_retention import remove_old_delivery_logs
 from labkit.producer.delivery_reports import DeliveryTracker
 from labkit.producer.optional_fast_send import FastProducer
-from labkit.producer.producer_client import RELIABLE, close_client
+from labkit.producer.producer_client import (
+    RELIABLE,
+    close_client,
+    has_given_up,
+    tell_refused_from_given_up,
+)
 from labkit.producer.producer_options import ProducerOptions
 from labkit.producer.reported_until import latest, reported_until
 from labkit.producer.sent_counts import SentCounts, SentCountsFile
@@ -39,6 +44,7 @@ MIN_PAUSE_S = 0.005  # shorter sleeps cost more than they gain
 MAX_PAUSE_S = 0.1  # so that a stop, a new rate and answers are noticed soon
 DRAIN_S = 8.0  # how long the last records may take to be acknowledged
 CLOSE_S = 2.0  # how long closing the client may take
+NEW_CLIENT_S = 0.5  # before another client takes over, for the next refusal may come at once
 BREAK_S = 60.0  # a fleet that starts again so soon has measured all the time
 
 
@@ -100,8 +106,7 @@ def produce(
     settle(topic, topic_id)  # what an earlier run that was killed has left open
     remove_old_delivery_logs(topic_id)  # what is settled
     counts_file = SentCountsFile(topic, topic_id, name)
-    client_class = FastProducer if FAST else KafkaProducer
-    client = kafka_clients.producer(client_class, **{**RELIABLE, **options.client_settings})
+    client = _new_client(options)
     log = DeliveryLog(topic_id, counts_file.run) if delivery_log else None
     tracker = DeliveryTracker(client, topic, stamp_now=stamp_now, options=options, log=log)
     run_file = RunFile("producer", name, topic=topic, run=counts_file.run)
@@ -144,6 +149,11 @@ def produce(
             if tracker.counts.records == count:
                 break
             _pause(tracker, pause_s, stop)
+            if has_given_up(client):
+                stop.wait(NEW_CLIENT_S)
+                close_client(client, CLOSE_S)
+                client = _new_client(options)
+                tracker.go_on_with(client)
             if stop.is_set():
                 break
             if time.monotonic() >= report_at:
@@ -160,6 +170,13 @@ def produce(
         finally:
             run_file.remove()
     return tracker.counts
+
+
+def _new_client(options: ProducerOptions) -> KafkaProducer:
+    client_class = FastProducer if FAST else KafkaProducer
+    client = kafka_clients.producer(client_class, **{**RELIABLE, **options.client_settings})
+    tell_refused_from_given_up(client)
+    return client
 
 
 def in_batches(source: Iterator[Item | float]) -> Iterator[tuple[list[Item], float]]:

@@ -106,14 +106,17 @@ class GroupWatch:
 
 
 def _ask_coordinator(client: KafkaAdminClient, group_id: str) -> tuple[dict[str, Any], str]:
+    nothing = {"group_state": "", "protocol_data": "", "members": []}
     try:
         found: dict[str, Any] = client.describe_groups([group_id])[group_id]
+    except ValueError:  # kafka-python takes every member for a consumer
+        others = nothing | {"group_state": "not of consumers"}
+        return others, "its members are not consumers: workers of Kafka Connect, perhaps"
     except KafkaError as error:
         if not error.retriable:
             raise
         # On a new cluster the first request creates the topic __consumer_offsets, in which the
         # coordinators keep the groups; until it exists there is no coordinator.
-        nothing = {"group_state": "", "protocol_data": "", "members": []}
         return nothing, f"the group has no coordinator just now ({type(error).__name__})"
     error_text = found["error"] or ""
     if "not a classic group" in error_text:

@@ -8,6 +8,7 @@ event loop: a running cell blocks the loop, and the chart would freeze while the
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -143,7 +144,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Stop the thread and remove the widget from the screen."""
-        if self.comm is not None:
+        if self.comm is not None and not sys.is_finalizing():  # then nothing more can be imported
             self.stop()
             self.write_still(is_open=False)
         super().close()

@@ -15,6 +15,8 @@ from labkit.producer.delivery_reports import DeliveryTracker
 class Client:
     """Keeps what is sent, and acknowledges it when told to."""
 
+    _transaction_manager = None  # a client that is not idempotent never gives up
+
     def __init__(self, partitions: int = 3) -> None:
         self.partitions = partitions
         self.sent: list[SimpleNamespace] = []

@@ -55,6 +55,7 @@ RECOGNIZERS: tuple[Callable[[Trace], Answer | None], ...] = (
     usage_errors.missing_codec,
     usage_errors.too_large,
     usage_errors.frozen_reading,
+    usage_errors.closed_client,
     usage_errors.empty_iterator,
     usage_errors.unknown_argument,
     usage_errors.unknown_name,

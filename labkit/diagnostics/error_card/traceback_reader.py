@@ -106,7 +106,11 @@ def _is_in(frame: FrameType, package: str) -> bool:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and its causes and contexts, each once; the last raised comes first."""
+    """Yield an error and what it was raised from, each once; the last raised comes first.
+
+    An error in the learner's own ``except`` is another mistake than the one that was caught there,
+    so that is left out. A library that raises another error in its ``except`` tells of the same.
+    """
     todo: list[BaseException] = [error]
     seen: set[int] = set()
     while todo and len(seen) < MOST_ERRORS:
@@ -119,8 +123,19 @@ def chain(error: BaseException) -> Iterator[BaseException]:
             todo.extend(one.exceptions)
         if one.__cause__ is not None:
             todo.append(one.__cause__)
-        elif one.__context__ is not None and not one.__suppress_context__:
+        elif (
+            one.__context__ is not None
+            and not one.__suppress_context__
+            and not _is_in_except_of(one.__context__, one)
+        ):
             todo.append(one.__context__)
+
+
+def _is_in_except_of(caught: BaseException, error: BaseException) -> bool:
+    """Tell whether the frame that caught an error, and raised another, is the learner's own."""
+    catchers = {frame for frame, _ in walk_tb(caught.__traceback__)}
+    common = [frame for frame, _ in walk_tb(error.__traceback__) if frame in catchers]
+    return bool(common) and common[-1].f_globals.get("__name__") == "__main__"
 
 
 def call(client: Any, **changes: Any) -> str:

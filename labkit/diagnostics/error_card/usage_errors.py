@@ -11,7 +11,7 @@ from typing import Any
 from labkit.core.errors import TopicNotFound
 from labkit.core.similar_names import similar_name
 from labkit.core.wording import sentence
-from labkit.diagnostics.error_card.traceback_reader import Trace
+from labkit.diagnostics.error_card.traceback_reader import Trace, call
 from labkit.diagnostics.known_problems import Answer
 
 CODEC_PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
@@ -155,27 +155,29 @@ def unknown_argument(trace: Trace) -> Answer | None:
         return None
     import labkit
 
-    call, name = said.groups()
-    if call not in labkit.__all__ or not re.search(rf"\b{call}\(", trace.last_line):
+    function, name = said.groups()
+    if function not in labkit.__all__ or not re.search(rf"\b{function}\(", trace.last_line):
         return None
-    known = list(inspect.signature(getattr(labkit, call)).parameters)
+    known = list(inspect.signature(getattr(labkit, function)).parameters)
     within = [one for one in known if name in one.split("_") or f"_{name}" in one]
     if meant := similar_name(name, known) or next(iter(within), ""):
         line, found = re.subn(rf"\b{name}(?=\s*=)", meant, trace.last_line)
         return Answer(
             None,
-            f"`lab.{call}` has no argument `{name}`. Did you mean `{meant}`?",
-            line if found and _is_statement(line) else f"lab.{call}(..., {meant}=...)",
+            f"`lab.{function}` has no argument `{name}`. Did you mean `{meant}`?",
+            line if found and _is_statement(line) else f"lab.{function}(..., {meant}=...)",
         )
     if "config" in known and "_" in name:
         setting = name.replace("_", ".")
         return Answer(
             None,
-            f"`lab.{call}` has no argument `{name}`. A setting of the topic is part of its config.",
-            f'lab.{call}(..., config={{"{setting}": ...}})',
+            f"`lab.{function}` has no argument `{name}`. A setting of the topic is in its config.",
+            f'lab.{function}(..., config={{"{setting}": ...}})',
         )
     return Answer(
-        None, f"`lab.{call}` has no argument `{name}`; it has {', '.join(known)}.", f"lab.{call}?"
+        None,
+        f"`lab.{function}` has no argument `{name}`; it has {', '.join(known)}.",
+        f"lab.{function}?",
     )
 
 
@@ -187,18 +189,47 @@ def empty_iterator(trace: Trace) -> Answer | None:
     if missing := missing_topic(consumer, trace):
         return missing
     config = consumer.config
-    where = (
-        f"the group {config['group_id']!r} may have read everything already"
-        if config["group_id"]
-        else "everything may have been read already"
-    )
+    where = _where_it_stands(consumer)
     if config["auto_offset_reset"] == "latest":
-        where += ", and without a committed offset this consumer starts at the end of the log"
+        where += " Without a committed offset, this consumer starts at the end of the log."
     return Answer(
         None,
         f"No record came within consumer_timeout_ms = {config['consumer_timeout_ms']:,} ms, so the "
-        f"iterator ended: {where}.",
+        f"iterator ended. {where}",
         _doctor_line(consumer),
+    )
+
+
+def _where_it_stands(consumer: Any) -> str:
+    """Return what a consumer without a record waits for: it was asked itself, where it can tell."""
+    with contextlib.suppress(Exception):
+        held = sorted(consumer.assignment())
+        if not held:
+            return "It has no partition yet."
+        ends = consumer.end_offsets(held)
+        ahead = [one for one in held if consumer.position(one) < ends[one]]
+        if ahead:
+            first = ahead[0]
+            return (
+                f"In partition {first.partition} it is at offset {consumer.position(first)}, and "
+                f"the log ends at {ends[first]}: it was not given enough time."
+            )
+        places = ", ".join(f"{consumer.position(one)} in partition {one.partition}" for one in held)
+        return f"It is at the end of the log already: offset {places}."
+    return "Everything may have been read already."
+
+
+def closed_client(trace: Trace) -> Answer | None:
+    """Answer a call of a client that was closed."""
+    client, said = trace.client, str(trace.error)
+    if not getattr(client, "_closed", False) or "closed" not in said:
+        return None
+    name, kind = trace.name_of(client) or "client", type(client).__name__
+    return Answer(
+        None,
+        f"This {kind} is closed, by `close()` or at the end of its `with` block. A closed client "
+        "cannot be opened again: make a new one.",
+        f"{name} = {call(client)}",
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import inspect
 import linecache
+import re
 import traceback
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -61,10 +64,20 @@ def unusable(answers: Sequence[Any], functions: Sequence[Watched]) -> str:
     """Return what was given to a check that it cannot compare with anything."""
     for one in functions:
         if one.returned is None:
-            return f"Your `{one.name}` returned nothing. It has to end with `return`."
+            return f"Your `{one.name}` {returned_nothing(one)}"
         if one.returned is not NEVER:
             return f"Your `{one.name}` returned {described(one.returned)}{ELSE}"
     return f"You gave {' and '.join(map(described, answers))}{ELSE}"
+
+
+def returned_nothing(function: Watched) -> str:
+    """Return how a function comes to return None: without a ``return``, or not on each way."""
+    source = ""
+    with contextlib.suppress(OSError, TypeError):  # a function without a source
+        source = inspect.getsource(function.code)
+    if re.search(r"\breturn[ (\[{]+\S", source):
+        return "returned nothing for this. Each way through it has to end with `return`."
+    return "returned nothing. It has to end with `return`."
 
 
 def named(error: Exception) -> str:

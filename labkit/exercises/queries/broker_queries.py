@@ -116,6 +116,8 @@ def shares_of(group_id: str) -> list[int]:
             return list(client.describe_groups([group_id])[group_id]["members"])
         except (KafkaError, KeyError):
             return []
+        except ValueError:  # kafka-python takes every member for a consumer, also Connect's workers
+            return []
 
     assignments = [member["member_assignment"] or {} for member in ask_cluster(ask)]
     shares = [

@@ -331,6 +331,26 @@ def test_07_a_misspelt_topic(notebook: Kernel, one_partition: str) -> None:
     assert cell.next_line == f"lab.describe_topic({one_partition!r})"
 
 
+def test_an_iterator_says_where_it_stands(notebook: Kernel, one_partition: str) -> None:
+    made = "KafkaConsumer(bootstrap_servers=servers, consumer_timeout_ms=1_500)"
+    place = f"from kafka import TopicPartition\nplace = TopicPartition({one_partition!r}, 0)\n"
+    notebook.fine(f"{place}seeker = {made}\nseeker.assign([place])\nseeker.seek_to_end(place)")
+    cell = notebook.run("next(seeker)")
+    assert cell.error == "StopIteration"
+    assert "It is at the end of the log already: offset" in cell.note
+    notebook.fine("seeker.close()")
+    for call in ("next(seeker)", "seeker.poll(100)"):
+        cell = notebook.run(call)
+        assert "This KafkaConsumer is closed" in cell.note, (call, cell)
+        assert cell.next_line.startswith("seeker = KafkaConsumer(bootstrap_servers=")
+    notebook.fine("one = KafkaProducer(bootstrap_servers=servers)\none.close()")
+    cell = notebook.run(f"one.send({one_partition!r}, b'x')")
+    assert "This KafkaProducer is closed" in cell.note
+    notebook.fine("admin = KafkaAdminClient(bootstrap_servers=servers)\nadmin.close()")
+    cell = notebook.run("admin.list_topics()")
+    assert "This KafkaAdminClient is closed" in cell.note
+
+
 def test_a_record_that_the_broker_refuses(notebook: Kernel, topic_name: str) -> None:
     producer = "one = KafkaProducer(bootstrap_servers=servers)\n"
     send = f"one.send({topic_name!r}, b'x' * 5_000).get(timeout=10)"

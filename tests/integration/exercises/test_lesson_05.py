@@ -110,7 +110,8 @@ def test_q2_a_plant_over_http(stored: None) -> None:
 
     expect(ex.q2, NOT_YET, lambda plant: ({}, 500), says="answered 500")
     expect(ex.q2, NOT_YET, lambda plant: print(end=""), says="answered 500")
-    expect(ex.q2, NOT_YET, lambda plant: "12 kg", says="is not JSON")
+    expect(ex.q2, NOT_YET, lambda plant: "12 kg", says="a program takes it for a page")
+    expect(ex.q2, NOT_YET, lambda plant: json.dumps(known(plant)), says="the dictionary itself")
     expect(ex.q2, NOT_YET, lambda plant: {"co2_kg": co2_kg(plant)}, says="is missing")
     expect(ex.q2, NOT_YET, lambda plant: {"co2_kg": math.nan}, says="a browser refuses")
     doubled = lambda plant: {"facility_id": plant, "co2_kg": 2 * co2_kg(plant)}  # noqa: E731

@@ -119,6 +119,12 @@ def test_q2_and_q3_how_many_may_be_missing() -> None:
     expect(ex.q2, CORRECT, says="2 of the 3")
     solve(ex.q2)
     expect(ex.q2, CORRECT, says="2 of the 3")
+    lab.fresh_topic(ex.TOPIC, replication_factor=2, config={"min.insync.replicas": 2})
+    expect(ex.q2, NOT_YET, says="2 means all of them")
+    solve(ex.q2)
+    lab.fresh_topic(
+        ex.TOPIC, num_partitions=3, replication_factor=3, config={"min.insync.replicas": 2}
+    )
     for spare, says in ((2, "too few replicas"), (3, "too few"), (0, "Writes go on")):
         expect(ex.q3, NOT_YET, spare, says=says)
     expect(ex.q3, NOT_YET, "1", says="Leave out the quotation marks")

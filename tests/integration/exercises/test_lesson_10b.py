@@ -9,6 +9,7 @@ import pytest
 from marking import expect, expect_revealed, solve
 
 import labkit as lab
+from labkit.broker import kafka_clients
 from labkit.connect.connect import Connect
 from labkit.exercises import lesson_10b as ex
 from labkit.exercises.engine.outcome import Outcome
@@ -35,10 +36,17 @@ def test_q1_q2_and_p1_with_connect(connect: Connect, lab_dir: Path) -> None:
     expect(ex.q1, NOT_YET, connect, says="It has 1 task, not 2")
     connect.create(ex.CONNECTOR, settings | {"tasks.max": 3})
     expect(ex.q1, NOT_YET, connect, says="It has 3 tasks, not 2")
+    lab.fresh_topic("lesson10b-wrong", num_partitions=3)
+    connect.create(ex.CONNECTOR, settings | {"tasks.max": 2, "topics": "lesson10b-wrong"})
+    expect(ex.q1, NOT_YET, connect, says="`topics` are `lesson10b-wrong`")
     other = str(lab_dir / "other.txt")
     connect.create(ex.CONNECTOR, settings | {"tasks.max": "2", "file": other})
     expect(ex.q1, CORRECT, connect, says="task 1 on worker 1")
     solve(ex.q1, connect=connect, lines=lines)
+    expect(ex.q1, CORRECT, connect, says="task 0 on worker 1")
+    expect(ex.q1, NOT_YET, "connect", says="You gave text")
+    lines_too = {"topics": ex.STORED_TOPIC, "tasks.max": "2", "file": lines.as_posix()}
+    connect.create(ex.CONNECTOR, {"connector.class": FILE_SINK.rpartition(".")[2]} | lines_too)
     expect(ex.q1, CORRECT, connect, says="task 0 on worker 1")
 
     assert lab.start_producer(ex.STORED_TOPIC, readings_per_s=0, count=60, seed=7).wait(60)
@@ -55,7 +63,13 @@ def test_q1_q2_and_p1_with_connect(connect: Connect, lab_dir: Path) -> None:
     expect(ex.q2, NOT_YET, "csv-writers", says="knows no group 'csv-writers' with a member")
     with lab.start_consumer(ex.STORED_TOPIC, "lesson10b-other", lab_dir / "data"):
         expect(ex.q2, NOT_YET, "lesson10b-other", says="not the connector's tasks")
-    expect(ex.q2, CORRECT, solve(ex.q2)["group_id"], says="its lag is")
+    expect(ex.q2, NOT_YET, "lesson10b-test", says="with a member")  # that of the workers
+    assert "(not of consumers)" in str(lab.doctor(ex.STORED_TOPIC, "lesson10b-test"))
+    expect(ex.q2, NOT_YET, None, says="text, in quotation marks")
+    with kafka_clients.admin() as client:  # as the list of all groups has it
+        listed = {one["group_id"] for one in client.list_groups()} - {"lesson10b-other"}
+    for right in (solve(ex.q2)["group_id"], *(one for one in listed if ex.CONNECTOR in one)):
+        expect(ex.q2, CORRECT, right, says="its lag is")
 
 
 def test_q3_each_line_once(lab_dir: Path) -> None:

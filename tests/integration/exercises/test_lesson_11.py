@@ -86,6 +86,13 @@ def test_q1_the_topics(names: Names) -> None:
     expect(ex.q1, NOT_YET, says="in milliseconds: that is 0.03 s")
     lab.fresh_topic(TOPIC, num_partitions=4)
     expect(ex.q1, NOT_YET, says="No `retention.ms` is set")
+    month_ms = {"retention.ms": 30 * 24 * 3_600_000}
+    lab.fresh_topic(TOPIC, num_partitions=4, config=month_ms)
+    expect(ex.q1, NOT_ATTEMPTED, says=f"no topic `{DLQ}`")
+    lab.fresh_topic(DLQ, num_partitions=4)
+    expect(ex.q1, NOT_YET, says="has 4 partitions, not 1")
+    lab.fresh_topic(DLQ, num_partitions=1)
+    expect(ex.q1, CORRECT, says="The topic has 4 partitions")
     ex.clear()
     solve(ex.q1)
     result = expect(ex.q1, CORRECT, says="The topic has 4 partitions. They are numbered 0 to 3.")
@@ -122,10 +129,24 @@ def test_q2_lost_doubled_and_out_of_order(names: Names) -> None:
     produce(dict, lines[-4:])
     expect(ex.q2, NOT_YET, says="The topic has 1 record more")
     expect(ex.q2, NOT_YET, says="ex.clear()")
+    for change, says in (
+        ({"timestamp_ms": None}, "`timestamp_ms=`"),
+        ({"headers": [("source", b"gateway-12")]}, "gateway-12"),
+    ):
+        ex.clear()
+        solve(ex.q1)
+        produce(lambda record, change=change: {**record, **change}, lines)
+        expect(ex.q2, NOT_YET, says=says)
     ex.clear()
     solve(ex.q1)
     produce(dict, lines[::-1])
     expect(ex.q2, NOT_YET, says="comes after a later line of its plant")
+
+
+def test_q2_by_labkit(names: Names) -> None:
+    solve(ex.q1)
+    produce(dict, capstone_feed.feed())
+    expect(ex.q2, CORRECT, says="240 lines, 240 records")
 
 
 def test_q2_as_ordered(sent: Names) -> None:
@@ -200,7 +221,15 @@ def test_q4_a_lost_commit(stored: Names) -> None:
     path.write_text(whole)
     expect(ex.q4, NOT_YET, lambda: path.write_text(whole[: len(whole) // 2] + "\n"), says="missing")
     path.write_text(whole)
+    expect(ex.q4, NOT_YET, path.unlink, says="left no `readings.csv`")
+    path.write_text(whole)
     expect(ex.q4, CORRECT, stored["consume"], says="before and after")
+
+    def from_the_beginning() -> None:
+        path.unlink()
+        stored["consume"]()
+
+    expect(ex.q4, CORRECT, from_the_beginning, says="before and after")
 
 
 def test_q5_the_api(stored: Names) -> None:
@@ -213,6 +242,13 @@ def test_q5_the_api(stored: Names) -> None:
     sums = {sector: mass // 1000 for sector, mass in capstone_feed.sector_grams().items()}
     rounded.add_url_rule("/totals", view_func=lambda: sums)
     expect(ex.q5, NOT_YET, rounded, says="and the topic")
+
+    grams_only = Flask("grams")
+    grams_only.add_url_rule("/totals", view_func=lambda: dict(capstone_feed.sector_grams()))
+    expect(ex.q5, NOT_YET, grams_only, says="and the topic")
+    listed = Flask("listed")
+    listed.add_url_rule("/totals", view_func=lambda: [*capstone_feed.sector_grams().items()])
+    expect(ex.q5, NOT_YET, listed, says="not a JSON object")
 
     always = Flask("always")
     exact = {sector: mass / 1000 for sector, mass in capstone_feed.sector_grams().items()}

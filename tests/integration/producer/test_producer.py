@@ -18,6 +18,7 @@ from labkit.core.run_files import read_run_files
 from labkit.producer.delivery_reports import partition_for
 from labkit.producer.producer import produce, start_producer
 from labkit.producer.sent_counts import read_sent_counts
+from labkit.producer.unanswered_records import settle
 from labkit.readings.fleet import Fleet
 from labkit.readings.malformed_values import BAD_RECORDS, spoil
 from labkit.readings.reading import Reading, grams
@@ -174,6 +175,22 @@ def test_nothing_is_sent_of_a_table_with_a_wrong_line(bootstrap_servers, topic, 
     with pytest.raises(ReplayError, match="line 4, column 'co2_kg': 'x'"):
         start_producer(topic, replay=path, speed=0)
     assert read_all(bootstrap_servers, topic) == []
+
+
+def test_it_goes_on_after_a_record_that_the_broker_refuses(bootstrap_servers, topic):
+    """The refused one has failed for certain; of the others, none is counted as what it is not."""
+    producer = lab.start_producer(topic, readings_per_s=200)
+    wait_until(lambda: producer.counts.acked > 200)
+    lab.alter_topic(topic, config={"max.message.bytes": 100})  # less than any reading
+    wait_until(lambda: producer.counts.failed > 0)
+    lab.alter_topic(topic, config={"max.message.bytes": None})
+    acked = producer.counts.acked
+    wait_until(lambda: producer.counts.acked > acked + 200)
+    producer.stop()
+    counts, settled = producer.counts, settle(topic, describe_topic(topic).topic_id)
+    assert counts.acked + counts.failed + counts.unknown == counts.emitted
+    assert settled.found + settled.absent == counts.unknown
+    assert len(read_all(bootstrap_servers, topic)) == counts.acked + settled.found
 
 
 def test_a_deleted_topic_is_said_and_no_record_stays_uncounted(topic):

@@ -143,6 +143,19 @@ def test_what_a_traceback_does_not_show_is_not_answered() -> None:
     assert answer_to(caught(act)) is None
 
 
+def test_an_error_in_the_learners_own_except_is_another_one() -> None:
+    cell = "try:\n    fails()\nexcept Exception:\n    {}['partition']"
+    space = {"__name__": "__main__", "fails": lambda: raise_again()}
+
+    def raise_again() -> None:
+        raise kafka_errors.TopicAlreadyExistsError("again")
+
+    error = caught(lambda: exec(cell, space))
+    assert isinstance(error, KeyError)
+    assert list(chain(error)) == [error]
+    assert answer_to(error) is None
+
+
 def test_a_circle_of_errors_ends() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__context__, other.__context__ = other, one
