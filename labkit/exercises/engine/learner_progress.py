@@ -19,7 +19,11 @@ from labkit.exercises.engine.experiments import home_state_dir
 from labkit.exercises.engine.outcome import Outcome, Result
 
 Entry = dict[str, Any]
-"""``{attempts, last, best, correct_at, hints, solution_seen, said}``; any may be missing."""
+"""``{attempts, last, best, first, correct_at, hints, solution_seen, said}``; any may be missing.
+
+``first`` is what became of the first prediction: a later one is made by someone who has seen the
+answer.
+"""
 
 RANKS = [Outcome.NOT_ATTEMPTED, Outcome.ERROR, Outcome.NOT_YET, Outcome.CORRECT]
 
@@ -35,6 +39,8 @@ def best_outcome(entry: Entry) -> Outcome:
 def save_attempt(result: Result) -> None:
     """Record the outcome of an attempt."""
     entry: Entry = {"last": str(result.outcome)}
+    if result.outcome in (Outcome.CORRECT, Outcome.NOT_YET):
+        entry["first"] = str(result.outcome)
     if result.outcome is Outcome.CORRECT:
         entry["correct_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     _update(result.exercise_id, entry, result.outcome is not Outcome.NOT_ATTEMPTED)
@@ -95,7 +101,7 @@ def _update(exercise_id: str, entry: Entry, is_attempt: bool) -> None:
         record = read_learner_progress()
         known = record.setdefault(exercise_id, {"attempts": 0})
         known["attempts"] += is_attempt
-        first_time = {"correct_at": known["correct_at"]} if "correct_at" in known else {}
+        first_time = {key: known[key] for key in ("first", "correct_at") if key in known}
         known.update(entry | first_time | {"best": str(_better(known, entry))})
         write_json(folder / MARKS, record)
 

@@ -61,6 +61,7 @@ class Mark(BaseModel):
     hints: int = 0
     solution_seen: bool = False
     correct_at: str | None = None
+    first: Outcome | None = None  # of the first prediction
 
     @property
     def lesson(self) -> str:
@@ -129,8 +130,8 @@ class Submission(BaseModel):
 
     @property
     def came_true(self) -> int:
-        """How many of these came true."""
-        return sum(one.outcome is Outcome.CORRECT for one in self.predictions)
+        """How many of these came true, the first time each was made."""
+        return sum((one.first or one.outcome) is Outcome.CORRECT for one in self.predictions)
 
     @property
     def solved(self) -> dict[str, tuple[int, int]]:
@@ -239,7 +240,7 @@ def _marks() -> tuple[Mark, ...]:
 
 
 def _mark(name: str, kind: str, outcome: Outcome, entry: dict[str, Any]) -> Mark:
-    keys = ("attempts", "hints", "solution_seen", "correct_at")
+    keys = ("attempts", "hints", "solution_seen", "correct_at", "first")
     known = {key: entry[key] for key in keys if key in entry}
     return Mark.model_validate({"task": name, "kind": kind, "outcome": outcome, **known})
 

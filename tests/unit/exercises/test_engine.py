@@ -161,6 +161,7 @@ def test_what_was_correct_once_stays_so(lab_dir: Path) -> None:
         "attempts": 2,
         "last": "not yet",
         "best": "correct",
+        "first": "correct",
         "correct_at": first,
     }
 
@@ -198,6 +199,9 @@ def test_a_prediction_comes_first(lab_dir: Path) -> None:
         assert task.reveal(3).is_correct
     assert task.predict("None").heading == "Noted"
     assert task.reveal(0).is_correct
+    # For a teacher, the first one counts: later ones are made by someone who has seen the answer.
+    entry = read_learner_progress()[task.exercise_id]
+    assert (entry["first"], entry["best"]) == ("not yet", "correct")
 
 
 @pytest.mark.parametrize(
