@@ -7,6 +7,7 @@ Notebooks and terminals anywhere inside it share one broker and one data folder.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -245,8 +246,8 @@ def settings_path() -> Path:
 def load_config() -> LabConfig:
     """Read the settings.
 
-    ``LABKIT_STATE_DIR`` and ``LABKIT_LAB_DIR`` override where the lab is. Nothing is cached, so a
-    changed variable takes effect with the next call.
+    ``LABKIT_STATE_DIR`` and ``LABKIT_LAB_DIR`` override where the lab is. The variables and the
+    file are read each time, so a change takes effect with the next call.
 
     Raises
     ------
@@ -270,9 +271,10 @@ def _load(env_file: Path | None, **replaced: Any) -> LabConfig:
         refuse_malformed_lines(env_file, text)
         _refuse_open_password(env_file, text)
     try:
-        return LabConfig(
-            _env_file=env_file if text else None,  # not a pipe, at which Pydantic would wait
-            _env_file_encoding="utf-8-sig",  # also without the mark that Windows writes
+        return _validated(
+            env_file if text else None,  # not a pipe, at which Pydantic would wait
+            text,
+            frozenset(one for one in os.environ.items() if one[0].upper().startswith(PREFIX)),
             **{"lab_dir": lab_dir, "state_dir": state_dir, **replaced},
         )
     except ValidationError as error:
@@ -288,6 +290,22 @@ def _load(env_file: Path | None, **replaced: Any) -> LabConfig:
         )
         refused.fields = frozenset(str(one["loc"][0]) for one in error.errors())
         raise refused from None
+
+
+@functools.lru_cache(maxsize=8)
+def _validated(
+    env_file: Path | None, _text: str, _variables: frozenset[tuple[str, str]], **known: Any
+) -> LabConfig:
+    """Return the settings in a file and in the variables, validated.
+
+    Validation takes some milliseconds, and a live chart asks several times a second. So the same
+    text and variables give the same object, which nobody can change.
+    """
+    return LabConfig(
+        _env_file=env_file,
+        _env_file_encoding="utf-8-sig",  # also without the mark that Windows writes
+        **known,
+    )
 
 
 def _load_what_is_valid() -> LabConfig:
