@@ -159,6 +159,11 @@ def _folder_to_show(folder: Path | None, config: LabConfig) -> Path:
         copies = config.notebooks_dir
         _say(copy_lessons(originals, copies), copies)
         return copies.resolve()
+    if folder is None:
+        print(
+            f"  There are no lessons in {config.lab_dir}: it has no folder {ORIGINALS}/.\n"
+            "  They are in the folder that you cloned: go there, and run labkit lab again."
+        )
     shown = folder or config.lab_dir
     if not shown.is_dir():
         raise LabError(f"There is no folder {shown}.", "labkit lab")

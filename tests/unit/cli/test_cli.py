@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from labkit.cli.help_text import as_markup
 from labkit.cli.jupyterlab import open_lab
 from labkit.cli.lab_commands import seconds
 from labkit.cli.topic_commands import _settings
+from labkit.core.errors import LabError
 from labkit.core.run_files import RunFile
 from labkit.exercises.engine.learner_progress import (
     marks_of_lesson,
@@ -248,9 +250,13 @@ def test_a_reset_names_the_marks_before_it_deletes_them(lab_dir: Path) -> None:
     kept = CliRunner().invoke(app, ["reset", "--yes", "--keep-marks"])
     assert "progress.json" not in kept.output
     assert marks_of_lesson("03")
+    others = [lab_dir / ".labkit" / name for name in ("clusters/three/cluster", "second-broker")]
+    for folder in others:
+        folder.mkdir(parents=True)
     done = CliRunner().invoke(app, ["reset", "--yes"])
     assert "The lab is as new, but for its notebooks." in done.output
     assert not marks_of_lesson("03")
+    assert not any(map(Path.exists, others))
 
 
 def test_a_lesson_begun_again_keeps_its_marks_unless_they_are_to_be_forgotten(
@@ -270,6 +276,14 @@ def test_a_lesson_begun_again_keeps_its_marks_unless_they_are_to_be_forgotten(
         running.remove()
     assert "1 mark of lesson 03 forgotten" in capsys.readouterr().out
     assert list(read_learner_progress()) == ["03b.q1"]
+
+
+def test_a_folder_without_lessons_is_said(
+    lab_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(LabError, match="taken"):
+        open_lab(port=taken.getsockname()[1])
+    assert f"There are no lessons in {lab_dir}" in capsys.readouterr().out
 
 
 def test_break_without_a_name_teaches_every_fault() -> None:
