@@ -90,7 +90,7 @@ def p1() -> Observed:
 
 @exercise
 def q3(heaviest: Any) -> str:
-    """Which plant has emitted most of all? Its name, as in the column `facility`."""
+    """Which plant has emitted the most? Give its name as in the column `facility`."""
     table = read_table(topic=TOPIC)
     if table.empty:
         raise NotAttempted("The CSV has no row yet: are the producer and the consumer running?")

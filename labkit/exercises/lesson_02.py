@@ -32,7 +32,7 @@ UNITS_MS = {"day": 86_400_000, "hour": HOUR_MS, "minute": 60_000, "second": 1_00
 
 @prediction(possible=range(1, 4), solution="ex.p1.predict(1)")
 def p1() -> Observed:
-    """Twelve records with one and the same key go into a topic of three partitions.
+    """Twelve records with the same key go into a topic of three partitions.
 
     In how many of the partitions will they be?
     """
@@ -53,7 +53,7 @@ def p2() -> Observed:
     """A topic grows from 3 partitions to 5. Twenty plants send once before and once after.
 
     Is every plant's second record in the same partition as its first?
-    Say 'stays', or 'moves' if at least one is not.
+    Say 'stays', or 'moves' if at least one is in a different partition.
     """
     places: dict[bytes, list[int]] = {}
     for record in sorted(records_of(GROWN_TOPIC), key=lambda record: record.timestamp):

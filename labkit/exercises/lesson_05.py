@@ -114,8 +114,8 @@ def p1() -> Observed:
 def q3(readable: Callable[[list[bytes]], Any]) -> str:
     """Write `readable(lines)`: the lines that may be read, up to the first invalid one.
 
-    `lines` are bytes with their line breaks, without the header. It is tried on your own CSV, torn
-    at each byte of its last row.
+    `lines` are bytes with their line breaks, without the header. It is tested on your own CSV,
+    torn at each byte of its last row.
     """
     files = segments(folder(), 1)
     lines = files[-1].read_bytes().splitlines(keepends=True)[-LAST_ROWS:] if files else []
@@ -125,7 +125,7 @@ def q3(readable: Callable[[list[bytes]], Any]) -> str:
         said = list(readable(list(case.lines)))
         if said != case.lines[: case.true]:
             raise NotYet(f"{len(said)} rows were read: {case.mistake}")
-    return f"It was tried on `1.csv`, torn at each of the {len(lines[-1]):,} bytes of its last row."
+    return f"Tested on `1.csv`, torn at each of the {len(lines[-1]):,} bytes of its last row."
 
 
 def _check_plant(url: str, plant: str, rows: pd.DataFrame) -> None:

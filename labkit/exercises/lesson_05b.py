@@ -82,7 +82,7 @@ def q1(totals: Callable[[pd.DataFrame], Any]) -> str:
 def q2(cursor: Any) -> str:
     """After which cursor do you get every reading from offset 500 on, in all three partitions?
 
-    The API is asked. Its first reading of each partition must have offset 500.
+    The check asks the API. Its first reading of each partition must have offset 500.
     """
     said = text(cursor).removeprefix("after=")
     if not CURSOR.fullmatch(said):

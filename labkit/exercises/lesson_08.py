@@ -28,7 +28,7 @@ def q1(next_leader: Callable[[Partition, int], Any]) -> str:
 
     A partition has `.leader`, `.replicas` and `.isr`. Kafka keeps the leader if it is alive; else
     it takes the first of the replicas, in the order of that list, that is alive and in sync.
-    Nobody fits? Return None.
+    If no broker qualifies, return None.
     """
     cases = [*existing_topic(TOPIC).partitions, *_made_up()]
     for one in cases:

@@ -60,7 +60,7 @@ def p1(before: Samples) -> Observed:
 def q1(value_of: Callable[[str, str], Any]) -> str:
     """Write `value_of(text, name)`: the sum of all series that have this name.
 
-    It is given what `/metrics` answers now, and compared for every name in it.
+    The check passes it the current `/metrics` text and compares the result for every name.
     """
     text = ask(f"{api_url(TOPIC)}/metrics").text
     samples = parse(text)

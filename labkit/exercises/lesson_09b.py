@@ -48,7 +48,7 @@ def p1(before: Samples) -> Observed:
 
 @exercise
 def q1(backlog: Callable[[Samples], Any]) -> str:
-    """Write `backlog(samples)`: readings acknowledged by the broker and not yet served by the API.
+    """Write `backlog(samples)`: readings acknowledged by the broker but not yet served by the API.
 
     It must be right about a dead consumer, too. `samples` is what `scrape(api.url)` returns.
     """

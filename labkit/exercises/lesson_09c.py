@@ -54,7 +54,7 @@ def q1(starts: Callable[[list[str], list[str]], Any]) -> str:
 
 @prediction(possible=("yes", "no"), solution='ex.p1.predict("no")')
 def p1(secured: SecuredBroker) -> Observed:
-    """One client knows the name and not the password, another the password and not the name.
+    """One client knows the name but not the password, another the password but not the name.
 
     Does the broker tell them which of the two was wrong? Say 'yes' or 'no'.
     """

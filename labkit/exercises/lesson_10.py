@@ -97,7 +97,7 @@ def q3(hot: Any) -> str:
     """Which key has the most records in `lesson10-hot`? Give it as text.
 
     Read the topic with kafka-python, from the earliest record, and count the keys.
-    `consumer_timeout_ms=5_000` ends the loop `for record in reader` when no more comes.
+    `consumer_timeout_ms=5_000` ends the loop `for record in reader` when no more records arrive.
     """
     if isinstance(hot, bytes):
         raise NotYet("You gave bytes, as the record has them. `.decode()` makes text of them.")

@@ -95,7 +95,7 @@ def class_path(jars: Iterable[Path]) -> str:
     Raises
     ------
     LabError
-        A path contains the sign that separates the entries, which Java cannot escape.
+        A path contains the character that separates the entries, which Java cannot escape.
     """
     paths = [str(jar) for jar in jars]
     for path in paths:
