@@ -281,7 +281,10 @@ def test_a_lesson_begun_again_keeps_its_marks_unless_they_are_to_be_forgotten(
 def test_a_folder_without_lessons_is_said(
     lab_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(LabError, match="cannot listen"):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(LabError, match="cannot listen"),
+    ):
         open_lab(port=taken.getsockname()[1])
     assert f"There are no lessons in {lab_dir}" in capsys.readouterr().out
 
