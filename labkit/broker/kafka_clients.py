@@ -163,6 +163,7 @@ def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
         msg = f"{servers} accepts connections, but does not answer as Kafka does: {error}"
         # A refused login looks like no answer: kafka-python retries until its timeout.
         if config.sasl_mechanism is not None:
+            msg = f"{servers} accepts connections, but has not let this client in: {error}"
             msg += ". It may refuse the login in LABKIT_SASL_* and LABKIT_SSL_*"
             next_line = "set LABKIT_SASL_PLAIN_USERNAME and LABKIT_SASL_PLAIN_PASSWORD again"
         elif config.bootstrap_servers == servers:

@@ -138,7 +138,7 @@ def q3() -> str:
         )
     return (
         f"`retention.ms` is {HOUR_MS:,}. Kafka deletes whole segments of a log, so a record may "
-        "stay longer than that, but is never deleted earlier."
+        "stay longer than that. It is not deleted earlier for its age."
     )
 
 

@@ -119,9 +119,9 @@ def q3(acknowledged: Any) -> str:
     acknowledged = whole_number(acknowledged)
     if acknowledged == 0:
         raise NotYet(
-            "You counted no record as acknowledged. A producer to which the broker has refused a "
-            "record refuses all later ones: begin the cell with a new `KafkaProducer`. If it "
-            "does, look at `exception` of one of your futures."
+            "You counted no record as acknowledged. kafka-python's producer sends nothing more "
+            "after a record was refused: begin the cell with a new `KafkaProducer`. If it does, "
+            "look at `exception` of one of your futures."
         )
     wanted = len(PLANTS) * EACH
     found = sorted(attempts_in(PROGRAM_TOPIC), key=lambda one: (one.timestamp, one.offset))

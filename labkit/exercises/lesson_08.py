@@ -60,6 +60,7 @@ def q2() -> str:
         raise NotYet(f"Broker {frozen[0]} is frozen, not dead: `broker.thaw({frozen[0]})`.")
     if dead := [node for node, state in states.items() if state == "dead"]:
         raise NotAttempted(f"Broker {dead[0]} is still dead.")
+    _refuse_if_nothing_happened(topic)
     deadline = time.monotonic() + SYNC_TIMEOUT_S
     while _least_in_sync(topic) < 3:
         if time.monotonic() > deadline:
@@ -78,7 +79,9 @@ def q3() -> str:
     """
     if dead := [node for node, state in _node_states().items() if state != "running"]:
         raise NotAttempted(f"Broker {dead[0]} does not run: answer q2 first.")
-    for one in existing_topic(TOPIC).partitions:
+    topic = existing_topic(TOPIC)
+    _refuse_if_nothing_happened(topic)
+    for one in topic.partitions:
         if one.leader != one.replicas[0]:
             raise NotAttempted(
                 f"Partition {one.partition} is led by broker {one.leader}; the first of its "
@@ -147,6 +150,15 @@ def _slip(partition: Partition, dead: int, said: int | None) -> str:
     if said not in partition.isr:
         return "that one is not in sync."
     return "the order of the replicas counts."
+
+
+def _refuse_if_nothing_happened(topic: Topic) -> None:
+    """Refuse a new topic, of which every check would be correct without an answer."""
+    if not any(one.leader_epoch for one in topic.partitions):
+        raise NotAttempted(
+            f"No partition of `{TOPIC}` has had another leader yet: run the cells above, which "
+            "kill one."
+        )
 
 
 def _node_states() -> dict[int, str]:

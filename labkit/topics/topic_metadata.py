@@ -118,16 +118,22 @@ def partitions_of(
     offsets: Mapping[TopicPartition, tuple[int, int]] | None = None,
 ) -> tuple[Partition, ...]:
     """Return a topic's partitions in order, with their start and end offsets where known."""
-    return tuple(
-        Partition(
-            one["partition_index"],
+    known = offsets or {}
+
+    def partition(one: dict[str, Any]) -> Partition:
+        number = one["partition_index"]
+        start, end = known.get(TopicPartition(metadata["name"], number), (None, None))
+        return Partition(
+            number,
             one["leader_id"] if one["leader_id"] >= 0 else None,
             tuple(one["replica_nodes"]),
             tuple(one["isr_nodes"]),
-            *(offsets or {}).get(TopicPartition(metadata["name"], one["partition_index"]), ()),
+            start,
+            end,
+            one["leader_epoch"],
         )
-        for one in sorted(metadata["partitions"], key=lambda one: one["partition_index"])
-    )
+
+    return tuple(sorted(map(partition, metadata["partitions"]), key=lambda one: one.partition))
 
 
 def read_configs(

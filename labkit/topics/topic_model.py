@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from labkit.core.terminal_text import visible
@@ -36,6 +36,7 @@ class Partition:
     isr: tuple[int, ...]
     start_offset: int | None = None
     end_offset: int | None = None
+    leader_epoch: int | None = field(default=None, repr=False)  # how often it got another leader
 
     @property
     def records(self) -> int | None:

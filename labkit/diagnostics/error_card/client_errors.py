@@ -193,11 +193,20 @@ def commit_failed(trace: Trace) -> Answer | None:
     consumer = trace.client
     if type(consumer).__name__ != "KafkaConsumer":
         return known_problems.COMMIT_FAILED.answer()
+    name = trace.name_of(consumer) or "consumer"
+    if not consumer.assignment():
+        made = call(consumer)
+        for topic in sorted(consumer.subscription() or ()):
+            made = made.replace(f"{topic!r}, ", "", 1)
+        return known_problems.COMMIT_FAILED.answer(
+            "This consumer subscribes to a topic, and is not in its group yet: it joins in "
+            "`poll()`. To commit without reading, make a consumer without the topic.",
+            f"{name}.close(autocommit=False); {name} = {made}",
+        )
     interval_ms = consumer.config["max_poll_interval_ms"]
     changes = {"max_poll_records": max(1, consumer.config["max_poll_records"] // 10)}
     if interval_ms < DEFAULT_POLL_INTERVAL_MS:
         changes["max_poll_interval_ms"] = DEFAULT_POLL_INTERVAL_MS
-    name = trace.name_of(consumer) or "consumer"
     return known_problems.COMMIT_FAILED.answer(
         "This consumer was out of its group when it committed: most often, because more than "
         f"max_poll_interval_ms = {interval_ms:,} ms passed between two polls. Take fewer records "

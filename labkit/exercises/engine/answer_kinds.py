@@ -93,7 +93,8 @@ def refusal(value: Any, wanted: str, source: str = GAVE) -> str:
     if value is None and source == RETURNED:
         return f"{source} nothing. It has to end with `return` and {wanted}."
     if isinstance(value, str) and "number" in wanted and _reads_as_number(value):
-        return f"{source} text, `{value!r}`. Leave out the quotation marks."
+        convert = ", or make a number of it with `int(...)`" if source == RETURNED else ""
+        return f"{source} text, `{value!r}`. Leave out the quotation marks{convert}."
     return f"{source} {described(value)}. The answer is {wanted}."
 
 

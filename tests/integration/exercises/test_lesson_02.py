@@ -151,7 +151,7 @@ def test_q3_an_hour_in_milliseconds() -> None:
     lab.fresh_topic("lesson02-hour", config={"retention.ms": 1})
     expect(ex.q3, NOT_YET, says="1 millisecond:")
     solve(ex.q3)  # right also after something else
-    expect(ex.q3, CORRECT, says="never deleted earlier")
+    expect(ex.q3, CORRECT, says="not deleted earlier")
 
 
 def test_p1_one_key_lies_in_one_partition() -> None:
