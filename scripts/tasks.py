@@ -35,6 +35,7 @@ def up(arguments: list[str]) -> int:
 
 
 WORKERS = ("-n", "4")  # for two cores: the tests mostly wait
+SLOWEST = ("--durations=40", "--durations-min=15")  # where the minutes go
 STOPPED = (130, -signal.SIGINT)  # a child's status after Ctrl-C
 CHOOSE_TESTS = ("-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise", "--deselect")
 
@@ -50,7 +51,7 @@ def test(arguments: list[str]) -> int:
     print("A failure is reported at once; the details follow at the end.", flush=True)
     if _python("-c", MAKE_JAVAS_CACHE) in STOPPED or (web_status := _npm_run("test")) in STOPPED:
         raise KeyboardInterrupt
-    return _python("-m", "pytest", *WORKERS, *arguments) or web_status
+    return _python("-m", "pytest", *WORKERS, *SLOWEST, *arguments) or web_status
 
 
 # It halves a broker's start, and the tests start some 150 of them.

@@ -144,7 +144,9 @@ class ClusterState(BaseModel):
             if one.node_id == node_id:
                 return one
         known = ", ".join(str(one.node_id) for one in self.nodes)
-        msg = f"this lab's cluster has no node {node_id}; it has {known}"
+        msg = f"this lab's cluster has no node {node_id!r}; it has {known}"
+        if isinstance(node_id, str):  # as a learner may give it
+            raise LabError(f"{msg}: a number, without quotation marks", "labkit broker status")
         raise LabError(msg, "labkit broker status")
 
 

@@ -119,9 +119,10 @@ def q3(acknowledged: Any) -> str:
     acknowledged = whole_number(acknowledged)
     if acknowledged == 0:
         raise NotYet(
-            "You counted no record as acknowledged. kafka-python's producer sends nothing more "
-            "after a record was refused: begin the cell with a new `KafkaProducer`. If it does, "
-            "look at `exception` of one of your futures."
+            "You counted no record as acknowledged. If you counted while they were being sent, the "
+            "answers had not come: count after the end of the `with` block. And kafka-python's "
+            "producer sends nothing more after a record was refused: begin the cell with a new "
+            "`KafkaProducer`. Else look at `exception` of one of your futures."
         )
     wanted = len(PLANTS) * EACH
     found = sorted(attempts_in(PROGRAM_TOPIC), key=lambda one: (one.timestamp, one.offset))
@@ -153,7 +154,7 @@ def q3(acknowledged: Any) -> str:
         )
     return (
         f"{acknowledged} records, each with its plant as the key, are acknowledged and in the "
-        "topic. The one with the photo is not: only its future knows."
+        "topic. The one with the photo is not: only a future says so."
     )
 
 

@@ -106,10 +106,15 @@ def q3(bad: Any) -> str:
         raise NotYet(f"{bad} is how many values there are, and most are valid readings.")
     if bad == len(found) - len(reasons):
         raise NotYet(f"{bad} is how many are valid. The others are asked for.")
+    if bad == 0:
+        raise NotYet(
+            "Some of the values are not readings. Did your consumer read any? One without "
+            '`auto_offset_reset="earliest"` begins at the end.'
+        )
     if bad != len(reasons):
         raise NotYet(
             f"Read back from the topic, the values that are not readings are not {bad}. A tenth "
-            "is only the chance of each."
+            "is only the chance of each, and some are JSON without being a valid reading."
         )
     return (
         f"Read back, {bad} of {len(found)} are not readings. One of them: {reasons[0]}. The broker "

@@ -151,7 +151,14 @@ def _letters_by_place(sent: dict[Place, Any]) -> dict[Place, Any]:
             )
     if set(letters) == {None}:
         raise NotYet("The letters in the queue lack one of the three headers of `headers_of`.")
-    return {place: letter for place, letter in letters.items() if place is not None}
+    found = {place: letter for place, letter in letters.items() if place is not None}
+    reasons = {dict(letter.headers)[f"__connect.errors.{HEADERS[-1]}"] for letter in found.values()}
+    if len(found) > 3 and len(reasons) == 1:
+        raise NotYet(
+            f"Each letter has the same reason, {reasons.pop().decode()!r}. `from_json` raises an "
+            "error for each record, and that has the reason."
+        )
+    return found
 
 
 def _place_in(letter: Any) -> Place | None:

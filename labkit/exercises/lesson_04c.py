@@ -111,6 +111,11 @@ def q3(rows: Any) -> str:
         raise NotYet("That many records are in the topic. Some of them have no row.")
     if rows == letters:
         raise NotYet("That many are dead letters. All other records of the topic are rows.")
+    if rows == 0:
+        raise NotYet(
+            "The topic holds records, so its CSV must have rows. (`lab.read_table` takes the "
+            "folder and the topic.)"
+        )
     raise NotYet(
         "That is not what the broker counts now. Is the producer stopped, and has the consumer "
         "caught up? Run the cell above, and then your answer again."

@@ -42,7 +42,7 @@ def torn_csv() -> Path:
 def q1(as_json: Callable[[list[float]], Any]) -> str:
     """Write `as_json(values)`: a list of numbers as JSON, with `null` where there is no number.
 
-    `values` are as in the column `co2_kg`: floats, and some of them `NaN`.
+    `values` is a list of floats, as in the column `co2_kg`: some are `NaN`.
     """
     if not (folder() / "0.csv").exists():
         raise NotAttempted("There is no CSV yet: run the cells above.")
@@ -139,8 +139,12 @@ def _check_plant(url: str, plant: str, rows: pd.DataFrame) -> None:
             "Return the dictionary itself: Flask makes JSON of it, and says so."
         )
     said = answer.json()
-    if not isinstance(said, dict) or said.get("facility_id") != plant or "co2_kg" not in said:
+    if not isinstance(said, dict) or not {"facility_id", "co2_kg"} <= said.keys():
         raise NotYet(f"`/plants/{plant}` answers {said!r}: `facility_id` or `co2_kg` is missing.")
+    if said["facility_id"] != plant:
+        raise NotYet(f"`/plants/{plant}` answers for another plant, `{said['facility_id']}`.")
+    if isinstance(said["co2_kg"], str):
+        raise NotYet(f"`co2_kg` is text, `{said['co2_kg']!r}`; the task asks for a number.")
     if not _is_close(said["co2_kg"], float(rows["co2_kg"].sum())):
         raise NotYet(
             f"`{plant}` emitted {rows['co2_kg'].sum():,.3f} kg, by its {len(rows):,} rows in "

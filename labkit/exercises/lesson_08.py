@@ -85,7 +85,8 @@ def q3() -> str:
         if one.leader != one.replicas[0]:
             raise NotAttempted(
                 f"Partition {one.partition} is led by broker {one.leader}; the first of its "
-                f"replicas {one.replicas} is another one."
+                f"replicas {one.replicas} is another one. (`elect_leaders` takes 0 and a list with "
+                "the topic's name. With anything else it does nothing, and says nothing.)"
             )
     return "Each partition is led by the first of its replicas."
 

@@ -20,6 +20,7 @@ from labkit.exercises.queries.broker_queries import committed_of, existing_topic
 
 STORED_TOPIC, CONNECTOR = "lesson10b-stored", "lesson10b-file"
 LINES_TIMEOUT_S = 60.0
+FIRST_RECORDS = 1_000  # before the kill
 LINES = [f"{plant} {number}" for number in range(40) for plant in ("B", "A", "C")]
 AS_STORED = {
     "without a repeated line": LINES,
@@ -41,6 +42,13 @@ def q1(connect: Connect) -> str:
         raise NotYet(f"Connect says: {status.failure}")
     if (topics := connect.settings(CONNECTOR).get("topics")) != STORED_TOPIC:
         raise NotYet(f"Its `topics` are `{topics}`, not `{STORED_TOPIC}`.")
+    if not Path(file := connect.settings(CONNECTOR).get("file", "")).is_absolute():
+        raise NotYet(f"Its `file` is `{file}`, and not the path in `lines`: `str(lines)`.")
+    if others := sorted({one.connector for one in connect.tasks} - {CONNECTOR}):
+        raise NotYet(
+            f"There is also the connector `{others[0]}`, which writes as well: "
+            f'`connect.delete("{others[0]}")`.'
+        )
     if len(status.tasks) != 2:
         raise NotYet(f"It has {many(len(status.tasks), 'task')}, not 2: see `tasks.max`.")
     if not status.is_running:
@@ -81,6 +89,8 @@ def p1(lines: Path) -> Observed:
     """
     if not lines.exists():
         raise NotAttempted(f"There is no {lines.name} yet: run the cells above.")
+    if (existing_topic(STORED_TOPIC).records or 0) <= FIRST_RECORDS:
+        raise NotAttempted("No worker was killed at its work yet: run the cells above.")
     deadline = time.monotonic() + LINES_TIMEOUT_S
     while (count := count_lines(lines, STORED_TOPIC)).missing and time.monotonic() < deadline:
         time.sleep(0.5)

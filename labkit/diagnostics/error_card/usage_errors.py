@@ -124,6 +124,8 @@ def unknown_name(trace: Trace) -> Answer | None:
     if frame.f_globals.get("__name__") != "__main__":  # a bug of a library is not the learner's
         return None
     said = f"No cell has given `{error.name}` a value since the kernel started"
+    if quoted := _with_quotation_marks(error.name, trace.last_line):
+        return Answer(None, f"{said}. Text needs quotation marks.", quoted)
     is_called = re.search(rf"\b{error.name}\(", trace.last_line)
     known = {
         *(one for one in (*frame.f_globals, *frame.f_locals) if not one.startswith("_")),
@@ -138,6 +140,27 @@ def unknown_name(trace: Trace) -> Answer | None:
         f"{said}: run the cells above.",
         "Run > Run All Above Selected Cell   (in JupyterLab's menu)",
     )
+
+
+def _with_quotation_marks(name: str, line: str) -> str:
+    """Return a line in which a name is meant as text, with the quotation marks; else nothing.
+
+    That is the argument of `predict`, the key of a dictionary, and a word with hyphens.
+    """
+    for meant in (
+        rf"(?<=\.predict\()\s*{name}\s*(?=\))",
+        rf"(?<=[{{,])\s*{name}\s*(?=:)",
+        rf"(?<==)\s*[\w.]+(?:-[\w.]+)*-{name}[\w.]*(?:-[\w.]+)*\s*$",
+        rf"(?<==)\s*{name}(?:-[\w.]+)+\s*$",
+    ):
+        quoted, found = re.subn(meant, lambda one: f"{_blank(one[0])}{one[0].strip()!r}", line)
+        if found and _is_statement(quoted):
+            return quoted
+    return ""
+
+
+def _blank(text: str) -> str:
+    return " " if text[:1].isspace() else ""
 
 
 def _is_statement(line: str) -> bool:

@@ -73,6 +73,7 @@ def fresh_topic(
     for thing in background_workers.running():
         if getattr(thing, "topic", None) == name:
             background_workers.replace(thing.name)
+            print(f"Stopped first: {background_workers.called(thing)}, which used {name!r}.")  # noqa: T201
     if name == settings.topic and name in there:
         _refuse_if_used(name)
         _refuse_if_replayed(there[name])

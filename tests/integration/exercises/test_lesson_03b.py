@@ -127,6 +127,7 @@ def test_q3_bad_readings() -> None:
     expect(ex.q3, CORRECT, answer, says=f"{answer} of 300")
     expect(ex.q3, CORRECT, float(answer), says=f"{answer} of 300")
     expect(ex.q3, NOT_YET, answer + 1, says="only the chance")  # such as a tenth, by and large
+    expect(ex.q3, NOT_YET, 0, says="begins at the end")
     expect(ex.q3, NOT_YET, 300, says="how many values there are")
     expect(ex.q3, NOT_YET, 300 - answer, says="how many are valid")
     expect(ex.q3, NOT_YET, str(answer), says="quotation marks")

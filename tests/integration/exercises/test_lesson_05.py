@@ -116,11 +116,14 @@ def test_q2_a_plant_over_http(stored: None) -> None:
     expect(ex.q2, NOT_YET, lambda plant: {"co2_kg": math.nan}, says="a browser refuses")
     doubled = lambda plant: {"facility_id": plant, "co2_kg": 2 * co2_kg(plant)}  # noqa: E731
     expect(ex.q2, NOT_YET, doubled, says="rows in partition")
+    expect(ex.q2, NOT_YET, lambda plant: known("X-1"), says="answers for another plant, `X-1`")
+    as_text = lambda plant: known(plant) | {"co2_kg": str(co2_kg(plant))}  # noqa: E731
+    expect(ex.q2, NOT_YET, as_text, says="`co2_kg` is text")
     expect(ex.q2, NOT_YET, of_one_file, says="rows in partition")
     expect(ex.q2, NOT_YET, known, says="gets 200; the task")
-    for of in ("one", "another"):
-        table = {"one": {}, "another": known(sorted(frame["facility_id"].unique())[0])}[of]
-        expect(ex.q2, NOT_YET, lambda plant, table=table: table, says="facility_id")
+    first = known(sorted(frame["facility_id"].unique())[0])
+    for table, says in (({}, "is missing"), (first, "for another plant")):
+        expect(ex.q2, NOT_YET, lambda plant, table=table: table, says=says)
 
     def answered(plant: str) -> Any:
         if plant not in set(frame["facility_id"]):

@@ -27,7 +27,9 @@ def connect(lab_dir: Path, bootstrap_servers: str) -> Iterator[Connect]:
         yield one
 
 
-def test_q1_q2_and_p1_with_connect(connect: Connect, lab_dir: Path) -> None:
+def test_q1_q2_and_p1_with_connect(
+    connect: Connect, lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines = lab_dir / "lines.txt"
     expect(ex.q1, NOT_ATTEMPTED, connect, says="There is no connector")
     expect_revealed(ex.p1, "more", NOT_ATTEMPTED, lines, says="There is no lines.txt yet")
@@ -39,6 +41,12 @@ def test_q1_q2_and_p1_with_connect(connect: Connect, lab_dir: Path) -> None:
     lab.fresh_topic("lesson10b-wrong", num_partitions=3)
     connect.create(ex.CONNECTOR, settings | {"tasks.max": 2, "topics": "lesson10b-wrong"})
     expect(ex.q1, NOT_YET, connect, says="`topics` are `lesson10b-wrong`")
+    connect.create(ex.CONNECTOR, settings | {"tasks.max": 2, "file": "lines.txt"})
+    expect(ex.q1, NOT_YET, connect, says="`str(lines)`")
+    connect.create(ex.CONNECTOR, settings | {"tasks.max": 2})
+    connect.create("lesson10b-fil", settings | {"tasks.max": 1})
+    expect(ex.q1, NOT_YET, connect, says='connect.delete("lesson10b-fil")')
+    connect.delete("lesson10b-fil")
     other = str(lab_dir / "other.txt")
     connect.create(ex.CONNECTOR, settings | {"tasks.max": "2", "file": other})
     expect(ex.q1, CORRECT, connect, says="task 1 on worker 1")
@@ -50,6 +58,8 @@ def test_q1_q2_and_p1_with_connect(connect: Connect, lab_dir: Path) -> None:
     expect(ex.q1, CORRECT, connect, says="task 0 on worker 1")
 
     assert lab.start_producer(ex.STORED_TOPIC, readings_per_s=0, count=60, seed=7).wait(60)
+    expect_revealed(ex.p1, "more", NOT_ATTEMPTED, lines, says="No worker was killed")
+    monkeypatch.setattr(ex, "FIRST_RECORDS", 50)
     expect_revealed(ex.p1, ..., NOT_ATTEMPTED, lines, says="Each of the 60 records")
     expect_revealed(ex.p1, "fewer", NOT_YET, lines, says="at least once")
     expect_revealed(ex.p1, "as many", CORRECT, lines, says="has one line")

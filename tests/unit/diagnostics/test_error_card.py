@@ -156,6 +156,25 @@ def test_an_error_in_the_learners_own_except_is_another_one() -> None:
     assert answer_to(error) is None
 
 
+@pytest.mark.parametrize(
+    ("cell", "next_line"),
+    [
+        ("ex.p1.predict(bootstrap)", "ex.p1.predict('bootstrap')"),
+        ('settings = {acks: "all"}', "settings = {'acks': \"all\"}"),
+        ('settings = {"retries": 1, acks: "all"}', 'settings = {"retries": 1, \'acks\': "all"}'),
+        ("group_id = connect-lesson10b-file", "group_id = 'connect-lesson10b-file'"),
+    ],
+)
+def test_text_without_quotation_marks(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], cell: str, next_line: str
+) -> None:
+    shell.run_cell("class ex:\n    class p1:\n        predict = print")
+    shell.run_cell(cell)
+    said = capsys.readouterr().out
+    assert "Text needs quotation marks." in said
+    assert f"Next: {next_line}" in said
+
+
 def test_a_circle_of_errors_ends() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__context__, other.__context__ = other, one
