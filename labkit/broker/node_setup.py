@@ -7,6 +7,7 @@ for learning; large clusters separate the two roles.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -16,10 +17,13 @@ import shlex
 import shutil
 import socket
 import subprocess
+import time
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from labkit.broker.broker_process import TEMPORARY_FOLDER
 from labkit.broker.cluster_state import NodeState
@@ -28,6 +32,7 @@ from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir
 from labkit.broker.security_properties import read_properties, write_private
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
+from labkit.core.json_files import read_json, write_json
 from labkit.core.tcp import connection_error
 
 LOG_CONFIG = Path(__file__).with_name("broker-log4j2.properties")
@@ -40,6 +45,7 @@ META, FEATURES = "meta.properties", "bootstrap.checkpoint"
 WITHOUT_ELR = "eligible.leader.replicas.version=0"
 SUPERVISOR_LOG = "supervisor.log"
 PORTS = range(20_000, 32_000)
+GIVEN_FOR_S, PORTS_LOCK_S = 60.0, 10.0
 
 
 def new_cluster_id() -> str:
@@ -54,14 +60,39 @@ def free_ports(count: int) -> list[int]:
     """Return loopback ports that nothing listens on.
 
     They are below those used for outgoing connections (from 32768 on Linux, from 49152 on other
-    systems), so that no program gets a broker's port while the broker restarts.
+    systems), so that no program gets a broker's port while the broker restarts. A port that another
+    lab of this user was given a moment ago is left out: its broker may not listen yet.
     """
-    candidates = random.sample(PORTS, len(PORTS))  # so that two labs choose different ones
-    found = list(itertools.islice(filter(is_free, candidates), count))
+    with _given_lately() as given:
+        candidates = random.sample(PORTS, len(PORTS))  # so that two labs choose different ones
+        free = (port for port in candidates if port not in given and is_free(port))
+        found = list(itertools.islice(free, count))
+        given.update(found)
     if len(found) < count:
         msg = f"no {count} ports between {PORTS.start} and {PORTS.stop} are free"
         raise BrokerUnavailable(msg, "lab.start_broker(port=9092)   (or another port)")
     return found
+
+
+@contextlib.contextmanager
+def _given_lately() -> Iterator[set[int]]:
+    """Yield the ports that this user's labs were given in the last minute, to be added to.
+
+    Where the cache folder cannot be written, nothing is remembered.
+    """
+    path, now = cache_dir() / "ports.json", time.time()
+    given: dict[str, float] = {}
+    ports: set[int] = set()
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError, ValueError, Timeout):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(path.with_suffix(".lock"), timeout=PORTS_LOCK_S))
+            known = read_json(path) or {}
+            given = {port: at for port, at in known.items() if abs(now - at) < GIVEN_FOR_S}
+        ports.update(map(int, given))
+        yield ports
+        with contextlib.suppress(OSError):
+            write_json(path, given | {str(port): now for port in ports if str(port) not in given})
 
 
 def is_free(port: int) -> bool:

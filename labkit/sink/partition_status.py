@@ -87,7 +87,8 @@ class PartitionStatus(BaseModel):
         """Sentences that say what keeps the partition from being stored; empty if nothing does."""
         name = f"partition {self.partition}"
         found = []
-        if self.state in ("paused", "failed"):
+        # What paused it is over when its consumer was killed.
+        if self.state == "failed" or (self.state == "paused" and self.is_fresh):
             found.append(f"{name} is {self.state}: {self.reason or 'no reason given'}")
         if self.waiting is not None:
             found.append(f"{name}: {self.waiting}")

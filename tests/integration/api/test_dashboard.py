@@ -31,15 +31,22 @@ def get(api: Api, path: str) -> Any:
 def poll_until(api: Api, met: Callable[[dict[str, Any]], bool], meaning: str) -> dict[str, Any]:
     """Ask as the page does; none of the answers on the way may be an alarm."""
 
+    said = ""
+
     def ask() -> dict[str, Any] | None:
+        nonlocal said
         answer: dict[str, Any] = get(api, "dashboard?heat_window_s=600")
-        assert answer["ledger"]["state"] not in RED, answer["ledger"]["sentence"]
+        said = answer["ledger"]["sentence"]
+        assert answer["ledger"]["state"] not in RED, said
         for figure in ("records", "co2_g"):
             known = [stage[figure] for stage in answer["ledger"]["stages"] if stage["records"]]
             assert known == sorted(known, reverse=True), "a stage holds more than the one before it"
         return answer if met(answer) else None
 
-    return wait_until(ask, meaning, every_s=0.1)
+    try:
+        return wait_until(ask, meaning, every_s=0.1)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; the ledger says: {said}") from error
 
 
 def records(answer: dict[str, Any]) -> dict[str, int | None]:

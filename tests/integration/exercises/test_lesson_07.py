@@ -79,7 +79,7 @@ def test_q1_a_test_that_can_fail(readings: None) -> None:
         assert len(places) <= 120
 
     expect(ex.q1, NOT_YET, twice_is_fine, says="is there twice")
-    expect(ex.q1, NOT_YET, looks_at_two, says="120 places")
+    expect(ex.q1, NOT_YET, looks_at_two, says="120")
     expect(ex.q1, NOT_YET, in_one_partition, says="although the")
     expect(ex.q1, NOT_YET, counts, says="changes places")
     expect(ex.q1, ERROR, lambda places: places["0"], says="TypeError")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,18 @@ def test_free_ports_are_free_distinct_and_below_those_of_outgoing_connections() 
     assert max(ports) < 32_768
     for port in ports:
         socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_two_labs_that_start_at_once_get_different_ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(node_setup, "PORTS", range(20_000, 20_400))
+    with ThreadPoolExecutor(8) as labs:
+        found = [port for ports in labs.map(node_setup.free_ports, [6] * 20) for port in ports]
+    assert len(set(found)) == len(found) == 120
+    (tmp_path / "ports.json").write_text("[half")  # damaged, or a folder that refuses: without it
+    assert len(node_setup.free_ports(2)) == 2
 
 
 def test_a_port_that_is_listened_on_is_not_free() -> None:
