@@ -67,6 +67,8 @@ class LedgerFromFiles:
             is_moving = not self._figures or self._unchanged_s() < ledger_verdict.SETTLED_S
             csv = _stored(statuses, served, is_moving)
             counts = self._read_sent()
+            if not statuses and self._sent.runs and served.records:
+                csv = served  # its consumer was killed in its first second, before any status
             earlier = earlier_topic(self._data_dir, self._topic, self._topic_id)
             if earlier:
                 csv, served = not_of_this_topic(csv, served)
@@ -155,8 +157,8 @@ def _stored(statuses: list[PartitionStatus], served: Stage, is_moving: bool) -> 
     killed. What is served then certainly is in the CSV. The partitions are reported at different
     moments, so rows and grams are compared, each.
     """
-    if not statuses:  # one that was killed in its first second has written rows, and no status
-        return served if served.records else Stage(note="no consumer has said anything yet")
+    if not statuses:
+        return Stage(note="no consumer has said anything yet")
     rows, grams = sum(one.rows for one in statuses), sum(one.grams for one in statuses)
     was_killed = any(not one.is_fresh and one.state in ("running", "paused") for one in statuses)
     is_behind = (served.records or 0) > rows or (served.grams or 0) > grams
