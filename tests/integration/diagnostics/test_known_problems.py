@@ -233,11 +233,8 @@ def test_05_records_vanish_without_flush(
         "producer = KafkaProducer(bootstrap_servers=servers, linger_ms=60_000)\n"
         "for number in range(10): producer.send(topic, b'x')\n"
     )
-    child(
-        program + "print('sent', flush=True); import time; time.sleep(60)",
-        *where(broker, one_partition),
-        "sent",
-    )
+    waits = "print('sent', flush=True); import time; time.sleep(60)"
+    child(program + waits, *where(broker, one_partition), "sent")
     cell = notebook.fine("lab.doctor(topic=topic, sent=10)")
     assert "Only 0 of the 10 records were written" in cell.text
     assert cell.next_line == "producer.flush()"
