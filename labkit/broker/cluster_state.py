@@ -146,7 +146,7 @@ class ClusterState(BaseModel):
         known = ", ".join(str(one.node_id) for one in self.nodes)
         msg = f"this lab's cluster has no node {node_id!r}; it has {known}"
         if isinstance(node_id, str):  # as a learner may give it
-            raise LabError(f"{msg}: a number, without quotation marks", "labkit broker status")
+            msg += ": a number, without quotation marks"
         raise LabError(msg, "labkit broker status")
 
 

@@ -94,8 +94,11 @@ def admin(**settings: Any) -> KafkaAdminClient:
         Nothing answers at the address.
     """
     client = _connect(KafkaAdminClient, settings)
-    nodes = _own_nodes() if silent_nodes() else []
-    for _ in range(5 if nodes else 0):
+    nodes = _own_nodes()
+    running = [one.node_id for one in nodes if one.state == "running"]
+    if len(running) == len(nodes):
+        return client
+    for _ in range(5):
         # The client may pick a dead or frozen broker that is still in the metadata. Once it is
         # connected to one that answers, it keeps using that one.
         with contextlib.suppress(KafkaError):
@@ -103,7 +106,7 @@ def admin(**settings: Any) -> KafkaAdminClient:
             break
     # The same for changes, which the client sends to the broker that the metadata calls the
     # controller. Any broker forwards them to it (KIP-590), so one that lives is chosen.
-    if running := [one.node_id for one in nodes if one.state == "running"]:
+    if running:
         client._controller_id = running[0]
     return client
 
@@ -163,8 +166,8 @@ def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
         msg = f"{servers} accepts connections, but does not answer as Kafka does: {error}"
         # A refused login looks like no answer: kafka-python retries until its timeout.
         if config.sasl_mechanism is not None:
-            msg = f"{servers} accepts connections, but has not let this client in: {error}"
-            msg += ". It may refuse the login in LABKIT_SASL_* and LABKIT_SSL_*"
+            msg = f"{servers} accepts connections, but has not let this client in: {error}. It may "
+            msg += "refuse the login in LABKIT_SASL_* and LABKIT_SSL_*"
             next_line = "set LABKIT_SASL_PLAIN_USERNAME and LABKIT_SASL_PLAIN_PASSWORD again"
         elif config.bootstrap_servers == servers:
             msg += ". It may want a login, or encryption"

@@ -65,9 +65,9 @@ def free_ports(count: int) -> list[int]:
     """
     with _given_lately() as given:
         candidates = random.sample(PORTS, len(PORTS))  # so that two labs choose different ones
-        free = (port for port in candidates if port not in given and is_free(port))
+        free = (port for port in candidates if str(port) not in given and is_free(port))
         found = list(itertools.islice(free, count))
-        given.update(found)
+        given.update({str(port): time.time() for port in found})
     if len(found) < count:
         msg = f"no {count} ports between {PORTS.start} and {PORTS.stop} are free"
         raise BrokerUnavailable(msg, "lab.start_broker(port=9092)   (or another port)")
@@ -75,24 +75,27 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def _given_lately() -> Iterator[set[int]]:
-    """Yield the ports that this user's labs were given in the last minute, to be added to.
+def _given_lately() -> Iterator[dict[str, float]]:
+    """Yield the ports that this user's labs were given in the last minute, and when.
 
-    Where the cache folder cannot be written, nothing is remembered.
+    What is added is remembered, unless the cache folder cannot be written.
     """
-    path, now = cache_dir() / "ports.json", time.time()
-    given: dict[str, float] = {}
-    ports: set[int] = set()
+    path = cache_dir() / "ports.json"
     with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError, ValueError, Timeout):
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
             held.enter_context(FileLock(path.with_suffix(".lock"), timeout=PORTS_LOCK_S))
+        except (OSError, Timeout):
+            yield {}
+            return
+        known: dict[str, float] = {}
+        with contextlib.suppress(OSError, ValueError):  # damaged: begun again
             known = read_json(path) or {}
-            given = {port: at for port, at in known.items() if abs(now - at) < GIVEN_FOR_S}
-        ports.update(map(int, given))
-        yield ports
+        now = time.time()
+        given = {port: at for port, at in known.items() if abs(now - at) < GIVEN_FOR_S}
+        yield given
         with contextlib.suppress(OSError):
-            write_json(path, given | {str(port): now for port in ports if str(port) not in given})
+            write_json(path, given)
 
 
 def is_free(port: int) -> bool:

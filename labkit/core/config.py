@@ -28,7 +28,8 @@ from labkit.core.errors import LabError, SettingInvalid
 from labkit.core.settings_file import PREFIX, lines_of, refuse_malformed_lines, settings_text
 
 STATE_FOLDER = ".labkit"
-MARKS = "progress.json"  # the learner's marks, in the state folder
+# In the state folder: the learner's marks, and the clusters of lessons, each with its own state.
+MARKS, CLUSTERS = "progress.json", "clusters"
 _PASSWORD_LINE = re.compile(r"^\s*(export\s+)?LABKIT_SASL_PLAIN_PASSWORD\s*=", re.M | re.I)
 
 

@@ -40,9 +40,10 @@ def q1(connect: Connect) -> str:
         raise NotAttempted(sentence(error.what)) from error
     if status.failure:
         raise NotYet(f"Connect says: {status.failure}")
-    if (topics := connect.settings(CONNECTOR).get("topics")) != STORED_TOPIC:
+    settings = connect.settings(CONNECTOR)
+    if (topics := settings.get("topics")) != STORED_TOPIC:
         raise NotYet(f"Its `topics` are `{topics}`, not `{STORED_TOPIC}`.")
-    if not Path(file := connect.settings(CONNECTOR).get("file", "")).is_absolute():
+    if not Path(file := settings.get("file", "")).is_absolute():
         raise NotYet(f"Its `file` is `{file}`, and not the path in `lines`: `str(lines)`.")
     if others := sorted({one.connector for one in connect.tasks} - {CONNECTOR}):
         raise NotYet(

@@ -13,7 +13,7 @@ import psutil
 from labkit.broker.broker import find_broker
 from labkit.broker.cluster_start import stop_cluster
 from labkit.broker.cluster_state import cluster_dir
-from labkit.core.config import MARKS, load_config
+from labkit.core.config import CLUSTERS, MARKS, load_config
 from labkit.core.errors import LabError, WorkerFailed
 from labkit.core.json_files import read_json
 from labkit.core.processes import is_labkit
@@ -26,8 +26,6 @@ STOP_ORDER = ("up", "producer", "consumer", "api", "proxy")
 """Producers stop first, so that consumers can finish. `up` stops its own stages."""
 BESIDE_THE_BROKER = ("connect", "secured", "second-broker")
 """Other supervised clusters, by folder in the state folder; they stop before the broker."""
-CLUSTERS_OF_LESSONS = "clusters"
-"""The folder with the clusters of `use_cluster`, each in a state folder of its own."""
 STOP_TIMEOUT_S = {"up": 90.0, "lab": 0.0}
 DEFAULT_STOP_TIMEOUT_S = 20.0
 FORCE_TIMEOUT_S = 5.0
@@ -85,7 +83,7 @@ def _other_clusters() -> Iterator[tuple[str, Path]]:
     home = load_config().state_dir
     for name in BESIDE_THE_BROKER:
         yield name, home / name
-    for folder in sorted((home / CLUSTERS_OF_LESSONS).glob("*/cluster")):
+    for folder in sorted((home / CLUSTERS).glob("*/cluster")):
         yield folder.parent.name, folder
 
 
@@ -134,7 +132,7 @@ def what_reset_deletes(*, keep_marks: bool = False) -> list[Path]:
         for name in (
             "cluster",
             *BESIDE_THE_BROKER,
-            CLUSTERS_OF_LESSONS,
+            CLUSTERS,
             "tally",
             "journal",
             "replay",

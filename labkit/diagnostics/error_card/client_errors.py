@@ -195,13 +195,10 @@ def commit_failed(trace: Trace) -> Answer | None:
         return known_problems.COMMIT_FAILED.answer()
     name = trace.name_of(consumer) or "consumer"
     if not consumer.assignment():
-        made = call(consumer)
-        for topic in sorted(consumer.subscription() or ()):
-            made = made.replace(f"{topic!r}, ", "", 1)
         return known_problems.COMMIT_FAILED.answer(
             "This consumer subscribes to a topic, and is not in its group yet: it joins in "
             "`poll()`. To commit without reading, make a consumer without the topic.",
-            f"{name}.close(autocommit=False); {name} = {made}",
+            f"{name}.close(autocommit=False); {name} = {call(consumer, with_topics=False)}",
         )
     interval_ms = consumer.config["max_poll_interval_ms"]
     changes = {"max_poll_records": max(1, consumer.config["max_poll_records"] // 10)}

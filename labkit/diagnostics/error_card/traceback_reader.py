@@ -138,7 +138,7 @@ def _is_in_except_of(caught: BaseException, error: BaseException) -> bool:
     return bool(common) and common[-1].f_globals.get("__name__") == "__main__"
 
 
-def call(client: Any, **changes: Any) -> str:
+def call(client: Any, *, with_topics: bool = True, **changes: Any) -> str:
     """Return the line that creates a client like this one again, with some settings changed.
 
     It has only settings that differ from the client's defaults, and none that may be secret.
@@ -151,7 +151,10 @@ def call(client: Any, **changes: Any) -> str:
     }
     settings.update(changes)
     topics = sorted(getattr(getattr(client, "_subscription", None), "subscription", None) or ())
-    words = [*map(repr, topics), *(f"{name}={value!r}" for name, value in settings.items())]
+    words = [
+        *map(repr, topics if with_topics else ()),
+        *(f"{name}={value!r}" for name, value in settings.items()),
+    ]
     return f"{kind.__name__}({', '.join(words)})"
 
 

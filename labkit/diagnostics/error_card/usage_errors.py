@@ -145,22 +145,18 @@ def unknown_name(trace: Trace) -> Answer | None:
 def _with_quotation_marks(name: str, line: str) -> str:
     """Return a line in which a name is meant as text, with the quotation marks; else nothing.
 
-    That is the argument of `predict`, the key of a dictionary, and a word with hyphens.
+    That is the argument of `predict`, the key of a dictionary, and a word with two hyphens or more:
+    with one, it may be a difference.
     """
     for meant in (
-        rf"(?<=\.predict\()\s*{name}\s*(?=\))",
-        rf"(?<=[{{,])\s*{name}\s*(?=:)",
-        rf"(?<==)\s*[\w.]+(?:-[\w.]+)*-{name}[\w.]*(?:-[\w.]+)*\s*$",
-        rf"(?<==)\s*{name}(?:-[\w.]+)+\s*$",
+        rf"(\.predict\(\s*)({name})(?=\s*\))",
+        rf"([{{,]\s*)({name})(?=\s*:)",
+        rf"(=\s*)(?=[\w.-]*\b{name}\b)([\w.]+(?:-[\w.]+){{2,}})$",
     ):
-        quoted, found = re.subn(meant, lambda one: f"{_blank(one[0])}{one[0].strip()!r}", line)
+        quoted, found = re.subn(meant, lambda one: f"{one[1]}{one[2]!r}", line)
         if found and _is_statement(quoted):
             return quoted
     return ""
-
-
-def _blank(text: str) -> str:
-    return " " if text[:1].isspace() else ""
 
 
 def _is_statement(line: str) -> bool:

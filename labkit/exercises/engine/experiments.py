@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from labkit.core import background_workers
-from labkit.core.config import dead_letter_topic, load_config
+from labkit.core.config import CLUSTERS, dead_letter_topic, load_config
 from labkit.core.errors import TopicRefused
 from labkit.core.run_files import runs_on
 from labkit.core.wait_until import wait_until
@@ -147,7 +147,7 @@ def use_cluster(name: str | None = None) -> Path:
     """
     home = home_state_dir()
     os.environ[HOME_STATE_DIR] = str(home)
-    os.environ["LABKIT_STATE_DIR"] = str(home / "clusters" / name if name else home)
+    os.environ["LABKIT_STATE_DIR"] = str(home / CLUSTERS / name if name else home)
     return load_config().state_dir / "cluster"
 
 

@@ -21,8 +21,8 @@ from labkit.exercises.engine.outcome import Outcome, Result
 Entry = dict[str, Any]
 """``{attempts, last, best, first, correct_at, hints, solution_seen, said}``; any may be missing.
 
-``first`` is what became of the first prediction: a later one is made by someone who has seen the
-answer.
+``first`` is the first verdict. Of a prediction it is the one that counts: a later one is made by
+someone who has seen the answer.
 """
 
 RANKS = [Outcome.NOT_ATTEMPTED, Outcome.ERROR, Outcome.NOT_YET, Outcome.CORRECT]

@@ -114,9 +114,8 @@ def shares_of(group_id: str) -> list[int]:
     def ask(client: Any) -> list[dict[str, Any]]:
         try:
             return list(client.describe_groups([group_id])[group_id]["members"])
-        except (KafkaError, KeyError):
-            return []
-        except ValueError:  # kafka-python takes every member for a consumer, also Connect's workers
+        # kafka-python takes every member for a consumer: a ValueError for Connect's workers.
+        except (KafkaError, KeyError, ValueError):
             return []
 
     assignments = [member["member_assignment"] or {} for member in ask_cluster(ask)]

@@ -61,7 +61,7 @@ class Mark(BaseModel):
     hints: int = 0
     solution_seen: bool = False
     correct_at: str | None = None
-    first: Outcome | None = None  # of the first prediction
+    first: Outcome | None = None  # the first verdict
 
     @property
     def lesson(self) -> str:

@@ -144,12 +144,11 @@ def test_what_a_traceback_does_not_show_is_not_answered() -> None:
 
 
 def test_an_error_in_the_learners_own_except_is_another_one() -> None:
-    cell = "try:\n    fails()\nexcept Exception:\n    {}['partition']"
-    space = {"__name__": "__main__", "fails": lambda: raise_again()}
-
-    def raise_again() -> None:
+    def fails() -> None:
         raise kafka_errors.TopicAlreadyExistsError("again")
 
+    cell = "try:\n    fails()\nexcept Exception:\n    {}['partition']"
+    space = {"__name__": "__main__", "fails": fails}
     error = caught(lambda: exec(cell, space))
     assert isinstance(error, KeyError)
     assert list(chain(error)) == [error]
