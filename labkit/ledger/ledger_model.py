@@ -149,7 +149,11 @@ def sent_stages(sent: SentCounts, arrived: Stage = NOTHING) -> SentStages:
         return SentStages(emitted, acked, sent.in_flight, failed, unknown)
     more = (arrived.records or 0) - sent.acked
     if not 0 < more <= sent.unknown + sent.in_flight:
-        acked = Stage(records=sent.acked, grams=sent.acked_g)
+        acked_g = sent.acked_g
+        if more <= 0 and sent.unknown + sent.in_flight:
+            # The acknowledgements are a moment behind: as many readings or more, and lighter ones.
+            acked_g = max(acked_g, min(arrived.grams or 0, sent.emitted_g - sent.failed_g))
+        acked = Stage(records=sent.acked, grams=acked_g)
         unknown = Stage(records=sent.unknown, grams=sent.unknown_g)
         return SentStages(emitted, acked, sent.in_flight, failed, unknown)
     resolved = min(more, sent.unknown)

@@ -333,6 +333,25 @@ def test_what_is_stored_was_acknowledged(
     assert found.failed == Stage(records=4, grams=40)
 
 
+@pytest.mark.parametrize(
+    ("in_flight", "stored", "acked_g"),
+    [
+        # 90 readings of 900 g are acknowledged, and 6 of 60 g have no answer.
+        (6, (90, 930), 930),  # others than those that are acknowledged, and heavier
+        (6, (89, 910), 910),
+        (6, (90, 890), 900),
+        (6, (90, 2_000), 960),  # more than all that was sent: that is doubled
+        (0, (90, 930), 900),
+    ],
+)
+def test_what_is_stored_does_not_weigh_more_than_what_is_acknowledged(
+    in_flight: int, stored: tuple[int, int], acked_g: int
+) -> None:
+    counts = replace(SENT, emitted=94 + in_flight, emitted_g=940 + 10 * in_flight)
+    found = sent_stages(counts, Stage(records=stored[0], grams=stored[1]))
+    assert (found.acked.records, found.acked.grams) == (90, acked_g)
+
+
 @given(*[st.integers(0, 30)] * 5, st.integers(0, 30), st.booleans())
 def test_stages_never_run_uphill(
     acked: int, failed: int, unknown: int, in_flight: int, arrived: int, lag: int, runs: bool
