@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 DEBUG_VARIABLE = "LABKIT_DEBUG"
 CTRL_C_STATUS = 128 + signal.SIGINT
+NOT_ON_A_SERVER = ("jupyter", "anywidget", "ipywidgets", "jgo")
+"""Beginnings of the modules that a server or a container goes without."""
 
 
 def use_utf8() -> None:
@@ -95,7 +97,7 @@ def errors_as_text() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        if isinstance(error, OSError) and (known := _known_refusal(error)):
+        if known := _known_refusal(error):
             tell(known)
             sys.exit(1)
         what = f"Something went wrong that the lab did not expect: {type(error).__name__}: {error}."
@@ -121,9 +123,14 @@ def tell(error: LabError) -> None:
         out.print(visible(next_line), markup=False, soft_wrap=True)
 
 
-def _known_refusal(error: OSError) -> LabError | None:
+def _known_refusal(error: Exception) -> LabError | None:
     from labkit.core.written_places import REFUSALS, cannot_write
 
+    if isinstance(error, ModuleNotFoundError) and str(error.name).startswith(NOT_ON_A_SERVER):
+        what = f"This labkit was installed for a server, without {error.name}, which this needs"
+        return LabError(what, "make setup   (in a clone of labkit, on your own machine)")
+    if not isinstance(error, OSError):
+        return None
     try:
         known = cannot_write(error)
     except LabError as another:

