@@ -19,6 +19,10 @@ def collect(
         Path | None,
         typer.Option(metavar="FILE", help="A CSV, with a column for each lesson."),
     ] = None,
+    lessons: Annotated[
+        str,
+        typer.Option(metavar="00,01", help="Only these lessons: what the class was asked for."),
+    ] = "",
     as_json: shared_options.Json = False,
 ) -> None:
     """Make one table of the files that learners made with `lab.submit("Their Name")`.
@@ -26,7 +30,7 @@ def collect(
     There is a row for each name and cluster; of several such files the newest counts. Remarks say
     what to look at: an edited file, names that share a cluster or times, marks without topics.
 
-    Example: `labkit class collect handed-in --out marks.csv`
+    Example: `labkit class collect handed-in --lessons 00,01,02 --out marks.csv`
     """
     from rich.table import Table
     from rich.text import Text
@@ -36,7 +40,8 @@ def collect(
     from labkit.exercises.submission.class_marks import collect as read_class
     from labkit.exercises.submission.class_marks import no_submission
 
-    marks = read_class(folder.expanduser(), besides=out)
+    chosen = [one.strip() for one in lessons.split(",") if one.strip()]
+    marks = read_class(folder.expanduser(), besides=out, lessons=chosen)
     for path, why in marks.unread.items():
         terminal.say(f"Not read: {path}: {why}")
     if not marks.learners:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import Any
 
+from labkit.core.text_tables import many
 from labkit.core.wait_until import wait_until
-from labkit.exercises.engine.answer_kinds import described, whole_number
+from labkit.exercises.engine.answer_kinds import RETURNED, described, refusal
 from labkit.exercises.engine.exercise import exercise
+from labkit.exercises.engine.learner_functions import within
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.broker_queries import (
@@ -20,12 +23,16 @@ from labkit.exercises.queries.broker_queries import (
 
 READINGS_TOPIC = "lesson04-readings"
 SHARED_GROUP = "lesson04-shared"
-REWOUND_GROUP = "lesson04-rewound"
 
-REWIND_TO = 5
+FIRST_CALLS = (7, 5)
+"""How many records the check asks for in a group's first and second call."""
+ANSWER_S = 30.0
 MEMBERS, PARTITIONS = 4, 3
 SETTLE_S = 90.0  # a dead member of an earlier run is removed after 45 s
 UNSETTLED = "The group has {} members, and has not settled yet: run this cell again."
+
+Place = tuple[int, int]
+"""A partition and an offset."""
 
 
 @exercise
@@ -55,53 +62,30 @@ def q1(key: bytes) -> str:
 
 
 @exercise
-def q2() -> str:
-    """Set the group `lesson04-rewound` to offset 5 of each partition.
+def q2(read_some: Callable[[str, int], Any]) -> str:
+    """Write `read_some(group_id, limit)`: the next records of a group, at most `limit`, as a list.
 
-    The topic is `lesson04-readings`.
+    It reads `lesson04-readings`, and commits. A new group begins at the start of the topic; the
+    next call for the same group continues where this one ended.
     """
-    committed = committed_of(REWOUND_GROUP, READINGS_TOPIC)
-    if not committed:
-        raise NotAttempted(f"The group `{REWOUND_GROUP}` has committed nothing for the topic yet.")
-    for one in existing_topic(READINGS_TOPIC).partitions:
-        offset = committed.get(one.partition)
-        if offset is None:
-            raise NotYet(f"Nothing is committed for partition {one.partition}.")
-        if offset == REWIND_TO:
-            continue
-        if offset == one.end_offset:
-            raise NotYet(
-                f"Partition {one.partition} is at {offset}, its end: a commit or a close after a "
-                "poll commits the position after that poll. Commit what you mean: `commit({...})`."
-            )
-        raise NotYet(
-            f"Partition {one.partition} is at {offset}. What is committed is the offset of the "
-            "next record to read."
-        )
-    return "The coordinator, the broker that keeps this group's offsets, has 5 for each partition."
-
-
-@exercise
-def q3(lag: Any) -> str:
-    """What is the lag of the group `lesson04-rewound`, over all three partitions?"""
-    lag = whole_number(lag)
-    committed = committed_of(REWOUND_GROUP, READINGS_TOPIC)
     ends = {one.partition: one.end_offset or 0 for one in existing_topic(READINGS_TOPIC).partitions}
-    if not committed:
-        raise NotAttempted(f"The group `{REWOUND_GROUP}` has committed nothing: solve q2 first.")
-    lags = {place: ends[place] - offset for place, offset in committed.items()}
-    if lag == sum(lags.values()):
-        each = ", ".join(f"{ends[place]} - {offset}" for place, offset in committed.items())
-        return f"Ends less committed offsets, partition by partition: {each}."
-    if lag == sum(ends.values()):
-        raise NotYet("That many records are in the topic. The group has some of them behind it.")
-    if lag in lags.values():
-        raise NotYet("That is the lag of one partition. Add those of the others.")
-    if lag == sum(committed.values()):
-        raise NotYet("That many records are behind the group. The lag is what is left to read.")
-    raise NotYet(
-        "The lag of a partition is its end less the group's committed offset. "
-        "`reader.end_offsets(places)` has the ends."
+    if sum(ends.values()) < sum(FIRST_CALLS):
+        raise NotAttempted(f"`{READINGS_TOPIC}` has too few records: run the cells above.")
+    group, other = (f"lesson04-check-{uuid.uuid4().hex[:6]}" for _ in range(2))
+    calls: list[tuple[str, int]] = [
+        (group, FIRST_CALLS[0]),
+        (other, FIRST_CALLS[1]),  # a group of its own: it begins at the start, too
+        (group, FIRST_CALLS[1]),
+        (group, sum(ends.values())),  # all that is left, and there it ends
+    ]
+    read: dict[str, list[Place]] = {group: [], other: []}
+    for group_id, limit in calls:
+        found = within(ANSWER_S, read_some, group_id, limit)
+        _continue(group_id, limit, read[group_id], _places_of(found), sum(ends.values()))
+    rest = len(read[group]) - sum(FIRST_CALLS)
+    return (
+        f"A new group got {FIRST_CALLS[0]} records, then the next {FIRST_CALLS[1]}, then the "
+        f"other {rest}: each one once. A second group got its own."
     )
 
 
@@ -126,3 +110,51 @@ def p1(members: Sequence[Thread]) -> Observed:
         "partitions for the four. A partition goes to one member of a group, so that one member "
         "reads it in order; the others wait, ready to take over.",
     )
+
+
+def _places_of(found: Any) -> list[Place]:
+    """Return where the records of a list are."""
+    if not isinstance(found, list | tuple):
+        raise NotYet(refusal(found, "a list of records", RETURNED))
+    for one in found:
+        if not (hasattr(one, "partition") and hasattr(one, "offset")):
+            raise NotYet(
+                f"Your list holds {described(one)}. Return the records as the consumer gives them."
+            )
+    return [(one.partition, one.offset) for one in found]
+
+
+def _continue(group_id: str, limit: int, read: list[Place], found: list[Place], all_: int) -> None:
+    """Add to what a group has read what a call returned, or say what is wrong with it."""
+    call, is_first, left = f"`read_some({group_id!r}, {limit})`", not read, all_ - len(read)
+    if len(found) > limit:
+        raise NotYet(f"{call} returned {many(len(found), 'record')}. `limit` is the most.")
+    if again := set(read) & set(found):
+        raise NotYet(
+            f"{call} returned {many(len(again), 'record')} that an earlier call for this group had "
+            "returned: it has to continue behind them. What does the group commit, and when?"
+        )
+    if len(found) < min(limit, left):
+        raise NotYet(
+            f"{call} returned {many(len(found), 'record')}, and {left} are left for this group. "
+            + (_NEW_GROUP if is_first and not found else _TOO_FEW)
+        )
+    read += found
+    committed = committed_of(group_id, READINGS_TOPIC)
+    if not committed:
+        raise NotYet(f"After {call}, the group has committed nothing.")
+    if (behind := sum(committed.values())) != len(read):
+        wrong = _LOST if behind > len(read) else _AGAIN
+        raise NotYet(
+            f"The calls for {group_id!r} have returned {many(len(read), 'record')}, and by what it "
+            f"has committed, {behind} are behind it. {wrong}"
+        )
+
+
+_LOST = "So it never gets the others: you have read them, and not returned them."
+_AGAIN = "So it will get some of them again."
+_NEW_GROUP = "Where does a new group begin? And how long does it wait for its first record?"
+_TOO_FEW = (
+    "One `poll` returns what is there at that moment, maybe nothing. (If an earlier call left its "
+    "consumer open, that one still has the partitions: a `with` closes it.)"
+)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from itertools import permutations
+from collections.abc import Callable, Iterator, Sequence
+from itertools import permutations, product
 from typing import Any
 
 from labkit.broker.broker import find_broker
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.text_tables import many
-from labkit.exercises.engine.answer_kinds import RETURNED, whole_number
+from labkit.exercises.engine.answer_kinds import RETURNED, refusal, whole_number
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
@@ -45,8 +45,29 @@ def q1(next_leader: Callable[[Partition, int], Any]) -> str:
 
 
 @exercise
-def q2() -> str:
-    """Restart the dead broker, and wait until every partition has three replicas in sync again.
+def q2(under_replicated: Callable[[Sequence[Partition]], Any]) -> str:
+    """Write `under_replicated(partitions)`: a list of the numbers of the under-replicated ones.
+
+    `partitions` is a list such as `lab.describe_topic(topic).partitions`. A partition's number is
+    its `.partition`.
+    """
+    topic = existing_topic(TOPIC)
+    cases = [list(topic.partitions), *_made_up_topics()]
+    for partitions in cases:
+        said = under_replicated(list(partitions))
+        right = [one.partition for one in partitions if len(one.isr) < len(one.replicas)]
+        if not isinstance(said, list | tuple | set):
+            raise NotYet(refusal(said, "a list of numbers", RETURNED))
+        numbers = [whole_number(one, RETURNED) for one in said]
+        if sorted(numbers) != right:
+            raise NotYet(f"{_as_text(partitions)} You returned {numbers}.")
+    now = [one.partition for one in topic.partitions if len(one.isr) < len(one.replicas)]
+    return f"Right for {len(cases)} topics. Of `{TOPIC}`, {many(len(now), 'partition')} are now."
+
+
+@exercise
+def q3() -> str:
+    """Restart the dead broker, and wait until `lesson08-copied` has no under-replicated partition.
 
     `broker.restart(number)` starts a dead broker.
     """
@@ -69,26 +90,6 @@ def q2() -> str:
         topic = existing_topic(TOPIC)
     leaders = ", ".join(f"{one.partition} by {one.leader}" for one in topic.partitions)
     return f"Three in sync everywhere; the partitions are led: {leaders}."
-
-
-@exercise
-def q3() -> str:
-    """Let the preferred leader of each partition of `lesson08-copied` lead it again.
-
-    You need an admin client, as in section 1. The map shows the change.
-    """
-    if dead := [node for node, state in _node_states().items() if state != "running"]:
-        raise NotAttempted(f"Broker {dead[0]} does not run: answer q2 first.")
-    topic = existing_topic(TOPIC)
-    _refuse_if_nothing_happened(topic)
-    for one in topic.partitions:
-        if one.leader != one.replicas[0]:
-            raise NotAttempted(
-                f"Partition {one.partition} is led by broker {one.leader}; the first of its "
-                f"replicas {one.replicas} is another one. (`elect_leaders` takes 0 and a list with "
-                "the topic's name. With anything else it does nothing, and says nothing.)"
-            )
-    return "Each partition is led by the first of its replicas."
 
 
 @prediction(
@@ -114,13 +115,13 @@ def p1(killed: int) -> Observed:
             first.leader,
             f"Broker {first.leader} is the first of the replicas {first.replicas}. If it led "
             f"before, too, nothing has changed, because broker {killed} was killed. To try again: "
-            f"answer q2, predict, and kill broker {first.leader}.",
+            f"answer q3, predict, and kill broker {first.leader}.",
         )
     return Observed(
         first.leader,
         f"The controller takes the first replica of the list {first.replicas} that is alive and in "
         f"sync; in sync are {', '.join(map(str, first.isr))} now. "
-        "That takes about four seconds after a leader's death. To try again: answer q2, predict, "
+        "That takes about four seconds after a leader's death. To try again: answer q3, predict, "
         "and kill.",
     )
 
@@ -139,6 +140,26 @@ def _made_up() -> Iterator[Partition]:
             for isr in permutations(replicas, count):
                 for leader in sorted(isr):
                     yield Partition(0, leader, replicas, isr)
+
+
+def _made_up_topics() -> Iterator[list[Partition]]:
+    """Make topics of three partitions: each partition has from one to three replicas in sync."""
+    everyone = (1, 2, 3)
+    for counts in product(everyone, repeat=3):
+        yield [
+            Partition(number, everyone[0], everyone, everyone[:count])
+            for number, count in enumerate(counts)
+        ]
+    # One replica each, and none is missing; and numbers that are not their places in the list.
+    yield [Partition(number, 2, (2,), (2,)) for number in range(2)]
+    yield [Partition(7, 1, (1, 2), (1,)), Partition(9, 3, (3, 1), (3, 1))]
+
+
+def _as_text(partitions: Sequence[Partition]) -> str:
+    return " ".join(
+        f"Partition {one.partition}: replicas {one.replicas}, in sync {one.isr}."
+        for one in partitions
+    )
 
 
 def _slip(partition: Partition, dead: int, said: int | None) -> str:

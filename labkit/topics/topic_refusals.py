@@ -63,10 +63,21 @@ def refuse_fewer_partitions(topic: Topic, num_partitions: int) -> None:
 
 
 def refuse_unknown_settings(
-    client: KafkaAdminClient, name: str, config: Mapping[str, ConfigValue | None]
+    client: KafkaAdminClient,
+    name: str,
+    config: Mapping[str, ConfigValue | None],
+    call: str = "alter_topic",
 ) -> None:
-    """Raise `TopicRefused` for a setting that Kafka does not have, and name similar ones."""
-    known = read_configs(client, [name], "all")[name]
+    """Raise `TopicRefused` for a setting that Kafka does not have, and name similar ones.
+
+    The names are those of a topic that exists, whichever: each topic has all of them. Without any
+    topic, nothing is refused here, and the cluster refuses it in its own words.
+    """
+    if not config:
+        return
+    topics = client.list_topics()
+    any_topic = name if name in topics else next(iter(topics), None)
+    known = read_configs(client, [any_topic], "all")[any_topic] if any_topic else config
     for key in config:
         if key not in known:
             near = get_close_matches(key, known, n=3)
@@ -74,7 +85,7 @@ def refuse_unknown_settings(
             example, remark = (near[0], "") if near else ("retention.ms", "   (for example)")
             raise TopicRefused(
                 f"Kafka has no topic setting {key!r}{similar}",
-                f"lab.alter_topic({name!r}, config={{{example!r}: ...}}){remark}",
+                f"lab.{call}({name!r}, config={{{example!r}: ...}}){remark}",
             )
 
 

@@ -83,6 +83,7 @@ def ensure_topic(
     asked_config = _as_texts(config)
     with cluster() as client:
         if read_metadata(client, name) is None:
+            refuse_unknown_settings(client, name, asked_config, "ensure_topic")
             brokers = len(client.describe_cluster()["brokers"])
             partitions = num_partitions or settings.num_partitions
             new_topic = _new_topic(partitions, replication_factor, asked_config, brokers)
@@ -109,6 +110,7 @@ def refuse_impossible_topic(
     See: KIP-4, ``validate_only`` of CreateTopicsRequest.
     """
     with cluster() as client:
+        refuse_unknown_settings(client, name, config or {}, call)
         brokers = len(client.describe_cluster()["brokers"])
         new_topic = _new_topic(num_partitions, replication_factor, _as_texts(config), brokers)
         reply = client.create_topics(

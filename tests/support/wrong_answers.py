@@ -39,13 +39,11 @@ WRONG: dict[str, tuple[str, ...]] = {
     "03b.q3": ("bad = 300", "bad = [1]"),
     "04.q1": ("key = b'XX'", "key = 7", "key = reader"),
     "04.q2": (
-        "with KafkaConsumer(\n"
-        '    "lesson04-readings", **address, **own, group_id="lesson04-rewound"\n'
-        ") as rewinder:\n"
-        "    list(rewinder)\n"
-        "    rewinder.commit()",
+        "def read_some(group_id, limit):\n    print(group_id)",
+        "def read_some(group_id, limit):\n"
+        '    with KafkaConsumer("lesson04-readings", **address, **own) as one:\n'
+        "        return list(islice(one, limit))",
     ),
-    "04.q3": ("lag = 300", "lag = 'none'"),
     "04b.q1": ("refused = [1, 2]", "refused = 'all'"),
     "04b.q2": (
         "good = read_all",
@@ -108,6 +106,10 @@ WRONG: dict[str, tuple[str, ...]] = {
     "08.q1": (
         "def next_leader(partition, dead):\n    return partition.leader",
         "def next_leader(partition, dead):\n    print(partition.isr)",
+    ),
+    "08.q2": (
+        "def under_replicated(partitions):\n    return []",
+        "def under_replicated(partitions):\n    print(partitions)",
     ),
     "08b.q2": ('lab.alter_topic("lesson08b-copied", config={"min.insync.replicas": 3})',),
     "08b.q3": ("spare = 0", "spare = None"),

@@ -37,8 +37,12 @@ def shown(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a number of NumPy's as Python's own, and anything else as it is."""
-    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+    """Return a value of NumPy's as Python's own, and anything else as it is.
+
+    An array or a Series with a single value is that value.
+    """
+    is_single = hasattr(value, "ndim") and hasattr(value, "item") and value.size == 1
+    return value.item() if is_single and getattr(value, "ndim", 2) < 2 else value
 
 
 def whole_number(value: Any, source: str = GAVE) -> int:
@@ -56,6 +60,7 @@ def whole_number(value: Any, source: str = GAVE) -> int:
     NotYet
         It is something else, which the message names.
     """
+    value = plain(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     try:
@@ -76,6 +81,7 @@ def number(value: Any, source: str = GAVE) -> float:
 
 def text(value: Any, source: str = GAVE) -> str:
     """Return an answer that is text; raise `NotYet` for anything else."""
+    value = plain(value)
     if isinstance(value, str):
         return value
     raise NotYet(refusal(value, "text, in quotation marks", source))

@@ -7,12 +7,14 @@ import functools
 import inspect
 import linecache
 import re
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
 from labkit.exercises.engine.answer_kinds import COLLECTIONS, PLAIN, described, plain, shown
+from labkit.exercises.engine.outcome import NotYet
 
 NEVER = object()
 REPEATED = (*PLAIN, *COLLECTIONS)
@@ -39,6 +41,51 @@ class Watched:
     def is_called_in(self, frame: FrameType) -> bool:
         """Tell whether a frame is the one in which the function is called."""
         return frame.f_code is type(self).__call__.__code__ and frame.f_locals["self"] is self
+
+
+def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a learner's function that waits for Kafka, and return what it returns.
+
+    Parameters
+    ----------
+    seconds : float
+        How long it may take, in seconds. After that, it is left alone in its thread.
+    function : callable
+        The learner's function.
+    *arguments : object
+        What it is called with.
+
+    Raises
+    ------
+    NotYet
+        It has not returned in that time.
+    Exception
+        What the function raises.
+    """
+    ended: list[Callable[[], Any]] = []
+
+    def call() -> None:
+        try:
+            result = function(*arguments)
+            ended.append(lambda: result)
+        except Exception as error:
+            reason = error
+            ended.append(lambda: _again(reason))
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not ended:
+        called = f"{function.__name__}({', '.join(map(repr, arguments))})"
+        raise NotYet(
+            f"`{called}` has not returned for {seconds:.0f} seconds. How does its loop end when no "
+            "more records come?"
+        )
+    return ended[0]()
+
+
+def _again(error: Exception) -> None:
+    raise error
 
 
 def repeat(answers: Sequence[Any]) -> str:

@@ -6,13 +6,14 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from labkit.core.errors import LabError
 from labkit.core.spreadsheet_text import neutralise
+from labkit.exercises.engine.learner_progress import lessons as course_lessons
 from labkit.exercises.submission.class_remarks import compared
 from labkit.exercises.submission.submission import FORMAT, Submission
 from labkit.exercises.submission.submission_page import page_checksum
@@ -97,7 +98,7 @@ def _row(learner: Learner, lessons: Sequence[str], exercises: int) -> tuple[str,
     )
 
 
-def collect(folder: Path, besides: Path | None = None) -> ClassMarks:
+def collect(folder: Path, besides: Path | None = None, lessons: Sequence[str] = ()) -> ClassMarks:
     """Read every submission in a folder and the folders in it; name every other file.
 
     Parameters
@@ -106,12 +107,15 @@ def collect(folder: Path, besides: Path | None = None) -> ClassMarks:
         Where the learners' files are. Hidden files and folders are skipped.
     besides : Path, optional
         A file that is not expected to be a submission: the table, where it is written there, too.
+    lessons : sequence of str
+        The numbers of the lessons that count, such as ``03b``; none: all. Remarks are about all.
 
     Raises
     ------
     LabError
-        There is no such folder, or no file in it.
+        There is no such folder, no file in it, or no such lesson.
     """
+    _refuse_unknown(lessons)
     if not folder.is_dir():
         raise LabError(f"There is no folder {folder}.", "labkit class collect FOLDER")
     marks, found = ClassMarks(), []
@@ -128,10 +132,32 @@ def collect(folder: Path, besides: Path | None = None) -> ClassMarks:
     if not found and not marks.unread:
         raise no_submission(folder)
     marks.learners = [
-        replace(found[place], remarks=(*found[place].remarks, *remarks))
+        Learner(
+            found[place].path,
+            _of_lessons(found[place].submission, lessons),
+            (*found[place].remarks, *remarks),
+        )
         for place, remarks in compared([one.submission for one in found])
     ]
     return marks
+
+
+def _refuse_unknown(lessons: Sequence[str]) -> None:
+    known = [number for number, _ in course_lessons()]
+    for one in lessons:
+        if one not in known:
+            raise LabError(
+                f"There is no lesson {one!r}. The lessons are {', '.join(known)}.",
+                "labkit class collect FOLDER --lessons 00,01,02",
+            )
+
+
+def _of_lessons(submission: Submission, lessons: Sequence[str]) -> Submission:
+    """Return a submission with the marks of some lessons only; with all, if none is named."""
+    if not lessons:
+        return submission
+    kept = tuple(mark for mark in submission.marks if mark.lesson in lessons)
+    return submission.model_copy(update={"marks": kept})
 
 
 def no_submission(folder: Path) -> LabError:

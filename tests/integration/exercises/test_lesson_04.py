@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from textwrap import dedent, indent
+from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -64,64 +67,205 @@ def test_q1_the_newest_record() -> None:
     expect(ex.q1, NOT_YET, 7, says="A key is bytes")
 
 
-def commit(offsets: dict[int, int] | None) -> None:
-    """Commit for the group; None: what a commit after reading everything does."""
-    with kafka_clients.consumer(group_id="lesson04-rewound", enable_auto_commit=False) as one:
-        one.assign(PLACES)
-        if offsets is None:
-            one.seek_to_end()
-            offsets = {place.partition: one.position(place) for place in PLACES}
-        one.commit({PLACES[p]: OffsetAndMetadata(o, "", -1) for p, o in offsets.items()})
-
-
-def names_of(servers: str) -> dict[str, object]:
+def names_of(servers: str) -> dict[str, Any]:
+    """Return what the lesson's cells above the exercise define."""
+    own = {"auto_offset_reset": "earliest", "enable_auto_commit": False}
     return {
         "address": {"bootstrap_servers": servers},
-        "places": PLACES,
+        "own": own | {"consumer_timeout_ms": 1_500},
         "KafkaConsumer": KafkaConsumer,
-        "five": OffsetAndMetadata(5, "", -1),
+        "islice": islice,
+        "READINGS": READINGS,
     }
 
 
-def test_q2_a_group_that_is_sent_back(bootstrap_servers: str) -> None:
-    expect(ex.q2, NOT_ATTEMPTED, says="committed nothing")
-    fill()
-    expect(ex.q2, NOT_ATTEMPTED, says="committed nothing")
-    commit({0: 5})
-    expect(ex.q2, NOT_YET, says="Nothing is committed for partition 1")
-    for number in (0, 4, 6):
-        commit({0: number, 1: number, 2: number})
-        expect(ex.q2, NOT_YET, says="the next record to read")
-    commit(None)
-    expect(ex.q2, NOT_YET, says="its end")
-    solve(ex.q2, **names_of(bootstrap_servers))
-    expect(ex.q2, CORRECT, says="has 5 for each partition")
-    commit({0: 5, 1: 5, 2: 5})  # with an assignment
-    expect(ex.q2, CORRECT, says="has 5 for each partition")
-    with kafka_clients.consumer(group_id="lesson04-rewound") as one:  # auto commit, at the close
-        one.assign(PLACES)
-        for place in PLACES:
-            one.seek(place, 5)
-    expect(ex.q2, CORRECT, says="has 5 for each partition")
+RIGHT = {
+    "poll until there are enough": """
+        with KafkaConsumer(READINGS, **address, **own, group_id=group_id) as one:
+            found, empty = [], 0
+            while len(found) < limit and empty < 4:
+                batch = one.poll(timeout_ms=500, max_records=limit - len(found))
+                empty = 0 if batch else empty + 1
+                found += [record for records in batch.values() for record in records]
+            one.commit()
+        return found
+    """,
+    "a loop that ends": """
+        found = []
+        with KafkaConsumer(READINGS, **address, **own, group_id=group_id) as one:
+            for record in one:
+                found.append(record)
+                if len(found) == limit:
+                    break
+            one.commit()
+        return found
+    """,
+    "each record is committed": """
+        found = []
+        with KafkaConsumer(READINGS, **address, **own, group_id=group_id) as one:
+            for record in islice(one, limit):
+                found.append(record)
+                place = TopicPartition(record.topic, record.partition)
+                one.commit({place: OffsetAndMetadata(record.offset + 1, "", -1)})
+        return tuple(found)
+    """,
+    "the client commits when it is closed": """
+        mine = own | {"enable_auto_commit": True}
+        with KafkaConsumer(READINGS, **address, **mine, group_id=group_id) as one:
+            return list(islice(one, limit))
+    """,
+}
+
+WRONG = {
+    "never commits": (
+        """
+        with KafkaConsumer(READINGS, **address, **own, group_id=group_id) as one:
+            return list(islice(one, limit))
+        """,
+        "the group has committed nothing",
+    ),
+    "no group": (
+        """
+        with KafkaConsumer(READINGS, **address, **own) as one:
+            return list(islice(one, limit))
+        """,
+        "the group has committed nothing",
+    ),
+    "a group of its own making": (
+        """
+        with KafkaConsumer(READINGS, **address, **own, group_id="lesson04-mine") as one:
+            found = list(islice(one, limit))
+            one.commit()
+        return found
+        """,
+        "the group has committed nothing",
+    ),
+    "begins at the end": (
+        """
+        mine = own | {"auto_offset_reset": "latest"}
+        with KafkaConsumer(READINGS, **address, **mine, group_id=group_id) as one:
+            return list(islice(one, limit))
+        """,
+        "Where does a new group begin?",
+    ),
+    "reads all, and keeps some": (
+        """
+        with KafkaConsumer(READINGS, **address, **own, group_id=group_id) as one:
+            found = list(one)
+            one.commit()
+        return found[:limit]
+        """,
+        "it never gets the others",
+    ),
+    "returns all": (
+        """
+        with KafkaConsumer(READINGS, **address, **own, group_id=group_id) as one:
+            found = list(one)
+            one.commit()
+        return found
+        """,
+        "`limit` is the most",
+    ),
+    "keys": (
+        """
+        with KafkaConsumer(READINGS, **address, **own, group_id=group_id) as one:
+            return [record.key for record in islice(one, limit)]
+        """,
+        "Return the records as the consumer gives them",
+    ),
+    "one more than was read": (
+        """
+        with KafkaConsumer(READINGS, **address, **own, group_id=group_id) as one:
+            found = list(islice(one, limit + 1))
+            one.commit()
+        return found[:limit]
+        """,
+        "it never gets the others",
+    ),
+    "remembers in a variable (a cheat)": (
+        """
+        seen = done.setdefault(group_id, [])
+        with KafkaConsumer(READINGS, **address, **own) as one:
+            found = list(islice(one, len(seen), len(seen) + limit))
+        seen += found
+        return found
+        """,
+        "the group has committed nothing",
+    ),
+    "starts from the beginning each time": (
+        """
+        with KafkaConsumer(READINGS, **address, **own, group_id=group_id) as one:
+            one.poll(timeout_ms=3_000, max_records=1)
+            one.seek_to_beginning()
+            found = list(islice(one, limit))
+            one.commit()
+        return found
+        """,
+        "again",
+    ),
+    "without a return": (
+        """
+        with KafkaConsumer(READINGS, **address, **own, group_id=group_id) as one:
+            print(list(islice(one, limit)))
+        """,
+        "returned nothing",
+    ),
+}
 
 
-def test_q3_what_is_left_to_read(bootstrap_servers: str) -> None:
-    expect(ex.q3, NOT_ATTEMPTED, ..., says="three dots")
+def as_function(body: str, names: dict[str, Any]) -> Any:
+    space = {**names, "done": {}, "TopicPartition": TopicPartition}
+    space["OffsetAndMetadata"] = OffsetAndMetadata
+    exec("def read_some(group_id, limit):\n" + indent(dedent(body), "    "), space)
+    return space["read_some"]
+
+
+def test_q2_a_group_reads_on(bootstrap_servers: str) -> None:
+    names = names_of(bootstrap_servers)
+    solution = solve(ex.q2, **names)["read_some"]
+
+    def blank(group_id, limit): ...
+
+    expect(ex.q2, NOT_ATTEMPTED, blank, says="three dots")
+    expect(ex.q2, NOT_ATTEMPTED, solution, says="no topic")
+    lab.ensure_topic(READINGS, num_partitions=3)
+    expect(ex.q2, NOT_ATTEMPTED, solution, says="too few records")
     fill()
-    expect(ex.q3, NOT_ATTEMPTED, 285, says="solve q2 first")
-    commit({0: 5, 1: 5, 2: 5})
-    with kafka_clients.consumer() as reader:
-        lag = solve(ex.q3, reader=reader, places=PLACES)["lag"]
-        ends = reader.end_offsets(PLACES)
-    expect(ex.q3, CORRECT, lag, says="Ends less committed offsets")
-    expect(ex.q3, CORRECT, 285.0, says="Ends less committed offsets")
-    expect(ex.q3, NOT_YET, 300, says="behind it")
-    expect(ex.q3, NOT_YET, 15, says="what is left to read")
-    expect(ex.q3, NOT_YET, ends[PLACES[1]] - 5, says="Add those of the others")
-    expect(ex.q3, NOT_YET, 1, says="less the group's committed offset")
-    expect(ex.q3, NOT_YET, "285", says="quotation marks")
-    commit({0: 6, 1: 5, 2: 5})  # it asks the coordinator
-    expect(ex.q3, CORRECT, 284, says="Ends less committed offsets")
+    expect(ex.q2, CORRECT, solution, says="then the other 288: each one once")
+    for body in RIGHT.values():
+        expect(ex.q2, CORRECT, as_function(body, names), says="each one once")
+    for body, says in WRONG.values():
+        expect(ex.q2, NOT_YET, as_function(body, names), says=says)
+    expect(ex.q2, NOT_YET, lambda group_id, limit: 7, says="a list of records")
+    expect(ex.q2, NOT_YET, [], says="You gave")
+    expect(ex.q2, ERROR, lambda group_id: [], says="takes 1 positional argument")
+
+
+def test_q2_a_call_that_does_not_return(
+    bootstrap_servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ex, "ANSWER_S", 6.0)
+    fill()
+    names = names_of(bootstrap_servers)
+    del names["own"]["consumer_timeout_ms"]
+    ended = names["ended"] = threading.Event()
+    endless = """
+        with KafkaConsumer(READINGS, **address, **own, group_id=group_id) as one:
+            found = []
+            while len(found) < limit and not ended.is_set():
+                for records in one.poll(timeout_ms=300, max_records=limit).values():
+                    found += records
+            one.commit()
+        return found[:limit]
+    """
+    before = set(threading.enumerate())
+    try:
+        body = endless.replace("< limit", "< 1_000")
+        expect(ex.q2, NOT_YET, as_function(body, names), says="has not returned for 6 seconds")
+    finally:
+        ended.set()
+        for thread in set(threading.enumerate()) - before:
+            thread.join(20)
 
 
 @pytest.fixture

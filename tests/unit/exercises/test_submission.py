@@ -142,6 +142,22 @@ def test_a_page_whose_line_ends_were_changed_is_not_an_edited_one(tmp_path: Path
     assert remarks(tmp_path) == [("Ada", "")]
 
 
+def test_only_the_lessons_that_the_class_was_asked_for_count(tmp_path: Path) -> None:
+    write(tmp_path, submission("Ada"))
+    table = tmp_path.parent / "marks.csv"
+    told = CliRunner().invoke(
+        app, ["class", "collect", str(tmp_path), "--lessons", "00, 01", "--out", str(table)]
+    )
+    assert told.exit_code == 0, told.output
+    head, of, ada = csv.reader(table.read_text(encoding="utf-8-sig").splitlines())
+    assert head[:2] == ["Name", "00"]
+    assert "03b" not in head
+    assert dict(zip(head, of, strict=True))["Exercises"] == "2"
+    assert dict(zip(head, ada, strict=True))["Percent"] == "50"
+    with pytest.raises(LabError, match=r"no lesson '3'\. The lessons are 00, 01"):
+        collect(tmp_path, lessons=["3"])
+
+
 def solved(*tasks: str, at: str = "2026-11-30T08:00:0{}+00:00") -> tuple[Mark, ...]:
     return tuple(
         Mark(task=task, outcome=Outcome.CORRECT, correct_at=at.format(number))
