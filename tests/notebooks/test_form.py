@@ -67,8 +67,9 @@ def test_it_has_exercises_and_something_to_predict(lesson: str) -> None:
     known = tasks(lesson)
     exercises = [task for task in known.values() if isinstance(task, Exercise)]
     predictions = [task for task in known.values() if isinstance(task, Prediction)]
-    assert len(exercises) >= 3
-    assert len(known) >= 4
+    is_one_long = any(len(task.solution_code.splitlines()) >= 5 for task in exercises)
+    assert len(exercises) >= (2 if is_one_long else 3)  # a whole function takes the time of two
+    assert len(known) >= 3
     assert predictions or lesson.startswith("00")
     for one in exercises:
         assert len(one.hints) >= 2, f"{one.exercise_id}: hints come in stages"
