@@ -27,6 +27,10 @@ def start(
         ),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 0,
+    foreground: Annotated[
+        bool,
+        typer.Option("--foreground", help="Stay, and stop it on Ctrl-C or SIGTERM: for a service."),
+    ] = False,
 ) -> None:
     """Start a real Apache Kafka on this machine, or find the one that this lab runs.
 
@@ -39,7 +43,30 @@ def start(
     from labkit.broker.broker import start_broker
 
     terminal.say("Starting Apache Kafka; the first time, its jars are fetched first.")
-    print(repr(start_broker(brokers, port, keep=True)))
+    if foreground:
+        _stay_until_it_ends(brokers, port)
+    else:
+        print(repr(start_broker(brokers, port, keep=True)))
+
+
+def _stay_until_it_ends(brokers: int | None, port: int) -> None:
+    """Run the brokers until this process is told to stop; fail if one of them ends before."""
+    from labkit.broker.broker import start_broker, stop_cluster
+    from labkit.core.errors import BrokerUnavailable
+    from labkit.core.stop_signals import stop_event
+    from labkit.pipeline.server.systemd_notify import notify_ready
+
+    stop = stop_event()
+    broker = start_broker(brokers, port)
+    print(repr(broker), flush=True)
+    notify_ready()
+    while broker.is_running and not stop.wait(0.5):
+        pass
+    ended_by_itself = not stop.is_set()
+    stop_cluster()
+    if ended_by_itself:
+        raise BrokerUnavailable("A broker has ended", "labkit broker start --foreground   (again)")
+    terminal.exit_as_asked(stop)
 
 
 @commands.command()
