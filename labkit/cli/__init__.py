@@ -8,7 +8,7 @@ imports are inside the commands, so that ``labkit --help`` does not load pandas 
 - `stage_commands`: ``produce``, ``consume``, ``api``, ``export``; `replay_commands`: ``replay``.
 - `fault_commands`: ``break``, ``mend``, ``proxy``; `kafka_tool_commands`: ``kafka``, ``bench``.
 - `broker_commands`, `connect_commands`, `topic_commands`: ``labkit broker start`` and so on.
-- `class_commands`: ``class collect``, for teachers.
+- `class_commands`: ``class collect``, for teachers; `service_commands`: ``service install``.
 - `terminal`: output, errors and exit statuses; `shared_options`: options of several commands;
   `help_text`: a command's help from its docstring.
 """
@@ -33,6 +33,7 @@ from labkit.cli import (
     kafka_tool_commands,
     lab_commands,
     replay_commands,
+    service_commands,
     stage_commands,
     terminal,
     topic_commands,
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 
 
-WITHOUT_CLIENT = ("doctor", "down", "reset", "api", "export", "kafka")
+WITHOUT_CLIENT = ("doctor", "down", "reset", "api", "export", "kafka", "service")
 """The commands that work without kafka-python."""
 
 
@@ -115,6 +116,7 @@ for panel, functions in PANELS.items():
 app.add_typer(broker_commands.commands, name="broker", rich_help_panel="Apache Kafka")
 app.add_typer(connect_commands.commands, name="connect", rich_help_panel="Apache Kafka")
 app.add_typer(class_commands.commands, name="class", rich_help_panel="The lab")
+app.add_typer(service_commands.commands, name="service", rich_help_panel="The lab")
 app.add_typer(topic_commands.commands, name="topics", rich_help_panel="Apache Kafka")
 help_text.from_docstrings(app)
 

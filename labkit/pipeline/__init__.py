@@ -7,6 +7,7 @@ It imports `faults`, `checker`, `ledger`, `api` and all stages. Start with `pipe
 - `down`: ``labkit down`` and ``labkit reset``
 - `lab_status`: ``labkit status``
 - `soak`: ``labkit soak``, fault after fault, and its report
+- `server`: ``labkit service``, the lab as services of a Linux server
 """
 
 import lazy_loader as lazy

@@ -31,6 +31,7 @@ SPLIT = (
 QUEUE = (
     "in order",  # the lessons, one after the other: the longest two
     "in reverse",
+    "tests/integration/deploy/test_server.py",  # minutes of downloads; changes the network, too
     "docker",  # each container changes the machine's network: Chromium drops its connections
     "tests/unit",  # quick, and where most mistakes show
     "tests/integration/pipeline",

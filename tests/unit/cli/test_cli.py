@@ -60,13 +60,13 @@ def test_help_teaches(
     assert run(*command, "--help") == 0
     text = capsys.readouterr().out
     assert f"Usage: labkit {' '.join(command)}" in text
-    if command not in (("broker",), ("topics",), ("connect",), ("class",)):
+    if command not in (("broker",), ("topics",), ("connect",), ("class",), ("service",)):
         assert "Example: labkit" in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80
 
 
 def test_the_commands_are_these() -> None:
-    whole_lab = {"lab", "up", "down", "reset", "bench", "class"}
+    whole_lab = {"lab", "up", "down", "reset", "bench", "class", "service"}
     look = {"status", "ledger", "doctor"}
     stages = {"produce", "replay", "consume", "api", "export"}
     kafka = {"kafka", "broker", "connect", "topics"}

@@ -197,6 +197,7 @@ def test_the_wheel_is_whole(wheel: Path) -> None:
         "broker/kafka_tools.csv",
         "connect/connect-worker.properties",
         "diagnostics/known_problems.toml",
+        "pipeline/server/files/etc/systemd/system/labkit-broker.service",
         "py.typed",
         "api/static/index.html",
         "api/openapi_examples.json",
