@@ -4,7 +4,8 @@ Every command is a few lines around a function of the package, so a notebook can
 imports are inside the commands, so that ``labkit --help`` does not load pandas and a Kafka client.
 
 - `lab_commands`: ``up``, ``lab``, ``down``, ``reset``; `jupyterlab` runs the server of ``lab``.
-- `inspect_commands`: ``status``, ``ledger``, ``doctor``; `check_commands`: ``check``, ``soak``.
+- `inspect_commands`: ``status``, ``watch``, ``ledger``, ``doctor``.
+- `check_commands`: ``check``, ``soak``.
 - `stage_commands`: ``produce``, ``consume``, ``api``, ``export``; `replay_commands`: ``replay``.
 - `fault_commands`: ``break``, ``mend``, ``proxy``; `kafka_tool_commands`: ``kafka``, ``bench``.
 - `broker_commands`, `connect_commands`, `topic_commands`: ``labkit broker start`` and so on.
@@ -93,7 +94,12 @@ PANELS: dict[str, list[Callable[..., None]]] = {
         lab_commands.reset,
         kafka_tool_commands.bench,
     ],
-    "Look": [inspect_commands.status, inspect_commands.ledger, inspect_commands.doctor],
+    "Look": [
+        inspect_commands.status,
+        inspect_commands.watch,
+        inspect_commands.ledger,
+        inspect_commands.doctor,
+    ],
     "One stage at a time": [
         stage_commands.produce,
         replay_commands.replay,

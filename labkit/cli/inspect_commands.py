@@ -1,4 +1,4 @@
-"""Inspect the lab: ``status``, ``ledger``, ``doctor``. They change nothing."""
+"""Inspect the lab: ``status``, ``watch``, ``ledger``, ``doctor``. They change nothing."""
 
 from __future__ import annotations
 
@@ -24,6 +24,53 @@ def status(as_json: shared_options.Json = False) -> None:
         terminal.print_json(found)
     else:
         terminal.console().print(status_view(found))
+
+
+def watch(
+    topic: shared_options.Topic = None,
+    data: shared_options.Data = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Serve /metrics for Prometheus on 127.0.0.1; 0: any free port."
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Look once; the exit status is 1 if something is wrong.")
+    ] = False,
+    as_json: shared_options.Json = False,
+) -> None:
+    """Watch Kafka, the groups, the disks and the ledger, and say what is wrong.
+
+    For each group it shows the lag in records, the age of the oldest unread record, and the trend:
+    "caught up in 40 s". It asks Kafka itself, so a killed consumer or a dead broker is reported,
+    and never shown by its last good figure. It goes on while all else is stopped; Ctrl-C ends it.
+
+    Example: `labkit watch`
+    Example: `labkit watch --once --json`, for a script
+    Example: `labkit watch --port 8051`, for Prometheus
+    """
+    from labkit.core.stop_signals import stop_event
+    from labkit.diagnostics.watch.run_watch import run_watch
+    from labkit.diagnostics.watch.watch_view import whole_view
+    from labkit.diagnostics.watch.watcher import Watcher
+
+    topic, folder = terminal.topic_name(topic), terminal.data_folder(data)
+    if not once:
+        stop = stop_event()
+        run_watch(topic, folder, stop, port=port, as_json=as_json, say=terminal.say)
+        return terminal.exit_as_asked(stop)
+    if port is not None:
+        raise typer.BadParameter("--once looks once, and serves nothing: leave --port out")
+    with Watcher(topic, folder) as watcher:
+        report = watcher.read()
+    if as_json:
+        terminal.print_json(report.as_json())
+    else:
+        terminal.console().print(whole_view(report))
+    if report.problems:
+        raise typer.Exit(1)
+    return None
 
 
 def ledger(

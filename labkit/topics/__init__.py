@@ -8,7 +8,7 @@ It imports `broker` and `core`. Start with `topics`.
 - `topic_metadata`: the requests behind them; `topic_model`: what they return.
 - `read_topic`: read a topic to its present end.
 - `topic_watch`, `group_watch`, `offsets_watch`, `cluster_watch`: read one of these repeatedly, for
-  the widgets and the doctor.
+  the widgets and the doctor; `health_watch`: all of them, for ``labkit watch``.
 """
 
 import lazy_loader as lazy

@@ -183,6 +183,21 @@ def logs_by_leader(found: list[dict[str, Any]]) -> list[list[TopicPartition]]:
     return list(by_leader.values())
 
 
+def consumer_groups(client: KafkaAdminClient) -> list[dict[str, Any]]:
+    """Ask each broker that can answer for the groups of consumers that it coordinates."""
+    silent = silent_nodes()
+    brokers = None
+    if silent:
+        there = {broker["broker_id"] for broker in client.describe_cluster()["brokers"]}
+        brokers = sorted(there - silent)
+    return [
+        group
+        for group in client.list_groups(broker_ids=brokers)
+        # Share groups (KIP-932) have no single position.
+        if group.get("group_type", "classic") in ("classic", "consumer")
+    ]
+
+
 def _kafka_uuid(topic_id: str) -> str:
     """Write a UUID as Kafka does: URL-safe base64 of its sixteen bytes, without padding."""
     return base64.urlsafe_b64encode(uuid.UUID(topic_id).bytes).decode().rstrip("=")

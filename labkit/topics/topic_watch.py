@@ -13,9 +13,9 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
-from labkit.broker.kafka_clients import ReusedClients, silent_nodes
+from labkit.broker.kafka_clients import ReusedClients
 from labkit.core.errors import BatchUnreadable
-from labkit.topics.topic_metadata import describe
+from labkit.topics.topic_metadata import consumer_groups, describe
 from labkit.topics.topic_model import (
     HEADER_BYTES,
     HEADERS,
@@ -142,7 +142,11 @@ class TopicWatch:
     def _read_positions(self, client: KafkaAdminClient) -> tuple[dict[str, dict[int, int]], str]:
         """Return the groups' committed offsets, and a note where they are unknown or left out."""
         try:
-            names = _groups_of(client) if self._groups is None else list(self._groups)
+            names = (
+                [group["group_id"] for group in consumer_groups(client)]
+                if self._groups is None
+                else list(self._groups)
+            )
             offsets = client.list_group_offsets(names) if names else {}
         except KafkaError as error:
             # For example, a coordinator is moving to another broker. The records are still shown.
@@ -160,21 +164,6 @@ class TopicWatch:
         hidden = sorted(found)[MOST_GROUPS:] if self._groups is None else []
         note = f"{len(hidden)} more groups are not shown; name yours: groups=[…]" if hidden else ""
         return {group: here for group, here in found.items() if group not in hidden}, note
-
-
-def _groups_of(client: KafkaAdminClient) -> list[str]:
-    """Ask each broker that can answer for the groups that it coordinates."""
-    silent = silent_nodes()
-    brokers = None
-    if silent:
-        there = {broker["broker_id"] for broker in client.describe_cluster()["brokers"]}
-        brokers = sorted(there - silent)
-    return [
-        group["group_id"]
-        for group in client.list_groups(broker_ids=brokers)
-        # Share groups (KIP-932) have no single position.
-        if group.get("group_type", "classic") in ("classic", "consumer")
-    ]
 
 
 def _seen(record: Any) -> SeenRecord:
