@@ -67,7 +67,7 @@ def test_help_teaches(
 
 def test_the_commands_are_these() -> None:
     whole_lab = {"lab", "up", "down", "reset", "bench", "class", "service"}
-    look = {"status", "ledger", "doctor"}
+    look = {"status", "watch", "ledger", "doctor"}
     stages = {"produce", "replay", "consume", "api", "export"}
     kafka = {"kafka", "broker", "connect", "topics"}
     prove = {"check", "soak"}

@@ -26,56 +26,63 @@ def test_nothing_is_wrong_in_a_lab_that_works() -> None:
     assert report(statuses=(status(), status(3600, state="stopped"))).problems == []
 
 
-WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "kafka": (
-        {"cluster": None, "kafka_problem": "No broker runs", "kafka_next": "labkit broker start"},
-        "No broker runs. labkit broker start",
-    ),
-    "offline": (
-        {"cluster": cluster(partition(leader=None), missing=(2,))},
-        "1 partition cannot be read or written: broker 2 does not answer. labkit broker restart 2",
-    ),
-    "under-replicated": (
-        {"cluster": cluster(partition(in_sync=(1, 3)), partition(1, in_sync=(1,)))},
-        "2 partitions have fewer copies than wanted. labkit broker status",
-    ),
-    "silent": (
-        {},  # the age counts from now: see below
-        f"The consumer of {TOPIC} has said nothing for 12 s (partition 1). labkit consume",
-    ),
-    "behind": (
-        {"groups": (group(500, 31.0, per_s=2.0, grows=0.05),)},
-        f"Group csv-writer is 31 s behind {TOPIC}: falls behind by 3.0 s a minute. labkit status",
-    ),
-    "paused": (
-        {"statuses": (status(state="paused", reason="the disk is full"),)},
-        "partition 1 is paused: the disk is full labkit status",
-    ),
-    "dead-letters": (
-        {"new_dead_letters": 2},
-        f"2 records of {TOPIC} became dead letters just now: they are not valid readings. "
-        f"labkit kafka kafka-console-consumer --from-beginning --topic {TOPIC}.dlq",
-    ),
-    "disk": (
-        {"disks": (Disk("/data", 9_000_000, 100_000_000, 1),)},
-        "Only 9.0 MB of 100.0 MB are free for /data. du -sh /data",
-    ),
-    "api": (
-        {"api_problem": "The API at http://127.0.0.1:1 has ended"},
-        "The API at http://127.0.0.1:1 has ended. labkit api",
-    ),
-    "ledger": (
-        {"ledger_state": "unreported", "ledger": "1 reading unreported. Next: labkit check"},
-        "1 reading unreported. labkit check",
-    ),
-}
+def wrong(kind: str) -> tuple[dict[str, Any], str]:
+    """Return how a report differs where something is wrong, and what it says."""
+    found: dict[str, tuple[dict[str, Any], str]] = {
+        "kafka": (
+            {
+                "cluster": None,
+                "kafka_problem": "No broker runs",
+                "kafka_next": "labkit broker start",
+            },
+            "No broker runs. labkit broker start",
+        ),
+        "offline": (
+            {"cluster": cluster(partition(leader=None), missing=(2,))},
+            "1 partition cannot be read or written: broker 2 does not answer. "
+            "labkit broker restart 2",
+        ),
+        "under-replicated": (
+            {"cluster": cluster(partition(in_sync=(1, 3)), partition(1, in_sync=(1,)))},
+            "2 partitions have fewer copies than wanted. labkit broker status",
+        ),
+        "silent": (
+            {"statuses": (status(12.2),)},
+            f"The consumer of {TOPIC} has said nothing for 12 s (partition 1). labkit consume",
+        ),
+        "behind": (
+            {"groups": (group(500, 31.0, per_s=2.0, grows=0.05),)},
+            f"Group csv-writer is 31 s behind {TOPIC}: falls behind by 3.0 s a minute. "
+            "labkit status",
+        ),
+        "paused": (
+            {"statuses": (status(state="paused", reason="the disk is full"),)},
+            "partition 1 is paused: the disk is full labkit status",
+        ),
+        "dead-letters": (
+            {"new_dead_letters": 2},
+            f"2 records of {TOPIC} became dead letters just now: they are not valid readings. "
+            f"labkit kafka kafka-console-consumer --from-beginning --topic {TOPIC}.dlq",
+        ),
+        "disk": (
+            {"disks": (Disk("/data", 9_000_000, 100_000_000, 1),)},
+            "Only 9.0 MB of 100.0 MB are free for /data. du -sh /data",
+        ),
+        "api": (
+            {"api_problem": "The API at http://127.0.0.1:1 has ended"},
+            "The API at http://127.0.0.1:1 has ended. labkit api",
+        ),
+        "ledger": (
+            {"ledger_state": "unreported", "ledger": "1 reading unreported. Next: labkit check"},
+            "1 reading unreported. labkit check",
+        ),
+    }
+    return found[kind]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_thing_that_is_wrong_is_one_sentence_and_a_line_to_type(kind: str) -> None:
-    changes, said = WRONG[kind]
-    if kind == "silent":
-        changes = {"statuses": (status(12.2),)}
+    changes, said = wrong(kind)
     (found,) = report(**changes).problems
     assert (found.kind, f"{found.what} {found.next_line}") == (kind, said)
 
@@ -110,7 +117,7 @@ def test_a_trend_in_words(lag: Any, words: str) -> None:
 
 
 def test_all_of_it_is_json() -> None:
-    found = report(groups=(group(400, 50.0, per_s=-10.0, grows=-1.0),), **WRONG["offline"][0])
+    found = report(groups=(group(400, 50.0, per_s=-10.0, grows=-1.0),), **wrong("offline")[0])
     document = json.loads(json.dumps(found.as_json()))
     assert document["kafka"]["offline"] == [f"{TOPIC}-0"]
     assert document["groups"][0]["caught_up_in_s"] == 40.0
