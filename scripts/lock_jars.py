@@ -1,6 +1,6 @@
 """Write ``labkit/broker/install/jars.lock``: every jar of Apache Kafka that the lab runs.
 
-    .venv/bin/python scripts/lock_jars.py
+    .venv/bin/python scripts/lock_jars.py          (and 4.4.0, for jars-4.4.0.lock)
 
 Maven itself resolves the dependencies, because only Maven applies its own rules of mediation
 (jgo's resolver takes kafka-clients 3.9.1 for Kafka 4.3.1). Nothing has to be installed for it:
@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -22,7 +23,7 @@ from pathlib import Path
 from jgo.maven import MavenContext
 
 from labkit.broker.install.java import java_executable
-from labkit.broker.install.kafka_jars import KAFKA_VERSION, LOCK_FILE
+from labkit.broker.install.kafka_jars import KAFKA_VERSION, lock_file
 
 MAVEN = ("org.apache.maven", "apache-maven", "3.9.11")
 LIST = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:list"
@@ -40,26 +41,33 @@ LOGGING = [("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J_VERSION)]
 # not need Connect, so its jars (a web server among them) are fetched only when it is asked for.
 CONNECT = ["connect-runtime", "connect-json", "connect-mirror", "connect-file", "trogdor"]
 BROKER = ["kafka_2.13", "kafka-tools", "kafka-shell"]
+# Not in the registry on 2026-11-29.
+MISSING = {"4.4.0": {"kafka-shell", "trogdor", "connect-mirror", "connect-file"}}
 
 
-def main() -> None:
-    """Resolve both groups and write the lock."""
+def main(version: str = KAFKA_VERSION) -> None:
+    """Resolve both groups of a version and write its lock."""
+    own, connect = (
+        [(KAFKA, one, version) for one in artifacts if one not in MISSING.get(version, ())]
+        for artifacts in (BROKER, CONNECT)
+    )
     with tempfile.TemporaryDirectory(prefix="lock-jars-") as name:
         folder = Path(name)
         maven = fetch_maven(folder)
-        broker = resolve(maven, folder, BROKER, without_connect=True)
-        everything = resolve(maven, folder, BROKER + CONNECT, without_connect=False)
+        broker = resolve(maven, folder, own, without_connect=True)
+        everything = resolve(maven, folder, own + connect, without_connect=False)
         lines = [
             "# Every jar of Apache Kafka that the lab runs; made by scripts/lock_jars.py.",
-            f"# Kafka {KAFKA_VERSION}. Group, SHA-256, bytes, coordinate (group:artifact:version).",
+            f"# Kafka {version}. Group, SHA-256, bytes, coordinate (group:artifact:version).",
         ]
         for coordinate, path in sorted({**everything, **broker}.items()):
             group = "broker" if coordinate in broker else "connect"
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
             lines.append(f"{group:7} {digest} {len(content):>9} {coordinate}")
-        LOCK_FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        print(f"{LOCK_FILE}: {len(broker)} jars for a broker, {len(lines) - 2} in all")
+        path = lock_file(version)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        print(f"{path}: {len(broker)} jars for a broker, {len(lines) - 2} in all")
 
 
 def fetch_maven(folder: Path) -> Path:
@@ -73,10 +81,10 @@ def fetch_maven(folder: Path) -> Path:
 
 
 def resolve(
-    maven: Path, folder: Path, artifacts: list[str], *, without_connect: bool
+    maven: Path, folder: Path, artifacts: list[tuple[str, str, str]], *, without_connect: bool
 ) -> dict[str, Path]:
     """Return coordinate and file of every jar that these artifacts need at run time."""
-    wanted = [(KAFKA, artifact, KAFKA_VERSION) for artifact in artifacts] + LOGGING
+    wanted = artifacts + LOGGING
     exclusion = (
         f"<exclusions>{''.join(exclude(name) for name in ('connect-runtime', 'connect-json'))}"
         "</exclusions>"
@@ -138,4 +146,4 @@ def exclude(artifact: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -27,7 +27,7 @@ from labkit.broker import node_setup
 from labkit.broker.broker_process import start_node, stop_processes
 from labkit.broker.cluster_state import NodeState
 from labkit.broker.install.java import java_executable
-from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir, kafka_jars
+from labkit.broker.install.kafka_jars import cache_dir, kafka_jars, kafka_version
 from labkit.broker.security_properties import write_private
 from labkit.core.config import load_config
 from labkit.core.stop_signals import STOP_WITH_PARENT, stop_event
@@ -50,7 +50,7 @@ def cache_file(jars: Sequence[Path]) -> Path:
     for jar in jars:
         key.update(f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}\n".encode())
     key.update(f"{node_setup.java([], 0)} {TRAINING}".encode())
-    return cache_dir() / f"kafka-{KAFKA_VERSION}-{key.hexdigest()[:16]}.aot"
+    return cache_dir() / f"kafka-{kafka_version()}-{key.hexdigest()[:16]}.aot"
 
 
 def options(jars: Sequence[Path]) -> list[str]:

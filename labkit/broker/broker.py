@@ -19,7 +19,7 @@ from labkit.broker.cluster_state import (
     cluster_lock,
     read_cluster,
 )
-from labkit.broker.install.kafka_jars import KAFKA_VERSION
+from labkit.broker.install.kafka_jars import kafka_version
 from labkit.broker.kafka_clients import admin
 from labkit.core.assert_statements import refuse_without_assert
 from labkit.core.config import load_config
@@ -58,7 +58,8 @@ class Broker:
     @property
     def version(self) -> str | None:
         """Kafka's version; None for a cluster that is not the lab's own."""
-        return KAFKA_VERSION if self.is_own else None
+        versions = {one.version for one in self.nodes if one.version}
+        return " and ".join(sorted(versions)) or (kafka_version() if self.is_own else None)
 
     @property
     def nodes(self) -> list[NodeState]:
@@ -210,7 +211,7 @@ def start_broker(brokers: int | None = None, port: int = 0, *, keep: bool = Fals
     if servers := load_config().bootstrap_servers:
         return _configured(servers)
     folder = cluster_dir()
-    with waiting(f"Starting Apache Kafka {KAFKA_VERSION}"), cluster_lock(folder):
+    with waiting(f"Starting Apache Kafka {kafka_version()}"), cluster_lock(folder):
         found = _running_cluster(folder, brokers, port)
         cluster = found or cluster_start.plan(read_cluster(folder), brokers, port, folder)
         add_owner(cluster, folder, keep=keep)  # it stops when its last owner has ended

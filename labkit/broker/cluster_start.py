@@ -23,7 +23,7 @@ from labkit.broker.cluster_state import (
     read_cluster,
     write_cluster,
 )
-from labkit.broker.install.kafka_jars import kafka_jars
+from labkit.broker.install.kafka_jars import kafka_jars, kafka_version
 from labkit.broker.security_properties import write_private
 from labkit.core.background_workers import start_process
 from labkit.core.config import load_config
@@ -228,6 +228,7 @@ def _wait_for_nodes(
                 started.add(one.node_id)
             elif one.node_id in started or (supervisor and supervisor.poll() is not None):
                 log = log_path(logs, one, kind)
+                _refuse_newer_data(log)
                 msg = f"{kind} {one.node_id} ended as it started: {node_setup.last_error(log)}"
                 raise BrokerUnavailable(msg, node_setup.where_to_read(log))
         if not all(one.is_running for one in waited_for):
@@ -243,6 +244,18 @@ def _wait_for_nodes(
     cluster = wait_until(started_cluster, START_TIMEOUT_S, error)
     assert cluster is not None
     return cluster
+
+
+def _refuse_newer_data(log: Path) -> None:
+    """Say it in a sentence where a node ended because its data are those of a newer Kafka."""
+    if node_setup.is_of_newer_kafka(log):
+        newest = [*node_setup.FEATURES][-1]
+        msg = (
+            f"A newer Kafka has written the data of this cluster, and {kafka_version()} cannot read "
+            "them: there is no way back but a copy from before the upgrade"
+        )
+        next_line = f"export LABKIT_KAFKA_VERSION={newest}   (or restore the copy)"
+        raise BrokerUnavailable(msg, next_line)
 
 
 def stop(cluster: ClusterState, folder: Path) -> None:

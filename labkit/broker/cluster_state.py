@@ -7,7 +7,9 @@ restarted node at the same address. The supervisor writes the running processes 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Literal
@@ -70,6 +72,16 @@ class NodeState(BaseModel):
         if self.process is None or not self.process.is_alive:
             return "dead"
         return "frozen" if is_suspended(self.process.pid) else "running"
+
+    @property
+    def version(self) -> str:
+        """The version of Kafka that it runs, from its Java's class path; empty if it is dead."""
+        with contextlib.suppress(psutil.Error):
+            if self.is_running and self.process is not None:
+                command = " ".join(psutil.Process(self.process.pid).cmdline())
+                found = re.search(r"kafka_2\.13-([\d.]+)\.jar", command)
+                return found[1] if found else ""
+        return ""
 
     @property
     def in_words(self) -> str:

@@ -13,14 +13,14 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 from labkit.broker.broker_process import TEMPORARY_FOLDER
 from labkit.broker.install.java import class_path, java_environment, java_executable
-from labkit.broker.install.kafka_jars import Group, kafka_jars
+from labkit.broker.install.kafka_jars import Group, kafka_jars, kafka_version
 from labkit.broker.kafka_clients import bootstrap_servers, probe
 from labkit.broker.security_properties import properties_file
 from labkit.core.config import load_config
@@ -55,6 +55,8 @@ def _read_tools() -> Iterator[tuple[str, Tool]]:
             yield row.pop("name"), Tool(**{**row, "serves": row["serves"] == "yes"})
 
 
+MOVED_CLASSES = {"4.4.0": {"kafka.admin.ConfigCommand": "org.apache.kafka.tools.ConfigCommand"}}
+"""Classes whose name differs from that in ``kafka_tools.csv``, by version."""
 TOOLS = dict(_read_tools())
 """The name of each script in ``bin/`` (for trogdor: with its action), and how to start it."""
 
@@ -175,8 +177,14 @@ def find_tool(name: str, arguments: Sequence[str]) -> tuple[Tool, list[str]]:
     if known == "trogdor" and rest:
         known = f"trogdor {rest.pop(0)}"
     if known in TOOLS:
-        return TOOLS[known], rest
+        return _of_version(TOOLS[known]), rest
     raise _unknown(known)
+
+
+def _of_version(tool: Tool) -> Tool:
+    """Return a tool as the version has it that the settings ask for."""
+    moved = MOVED_CLASSES.get(kafka_version(), {})
+    return replace(tool, main_class=moved.get(tool.main_class, tool.main_class))
 
 
 def _unknown(name: str) -> LabError:

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 from labkit.broker.broker_process import TEMPORARY_FOLDER
 from labkit.broker.cluster_state import NodeState
 from labkit.broker.install.java import class_path, java_environment, java_executable
-from labkit.broker.install.kafka_jars import KAFKA_VERSION, cache_dir
+from labkit.broker.install.kafka_jars import cache_dir, kafka_version
 from labkit.broker.security_properties import read_properties, write_private
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
@@ -38,11 +38,19 @@ from labkit.core.tcp import connection_error
 LOG_CONFIG = Path(__file__).with_name("broker-log4j2.properties")
 SETTINGS = Path(__file__).with_name("broker.properties")
 # What formatting writes into a data folder: cluster and node id, and the initial features.
-META, FEATURES = "meta.properties", "bootstrap.checkpoint"
+META = "meta.properties"
+FEATURES = {
+    "4.3.1": Path("bootstrap.checkpoint"),
+    "4.4.0": Path("__cluster_metadata-0", f"{0:020}-{0:010}.checkpoint"),
+}
 # Off, although it is on by default. With it, a broker could not start any more in Kafka 4.3.1 after
 # min.insync.replicas of a topic had changed while one of its replicas was dead:
 # docs/decisions/0014-eligible-leader-replicas.md
 WITHOUT_ELR = "eligible.leader.replicas.version=0"
+# What 4.3.1 says of a folder that 4.4.0 has formatted, and of one whose features were raised.
+NEWER_DATA = re.compile(
+    r"Unsupported metadata version|FeatureLevelRecord.*this controller only supports versions"
+)
 SUPERVISOR_LOG = "supervisor.log"
 PORTS = range(20_000, 32_000)
 GIVEN_FOR_S, PORTS_LOCK_S = 60.0, 10.0
@@ -164,17 +172,18 @@ def format_data(node: NodeState, folder: Path, jars: Sequence[Path], cluster_id:
         return
     draft = folder / "formatting"
     shutil.rmtree(draft, ignore_errors=True)
-    kept = cache_dir() / f"kafka-{KAFKA_VERSION}-without-elr-{FEATURES}"
+    features = draft / FEATURES[kafka_version()]
+    kept = cache_dir() / f"kafka-{kafka_version()}-without-elr-bootstrap.checkpoint"
     if kept.exists():
-        draft.mkdir(parents=True)
-        shutil.copyfile(kept, draft / FEATURES)
+        features.parent.mkdir(parents=True)
+        shutil.copyfile(kept, features)
         own = {"version": "1", "cluster.id": cluster_id, "node.id": str(node.node_id)}
         # Kafka identifies a disk by an id of the same form.
         write_private(draft / META, {**own, "directory.id": new_cluster_id()})
     else:
         _let_kafka_format(node, draft, jars, cluster_id)
         partial = kept.with_name(f".{kept.name}-{os.getpid()}-{node.node_id}")
-        shutil.copyfile(draft / FEATURES, partial)
+        shutil.copyfile(features, partial)
         partial.replace(kept)
     shutil.rmtree(folder / "data", ignore_errors=True)  # without META it holds no record
     draft.replace(folder / "data")
@@ -260,6 +269,11 @@ def logs_of(log: Path) -> list[Path]:
 def where_to_read(log: Path) -> str:
     """Return the next line after a node has failed: the log that there is to read."""
     return f"read its log: {next(iter(logs_of(log)), log.parent)}"
+
+
+def is_of_newer_kafka(log: Path) -> bool:
+    """Tell whether a node ended because a newer Kafka has written its data folder."""
+    return NEWER_DATA.search(last_error(log)) is not None
 
 
 def last_error(log: Path) -> str:

@@ -5,7 +5,7 @@ imports are inside the commands, so that ``labkit --help`` does not load pandas 
 
 - `lab_commands`: ``up``, ``lab``, ``down``, ``reset``; `jupyterlab` runs the server of ``lab``.
 - `inspect_commands`: ``status``, ``watch``, ``ledger``, ``doctor``.
-- `check_commands`: ``check``, ``soak``.
+- `check_commands`: ``check``, ``soak``; `drill_commands`: ``drill``.
 - `stage_commands`: ``produce``, ``consume``, ``api``, ``export``; `replay_commands`: ``replay``.
 - `fault_commands`: ``break``, ``mend``, ``proxy``; `kafka_tool_commands`: ``kafka``, ``bench``.
 - `broker_commands`, `connect_commands`, `topic_commands`: ``labkit broker start`` and so on.
@@ -28,6 +28,7 @@ from labkit.cli import (
     check_commands,
     class_commands,
     connect_commands,
+    drill_commands,
     fault_commands,
     help_text,
     inspect_commands,
@@ -123,6 +124,7 @@ app.add_typer(broker_commands.commands, name="broker", rich_help_panel="Apache K
 app.add_typer(connect_commands.commands, name="connect", rich_help_panel="Apache Kafka")
 app.add_typer(class_commands.commands, name="class", rich_help_panel="The lab")
 app.add_typer(service_commands.commands, name="service", rich_help_panel="The lab")
+app.add_typer(drill_commands.commands, name="drill", rich_help_panel="Prove that nothing is lost")
 app.add_typer(topic_commands.commands, name="topics", rich_help_panel="Apache Kafka")
 help_text.from_docstrings(app)
 

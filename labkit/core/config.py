@@ -59,6 +59,11 @@ class LabConfig(BaseSettings):
     state_dir: Path = Field(description="Ports, pids, logs and the broker's own data.")
     cache_dir: Path | None = Field(None, description="Kafka's jars; None: the user's cache folder.")
 
+    kafka_version: Literal["4.3.1", "4.4.0"] = Field(
+        "4.3.1",
+        description="The Kafka that the lab's brokers run. 4.4.0 is fetched once it is asked for, "
+        "to practise an upgrade.",
+    )
     bootstrap_servers: str | None = Field(
         None, description="host:port of an existing cluster; None: the lab starts its own broker."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labkit.broker.advertised_listeners import advertised
 from labkit.broker.cluster_state import read_cluster
-from labkit.broker.install.kafka_jars import KAFKA_VERSION
+from labkit.broker.install.kafka_jars import KAFKA_VERSION, kafka_version
 from labkit.broker.kafka_clients import bootstrap_servers, consumer
 from labkit.core.config import LabConfig
 from labkit.core.errors import BrokerUnavailable, LabError
@@ -60,7 +60,7 @@ def versions() -> Check:
         with consumer() as client:
             spoken = ".".join(map(str, client.config["api_version"]))
     except BrokerUnavailable:
-        said = f"No broker is there to ask; the lab's own is Kafka {KAFKA_VERSION}."
+        said = f"No broker is there to ask; the lab's own is Kafka {kafka_version()}."
         return Check(name, "ok", said)
     if not KAFKA_VERSION.startswith(f"{spoken}."):
         said = (

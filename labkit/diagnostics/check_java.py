@@ -15,7 +15,7 @@ from labkit.broker.install.java import (
     java_executable,
     version_text,
 )
-from labkit.broker.install.kafka_jars import KAFKA_VERSION, jar_dir, kafka_jars, locked_jars
+from labkit.broker.install.kafka_jars import jar_dir, kafka_jars, kafka_version, locked_jars
 from labkit.core.config import load_config
 from labkit.core.errors import JarRefused, LabError
 from labkit.diagnostics.machine_report import Check
@@ -56,7 +56,7 @@ def jars() -> Check:
     missing = [jar for jar in wanted if not (jar_dir() / jar.file_name).exists()]
     if missing:
         size_mb = sum(jar.size for jar in missing) / 1e6
-        said = f"{len(missing)} of {len(wanted)} jars of Kafka {KAFKA_VERSION} are not here yet; "
+        said = f"{len(missing)} of {len(wanted)} jars of Kafka {kafka_version()} are not here yet; "
         said += f"the first start fetches them ({size_mb:.0f} MB)."
         return Check("kafka's jars", "note", said, "labkit broker start")
     try:
@@ -64,7 +64,7 @@ def jars() -> Check:
     except JarRefused as error:
         return Check("kafka's jars", "broken", f"{error.what}.", error.next_line)
     size_mb = sum(jar.size for jar in wanted) / 1e6
-    said = f"{len(wanted)} jars of Kafka {KAFKA_VERSION}, {size_mb:.0f} MB, all verified, "
+    said = f"{len(wanted)} jars of Kafka {kafka_version()}, {size_mb:.0f} MB, all verified, "
     return Check("kafka's jars", "ok", f"{said}in {jar_dir()}.")
 
 

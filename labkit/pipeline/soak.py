@@ -7,14 +7,13 @@ left out: there is nothing to recover from them.
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -27,14 +26,14 @@ from labkit.checker.check_result import Verdict
 from labkit.checker.checker import check_pipeline
 from labkit.checker.independent_csv_reader import CsvReader
 from labkit.consumer.consumer import Consumer, start_consumer
-from labkit.core.background_workers import ChildProcess, register, stop_all
+from labkit.core.background_workers import ChildProcess, register
 from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
 from labkit.core.wait_until import wait_until
 from labkit.faults.faults import FAULTS, inject, mend
 from labkit.faults.network_proxy import start_proxy
 from labkit.ledger.stage_totals import served_totals
-from labkit.pipeline.down import stop_lab
+from labkit.pipeline.scratch_lab import lab_in, stop_everything
 from labkit.producer.producer import Producer, start_producer
 from labkit.sink.segment_files import topic_dir
 from labkit.topics.topics import describe_topic, ensure_topic
@@ -206,7 +205,7 @@ def run_soak(options: SoakOptions, stop: threading.Event, say: Say) -> SoakRepor
         Whether it ``passed``, and all figures.
     """
     folder = Path(tempfile.mkdtemp(prefix="labkit-soak-"))
-    with _lab_in(folder):
+    with lab_in(folder):
         report = _run(options, stop, say)
     if report.passed:
         shutil.rmtree(folder, ignore_errors=True)
@@ -220,7 +219,7 @@ def _run(options: SoakOptions, stop: threading.Event, say: Say) -> SoakReport:
     with ExitStack() as last:
         say(f"Starting {BROKERS} brokers, a topic, a producer, consumers and the API ...")
         broker = last.enter_context(start_broker(BROKERS))
-        last.callback(_stop_everything)
+        last.callback(stop_everything)
         soak = Soak(options, stop, say)
         say(f"The pipeline flows on {len(broker.nodes)} brokers. Seed {options.seed}.")
         faults = soak.disturb(time.monotonic() + options.run_for_s)
@@ -359,33 +358,6 @@ class Soak:
         with suppress(TimeoutError):
             wait_until(lambda: count() == rows, RECOVERY_S, every_s=POLL_S)
         return count()
-
-
-def _stop_everything() -> None:
-    """Stop what this process runs and what faults have left; errors were reported before."""
-    with suppress(LabError):
-        mend(revive=False)
-    with suppress(LabError):
-        stop_all(30.0)
-    with suppress(LabError):
-        stop_lab(lambda _what: None)
-
-
-@contextmanager
-def _lab_in(folder: Path) -> Iterator[None]:
-    """Use another folder as the lab, without the settings of the present one."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith("LABKIT_")}
-    for name in kept:
-        if name not in ("LABKIT_CACHE_DIR", "LABKIT_AOT_CACHE"):
-            del os.environ[name]
-    os.environ["LABKIT_LAB_DIR"] = str(folder)
-    os.environ["LABKIT_STATE_DIR"] = str(folder / ".labkit")
-    try:
-        yield
-    finally:
-        for name in [name for name in os.environ if name.startswith("LABKIT_")]:
-            del os.environ[name]
-        os.environ.update(kept)
 
 
 def _seconds(number: float | None) -> str:

@@ -3,6 +3,7 @@
 Kafka is published as jars on Maven Central. ``jars.lock`` lists each one with its SHA-256. A jar is
 fetched into a staging folder, checked, and only then moved into the cache; all jars are checked
 again before each start. So exactly what was locked runs, and without a network once it is cached.
+``jars-4.4.0.lock`` has the next version, for the setting ``LABKIT_KAFKA_VERSION=4.4.0``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from jgo.maven import MavenContext
 
 KAFKA_VERSION = "4.3.1"
-LOCK_FILE = Path(__file__).with_name("jars.lock")
+"""The version that the lessons are true of, and that runs unless the settings say otherwise."""
 FETCH_THREADS = 8
 FETCH_ATTEMPTS = 2
 STAGING = ".staging-"
@@ -55,10 +56,25 @@ class Jar:
         return f"{artifact}-{version}.jar"
 
 
-@cache
+def kafka_version() -> str:
+    """Return the version of Kafka that the settings ask for."""
+    return load_config().kafka_version
+
+
+def lock_file(version: str) -> Path:
+    """Return the list of a version's jars: ``jars.lock`` is that of the lab's own."""
+    name = "jars.lock" if version == KAFKA_VERSION else f"jars-{version}.lock"
+    return Path(__file__).with_name(name)
+
+
 def locked_jars() -> tuple[Jar, ...]:
-    """Read ``jars.lock``."""
-    lines = LOCK_FILE.read_text(encoding="utf-8").splitlines()
+    """Return the jars of the version that the settings ask for, as its lock lists them."""
+    return _read_lock(kafka_version())
+
+
+@cache
+def _read_lock(version: str) -> tuple[Jar, ...]:
+    lines = lock_file(version).read_text(encoding="utf-8").splitlines()
     fields = [line.split() for line in lines if not line.startswith("#")]
     return tuple(Jar(group, sha256, int(size), name) for group, sha256, size, name in fields)
 
@@ -70,7 +86,7 @@ def cache_dir() -> Path:
 
 def jar_dir() -> Path:
     """Return the folder of the verified jars."""
-    return cache_dir() / f"kafka-{KAFKA_VERSION}"
+    return cache_dir() / f"kafka-{kafka_version()}"
 
 
 def kafka_jars(group: Group = "broker") -> list[Path]:
@@ -103,7 +119,8 @@ def _verified(path: Path, jar: Jar) -> Path:
     """Return the path of a cached jar, or refuse it."""
     seen = _difference(path, jar)
     if seen is not None:
-        msg = f"{path} is not the jar in jars.lock: {seen}. It was not run"
+        lock = lock_file(kafka_version()).name
+        msg = f"{path} is not the jar in {lock}: {seen}. It was not run"
         remove = "del" if os.name == "nt" else "rm"
         raise JarRefused(msg, f'{remove} "{path}"   (the next start fetches it again)')
     return path
@@ -125,9 +142,10 @@ def _fetch(jars: list[Jar], folder: Path) -> None:
 
     for left_behind in folder.glob(f"{STAGING}*"):  # by a start that was killed
         shutil.rmtree(left_behind, ignore_errors=True)
+    size = sum(jar.size for jar in jars)
     with (
         tempfile.TemporaryDirectory(prefix=STAGING, dir=folder) as staging,
-        waiting(f"Fetching Apache Kafka {KAFKA_VERSION}", sum(jar.size for jar in jars)) as advance,
+        waiting(f"Fetching Apache Kafka {kafka_version()}", size) as advance,
         ThreadPoolExecutor(FETCH_THREADS) as pool,
     ):
         contexts = [MavenContext(repo_cache=Path(staging, str(n))) for n in range(FETCH_ATTEMPTS)]

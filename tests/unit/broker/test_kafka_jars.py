@@ -36,7 +36,7 @@ def test_lock_has_kafka_and_no_lz4_with_the_known_hole() -> None:
 
 
 def test_lock_has_no_address() -> None:
-    assert "//" not in kafka_jars.LOCK_FILE.read_text(encoding="utf-8")
+    assert "//" not in kafka_jars.lock_file(KAFKA_VERSION).read_text(encoding="utf-8")
 
 
 @pytest.fixture

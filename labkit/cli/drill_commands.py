@@ -1,0 +1,54 @@
+"""``labkit drill``: rehearse an operator's bad day, and measure what it costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import typer
+
+from labkit.cli import shared_options, terminal
+
+if TYPE_CHECKING:
+    from labkit.pipeline.drills.drill import Drill
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    help="Rehearse a recovery in a separate lab: its seconds (RTO), and what is lost (RPO).",
+)
+
+
+@commands.command()
+def upgrade(as_json: shared_options.Json = False) -> None:
+    """Upgrade Kafka with data, go back, raise the features, and go back once more.
+
+    Kafka 4.3.1 takes readings, 4.4.0 opens them, 4.3.1 opens them again. Then the features are
+    raised, 4.3.1 refuses, and only a copy from before leads back. The checker compares all records
+    after each step. It takes about two minutes, and fetches Kafka 4.4.0 the first time (56 MB).
+    Your own lab is not touched. The exit status is 0 only if each step ended as it has to.
+
+    Example: `labkit drill upgrade`
+    """
+    from labkit.pipeline.drills.upgrade_drill import upgrade as script
+
+    _run("upgrade", script, as_json)
+
+
+def _run(name: str, script: Callable[[Drill], None], as_json: bool) -> None:
+    from labkit.pipeline.drills.drill import run_drill
+
+    began = time.monotonic()
+    err = terminal.console(stderr=True)
+
+    def say(text: str) -> None:
+        elapsed = time.strftime("%M:%S", time.gmtime(time.monotonic() - began))
+        err.print(f"{elapsed}  {text}", markup=False, soft_wrap=True)
+
+    report = run_drill(name, script, say)
+    if as_json:
+        terminal.print_json(report.model_dump(mode="json"))
+    else:
+        terminal.console().print(report.view())
+    if not report.passed:
+        raise typer.Exit(1)
