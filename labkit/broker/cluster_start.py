@@ -251,8 +251,8 @@ def _refuse_newer_data(log: Path) -> None:
     if node_setup.is_of_newer_kafka(log):
         newest = [*node_setup.FEATURES][-1]
         msg = (
-            f"A newer Kafka has written the data of this cluster, and {kafka_version()} cannot read "
-            "them: there is no way back but a copy from before the upgrade"
+            f"A newer Kafka has written the data of this cluster, and {kafka_version()} cannot "
+            "read them: there is no way back but a copy from before the upgrade"
         )
         next_line = f"export LABKIT_KAFKA_VERSION={newest}   (or restore the copy)"
         raise BrokerUnavailable(msg, next_line)

@@ -35,6 +35,22 @@ def upgrade(as_json: shared_options.Json = False) -> None:
     _run("upgrade", script, as_json)
 
 
+@commands.command()
+def restore(as_json: shared_options.Json = False) -> None:
+    """Lose the broker's disk, then the CSV's disk too, and restore what the copies have.
+
+    A pipeline stores readings and is backed up; then the broker is killed and its data are deleted.
+    A new cluster gets the rows of the CSV, and after the second loss those of the backup. What no
+    copy had is named by reading, with its tonnes of CO₂. It takes a minute. Your own lab is not
+    touched. The exit status is 0 only if each step ended as it has to.
+
+    Example: `labkit drill restore`
+    """
+    from labkit.pipeline.drills.restore_drill import restore as script
+
+    _run("restore", script, as_json)
+
+
 def _run(name: str, script: Callable[[Drill], None], as_json: bool) -> None:
     from labkit.pipeline.drills.drill import run_drill
 

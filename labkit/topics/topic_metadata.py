@@ -21,6 +21,9 @@ from labkit.topics.topic_model import Partition, Topic
 OFFSETS_TIMEOUT_MS = 3_000
 """Timeout of one leader's offsets; a frozen broker must not delay the others."""
 
+NEW_TOPIC_S = 3.0
+"""How long one of several brokers may not know a topic that another one has shown."""
+
 METADATA_TIMEOUT_S = 15.0
 """How long a change may take to reach every broker: the controller answers before that."""
 
@@ -62,6 +65,20 @@ def describe(client: KafkaAdminClient, name: str) -> Topic:
     if metadata is None:
         raise no_such_topic(client, name)
     return read_topics(client, [metadata])[0]
+
+
+def describe_known(client: KafkaAdminClient, name: str) -> Topic:
+    """Read a topic as `describe` does, although it may have been created a moment ago.
+
+    The controller informs the brokers of a new topic one by one. So where there are several, one of
+    them may say that there is no such topic, although another one has just shown it.
+    """
+    try:
+        return describe(client, name)
+    except TopicNotFound:
+        if len(client.describe_cluster()["brokers"]) == 1:
+            raise
+    return wait_until(lambda: describe(client, name), NEW_TOPIC_S, retry_on=(TopicNotFound,))
 
 
 def describe_created(client: KafkaAdminClient, name: str) -> Topic:

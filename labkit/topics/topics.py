@@ -22,6 +22,7 @@ from labkit.topics.topic_metadata import (
     cluster,
     describe,
     describe_created,
+    describe_known,
     no_such_topic,
     read_configs,
     read_metadata,
@@ -142,7 +143,7 @@ def describe_topic(name: str | None = None) -> Topic:
     TopicNotFound
         It is not on this cluster; the message names topics that are.
     """
-    return ask_cluster(lambda client: describe(client, name or load_config().topic))
+    return ask_cluster(lambda client: describe_known(client, name or load_config().topic))
 
 
 def list_topics(internal: bool = False) -> list[Topic]:

@@ -13,15 +13,30 @@ from labkit.broker.install.java import class_path
 from labkit.broker.install.kafka_jars import KAFKA_VERSION, Jar, locked_jars
 from labkit.core.errors import JarRefused
 
+VERSIONS = ("4.3.1", "4.4.0")
 
-def test_lock_names_each_jar_once_with_its_checksum() -> None:
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_lock_names_each_jar_once_with_its_checksum(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_KAFKA_VERSION", version)
     names = [jar.file_name for jar in locked_jars()]
+    assert f"kafka-clients-{version}.jar" in names
     assert len(names) == len(set(names)) > 90
     for jar in locked_jars():
         assert len(bytes.fromhex(jar.sha256)) == 32
         assert jar.size > 1000
         assert jar.group in ("broker", "connect")
         assert len(jar.coordinate.split(":")) == 3
+
+
+def test_a_tool_has_the_class_that_its_version_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "kafka-configs"
+    assert kafka_tools.find_tool(name, [])[0].main_class == "kafka.admin.ConfigCommand"
+    monkeypatch.setenv("LABKIT_KAFKA_VERSION", "4.4.0")
+    moved = "org.apache.kafka.tools.ConfigCommand"
+    assert kafka_tools.find_tool(name, [])[0].main_class == moved
 
 
 def test_lock_has_kafka_and_no_lz4_with_the_known_hole() -> None:
@@ -35,8 +50,9 @@ def test_lock_has_kafka_and_no_lz4_with_the_known_hole() -> None:
     assert "org.lz4:lz4-java" not in versions
 
 
-def test_lock_has_no_address() -> None:
-    assert "//" not in kafka_jars.lock_file(KAFKA_VERSION).read_text(encoding="utf-8")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_lock_has_no_address(version: str) -> None:
+    assert "//" not in kafka_jars.lock_file(version).read_text(encoding="utf-8")
 
 
 @pytest.fixture

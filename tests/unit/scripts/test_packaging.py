@@ -193,6 +193,7 @@ def test_the_wheel_is_whole(wheel: Path) -> None:
         entry_points = archive.read(f"{info}/entry_points.txt").decode()
     for name in (
         "broker/install/jars.lock",
+        "broker/install/jars-4.4.0.lock",
         "broker/broker.properties",
         "broker/kafka_tools.csv",
         "connect/connect-worker.properties",

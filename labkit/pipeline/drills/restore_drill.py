@@ -1,0 +1,124 @@
+"""The restore drill: the broker's disk is gone, and then the CSV's disk with it.
+
+The CSV is the pipeline's memory: it goes on where Kafka's log is lost. But a cluster that is made
+again is *another* cluster, with other topic ids, and offsets that begin at 0. So the lab refuses to
+append to the old CSV, and its rows are sent into the new topic once more. What no copy has are the
+readings that were acknowledged and not stored yet. The delivery logs of the producers name them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from labkit.broker.broker import Broker, start_broker, stop_cluster
+from labkit.checker.independent_csv_reader import CsvReader
+from labkit.consumer.consumer import start_consumer
+from labkit.core.background_workers import stop_all
+from labkit.core.config import load_config
+from labkit.core.errors import LabError
+from labkit.pipeline.drills.drill import SEND_S, STORE_S, Drill, Loss
+from labkit.producer.delivery_log import read_events
+from labkit.producer.producer import start_producer
+from labkit.readings.replay.replay import Replay
+from labkit.sink.segment_files import partitions, topic_dir
+from labkit.topics.topics import ensure_topic
+
+BACKED_UP, STORED, WAITING = 1_000, 400, 200
+
+
+def restore(drill: Drill) -> None:
+    """Run the steps; see `labkit.pipeline.drills.drill.run_drill`."""
+    old, copy = drill.folder / "old-data", drill.folder / "backup"
+    with drill.step(f"A pipeline stores {BACKED_UP:,} readings; the CSV is backed up"):
+        broker = start_broker()
+        ensure_topic()
+        drill.send(BACKED_UP)
+        drill.store()
+        shutil.copytree(load_config().data_path(), copy)
+    with drill.step(f"{STORED} more are stored, and {WAITING} are in Kafka alone"):
+        drill.send(STORED)
+        drill.store()
+        drill.send(WAITING)
+    with drill.step("The broker is killed, and its disk is gone"):
+        began = _lose_the_broker(broker)
+    with drill.step("A new cluster: the old CSV is of another topic, and is refused"):
+        start_broker()
+        ensure_topic()
+        drill.found(_refusal())
+        load_config().data_path().rename(old)
+    with drill.step("The rows of the old CSV are sent into the new topic, and stored"):
+        _replay(drill, old)
+        drill.recovered("the broker's disk", began, _missing(drill))
+    _expect(drill, "the broker's disk", WAITING)
+    with drill.step("The disks of the broker and of the CSV are gone"):
+        stop_all(30.0)
+        began = _lose_the_broker(start_broker())
+        shutil.rmtree(load_config().data_path())
+        shutil.rmtree(old)
+    with drill.step("A new cluster gets the rows of the backup"):
+        start_broker()
+        ensure_topic()
+        _replay(drill, copy)
+        drill.recovered("both disks", began, _missing(drill))
+    _expect(drill, "both disks", STORED + WAITING)
+
+
+def _lose_the_broker(broker: Broker) -> float:
+    """Kill the broker, and delete all that it has; return when (`time.monotonic`)."""
+    broker.kill(1)
+    began = time.monotonic()
+    stop_cluster()
+    shutil.rmtree(load_config().state_dir / "cluster")
+    return began
+
+
+def _refusal() -> str:
+    try:
+        consumer = start_consumer()
+        consumer.wait_until_caught_up(STORE_S)
+        consumer.stop()
+    except LabError as error:
+        stop_all(30.0)
+        return error.what
+    raise LabError("the consumer appended the rows of a new topic to the CSV of an old one", "")
+
+
+def _replay(drill: Drill, folder: Path) -> None:
+    """Send the rows of a CSV into the topic, partition by partition, and store them."""
+    for path in sorted(topic_dir(folder, load_config().topic).glob("*.csv")):
+        producer = start_producer(replay=Replay(path), speed=0)
+        producer.wait(SEND_S)
+        producer.stop()
+    drill.store()
+
+
+def _missing(drill: Drill) -> Loss:
+    """Compare the delivery logs of all clusters with the rows that there are now, by reading."""
+    acked: dict[str, int] = {}
+    for path in (load_config().state_dir / "journal").glob("*/*.csv"):
+        sent: dict[int, tuple[str, int]] = {}
+        for event in read_events(path):
+            if event.event == "sent" and event.reading_id:
+                sent[event.number] = event.reading_id, event.co2_g or 0
+            elif event.event == "acked" and event.number in sent:
+                reading_id, grams = sent[event.number]
+                acked[reading_id] = grams
+    stored = topic_dir(load_config().data_path(), load_config().topic)
+    rows = {
+        row.cells["reading_id"]
+        for one in partitions(stored)
+        for row in CsvReader(stored, one).rows()
+    }
+    missing = acked.keys() - rows
+    drill.found(f"Of {len(acked):,} acknowledged readings, {len(missing):,} are missing.")
+    return Loss(readings=len(missing), tonnes=sum(acked[one] for one in missing) / 1e6)
+
+
+def _expect(drill: Drill, name: str, readings: int) -> None:
+    """Hold what is missing against what was neither stored nor backed up."""
+    with drill.step(f"Missing are those that no copy had: {readings}"):
+        drill.found(f"They are {drill.report.rpo[name]}.")
+        if drill.report.rpo[name].readings != readings:
+            raise LabError(f"{drill.report.rpo[name].readings} readings are missing", "")
