@@ -60,7 +60,14 @@ def test_help_teaches(
     assert run(*command, "--help") == 0
     text = capsys.readouterr().out
     assert f"Usage: labkit {' '.join(command)}" in text
-    if command not in (("broker",), ("topics",), ("connect",), ("class",), ("service",)):
+    if command not in (
+        ("broker",),
+        ("topics",),
+        ("connect",),
+        ("class",),
+        ("service",),
+        ("drill",),
+    ):
         assert "Example: labkit" in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80
 
@@ -70,7 +77,7 @@ def test_the_commands_are_these() -> None:
     look = {"status", "watch", "ledger", "doctor"}
     stages = {"produce", "replay", "consume", "api", "export"}
     kafka = {"kafka", "broker", "connect", "topics"}
-    prove = {"check", "soak"}
+    prove = {"check", "soak", "drill"}
     break_it = {"break", "mend", "proxy"}
     known = whole_lab | look | stages | kafka | prove | break_it
     assert {command[0] for command in COMMANDS} == known
