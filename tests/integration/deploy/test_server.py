@@ -50,12 +50,12 @@ class Server(Machine):
         wait_until(self.is_done, lambda: f"cloud-init is done:\n{self.what_happened()}", 300)
 
     def is_done(self) -> bool:
-        status = self._run("cloud-init", "status")[1]
+        status = self.attempt("cloud-init", "status")[1]
         assert "error" not in status, self.what_happened()
         return "status: done" in status
 
     def what_happened(self) -> str:
-        return self._run("tail", "-n", "40", "/var/log/cloud-init-output.log")[1]
+        return self.attempt("tail", "-n", "40", "/var/log/cloud-init-output.log")[1]
 
     def login(self) -> str:
         name, password = self("cat", "/root/labkit-login").split()
@@ -91,7 +91,7 @@ class Server(Machine):
         return self("systemctl", "show", "--value", f"--property={name}", unit).strip()
 
     def all_active(self) -> bool:
-        return self.status("labkit", "service", "status") == 0
+        return self.attempt("labkit", "service", "status")[0] == 0
 
 
 def user_data() -> str:
@@ -209,6 +209,15 @@ def test_a_killed_service_is_back(server: Server, name: str) -> None:
         server.wait_for_new_records()
 
 
+def test_mistakes_get_the_next_line_to_type(server: Server) -> None:
+    status, said = server.attempt("labkit", "service", "logs", "kafka")
+    assert status == 1
+    assert "it has broker, consumer, producer, api, backup" in " ".join(said.split())
+    status, said = server.attempt("runuser", "-u", "nobody", "labkit", "check")
+    assert status == 1
+    assert "sudo labkit check" in said
+
+
 def test_logs_are_read_and_limited(server: Server) -> None:
     assert "Apache Kafka" in server("labkit", "service", "logs", "broker", "--lines", "200")
     assert "SystemMaxUse=500M" in server("systemd-analyze", "cat-config", "systemd/journald.conf")
@@ -284,13 +293,13 @@ def test_a_given_password_is_taken_and_not_written_down(server: Server) -> None:
     install = ["bash", "/opt/labkit/release/install.sh", "--site", SITE, "--login", "ada"]
     server("env", f"LOGIN_PASSWORD={given}", *install)
     wait_until(lambda: server.get("/", f"ada:{given}")[0] == 200, "the page, by the new login")
-    assert server.status("test", "-e", "/root/labkit-login") == 1
-    assert server.status("grep", "-rq", given, "/etc", "/root", "/var/lib/labkit") == 1
+    assert server.attempt("test", "-e", "/root/labkit-login")[0] == 1
+    assert server.attempt("grep", "-rq", given, "/etc", "/root", "/var/lib/labkit")[0] == 1
 
 
 def test_uninstall_removes_services_and_keeps_readings(server: Server) -> None:
     server("labkit", "service", "uninstall", "--yes")
     for name in SERVICES:
-        assert server.status("systemctl", "cat", f"labkit-{name}") == 1
-    assert server.status("pgrep", "-u", "labkit") == 1
+        assert server.attempt("systemctl", "cat", f"labkit-{name}")[0] == 1
+    assert server.attempt("pgrep", "-u", "labkit")[0] == 1
     assert "0.csv" in server("ls", "/var/lib/labkit/data/co2-emissions")
