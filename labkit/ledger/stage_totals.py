@@ -14,7 +14,7 @@ from kafka import TopicPartition
 
 from labkit.broker.kafka_clients import consumer
 from labkit.core.errors import BadReading
-from labkit.core.run_files import runs_on
+from labkit.core.run_files import read_run_files
 from labkit.ledger.ledger_model import PartitionPlace, Stage, with_removed
 from labkit.ledger.unclaimed_readings import UnclaimedReadings
 from labkit.readings.reading import Reading, grams
@@ -216,8 +216,8 @@ def served_totals(data_dir: Path, topic: str) -> Stage:
 
 def find_api(data_dir: Path, topic: str) -> str | None:
     """Return the address of the API that serves this folder and topic, if one runs."""
-    for run in runs_on(topic, "api"):
-        if Path(run.get("data_dir", "")) == data_dir:
+    for run in read_run_files("api"):  # one in another container has another address
+        if run.get("topic") == topic and Path(run.get("data_dir", "")) == data_dir:
             return str(run["url"])
     return None
 

@@ -11,7 +11,7 @@ from labkit.broker.cluster_state import read_cluster
 from labkit.broker.kafka_clients import bootstrap_servers
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
-from labkit.core.run_files import read_run_files
+from labkit.core.run_files import everywhere, read_run_files
 from labkit.core.terminal_text import visible
 from labkit.faults.active_faults import active_faults
 from labkit.ledger.stage_totals import get_json
@@ -54,7 +54,7 @@ def lab_status() -> dict[str, Any]:
         "faults": [one.model_dump() | {"in_words": one.description} for one in active_faults()],
         "topics": [],
         "groups": [],
-        "workers": [_without_token(run) for run in read_run_files() if run["kind"] != "broker"],
+        "workers": [_without_token(run) for run in everywhere() if run["kind"] != "broker"],
         "partitions": _partitions(),
         "api": _api(),
     }

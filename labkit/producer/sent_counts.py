@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from labkit.core.config import load_config
 from labkit.core.json_files import read_json, write_json
-from labkit.core.run_files import read_run_files
+from labkit.core.run_files import everywhere
 from labkit.producer.delivery_log import delivery_log_dir, read_events
 
 UNASKED = "acks=0: no acknowledgement was asked for"
@@ -175,7 +175,7 @@ class SentCountsReader:
 
     def read(self, topic_id: str) -> SentCounts:
         """Add up what all runs into a topic sent; see `read_sent_counts`."""
-        running = {run.get("run") for run in read_run_files("producer")}
+        running = {run.get("run") for run in everywhere("producer")}
         known, self._known, self.runs = self._known, {}, []
         # A run is in both folders, or only in one: retention and power cuts leave either.
         logs = (counts_path(topic_id, log.stem) for log in delivery_log_dir(topic_id).glob("*.csv"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from labkit.core import run_files
-from labkit.core.run_files import RunFile, read_run_files, restore_run_files
+from labkit.core.run_files import RunFile, everywhere, read_run_files, restore_run_files, runs_on
 
 
 @pytest.fixture
@@ -77,3 +77,22 @@ def test_an_emptied_file_of_an_ended_process_is_removed(lab_dir: Path) -> None:
     assert read_run_files() == []
     assert not gone.exists()
     assert not reused.exists()
+
+
+def test_a_process_in_another_container_runs_while_it_touches_its_file(run_file: RunFile) -> None:
+    elsewhere = run_file.path.parent.with_name("run-0123456789ab") / "consumer-1-consumer.json"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text('{"kind": "consumer", "pid": 1, "process_started": 0.0, "topic": "t"}')
+    assert [run["kind"] for run in everywhere()] == ["api", "consumer"]
+    assert [run["pid"] for run in runs_on("t", "consumer")] == [1]
+    assert read_run_files("consumer") == []  # its pid is not one of this container's
+    os.utime(elsewhere, (1.0, 1.0))
+    assert runs_on("t", "consumer") == []
+    run_file.remove()
+
+
+def test_a_process_touches_its_files(run_file: RunFile) -> None:
+    os.utime(run_file.path, (1.0, 1.0))
+    restore_run_files()
+    assert run_file.path.stat().st_mtime > 1.0
+    run_file.remove()
