@@ -93,7 +93,7 @@ class Api(background_workers.ThreadWorker):
         try:
             if port not in range(MAX_PORT + 1):
                 raise OSError(f"ports go from 0 to {MAX_PORT}")
-            listener = socket.create_server((HOST, port))
+            listener = socket.create_server((load_config().api_host, port))
         except OSError as error:
             msg = f"port {port} cannot be used: {error}"
             next_line = "labkit api --port 0 (in Python start_api(port=0)): any free port"
@@ -125,7 +125,8 @@ def start_api(
 ) -> Api:
     """Serve a topic's CSV, and the dashboard that shows it, to this machine only.
 
-    A worker that runs under ``name`` is stopped first.
+    The setting ``api_host`` is for a container, whose port is published. A worker that runs under
+    ``name`` is stopped first.
 
     Parameters
     ----------

@@ -103,6 +103,11 @@ class LabConfig(BaseSettings):
     )
     aot_cache: bool = Field(True, description="Make the cache that halves a broker's start.")
     api_port: int = Field(0, description="0: any free port.")
+    api_host: str = Field(
+        "127.0.0.1",
+        description="Where the API listens. In a container 0.0.0.0, so that its port can be "
+        "published; elsewhere another address shows your readings to others, without a login.",
+    )
     api_rows_in_memory: int = Field(
         2_000_000,
         ge=0,

@@ -28,6 +28,8 @@ SPLIT = (
 )
 """Modules whose tests are units of their own: they share nothing that is expensive to start."""
 
+DOCKER = "/test_broker_for_tests.py", "/test_compose.py", "/test_compose_stages.py"
+
 QUEUE = (
     "in order",  # the lessons, one after the other: the longest two
     "in reverse",
@@ -48,7 +50,7 @@ def unit_of(test: str) -> str:
     module, _, name = test.partition("::")
     if chain := re.search(r"\[\w+-(in order|in reverse)\]", name):
         return chain[1]  # lessons that follow each other in one lab
-    if "[docker" in name or module.endswith(("/test_broker_for_tests.py", "/test_compose.py")):
+    if "[docker" in name or module.endswith(DOCKER):
         return "docker"  # one container for nearly all of them
     return test if module.startswith(SPLIT) else module
 

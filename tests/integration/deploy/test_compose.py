@@ -2,89 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from compose_stack import Compose, why_no_compose
 from kafka import KafkaAdminClient
 from require import require
 from waiting import wait_until
 
 import labkit as lab
-from labkit.broker.broker_for_tests import why_no_docker
 from labkit.broker.kafka_clients import admin, consumer, producer
 from labkit.core.errors import TopicNotFound
 
 pytestmark = pytest.mark.docker
 
-ROOT = Path(__file__).parents[3]
-HEALTHY_WITHIN_S = 180
-
-
-class Compose:
-    """The stack under a project name and a port of its own, beside whatever runs already."""
-
-    def __init__(self) -> None:
-        has_v2 = (
-            subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0
-        )
-        tool = ["docker", "compose"] if has_v2 else ["docker-compose"]
-        self.command = [*tool, "--project-name", f"labkit-test-{os.getpid()}"]
-        self.port = free_port()
-
-    def __call__(self, *words: str) -> str:
-        ran = subprocess.run(
-            [*self.command, *words],
-            cwd=ROOT,
-            env={**os.environ, "KAFKA_PORT": str(self.port)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
-
-    def inspect(self, template: str) -> str:
-        container = self("ps", "--quiet", "kafka").strip()
-        command = ["docker", "inspect", "--format", template, container]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    def wait_until_healthy(self) -> None:
-        wait_until(
-            lambda: self.inspect("{{.State.Health.Status}}") == "healthy",
-            lambda: f"a healthy broker:\n{self('logs')}",
-            HEALTHY_WITHIN_S,
-            every_s=1.0,
-        )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def why_no_compose() -> str | None:
-    reason = why_no_docker()
-    if reason is None and not shutil.which("docker"):
-        reason = "there is no docker command"
-    if reason is None and not shutil.which("docker-compose"):
-        ran = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-        reason = None if ran.returncode == 0 else "Compose is not installed"
-    return reason
-
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Compose]:
     require("docker", why_no_compose())
-    compose = Compose()
+    compose = Compose("kafka")
     try:
         compose("up", "--detach")
-        compose.wait_until_healthy()
+        compose.wait_until_healthy("kafka")
         yield compose
     finally:
         compose("down", "--volumes")
@@ -92,7 +31,7 @@ def stack() -> Iterator[Compose]:
 
 @pytest.fixture
 def cluster(stack: Compose, monkeypatch: pytest.MonkeyPatch) -> Compose:
-    monkeypatch.setenv("LABKIT_BOOTSTRAP_SERVERS", f"localhost:{stack.port}")
+    monkeypatch.setenv("LABKIT_BOOTSTRAP_SERVERS", f"localhost:{stack.ports['KAFKA_PORT']}")
     return stack
 
 
@@ -150,7 +89,7 @@ def test_what_was_written_outlives_the_container(cluster: Compose, topic_name: s
         client.send(topic_name, b"value", partition=0).get(10)
     cluster("rm", "--stop", "--force", "-v")  # the container and its unnamed volumes
     cluster("up", "--detach")
-    cluster.wait_until_healthy()
+    cluster.wait_until_healthy("kafka")
     after = lab.describe_topic(topic_name)
     assert after.topic_id == before.topic_id
     assert after.end_offsets == {0: 1, 1: 0, 2: 0}
