@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from kafka import KafkaProducer
 from kafka import errors as kafka_errors
+from kafka.producer.transaction_manager import TransactionState
 
 # The client may send a record again if an answer is lost. Idempotence lets the broker recognise
 # it; that needs acks="all". Passed explicitly, a contradiction raises.
@@ -87,9 +88,17 @@ def tell_refused_from_given_up(client: KafkaProducer) -> None:
 
 
 def has_given_up(client: KafkaProducer) -> bool:
-    """Tell whether the client will send nothing more; see `tell_refused_from_given_up`."""
+    """Tell whether the client will send nothing more; see `tell_refused_from_given_up`.
+
+    Upstream: an idempotent client drops its producer id when a batch expires that it had sent
+    before (a broker was gone for longer than ``delivery_timeout_ms``). It asks for another id only
+    while it is not initialized, which it is by then. So it waits for ever.
+    """
     manager = client._transaction_manager
-    return manager is not None and bool(manager.has_fatal_error())
+    if manager is None:
+        return False
+    is_ready = manager._current_state is TransactionState.READY
+    return bool(manager.has_fatal_error()) or (is_ready and not manager.has_producer_id())
 
 
 def random_partition(client: KafkaProducer, topic: str) -> int | None:

@@ -6,6 +6,7 @@ record until it is acknowledged, failed or unknown.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from labkit.broker import kafka_clients
-from labkit.core.errors import LabError
+from labkit.core.errors import BrokerUnavailable, LabError
 from labkit.core.processes import fewer_gc_runs
 from labkit.core.run_files import RunFile
 from labkit.core.written_places import refused_write
@@ -148,11 +149,10 @@ def produce(
                     tracker.sent(record, future)
             if tracker.counts.records == count:
                 break
-            _pause(tracker, pause_s, stop)
-            if has_given_up(client):
-                stop.wait(NEW_CLIENT_S)
+            _pause(tracker, pause_s, stop, client)
+            if has_given_up(client) and (another := _another_client(options, stop)):
                 close_client(client, CLOSE_S)
-                client = _new_client(options)
+                client = another
                 tracker.go_on_with(client)
             if stop.is_set():
                 break
@@ -179,6 +179,14 @@ def _new_client(options: ProducerOptions) -> KafkaProducer:
     return client
 
 
+def _another_client(options: ProducerOptions, stop: threading.Event) -> KafkaProducer | None:
+    """Return a client that takes over, or None while no broker answers."""
+    stop.wait(NEW_CLIENT_S)
+    with contextlib.suppress(BrokerUnavailable):
+        return _new_client(options)
+    return None
+
+
 def in_batches(source: Iterator[Item | float]) -> Iterator[tuple[list[Item], float]]:
     """Yield a source's items up to each pause, at most `BATCH` at once, with that pause."""
     batch: list[Item] = []
@@ -195,13 +203,15 @@ def in_batches(source: Iterator[Item | float]) -> Iterator[tuple[list[Item], flo
     yield batch, 0.0
 
 
-def _pause(tracker: DeliveryTracker, wait_s: float, stop: threading.Event) -> None:
+def _pause(
+    tracker: DeliveryTracker, wait_s: float, stop: threading.Event, client: KafkaProducer
+) -> None:
     """Count answers during a pause of the source; extend it if too many records are in flight."""
     tracker.reap()
     if wait_s > 0:
         stop.wait(min(max(wait_s, MIN_PAUSE_S), MAX_PAUSE_S))
         tracker.reap()
-    while tracker.is_full and not stop.is_set():
+    while tracker.is_full and not stop.is_set() and not has_given_up(client):
         stop.wait(MIN_PAUSE_S)
         tracker.reap()
 
