@@ -4,13 +4,13 @@ A client that cannot reach its broker waits half a minute and leaks a thread. So
 tried with a plain TCP connection first, and the client is created once. `admin`, `consumer` and
 `producer` return a new client; `ReusedClients` keeps clients for many requests.
 
-This file and `unreadable_batches` have all access of `broker` and `topics` to kafka-python's
-private parts. Here these are:
+This file, `network_client` and `unreadable_batches` have all access of `broker` and `topics` to
+kafka-python's private parts. Here these are:
 
-- ``kafka.net.compat.KafkaNetClient`` for the connection timeout and for `advertised_addresses`:
-  version 3.0 does not pass ``socket_connection_setup_timeout_ms`` on from the public clients
-  (https://github.com/dpkp/kafka-python/pull/3129 does), and none of them returns the addresses
-  that a broker advertises without connecting to these addresses.
+- ``kafka.net.compat.KafkaNetClient`` (as `NetworkClient`) for the connection timeout and for
+  `advertised_addresses`: version 3.0 does not pass ``socket_connection_setup_timeout_ms`` on from
+  the public clients (https://github.com/dpkp/kafka-python/pull/3129 does), and none of them
+  returns the addresses that a broker advertises without connecting to these addresses.
 - The names of the loggers that write a login to the log (`WIRE_LOGS`).
 """
 
@@ -20,17 +20,18 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import partial
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
-from kafka.net.compat import KafkaNetClient
 
 from labkit.broker.cluster_state import NodeState, read_cluster
+from labkit.broker.connection_failures import explain, refuse_unusable_files
+from labkit.broker.denied_access import denied_access
+from labkit.broker.network_client import NetworkClient
 from labkit.broker.unreadable_batches import name_unreadable_batches
 from labkit.core.assert_statements import refuse_without_assert
-from labkit.core.config import load_config
+from labkit.core.config import LabConfig, load_config
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.tcp import connection_error
 
@@ -143,11 +144,20 @@ def _own_nodes() -> list[NodeState]:
 def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
     refuse_without_assert()
     servers = settings.pop("bootstrap_servers", None) or bootstrap_servers()
-    probe(servers)
     config = load_config()
-    if config.sasl_mechanism is not None:
+    security = config.client_settings()
+    refuse_unusable_files(config)
+    probe(servers)
+    if config.wants_login:
         for name in WIRE_LOGS:
             logging.getLogger(name).setLevel(logging.INFO)
+    made: list[NetworkClient] = []
+
+    def network_client(**own: Any) -> NetworkClient:
+        own["socket_connection_setup_timeout_ms"] = HANDSHAKE_TIMEOUT_MS
+        made.append(NetworkClient(**own))
+        return made[-1]
+
     try:
         return client(
             bootstrap_servers=servers.split(","),
@@ -155,26 +165,33 @@ def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
                 "client_id": "labkit",
                 "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
                 "reconnect_backoff_max_ms": 1_000,
-                "kafka_client": partial(
-                    KafkaNetClient, socket_connection_setup_timeout_ms=HANDSHAKE_TIMEOUT_MS
-                ),
-                **config.client_settings(),
+                "kafka_client": network_client,
+                **security,
                 **settings,
             },
         )
-    except KafkaError as error:
-        msg = f"{servers} accepts connections, but does not answer as Kafka does: {error}"
-        # A refused login looks like no answer: kafka-python retries until its timeout.
-        if config.sasl_mechanism is not None:
-            msg = f"{servers} accepts connections, but has not let this client in: {error}. It may "
-            msg += "refuse the login in LABKIT_SASL_* and LABKIT_SSL_*"
-            next_line = "set LABKIT_SASL_PLAIN_USERNAME and LABKIT_SASL_PLAIN_PASSWORD again"
-        elif config.bootstrap_servers == servers:
-            msg += ". It may want a login, or encryption"
-            next_line = "labkit doctor   (or set LABKIT_SECURITY_PROTOCOL and LABKIT_SASL_*)"
-        else:
-            next_line = "labkit doctor"
-        raise BrokerUnavailable(msg, next_line) from error
+    except (KafkaError, OSError) as error:
+        for one in made:
+            raise _no_connection(servers, config, one, error) from error
+        raise
+
+
+def _no_connection(
+    servers: str, config: LabConfig, client: NetworkClient, error: Exception
+) -> BrokerUnavailable:
+    """Return the error of a client that could not be made, and close what there is of it."""
+    connections = client.connections
+    reason = next(iter(connections.failures.values()), error)
+    with contextlib.suppress(KafkaError, OSError, RuntimeError):
+        client.close()
+    known = explain(reason, servers, config, has_connected=connections.has_connected)
+    if known is not None:
+        return known
+    msg = f"{servers} accepts connections, but does not answer as Kafka does: {error}"
+    if config.bootstrap_servers == servers:
+        msg += ". It may want a login, or encryption"
+        return BrokerUnavailable(msg, "labkit doctor   (or set LABKIT_SECURITY_PROTOCOL)")
+    return BrokerUnavailable(msg, "labkit doctor")
 
 
 def probe(servers: str, timeout_s: float = PROBE_TIMEOUT_S) -> None:
@@ -206,17 +223,15 @@ def advertised_addresses(servers: str) -> dict[int, str]:
         The cluster at ``servers`` does not answer.
     """
     probe(servers)
-    client = KafkaNetClient(
-        bootstrap_servers=servers.split(","),
-        client_id="labkit",
-        **load_config().client_settings(),
+    config = load_config()
+    client = NetworkClient(
+        bootstrap_servers=servers.split(","), client_id="labkit", **config.client_settings()
     )
     try:
         client.check_version(timeout_ms=BOOTSTRAP_TIMEOUT_MS)  # fetches the brokers, too
         return {one.node_id: f"{one.host}:{one.port}" for one in client.cluster.brokers()}
-    except KafkaError as error:
-        msg = f"{servers} accepts connections, but does not answer as Kafka does: {error}"
-        raise BrokerUnavailable(msg, "labkit doctor") from error
+    except (KafkaError, OSError) as error:
+        raise _no_connection(servers, config, client, error) from error
     finally:
         client.close()
 
@@ -242,6 +257,8 @@ class ReusedClients:
         ------
         BrokerUnavailable
             No broker answers as it should; the next use creates new clients.
+        AccessDenied
+            No ACL of the cluster allows a request.
         """
         try:
             servers = bootstrap_servers()
@@ -254,6 +271,8 @@ class ReusedClients:
             raise
         except KafkaError as error:
             self.close()
+            if denied := denied_access(error):
+                raise denied from error
             msg = f"the brokers did not answer as they should ({type(error).__name__})"
             raise BrokerUnavailable(msg, "labkit broker status") from error
 

@@ -6,12 +6,14 @@ password exists only while the program runs, in a folder that no other user can 
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from labkit.core.config import LabConfig
+from labkit.core.errors import SettingInvalid
 
 LOGIN_MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
@@ -23,12 +25,24 @@ LOGIN_MODULES = {
 def client_properties(config: LabConfig) -> dict[str, str]:
     """Return the security settings by the names of Kafka's Java clients.
 
+    Raises
+    ------
+    SettingInvalid
+        The certificate or its key cannot be read, or Java cannot use the key.
+
     See: Kafka documentation, section "Authentication using SASL"; KIP-651 (PEM files).
     """
     properties: dict[str, str] = {"security.protocol": config.security_protocol}
-    if config.ssl_cafile is not None:
+    if (authorities := config.pem_path("ssl_cafile")) is not None:
         properties["ssl.truststore.type"] = "PEM"
-        properties["ssl.truststore.location"] = str(config.ssl_cafile.absolute())
+        properties["ssl.truststore.location"] = str(authorities)
+    if (certificate := config.pem_path("ssl_certfile")) is not None:
+        key = config.pem_path("ssl_keyfile") or certificate
+        properties["ssl.keystore.type"] = "PEM"
+        properties["ssl.keystore.certificate.chain"] = _pem(certificate, "LABKIT_SSL_CERTFILE")
+        properties["ssl.keystore.key"] = _pkcs8(key)
+        if config.ssl_password is not None:
+            properties["ssl.key.password"] = config.ssl_password.get_secret_value()
     if config.sasl_mechanism is not None:
         properties["sasl.mechanism"] = config.sasl_mechanism
     if config.sasl_mechanism in LOGIN_MODULES and config.sasl_plain_password is not None:
@@ -38,6 +52,34 @@ def client_properties(config: LabConfig) -> dict[str, str]:
             password=config.sasl_plain_password.get_secret_value(),
         )
     return properties
+
+
+def _pem(path: Path, variable: str) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise pem_unreadable(variable, path, error) from error
+
+
+def _pkcs8(path: Path) -> str:
+    """Return a private key in the only form that Kafka's Java programs read, PKCS#8."""
+    key = _pem(path, "LABKIT_SSL_KEYFILE")
+    if re.search(r"BEGIN (RSA|EC|DSA) PRIVATE KEY", key):
+        converted = path.with_suffix(".pkcs8.pem")
+        raise SettingInvalid(
+            f"Kafka's Java programs read private keys in the form PKCS#8, and {path} has another",
+            f"openssl pkcs8 -topk8 -nocrypt -in {path} -out {converted}   "
+            f"(then export LABKIT_SSL_KEYFILE={converted})",
+        )
+    return key
+
+
+def pem_unreadable(variable: str, path: Path, error: OSError) -> SettingInvalid:
+    """Return the error about a file of certificates or keys that cannot be read."""
+    what = f"{variable} names {path}, which cannot be read: {error.strerror or error}"
+    if isinstance(error, FileNotFoundError):
+        what = f"{variable} names {path}, and there is no such file"
+    return SettingInvalid(what, f"export {variable}=/path/to/file.pem   (an absolute path)")
 
 
 @contextmanager

@@ -129,6 +129,10 @@ def _known_refusal(error: Exception) -> LabError | None:
     if isinstance(error, ModuleNotFoundError) and str(error.name).startswith(NOT_ON_A_SERVER):
         what = f"This labkit was installed for a server, without {error.name}, which this needs"
         return LabError(what, "make setup   (in a clone of labkit, on your own machine)")
+    if type(error).__name__.endswith("AuthorizationFailedError"):
+        from labkit.broker.denied_access import denied_access
+
+        return denied_access(error)
     if not isinstance(error, OSError):
         return None
     try:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from labkit.broker.denied_access import denied_access
 from labkit.broker.kafka_clients import producer
 from labkit.core.config import dead_letter_topic
 from labkit.core.errors import LabError, TopicNotFound
@@ -261,4 +262,5 @@ class _Sending(threading.Thread):
 
 
 def _said(error: Exception) -> str:
+    error = denied_access(error, "Write") or error
     return error.what if isinstance(error, LabError) else f"{type(error).__name__} {error}".strip()

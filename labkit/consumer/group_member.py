@@ -20,6 +20,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from labkit.broker import kafka_clients
+from labkit.broker.denied_access import denied_access
 from labkit.consumer import client_health
 from labkit.consumer.client_health import Reachability, Watchdog
 from labkit.consumer.consumer_report import ConsumerReport
@@ -136,6 +137,8 @@ class GroupMember:
         ------
         SinkForeign
             The CSV holds records that the brokers have lost.
+        AccessDenied
+            No ACL of the cluster allows to read the topic, or to be in the group.
         KafkaError
             Polling again does not help.
         """
@@ -151,6 +154,8 @@ class GroupMember:
             msg = f"the brokers have lost records of partition {numbers} that the CSV holds"
             folder = topic_dir(self._data_dir, self._topic)
             raise SinkForeign(msg, set_aside_line(folder)) from error
+        elif denied := denied_access(error, "Read"):
+            raise denied from error
         elif self._watchdog.client_is_dead or not error.retriable:
             raise error
         else:  # such as a lost connection: the client connects again, and we poll again

@@ -30,7 +30,9 @@ from labkit.core.settings_file import PREFIX, lines_of, refuse_malformed_lines, 
 STATE_FOLDER = ".labkit"
 # In the state folder: the learner's marks, and the clusters of lessons, each with its own state.
 MARKS, CLUSTERS = "progress.json", "clusters"
-_PASSWORD_LINE = re.compile(r"^\s*(export\s+)?LABKIT_SASL_PLAIN_PASSWORD\s*=", re.M | re.I)
+_PASSWORD_LINE = re.compile(r"^\s*(export\s+)?LABKIT_(SASL_PLAIN|SSL)_PASSWORD\s*=", re.M | re.I)
+PASSWORD_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+"""The SASL mechanisms that take a user name and a password."""
 
 
 class Unprinted(str):
@@ -68,10 +70,21 @@ class LabConfig(BaseSettings):
         None, description="host:port of an existing cluster; None: the lab starts its own broker."
     )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: str | None = None
+    sasl_mechanism: str | None = Field(
+        None, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, with a SASL_ protocol."
+    )
     sasl_plain_username: str | None = None
     sasl_plain_password: SecretStr | None = None
-    ssl_cafile: Path | None = None
+    ssl_cafile: Path | None = Field(
+        None, description="The authorities to trust (PEM); None: those of this machine."
+    )
+    ssl_certfile: Path | None = Field(
+        None, description="This client's own certificate and its chain (PEM), for mutual TLS."
+    )
+    ssl_keyfile: Path | None = Field(
+        None, description="The certificate's private key (PEM); None: it is in ssl_certfile."
+    )
+    ssl_password: SecretStr | None = Field(None, description="The private key's password.")
     proxy_url: str | None = Field(
         None, description="Clients go through this proxy; `labkit proxy` prints its address."
     )
@@ -142,7 +155,7 @@ class LabConfig(BaseSettings):
             raise ValueError(f"SASL_PLAINTEXT would send your password to {place.hostname}")
         return url
 
-    @field_validator("data_dir", "cache_dir", "ssl_cafile")
+    @field_validator("data_dir", "cache_dir", "ssl_cafile", "ssl_certfile", "ssl_keyfile")
     @classmethod
     def _home_is_known(cls, path: Path | None) -> Path | None:
         try:
@@ -181,21 +194,72 @@ class LabConfig(BaseSettings):
             msg = f"There is no place for Kafka's jars: {error}"
             raise SettingInvalid(msg, "export LABKIT_CACHE_DIR=/path/to/a/folder") from error
 
+    @property
+    def wants_login(self) -> bool:
+        """Whether clients log in with SASL."""
+        return self.security_protocol.startswith("SASL_")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether clients encrypt, and check the broker's certificate."""
+        return self.security_protocol.endswith("SSL")
+
+    def pem_path(self, name: Literal["ssl_cafile", "ssl_certfile", "ssl_keyfile"]) -> Path | None:
+        """Return the absolute path of a PEM file; a relative one is in the lab's folder."""
+        path: Path | None = getattr(self, name)
+        return (self.lab_dir / path).absolute() if path is not None else None
+
     def client_settings(self) -> dict[str, Any]:
         """Return the security and network settings that every kafka-python client takes.
 
-        The password leaves its ``SecretStr`` only here.
+        Passwords leave their ``SecretStr`` only here.
+
+        Raises
+        ------
+        SettingInvalid
+            A setting is missing without which no login is possible.
         """
-        password = self.sasl_plain_password
+        self._refuse_incomplete_login()
         settings = {
             "security_protocol": self.security_protocol,
             "sasl_mechanism": self.sasl_mechanism,
             "sasl_plain_username": self.sasl_plain_username,
-            "sasl_plain_password": Unprinted(password.get_secret_value()) if password else None,
-            "ssl_cafile": str(self.ssl_cafile) if self.ssl_cafile else None,
+            "sasl_plain_password": _unprinted(self.sasl_plain_password),
+            "ssl_cafile": _text(self.pem_path("ssl_cafile")),
+            "ssl_certfile": _text(self.pem_path("ssl_certfile")),
+            "ssl_keyfile": _text(self.pem_path("ssl_keyfile")),
+            "ssl_password": _unprinted(self.ssl_password),
             "proxy_url": self.proxy_url,
         }
         return {key: value for key, value in settings.items() if value is not None}
+
+    def _refuse_incomplete_login(self) -> None:
+        needed = ["sasl_mechanism"] if self.wants_login else []
+        if self.wants_login and self.sasl_mechanism in PASSWORD_MECHANISMS:
+            needed += ["sasl_plain_username", "sasl_plain_password"]
+        for name in needed:
+            if getattr(self, name) is None:
+                variable, hint = _variable(name), "..."
+                if name == "sasl_mechanism":
+                    hint = "SCRAM-SHA-512   (or what the cluster has: PLAIN, SCRAM-SHA-256)"
+                raise SettingInvalid(
+                    f"LABKIT_SECURITY_PROTOCOL={self.security_protocol} is a login, and "
+                    f"{variable} is not set",
+                    f"export {variable}={hint}",
+                )
+        if self.ssl_keyfile is not None and self.ssl_certfile is None:
+            raise SettingInvalid(
+                "LABKIT_SSL_KEYFILE is set, and the certificate that the key belongs to is not",
+                "export LABKIT_SSL_CERTFILE=client.pem   (your certificate)",
+            )
+
+
+def _unprinted(password: SecretStr | None) -> Unprinted | None:
+    return Unprinted(password.get_secret_value()) if password is not None else None
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path is not None else None
 
 
 def _is_loopback(host: str) -> bool:

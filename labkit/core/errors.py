@@ -48,6 +48,10 @@ class BrokerUnavailable(LabError):
     """No Kafka broker answers, or one would not start."""
 
 
+class AccessDenied(LabError):
+    """The cluster let the client in, and none of its ACLs allows this request."""
+
+
 class JarRefused(LabError):
     """A jar's size or SHA-256 is not what ``jars.lock`` says."""
 

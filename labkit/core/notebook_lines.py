@@ -34,7 +34,14 @@ def in_notebook(line: str) -> str:
     line = _IN_A_TERMINAL.split(line)[0]
     for command, call in _CALLS:
         line = re.sub(command + _REMARK, call, line)
-    return re.sub(r"^(?=(?:labkit|mv) )", "!", line)
+    line = re.sub(
+        r"^read -rs (\w+) && export \1",
+        r'import os, getpass; os.environ["\1"] = getpass.getpass()',
+        line,
+    )
+    if (setting := re.match(r"export (\w+=\S+)(?=$|\s{2,})", line)) is not None:
+        line = f"%env {setting[1]}{line[setting.end() :]}"
+    return re.sub(r"^(?=(?:labkit|mv|openssl|date) )", "!", line)
 
 
 def sentence_in_notebook(sentence: str) -> str:

@@ -36,8 +36,7 @@ def broker(config: LabConfig) -> Check:
     try:
         topics = list_topics()
     except LabError as error:
-        said = f"{servers} is open and does not speak Kafka with us: {error.what}"
-        return Check(name, "broken", said, error.next_line)
+        return Check(name, "broken", sentence(error.what), error.next_line)
     told = advertised(servers)
     elsewhere = ", ".join(told.unreachable)
     if told.unreachable and len(told.unreachable) < len(told.brokers):
@@ -59,7 +58,7 @@ def versions() -> Check:
     try:
         with consumer() as client:
             spoken = ".".join(map(str, client.config["api_version"]))
-    except BrokerUnavailable:
+    except LabError:
         said = f"No broker is there to ask; the lab's own is Kafka {kafka_version()}."
         return Check(name, "ok", said)
     if not KAFKA_VERSION.startswith(f"{spoken}."):

@@ -18,6 +18,7 @@ from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
+from labkit.broker.denied_access import denied_access
 from labkit.core.errors import FolderNotWritable, TopicNotFound
 from labkit.core.wait_until import wait_until
 from labkit.producer.delivery_log import DeliveryLog
@@ -259,7 +260,8 @@ class DeliveryTracker:
         self.counts.add("acked", record.co2_g)
 
     def _count_lost(self, record: OutgoingRecord, error: Exception, *, certain: bool) -> None:
-        why = f"{type(error).__name__}: {error}"
+        denied = denied_access(error, "Write", self._topic)
+        why = denied.what if denied else f"{type(error).__name__}: {error}"
         if not (self.last_error and isinstance(error, ClientGaveUp)):  # the reason came before it
             self.last_error = why
         self._lost(record, why, certain=certain)

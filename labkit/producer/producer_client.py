@@ -81,8 +81,9 @@ def tell_refused_from_given_up(client: KafkaProducer) -> None:
     give_up = manager.transition_to_fatal_error
 
     def renamed(error: Exception) -> None:
-        said = f"the client sends no more, after {type(error).__name__}"
-        give_up(ClientGaveUp(said))
+        # A plain KafkaError has its reason in its text, such as that no ACL allows to write.
+        why = str(error) if type(error) is kafka_errors.KafkaError else type(error).__name__
+        give_up(ClientGaveUp(f"the client sends no more, after {why}"))
 
     manager.transition_to_fatal_error = renamed
 

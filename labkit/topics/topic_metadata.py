@@ -13,6 +13,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
+from labkit.broker.denied_access import denied_access
 from labkit.broker.kafka_clients import admin, silent_nodes
 from labkit.core.errors import BrokerUnavailable, TopicNotFound, TopicRefused
 from labkit.core.wait_until import wait_until
@@ -33,11 +34,13 @@ Answer = TypeVar("Answer")
 
 @contextmanager
 def cluster() -> Iterator[KafkaAdminClient]:
-    """Open an admin client; an unexpected error of the client becomes `BrokerUnavailable`."""
+    """Open an admin client; its errors become `AccessDenied` or `BrokerUnavailable`."""
     with admin() as client:
         try:
             yield client
         except kafka_errors.KafkaError as error:
+            if denied := denied_access(error):
+                raise denied from error
             msg = f"the cluster did not answer as it should: {error}"
             raise BrokerUnavailable(msg, "labkit doctor") from error
 
@@ -102,6 +105,8 @@ def read_metadata(client: KafkaAdminClient, name: str) -> dict[str, Any] | None:
     if error is kafka_errors.InvalidTopicError:
         msg = f"{name!r} is not a topic name: at most 249 letters, digits, '.', '_', '-'"
         raise TopicRefused(msg, 'lab.ensure_topic("co2-emissions")')
+    if denied := denied_access(error(), "Describe", name):
+        raise denied
     if error not in (kafka_errors.NoError, kafka_errors.LeaderNotAvailableError):
         msg = f"the cluster does not describe topic {name!r}: {error.__name__}"
         raise TopicRefused(msg, "labkit doctor")

@@ -12,6 +12,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
 
+from labkit.broker.denied_access import denied_access
 from labkit.core.errors import TopicConfigDiffers, TopicRefused
 from labkit.core.text_tables import many
 from labkit.topics.topic_metadata import read_configs
@@ -43,13 +44,20 @@ def raise_if_not_created(
                 f"cluster has only {many(brokers, 'broker')}",
                 hint,
             )
-    raise_refusal(reply, what, hint)
+    raise_refusal(reply, what, hint, "Create", name)
 
 
-def raise_refusal(reply: Mapping[str, Any], what: str, next_line: str) -> None:
-    """Raise `TopicRefused` in the cluster's own words, if its reply is an error."""
+def raise_refusal(
+    reply: Mapping[str, Any], what: str, next_line: str, operation: str, name: str
+) -> None:
+    """Raise `TopicRefused` in the cluster's own words, or `AccessDenied`, if a reply is an error.
+
+    ``operation`` and ``name`` are what was tried, in the words of Kafka's ACLs, and on which topic.
+    """
     if reply["error_code"]:
         error = kafka_errors.for_code(reply["error_code"])
+        if denied := denied_access(error(), operation, name):
+            raise denied
         reason = reply.get("error_message") or error.description or error.__name__
         raise TopicRefused(f"{what}: {reason}", next_line)
 
@@ -78,6 +86,9 @@ def refuse_unknown_settings(
     topics = client.list_topics()
     any_topic = name if name in topics else next(iter(topics), None)
     known = read_configs(client, [any_topic], "all")[any_topic] if any_topic else config
+    if not known:  # each topic has some; kafka-python drops the error in the answer
+        error = kafka_errors.TopicAuthorizationFailedError(any_topic)
+        raise denied_access(error, "DescribeConfigs") or error
     for key in config:
         if key not in known:
             near = get_close_matches(key, known, n=3)

@@ -12,6 +12,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
+from kafka.errors import TopicAuthorizationFailedError
 
 from labkit.core.config import load_config
 from labkit.core.errors import TopicRefused
@@ -204,7 +205,8 @@ def alter_topic(
             refuse_fewer_partitions(topic, num_partitions)
             reply = client.create_partitions({name: num_partitions}, raise_errors=False)
             what = f"topic {name!r} gets no more partitions"
-            raise_refusal(reply.to_dict()["results"][0], what, f"lab.describe_topic({name!r})")
+            line = f"lab.describe_topic({name!r})"
+            raise_refusal(reply.to_dict()["results"][0], what, line, "Alter", name)
             wait_for_partitions(client, name, num_partitions)
         if config:
             changes = {
@@ -215,6 +217,9 @@ def alter_topic(
             }
             resource = ConfigResource(ConfigResourceType.TOPIC, name, changes)
             result = client.alter_configs([resource])["topic"][name]
+            if "TopicAuthorizationFailedError" in result:
+                refused = {"error_code": TopicAuthorizationFailedError.errno}
+                raise_refusal(refused, "", "", "AlterConfigs", name)
             if result != "OK":
                 msg = f"the settings of topic {name!r} stay as they were: {result}"
                 raise TopicRefused(msg, f"lab.describe_topic({name!r})")
@@ -236,5 +241,6 @@ def delete_topic(name: str) -> None:
         if read_metadata(client, name) is None:
             raise no_such_topic(client, name)
         reply = client.delete_topics([name], raise_errors=False)["topics"][0]
-        raise_refusal(reply, f"topic {name!r} cannot be deleted", f"lab.describe_topic({name!r})")
+        what, line = f"topic {name!r} cannot be deleted", f"lab.describe_topic({name!r})"
+        raise_refusal(reply, what, line, "Delete", name)
         wait_for_deletion(client, name)

@@ -95,6 +95,13 @@ def answer_to(
             if refused := cannot_write(one):
                 line = in_notebook(refused.next_line)
                 return Answer(None, sentence(refused.what), line, type(one).__name__)
+        if type(one).__name__.endswith("AuthorizationFailedError"):
+            from labkit.broker.denied_access import denied_access
+
+            if (denied := denied_access(one)) is not None:
+                return Answer(
+                    None, sentence(denied.what), in_notebook(denied.next_line), type(one).__name__
+                )
         for recognize in RECOGNIZERS:
             # A recognizer may fail at an unusual object; the next one is tried.
             with contextlib.suppress(Exception):

@@ -24,6 +24,12 @@ from labkit.core.notebook_lines import error_in_notebook, in_notebook, sentence_
         ("lab.alter_topic('a')   # in a terminal: labkit topics alter a", "lab.alter_topic('a')"),
         ("labkit topics list   # or wait for it: labkit consume", "lab.list_topics()"),
         ("producer.flush()", "producer.flush()"),
+        ("export LABKIT_TOPIC=a   (or another)", "%env LABKIT_TOPIC=a   (or another)"),
+        (
+            "read -rs LABKIT_SSL_PASSWORD && export LABKIT_SSL_PASSWORD",
+            'import os, getpass; os.environ["LABKIT_SSL_PASSWORD"] = getpass.getpass()',
+        ),
+        ("openssl x509 -noout -dates -in a.pem", "!openssl x509 -noout -dates -in a.pem"),
     ],
 )
 def test_in_notebook(terminal: str, notebook: str) -> None:

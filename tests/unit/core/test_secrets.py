@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.core.config import load_config
+from labkit.core.config import LabConfig, load_config
 from labkit.core.errors import SettingInvalid, TopicRefused
 from labkit.core.run_files import RunFile
 from labkit.pipeline.lab_status import lab_status
@@ -22,6 +22,7 @@ CANARY = "canary-tr0ub4dor"
 @pytest.fixture
 def password(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_SASL_PLAIN_PASSWORD", CANARY)
+    monkeypatch.setenv("LABKIT_SSL_PASSWORD", CANARY)
 
 
 def test_the_settings_never_show_it(password: None) -> None:
@@ -29,6 +30,7 @@ def test_the_settings_never_show_it(password: None) -> None:
     shown = [repr(config), str(config), repr(config.model_dump()), config.model_dump_json()]
     assert CANARY not in "".join(shown)
     assert config.client_settings()["sasl_plain_password"] == CANARY
+    assert config.client_settings()["ssl_password"] == CANARY
     assert CANARY not in repr(config.client_settings())
 
 
@@ -115,6 +117,38 @@ def test_a_file_with_a_password_is_for_its_owner_alone(lab_dir: Path, line: str)
     password = load_config().sasl_plain_password
     assert password is not None
     assert password.get_secret_value() == CANARY
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such mode")
+def test_a_file_with_the_password_of_a_key_is_for_its_owner_alone(lab_dir: Path) -> None:
+    env_file = lab_dir / ".env"
+    env_file.write_text(f"LABKIT_SSL_PASSWORD={CANARY}")
+    env_file.chmod(0o640)
+    with pytest.raises(SettingInvalid, match="other users"):
+        load_config()
+    env_file.chmod(0o600)
+
+
+MISSING = {
+    "LABKIT_SASL_MECHANISM": {},
+    "LABKIT_SASL_PLAIN_USERNAME": {"sasl_mechanism": "PLAIN", "sasl_plain_password": CANARY},
+    "LABKIT_SASL_PLAIN_PASSWORD": {"sasl_mechanism": "SCRAM-SHA-256", "sasl_plain_username": "a"},
+}
+
+
+@pytest.mark.parametrize("variable", MISSING)
+def test_a_login_without_all_of_its_settings_is_refused(variable: str) -> None:
+    settings = {"security_protocol": "SASL_SSL", **MISSING[variable]}
+    config = LabConfig(lab_dir=Path(), state_dir=Path(), **settings)
+    with pytest.raises(SettingInvalid, match=f"{variable} is not set") as refused:
+        config.client_settings()
+    assert refused.value.next_line.startswith(f"export {variable}=")
+
+
+def test_files_are_found_from_the_labs_folder(tmp_path: Path) -> None:
+    config = LabConfig(lab_dir=tmp_path, state_dir=Path(), ssl_cafile="ca.pem", ssl_certfile="/a")
+    settings = config.client_settings()
+    assert (settings["ssl_cafile"], settings["ssl_certfile"]) == (str(tmp_path / "ca.pem"), "/a")
 
 
 def test_a_file_without_one_may_be_read_by_all(lab_dir: Path) -> None:

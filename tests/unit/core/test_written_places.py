@@ -58,7 +58,7 @@ def test_a_notebook_gets_the_same_answer(lab_dir: Path, monkeypatch: pytest.Monk
             lab.start_broker()
         answer = answer_to(caught.value)
     assert answer is not None
-    assert answer.next_line.startswith("export LABKIT_CACHE_DIR=")
+    assert answer.next_line.startswith("%env LABKIT_CACHE_DIR=")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="this system has no /proc")
