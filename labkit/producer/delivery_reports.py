@@ -260,10 +260,10 @@ class DeliveryTracker:
         self.counts.add("acked", record.co2_g)
 
     def _count_lost(self, record: OutgoingRecord, error: Exception, *, certain: bool) -> None:
-        denied = denied_access(error, "Write", self._topic)
-        why = denied.what if denied else f"{type(error).__name__}: {error}"
+        why = f"{type(error).__name__}: {error}"
         if not (self.last_error and isinstance(error, ClientGaveUp)):  # the reason came before it
-            self.last_error = why
+            denied = denied_access(error, "Write", self._topic)
+            self.last_error = denied.what if denied else why
         self._lost(record, why, certain=certain)
 
     def _lost(self, record: OutgoingRecord, why: str, *, certain: bool) -> None:
