@@ -6,7 +6,7 @@
 #   sudo bash install.sh --site lab.example.org --email you@example.org    public ones, by ACME
 #
 #   --login NAME     who logs in; by default lab
-#   --monitoring     Debian's Prometheus too, at /prometheus/, behind the same login
+#   --monitoring     Debian's Prometheus too, at /prometheus/, behind the same login, and Alertmanager
 #   --prepare        only what needs the network: packages, Python libraries, Kafka's jars
 #
 # The password is LOGIN_PASSWORD of the environment, or made up and told once.
@@ -41,8 +41,10 @@ wheel=$(ls "$release"/labkit-*.whl) || fail "no wheel lies beside this script" "
 say "Packages"
 packages=(caddy ca-certificates curl logrotate python3 python3-venv restic)
 if [[ -n $monitoring ]]; then
-  # Before its package starts it: by default Prometheus listens on all addresses.
-  packages+=(prometheus)
+  # Before the packages start them: by default both listen on all addresses.
+  packages+=(prometheus prometheus-alertmanager)
+  echo "ARGS='--config.file=/etc/labkit/alertmanager.yml --web.listen-address=127.0.0.1:9093" \
+    "--cluster.listen-address='" >/etc/default/prometheus-alertmanager
   echo "ARGS='--web.listen-address=127.0.0.1:9090" \
     "--web.external-url=https://${site:-localhost}/prometheus/" \
     "--storage.tsdb.retention.time=30d --storage.tsdb.retention.size=1GB'" >/etc/default/prometheus
@@ -128,10 +130,13 @@ systemctl enable --quiet caddy
 systemctl restart caddy
 
 if [[ -n $monitoring ]]; then
-  say "Prometheus"
+  say "Prometheus and Alertmanager"
   install -m 644 "$release"/prometheus/*.yml /etc/prometheus/
-  systemctl enable --quiet prometheus
-  systemctl restart prometheus
+  # Whom to call is yours to set: an existing file is kept.
+  [[ -e /etc/labkit/alertmanager.yml ]] ||
+    install -m 644 "$release"/alertmanager/alertmanager.yml /etc/labkit/
+  systemctl enable --quiet prometheus prometheus-alertmanager
+  systemctl restart prometheus prometheus-alertmanager
 fi
 
 # What older releases left, but for the last one, to which you may want to go back.

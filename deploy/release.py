@@ -1,7 +1,7 @@
 """Pack what a server needs into ``dist/labkit-server.tar.gz``: ``python deploy/release.py``.
 
 The wheel with the page built in, the lock of its libraries, ``install.sh``, and the settings of
-Prometheus. ``docs/deploying.md`` says how it is used.
+Prometheus and Alertmanager. ``docs/deploying.md`` says how it is used.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ def pack(target: Path) -> None:
         archive.add(wheel, arcname=wheel.name)
         for name in ("install.sh", "requirements-server.lock"):
             archive.add(ROOT / "deploy" / name, arcname=name)
-        for name in ("prometheus.yml", "rules.yml"):
-            archive.add(ROOT / "deploy" / "prometheus" / name, arcname=f"prometheus/{name}")
+        settings = ("prometheus/prometheus.yml", "prometheus/rules.yml")
+        for name in (*settings, "alertmanager/alertmanager.yml"):
+            archive.add(ROOT / "deploy" / name, arcname=name)
 
 
 def build_wheel(folder: Path) -> Path:

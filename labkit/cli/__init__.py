@@ -10,8 +10,8 @@ imports are inside the commands, so that ``labkit --help`` does not load pandas 
 - `fault_commands`: ``break``, ``mend``, ``proxy``; `kafka_tool_commands`: ``kafka``, ``bench``.
 - `broker_commands`, `connect_commands`, `topic_commands`: ``labkit broker start`` and so on.
 - `class_commands`: ``class collect``, for teachers; `service_commands`: ``service install``.
-- `terminal`: output, errors and exit statuses; `shared_options`: options of several commands;
-  `help_text`: a command's help from its docstring.
+- `terminal`: output, errors and exit statuses; `json_log`: messages as JSON.
+- `shared_options`: options of several commands; `help_text`: a command's help from its docstring.
 """
 
 from __future__ import annotations

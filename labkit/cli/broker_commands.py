@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labkit.cli import terminal
+from labkit.cli import shared_options, terminal
+from labkit.cli.json_log import LogFormat
 
 if TYPE_CHECKING:
     from labkit.broker.broker import Broker
@@ -31,6 +32,7 @@ def start(
         bool,
         typer.Option("--foreground", help="Stay, and stop it on Ctrl-C or SIGTERM: for a service."),
     ] = False,
+    log_format: shared_options.LogFormat = LogFormat.TEXT,
 ) -> None:
     """Start a real Apache Kafka on this machine, or find the one that this lab runs.
 

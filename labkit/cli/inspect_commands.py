@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from labkit.cli import shared_options, terminal
+from labkit.cli.json_log import LogFormat
 
 
 def status(as_json: shared_options.Json = False) -> None:
@@ -39,6 +40,7 @@ def watch(
         bool, typer.Option("--once", help="Look once; the exit status is 1 if something is wrong.")
     ] = False,
     as_json: shared_options.Json = False,
+    log_format: shared_options.LogFormat = LogFormat.TEXT,
 ) -> None:
     """Watch Kafka, the groups, the disks and the ledger, and say what is wrong.
 

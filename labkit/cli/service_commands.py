@@ -20,7 +20,7 @@ def install(
         str, typer.Option(metavar="NAME", help="The name in the page's address.")
     ] = "localhost",
 ) -> None:
-    """Install broker, consumer, producer and API as systemd services, and start them.
+    """Install broker, consumer, producer, API and watch as systemd services, and start them.
 
     They run as the user labkit, restart when they end, and start with the machine. Settings are in
     /etc/labkit/labkit.env, readings in /var/lib/labkit. A nightly backup is part of it. TLS and
@@ -65,7 +65,7 @@ def status(as_json: shared_options.Json = False) -> None:
 @commands.command()
 def logs(
     service: Annotated[
-        str | None, typer.Argument(help="broker, consumer, producer, api or backup.")
+        str | None, typer.Argument(help="broker, consumer, producer, api, watch or backup.")
     ] = None,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines.")] = 50,
     follow: Annotated[

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from labkit.cli import json_log
+
 Topic = Annotated[
     str | None,
     typer.Option("--topic", metavar="T", help="The topic; by default the lab's, co2-emissions."),
@@ -43,4 +45,12 @@ Port = Annotated[
     typer.Option(min=0, max=65535, help="The page's port on 127.0.0.1; 0: any free one."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+LogFormat = Annotated[
+    json_log.LogFormat,
+    typer.Option(
+        callback=json_log.use,
+        is_eager=True,
+        help="How messages are written; json: one document in each line, for programs.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from labkit.cli import replay_commands, shared_options, terminal
+from labkit.cli.json_log import LogFormat
 
 
 def produce(
@@ -46,6 +47,7 @@ def produce(
     compression_type: Annotated[
         str | None, typer.Option(help="How each batch is compressed: gzip, snappy, lz4 or zstd.")
     ] = None,
+    log_format: shared_options.LogFormat = LogFormat.TEXT,
 ) -> None:
     """Send readings to a topic, each as one record.
 
@@ -106,6 +108,7 @@ def consume(
     wait_for_topic: Annotated[
         bool, typer.Option("--wait-for-topic", help="Wait until a broker has the topic.")
     ] = False,
+    log_format: shared_options.LogFormat = LogFormat.TEXT,
 ) -> None:
     """Read a topic as a member of a consumer group, and store each record in CSV exactly once.
 
@@ -158,6 +161,7 @@ def api(
     topic: shared_options.Topic = None,
     data: shared_options.Data = None,
     port: shared_options.Port = None,
+    log_format: shared_options.LogFormat = LogFormat.TEXT,
 ) -> None:
     """Serve the stored readings as JSON, and the web page that shows them.
 

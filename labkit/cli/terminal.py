@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from labkit.cli import json_log
 from labkit.core.errors import LabError, TopicNotFound
 from labkit.core.terminal_text import visible, visible_json
 
@@ -52,7 +53,10 @@ def console(stderr: bool = False) -> Console:
 
 def say(text: str) -> None:
     """Print a message to standard error, because standard output is for results."""
-    print(visible(text), file=sys.stderr, flush=True)
+    if json_log.is_on():
+        json_log.log.info(text)
+    else:
+        print(visible(text), file=sys.stderr, flush=True)
 
 
 def print_json(content: Any) -> None:
@@ -109,18 +113,24 @@ def errors_as_text() -> Iterator[None]:
 
 def tell(error: LabError) -> None:
     """Print an error as one sentence and the next line to type."""
+    if json_log.is_on():
+        json_log.log.error(error.what, extra={"next_line": _next_line(error)})
+        return
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exc()
     out = console(stderr=True)
     out.print("[bold red]Error:[/]", end=" ")
     out.print(visible(error.what), markup=False, soft_wrap=True)
-    next_line = error.next_line
-    if isinstance(error, TopicNotFound) and error.topic:
-        verb, name = ("describe", error.similar) if error.similar else ("create", error.topic)
-        next_line = f"labkit topics {verb} {shlex.quote(name)}"
-    if next_line:
+    if next_line := _next_line(error):
         out.print("[bold]Next:[/] ", end=" ")
         out.print(visible(next_line), markup=False, soft_wrap=True)
+
+
+def _next_line(error: LabError) -> str:
+    if isinstance(error, TopicNotFound) and error.topic:
+        verb, name = ("describe", error.similar) if error.similar else ("create", error.topic)
+        return f"labkit topics {verb} {shlex.quote(name)}"
+    return error.next_line
 
 
 def _known_refusal(error: Exception) -> LabError | None:

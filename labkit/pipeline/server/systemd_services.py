@@ -23,7 +23,9 @@ from labkit.core.errors import LabError
 FILES = Path(__file__).with_name("files")
 SETTINGS = Path("etc/labkit")
 TARGET = "labkit.target"
-SERVICES = tuple(f"labkit-{one}.service" for one in ("broker", "consumer", "producer", "api"))
+SERVICES = tuple(
+    f"labkit-{one}.service" for one in ("broker", "consumer", "producer", "api", "watch")
+)
 UNITS = (*SERVICES, "labkit-backup.timer")
 RUNNING = Path("/run/systemd/system")
 """It exists where systemd has started the machine; see sd_booted(3)."""

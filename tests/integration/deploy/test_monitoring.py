@@ -141,14 +141,6 @@ def running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(PATIENCE_S)
 
 
-def is_ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=30):
-            return True
-    except (urllib.error.URLError, ConnectionError):
-        return False
-
-
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
     """Mount a file system of 8 MiB for the CSV, so that a test can fill it."""
@@ -217,13 +209,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "--cluster.listen-address=",
         ]
         at_end.enter_context(running(words, folder / "alertmanager.log"))
-        # Prometheus sends an alert that was refused again only after a minute.
-        wait_until(lambda: is_ready(ports["alerts"]), "Alertmanager is ready")
         words = [
             "prometheus",
             f"--config.file={config}",
             f"--storage.tsdb.path={folder / 'tsdb'}",
             f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
+            # It knows no Alertmanager in its first seconds, and sends again only after a minute.
+            "--rules.alert.resend-delay=5s",
         ]
         at_end.enter_context(running(words, folder / "prometheus.log"))
         yield stack

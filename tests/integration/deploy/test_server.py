@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 SITE = "lab.internal"
 CA = "var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt"
 SETTINGS = "/etc/labkit/labkit.env"
-SERVICES = ("broker", "consumer", "producer", "api")
+SERVICES = ("broker", "consumer", "producer", "api", "watch")
 SECURITY_AT_MOST = 3.0
 
 
@@ -277,14 +277,22 @@ def test_prometheus_watches_behind_the_same_login(server: Server) -> None:
     assert status == 200
     assert b"LabkitConsumerBehind" in rules
 
-    def labkit_is_up() -> bool:
+    def are_up() -> bool:
         body = json.loads(server.get(query, server.login())[1])
         values = {one["metric"]["job"]: one["value"][1] for one in body["data"]["result"]}
-        return values.get("labkit") == "1"
+        return values == {"labkit": "1", "labkit-watch": "1"}
 
-    wait_until(labkit_is_up, "a scrape of the API by Prometheus")
-    listeners = server("ss", "--listening", "--numeric", "--tcp", "-H", "sport", "=", ":9090")
-    assert [line.split()[3] for line in listeners.splitlines()] == ["127.0.0.1:9090"]
+    wait_until(are_up, "a scrape of the API and of the watch by Prometheus")
+
+    def alerts() -> list[str]:
+        ask = "http://127.0.0.1:9093/api/v2/alerts"
+        return [one["labels"]["alertname"] for one in json.loads(server("curl", "-s", ask))]
+
+    wait_until(lambda: "LabkitWatchdog" in alerts(), "Alertmanager has the alert that always fires")
+    for port in ("9090", "9093"):
+        listeners = server("ss", "--listening", "--numeric", "-ut", "-H", "sport", "=", f":{port}")
+        assert [line.split()[4] for line in listeners.splitlines()] == [f"127.0.0.1:{port}"]
+    assert server("ss", "--listening", "--numeric", "-ut", "-H", "sport", "=", ":9094") == ""
 
 
 def test_a_given_password_is_taken_and_not_written_down(server: Server) -> None:
