@@ -158,8 +158,8 @@ class HealthWatch:
                 # Retention deleted it: the oldest record that is left is the next one.
                 client.seek_to_beginning(*error.args[0])
                 continue
-            except BatchUnreadable:
-                return
+            except (BatchUnreadable, kafka_errors.KafkaError):
+                return  # such as a topic that this login may not read: its times stay unknown
             for log, records in polled.items():
                 self._times_ms[log, wanted[log]] = records[0].timestamp
                 left.discard(log)
@@ -195,8 +195,8 @@ def _commits(
     try:
         groups = {one["group_id"]: one.get("group_state", "") for one in consumer_groups(client)}
         found = client.list_group_offsets(sorted(groups)) if groups else {}
-    except kafka_errors.RetriableError as error:
-        # Such as a coordinator that is moving to another broker.
+    except kafka_errors.KafkaError as error:
+        # Such as a coordinator that is moving to another broker, or a login without the right.
         return {}, {}, f"the groups do not answer just now ({type(error).__name__})"
     committed = {
         (group, log): place.offset

@@ -35,6 +35,7 @@ QUEUE = (
     "in reverse",
     "tests/integration/deploy/test_server.py",  # minutes of downloads; changes the network, too
     "docker",  # each container changes the machine's network: Chromium drops its connections
+    "tests/integration/deploy/test_monitoring.py",  # minutes, most of them waiting for alerts
     "tests/unit",  # quick, and where most mistakes show
     "tests/integration/pipeline",
     "tests/integration/faults",

@@ -10,12 +10,15 @@ the API say of themselves are other metrics, which the API serves (``prometheus_
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import start_http_server
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
 from labkit.core.errors import LabError
@@ -132,6 +135,13 @@ def _gauge(name: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"labkit_watch_{name}", MEANING[name], value=value)
 
 
+class _Silent(WSGIRequestHandler):
+    """A request handler that does not log each scrape."""
+
+    def log_message(self, format: str, *_arguments: object) -> None:
+        """Write nothing."""
+
+
 class MetricsServer:
     """Serves the newest report at ``/metrics``, on this machine only.
 
@@ -144,12 +154,22 @@ class MetricsServer:
     def __init__(self, newest: Callable[[], WatchReport | None], port: int) -> None:
         registry = CollectorRegistry()
         registry.register(ReportCollector(newest))
+        self._app = make_wsgi_app(registry)
         try:
-            self._server, self._thread = start_http_server(port, HOST, registry)
+            self._server = make_server(HOST, port, self._answer, ThreadingWSGIServer, _Silent)
         except OSError as error:
             msg = f"the port {port} cannot be used: {error.strerror}"
             raise LabError(msg, "labkit watch --port 0   (any free port)") from error
         self.url = f"http://{HOST}:{self._server.server_port}/metrics"
+        self._thread = threading.Thread(target=self._server.serve_forever, name="labkit-metrics")
+        self._thread.start()
+
+    def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer, unless a web page asks by a name of its own (DNS rebinding)."""
+        if environ.get("HTTP_HOST", "").partition(":")[0] not in (HOST, "localhost"):
+            start_response("400 Bad Request", [("Content-Type", "text/plain")])
+            return [b"This address is for Prometheus on this machine.\n"]
+        return self._app(environ, start_response)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Stop to serve."""

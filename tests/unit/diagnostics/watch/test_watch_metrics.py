@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
@@ -121,6 +122,15 @@ def test_it_is_served_on_this_machine_alone(server: MetricsServer) -> None:
     with urllib.request.urlopen(server.url) as answer:
         text = answer.read().decode()
     assert f'labkit_watch_lag_records{{group="csv-writer",topic="{TOPIC}"}} 0.0' in text
+
+
+def test_a_page_on_the_web_cannot_read_it_under_a_name_of_its_own(server: MetricsServer) -> None:
+    asked = urllib.request.Request(server.url, headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(asked)
+    with refused.value as answer:
+        assert answer.code == 400
+        assert b"labkit_watch" not in answer.read()
 
 
 def test_a_port_that_is_taken_is_said_in_a_sentence(server: MetricsServer) -> None:
