@@ -26,6 +26,7 @@ PROFILES = {
     "api": ["lab", "edge"],
     "edge": ["edge"],
     "prometheus": ["monitoring"],
+    "alertmanager": ["monitoring"],
     "grafana": ["monitoring"],
 }
 
@@ -73,6 +74,8 @@ def test_only_the_edge_is_published_beyond_loopback(services: Services) -> None:
     (port,) = services["edge"]["ports"]
     assert (port["published"], port["target"]) == (443, 443)
     assert "--web.listen-address=127.0.0.1:9090" in services["prometheus"]["command"]
+    assert "--web.listen-address=127.0.0.1:9093" in services["alertmanager"]["command"]
+    assert "--cluster.listen-address=" in services["alertmanager"]["command"]  # none
     assert services["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
 
 
@@ -100,7 +103,7 @@ def test_three_brokers_are_one_cluster(services: Services) -> None:
 def test_what_is_mounted_is_there(services: Services) -> None:
     volumes = [path for one in services.values() for path in one.get("volumes", [])]
     mounted = [path.split(":")[0] for path in volumes if path.startswith("/")]
-    assert len(mounted) == 4
+    assert len(mounted) == 5
     for path in mounted:
         assert any(Path(path).iterdir()), path
     board = ROOT / "deploy" / "grafana" / "dashboards" / "journey.json"
