@@ -75,6 +75,7 @@ def test_the_stages_and_checks_run_without_notebooks_and_java(
     assert "topic" in command("ledger", "--topic", topic)
     assert topic[:20] in command("status")
     assert topic in command("topics", "describe", topic)
+    assert '"agrees"' in command("watch", "--topic", topic, "--once", "--json")
     assert "100 readings" in command("export", "--topic", topic, "--out", "readings.parquet")
     assert (lab_dir / "readings.parquet").stat().st_size > 0
 
