@@ -18,12 +18,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
+from pydantic import SecretStr
 
 from labkit.broker.cluster_state import NodeState, read_cluster
 from labkit.broker.connection_failures import explain, refuse_unusable_files
@@ -32,7 +34,7 @@ from labkit.broker.network_client import NetworkClient
 from labkit.broker.unreadable_batches import name_unreadable_batches
 from labkit.core.assert_statements import refuse_without_assert
 from labkit.core.config import LabConfig, load_config
-from labkit.core.errors import BrokerUnavailable
+from labkit.core.errors import BrokerUnavailable, LabError, SettingInvalid
 from labkit.core.tcp import connection_error
 
 PROBE_TIMEOUT_S = 3.0
@@ -41,6 +43,10 @@ HANDSHAKE_TIMEOUT_MS = 3_000
 """Until the first answer on a new connection; the client's default is 10 s."""
 REQUEST_TIMEOUT_MS = 6_000
 """Of `ReusedClients`: a frozen broker never answers; the clients' default is 30 s."""
+SECURITY_SETTINGS = (
+    *("security_protocol", "sasl_mechanism", "sasl_plain_username", "sasl_plain_password"),
+    *("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password"),
+)
 START = "lab.start_broker()   or, in a terminal: labkit broker start"
 
 WIRE_LOGS = ("kafka.protocol.parser", "kafka.net.connection", "kafka.net.transport")
@@ -192,6 +198,39 @@ def _no_connection(
         msg += ". It may want a login, or encryption"
         return BrokerUnavailable(msg, "labkit doctor   (or set LABKIT_SECURITY_PROTOCOL)")
     return BrokerUnavailable(msg, "labkit doctor")
+
+
+def refusal(servers: str, settings: Mapping[str, Any]) -> LabError | None:
+    """Return why a cluster does not let a client with these settings in; None if it does.
+
+    Parameters
+    ----------
+    servers : str
+        The addresses, separated by commas.
+    settings : mapping
+        Those of a client of kafka-python, in its own words; others than those of security are left
+        out. The sentence names them as the lab does: ``LABKIT_SSL_CAFILE`` for ``ssl_cafile``.
+    """
+    known = {name: value for name, value in settings.items() if name in SECURITY_SETTINGS}
+    secrets = {name: SecretStr(known[name]) for name in known if known[name] and "password" in name}
+    files = {name: Path(known[name]) for name in known if known[name] and name.endswith("file")}
+    fields = {**dict.fromkeys(SECURITY_SETTINGS), **known, **secrets, **files}
+    config = LabConfig.model_construct(
+        lab_dir=Path(), state_dir=Path(), bootstrap_servers=servers, **fields
+    )
+    client = None
+    try:
+        refuse_unusable_files(config)
+        client = NetworkClient(bootstrap_servers=servers.split(","), client_id="labkit", **known)
+        client.check_version(timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+    except SettingInvalid as error:
+        return error
+    except (KafkaError, OSError) as error:
+        return _no_connection(servers, config, client, error) if client is not None else None
+    finally:
+        if client is not None:
+            client.close()
+    return None
 
 
 def probe(servers: str, timeout_s: float = PROBE_TIMEOUT_S) -> None:

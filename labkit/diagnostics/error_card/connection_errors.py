@@ -11,6 +11,7 @@ import psutil
 
 from labkit.core.errors import LabError
 from labkit.core.tcp import connection_error
+from labkit.core.wording import sentence
 from labkit.diagnostics import known_problems
 from labkit.diagnostics.error_card.traceback_reader import CLIENTS, Trace
 from labkit.diagnostics.known_problems import Answer
@@ -70,12 +71,15 @@ def _dead_or_frozen(trace: Trace, servers: list[str]) -> Answer | None:
 
 def _misadvertised(trace: Trace, client: Any, servers: list[str]) -> Answer | None:
     """Answer advertised addresses where nothing listens; None if all are fine."""
-    if client is not None and client.config.get("security_protocol") != "PLAINTEXT":
-        return known_problems.UNREACHABLE.answer(
-            f"{', '.join(servers)} accepts connections, and the client did not get on with it: it "
-            "may refuse the login or the certificate.",
-            "lab.doctor()",
-        )
+    if client is not None:
+        from labkit.broker.kafka_clients import refusal
+
+        refused = refusal(",".join(servers), client.config)
+        if refused is not None:
+            said, line = in_client_words(refused.what), in_client_words(refused.next_line)
+            return known_problems.UNREACHABLE.answer(sentence(said), line)
+        if client.config.get("security_protocol") != "PLAINTEXT":
+            return None
     from labkit.broker.advertised_listeners import advertised
 
     try:
@@ -96,6 +100,19 @@ def _misadvertised(trace: Trace, client: Any, servers: list[str]) -> Answer | No
         "(`advertised.listeners`), where nothing answers.",
         _listeners_line(trace, asked.partition(",")[0]),
     )
+
+
+def in_client_words(text: str) -> str:
+    """Return a sentence or a line to type with a client's own settings, not those of the lab."""
+    text = re.sub(
+        r"^read -rs LABKIT_(\w+) && export \w+",
+        lambda found: f"{found[1].lower()}=getpass.getpass()",
+        text,
+    )
+    text = re.sub(
+        r"^export LABKIT_(\w+)=(\S+)", lambda found: f'{found[1].lower()}="{found[2]}"', text
+    )
+    return re.sub(r"LABKIT_([A-Z_]+)", lambda found: found[1].lower(), text)
 
 
 def _listeners_line(trace: Trace, address: str) -> str:

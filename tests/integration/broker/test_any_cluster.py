@@ -162,3 +162,18 @@ def test_what_no_acl_allows(missing: str, eve: Callable[..., None], tls_broker: 
     with pytest.raises(LabError, match=rf"User:eve-\w+ may not {operation} on") as caught:
         attempt()
     assert f"--operation {operation} {option}" in caught.value.next_line
+
+
+def test_connect_shows_the_clients_certificate(
+    tls_broker: TlsBroker, lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in (ResourceType.TOPIC, ResourceType.GROUP):
+        tls_broker.allow(kind, "*", ACLOperation.ALL)
+    for name, value in tls_broker.variables("MTLS").items():
+        monkeypatch.setenv(name, value)
+    topic = lab.ensure_topic("for-connect", num_partitions=1)
+    with lab.start_connect(workers=1, group_id="certified") as connect:
+        settings = {"connector.class": "FileStreamSinkConnector", "topics": topic.name}
+        assert connect.create("sink", settings | {"file": str(lab_dir / "x")}).is_running
+    for path in lab_dir.rglob("*"):
+        assert not path.is_file() or KEY_PASSWORD.encode() not in path.read_bytes(), path

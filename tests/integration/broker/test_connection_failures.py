@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError
 from tls_broker import KEY_PASSWORD, PASSWORD, TlsBroker, tls_broker
 
 import labkit as lab
@@ -16,6 +18,7 @@ from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.notebook_lines import in_notebook
 from labkit.diagnostics import check_broker
+from labkit.diagnostics.error_card.error_card import answer_to
 
 __all__ = ["tls_broker"]
 
@@ -162,3 +165,24 @@ def test_a_sentence_and_the_next_line(
 
     found = check_broker.broker(load_config())
     assert (found.verdict, found.next_line) == ("broken", caught.value.next_line)
+
+
+@pytest.mark.parametrize(
+    ("listener", "settings", "line"),
+    [
+        ("LOGIN", {"sasl_plain_password": "canary-wrong"}, "sasl_plain_password=getpass.getpass()"),
+        ("MTLS", {"ssl_certfile": None, "ssl_keyfile": None}, 'ssl_certfile="/path/to/client.pem"'),
+    ],
+)
+def test_a_client_of_the_learners_own_gets_the_same_in_its_own_words(
+    listener: str, settings: dict[str, str], line: str, tls_broker: TlsBroker, lab_dir: Path
+) -> None:
+    variables = tls_broker.variables(listener, **settings)
+    own = {name.removeprefix("LABKIT_").lower(): value for name, value in variables.items()}
+    with pytest.raises(KafkaError, match="Unable to bootstrap") as caught:
+        KafkaConsumer("co2-emissions", bootstrap_timeout_ms=1_000, **own)
+    answer = answer_to(caught.value)
+    assert answer is not None
+    assert answer.next_line.startswith(line)
+    assert "LABKIT_" not in answer.sentence + answer.next_line
+    assert "canary-wrong" not in answer.sentence + answer.next_line
