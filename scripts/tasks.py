@@ -34,7 +34,7 @@ def up(arguments: list[str]) -> int:
     return _until_stopped("-m", "labkit", "up", *arguments)
 
 
-WORKERS = ("-n", "4")  # for two cores: the tests mostly wait
+WORKERS = ("-n", "5")  # for two cores: the tests mostly wait
 SLOWEST = ("--durations=40", "--durations-min=15")  # where the minutes go
 STOPPED = (130, -signal.SIGINT)  # a child's status after Ctrl-C
 CHOOSE_TESTS = ("-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise", "--deselect")
@@ -47,7 +47,7 @@ def test(arguments: list[str]) -> int:
     if not everything:
         return _python("-m", "pytest", *arguments)
     print("1 Java's cache, unless it is there (20 s)   2 the page's tests (20 s)")
-    print("3 the lab's tests, in four processes: about 20 minutes on two cores")
+    print("3 the lab's tests, in five processes: about 20 minutes on two cores")
     print("A failure is reported at once; the details follow at the end.", flush=True)
     if _python("-c", MAKE_JAVAS_CACHE) in STOPPED or (web_status := _npm_run("test")) in STOPPED:
         raise KeyboardInterrupt
