@@ -56,7 +56,7 @@ def denied_access(error: BaseException, operation: str = "", name: str = "") -> 
     else:
         what, option = f"{resource} {name!r}", f"--{resource} {shlex.quote(name)}"
     return AccessDenied(
-        f"{user} may not {operation} on {what}: no ACL of the cluster allows it",
+        f"{user} may not {operation} {what}: no ACL of the cluster allows it",
         f"labkit kafka kafka-acls --add --allow-principal {shlex.quote(user)} "
         f"--operation {operation} {option}   (as the cluster's administrator{remark})",
     )
