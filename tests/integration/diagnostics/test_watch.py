@@ -23,16 +23,23 @@ from labkit.diagnostics.watch.watcher import Watcher
 WATCH = [sys.executable, "-m", "labkit", "watch"]
 
 
-def once(*arguments: object, status: int) -> Any:
-    """Run ``labkit watch --once --json`` as a script does."""
+def once(*arguments: object) -> Any:
+    """Run ``labkit watch --once --json`` as a script does; its status says what it has found."""
     command = [*WATCH, "--once", "--json", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    assert done.returncode == status, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert bool(found["problems"]) == done.returncode
+    return found
+
+
+def is_ours(what: str, topic: str) -> bool:
+    """Leave out groups that earlier tests left on the session's broker."""
+    return topic in what or not what.startswith("Group ")
 
 
 def kinds(watcher: Watcher) -> set[str]:
-    return {one.kind for one in watcher.read().problems}
+    return {one.kind for one in watcher.read().problems if is_ours(one.what, watcher.topic)}
 
 
 def test_a_killed_consumer_is_said_and_its_last_figures_are_not_shown(
@@ -44,8 +51,8 @@ def test_a_killed_consumer_is_said_and_its_last_figures_are_not_shown(
         send(bootstrap_servers, topic, readings(50))
         wait_until(lambda: stored(data, topic) == 50, "50 rows")
         wait_until(lambda: not kinds(watcher), lambda: watcher.read().problems)
-        found = once(*place, status=0)
-        assert found["problems"] == []
+        found = once(*place)
+        assert [one for one in found["problems"] if is_ours(one["what"], topic)] == []
         (group,) = [one for one in found["groups"] if one["group_id"] == topic]
         assert (group["lag"], group["trend"]) == (0, "caught up")
         kill(consumer)
@@ -57,11 +64,12 @@ def test_a_killed_consumer_is_said_and_its_last_figures_are_not_shown(
             return mine.trend_in_words == "nobody reads on" and mine.lag.records == 40
 
         wait_until(says_that_nobody_reads, "the group has no member, and 40 records wait")
-        found = once(*place, status=1)
-        said = " ".join(one["what"] for one in found["problems"])
+        found = once(*place)
+        ours = [one for one in found["problems"] if is_ours(one["what"], topic)]
+        said = " ".join(one["what"] for one in ours)
         assert "has said nothing for" in said
         assert f"Group {topic} has no member, and 40 records" in said
-        assert {one["next_line"] for one in found["problems"]} == {"labkit consume"}
+        assert {one["next_line"] for one in ours} == {"labkit consume"}
 
 
 def test_dead_letters_an_api_that_ends_and_its_ledger(
@@ -83,7 +91,7 @@ def test_dead_letters_an_api_that_ends_and_its_ledger(
 
 
 def test_without_a_broker_it_says_so_and_has_no_figures(lab_dir: Path) -> None:
-    found = once(status=1)
+    found = once()
     assert found["kafka"] is None
     assert found["groups"] == []
     assert found["problems"][0]["next_line"] == "labkit broker start"
