@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConfigurationError, KafkaError
 from pydantic import SecretStr
 
 from labkit.broker.cluster_state import NodeState, read_cluster
@@ -176,6 +176,13 @@ def _connect(client: type[Any], settings: dict[str, Any]) -> Any:
                 **settings,
             },
         )
+    except KafkaConfigurationError as error:  # before or after it has connected
+        for one in made:
+            one.close()
+        msg = f"kafka-python's {client.__name__} refuses these settings: {error}"
+        raise SettingInvalid(
+            msg, f"kafka.{client.__name__}.DEFAULT_CONFIG   (all of them)"
+        ) from error
     except (KafkaError, OSError) as error:
         for one in made:
             raise _no_connection(servers, config, one, error) from error

@@ -7,10 +7,9 @@ from typing import Any
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaConfigurationError
-from kafka.net.compat import KafkaNetClient
 
 from labkit.broker import kafka_clients
-from labkit.core.errors import BrokerUnavailable
+from labkit.core.errors import SettingInvalid
 from labkit.core.text_tables import many
 from labkit.exercises.engine.answer_kinds import described, whole_number
 from labkit.exercises.engine.exercise import exercise
@@ -124,17 +123,9 @@ def q3(bad: Any) -> str:
 
 def _conflict_in(settings: Mapping[str, Any]) -> str:
     """Start a producer with some settings; return what it says of a conflict, or nothing."""
-    made: list[KafkaNetClient] = []
-
-    def remember(**config: Any) -> KafkaNetClient:
-        made.append(KafkaNetClient(**config))
-        return made[-1]
-
     try:
-        kafka_clients.producer(**{**settings, "kafka_client": remember}).close()
-    except BrokerUnavailable as error:
-        for client in made:
-            client.close()  # kafka-python leaves its connection open when it refuses a setting
+        kafka_clients.producer(**settings).close()
+    except SettingInvalid as error:
         if isinstance(error.__cause__, KafkaConfigurationError):
             return str(error.__cause__)
         raise

@@ -28,13 +28,15 @@ SPLIT = (
 )
 """Modules whose tests are units of their own: they share nothing that is expensive to start."""
 
-DOCKER = "/test_broker_for_tests.py", "/test_compose.py", "/test_compose_stages.py"
+NETWORK = (
+    *("/test_broker_for_tests.py", "/test_compose.py", "/test_compose_stages.py"),
+    "/test_server.py",
+)
 
 QUEUE = (
     "in order",  # the lessons, one after the other: the longest two
     "in reverse",
-    "tests/integration/deploy/test_server.py",  # minutes of downloads; changes the network, too
-    "docker",  # each container changes the machine's network: Chromium drops its connections
+    "network",  # containers and a server change the machine's network: Chromium loses connections
     "tests/integration/deploy/test_monitoring.py",  # minutes, most of them waiting for alerts
     "tests/unit",  # quick, and where most mistakes show
     "tests/integration/pipeline",
@@ -51,8 +53,8 @@ def unit_of(test: str) -> str:
     module, _, name = test.partition("::")
     if chain := re.search(r"\[\w+-(in order|in reverse)\]", name):
         return chain[1]  # lessons that follow each other in one lab
-    if "[docker" in name or module.endswith(DOCKER):
-        return "docker"  # one container for nearly all of them
+    if "[docker" in name or module.endswith(NETWORK):
+        return "network"  # one container for nearly all of them
     return test if module.startswith(SPLIT) else module
 
 

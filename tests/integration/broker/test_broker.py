@@ -175,9 +175,11 @@ def test_the_broker_logs_to_its_file(broker: Broker) -> None:
     assert "Kafka version: 4.3.1" in log.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("version", node_setup.FEATURES)
 def test_a_copied_format_is_as_kafka_writes_it(
-    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+    version: str, lab_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LABKIT_KAFKA_VERSION", version)
     monkeypatch.setattr(node_setup, "cache_dir", lambda: lab_dir)
     jars, cluster_id = kafka_jars(), node_setup.new_cluster_id()
     folders = [lab_dir / "by-kafka", lab_dir / "copied"]
@@ -193,8 +195,9 @@ def test_a_copied_format_is_as_kafka_writes_it(
     assert (by_kafka["node.id"], copied["node.id"]) == ("1", "2")
     assert by_kafka["directory.id"] != copied["directory.id"]
     assert len(by_kafka["directory.id"]) == len(copied["directory.id"])
-    names = [{path.name for path in (folder / "data").iterdir()} for folder in folders]
-    assert names == [{node_setup.META, node_setup.FEATURES}] * 2
+    data = [folder / "data" for folder in folders]
+    files = [{path.relative_to(one) for path in one.rglob("*.*")} for one in data]
+    assert files == [{Path(node_setup.META), node_setup.FEATURES[version]}] * 2
 
 
 def test_a_half_formatted_folder_is_begun_anew(lab_dir: Path) -> None:

@@ -91,6 +91,6 @@ def test_the_lab_and_kafkas_tools_log_in_where_that_is_asked(
 
 def test_a_refused_login_is_told_as_a_likely_reason(secured: pytest.MonkeyPatch) -> None:
     secured.setenv("LABKIT_SASL_PLAIN_PASSWORD", "wrong")
-    with pytest.raises(BrokerUnavailable, match="refuse the login") as caught:
+    with pytest.raises(BrokerUnavailable, match="refuses the login") as caught:
         lab.list_topics()
     assert "wrong" not in str(caught.value)

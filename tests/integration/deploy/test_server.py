@@ -212,7 +212,7 @@ def test_a_killed_service_is_back(server: Server, name: str) -> None:
 def test_mistakes_get_the_next_line_to_type(server: Server) -> None:
     status, said = server.attempt("labkit", "service", "logs", "kafka")
     assert status == 1
-    assert "it has broker, consumer, producer, api, backup" in " ".join(said.split())
+    assert "it has broker, consumer, producer, api, watch, backup" in " ".join(said.split())
     status, said = server.attempt("runuser", "-u", "nobody", "labkit", "check")
     assert status == 1
     assert "sudo labkit check" in said
