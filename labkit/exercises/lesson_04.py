@@ -131,8 +131,9 @@ def _continue(group_id: str, limit: int, read: list[Place], found: list[Place], 
         raise NotYet(f"{call} returned {many(len(found), 'record')}. `limit` is the most.")
     if again := set(read) & set(found):
         raise NotYet(
-            f"{call} returned {many(len(again), 'record')} that an earlier call for this group had "
-            "returned: it has to continue behind them. What does the group commit, and when?"
+            f"{call} returned {many(len(again), 'record')} again that an earlier call for this "
+            "group had returned: it has to continue behind them. What does the group commit, and "
+            "when?"
         )
     if len(found) < min(limit, left):
         raise NotYet(
