@@ -10,6 +10,7 @@ import re
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from types import FrameType
 from typing import Any
 
@@ -62,30 +63,24 @@ def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any
     Exception
         What the function raises.
     """
-    ended: list[Callable[[], Any]] = []
+    outcome: Future[Any] = Future()
 
     def call() -> None:
         try:
-            result = function(*arguments)
-            ended.append(lambda: result)
+            outcome.set_result(function(*arguments))
         except Exception as error:
-            reason = error
-            ended.append(lambda: _again(reason))
+            outcome.set_exception(error)
 
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
     thread.join(seconds)
-    if not ended:
+    if not outcome.done():
         called = f"{function.__name__}({', '.join(map(repr, arguments))})"
         raise NotYet(
             f"`{called}` has not returned for {seconds:.0f} seconds. How does its loop end when no "
             "more records come?"
         )
-    return ended[0]()
-
-
-def _again(error: Exception) -> None:
-    raise error
+    return outcome.result()
 
 
 def repeat(answers: Sequence[Any]) -> str:
