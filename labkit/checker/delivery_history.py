@@ -36,6 +36,7 @@ class Delivery(NamedTuple):
     crc32: int
     note: str
     late: bool
+    co2_g: int | None = None  # None if deliberately malformed
 
     def __str__(self) -> str:
         what = f"reading {self.reading_id}" if self.reading_id else f"a record, {self.note},"
@@ -100,6 +101,7 @@ def _delivery(
         sent.crc32,
         note,
         late,
+        sent.co2_g,
     )
 
 

@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 
 from labkit.broker.broker import Broker, start_broker, stop_cluster
+from labkit.checker.delivery_history import read_deliveries
 from labkit.checker.independent_csv_reader import CsvReader
 from labkit.consumer.consumer import start_consumer
 from labkit.core.background_workers import stop_all
 from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.pipeline.drills.drill import SEND_S, STORE_S, Drill, Loss
-from labkit.producer.delivery_log import read_events
 from labkit.producer.producer import start_producer
 from labkit.readings.replay.replay import Replay
 from labkit.sink.segment_files import partitions, topic_dir
@@ -98,13 +98,9 @@ def _missing(drill: Drill) -> Loss:
     """Compare the delivery logs of all clusters with the rows that there are now, by reading."""
     acked: dict[str, int] = {}
     for path in (load_config().state_dir / "journal").glob("*/*.csv"):
-        sent: dict[int, tuple[str, int]] = {}
-        for event in read_events(path):
-            if event.event == "sent" and event.reading_id:
-                sent[event.number] = event.reading_id, event.co2_g or 0
-            elif event.event == "acked" and event.number in sent:
-                reading_id, grams = sent[event.number]
-                acked[reading_id] = grams
+        for one in read_deliveries(path, path.stat().st_size):
+            if one.event == "acked" and one.reading_id:
+                acked[one.reading_id] = one.co2_g or 0
     stored = topic_dir(load_config().data_path(), load_config().topic)
     rows = {
         row.cells["reading_id"]
