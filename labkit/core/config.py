@@ -412,7 +412,10 @@ def _refuse_open_password(env_file: Path, text: str) -> None:
     """Refuse a ``.env`` that contains a password and is readable by other users."""
     if os.name == "nt":  # there, the folder's permissions decide
         return
-    mode = stat.S_IMODE(env_file.stat().st_mode)
+    try:
+        mode = stat.S_IMODE(env_file.stat().st_mode)
+    except FileNotFoundError:
+        return  # deleted since it was read, as an editor does that replaces a file
     if mode & 0o077 and _PASSWORD_LINE.search(text):
         msg = f"{env_file} holds a password, and other users of this machine may read it"
         raise SettingInvalid(f"{msg} (mode {mode:o})", f"chmod 600 {env_file}")

@@ -46,6 +46,8 @@ def settings_text(path: Path) -> str:
     """
     try:
         content = path.read_bytes() if path.is_file() else b""
+    except FileNotFoundError:
+        content = b""  # deleted between the two: an editor replaces a file in this way
     except OSError as error:
         msg = f"The settings in {path} cannot be read: {error.strerror}"
         raise SettingInvalid(msg, f"chmod u+r {path}   (or remove it)") from None

@@ -29,6 +29,28 @@ def test_what_can_be_read(lab_dir: Path, content: bytes) -> None:
     assert load_config().topic == "mine"
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_file_that_is_deleted_while_it_is_read_is_no_error(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    file = settings_path()
+    file.write_text("LABKIT_TOPIC=mine\n")
+    looked = Path.stat
+    asked: list[Path] = []
+
+    def delete_after(self: Path, **options: bool) -> os.stat_result:
+        if self == file:
+            asked.append(self)
+            if len(asked) == times:
+                file.unlink()
+        return looked(self, **options)
+
+    monkeypatch.setattr(Path, "stat", delete_after)
+    assert load_config().topic in {"mine", "co2-emissions"}
+    monkeypatch.undo()
+    assert not file.exists(), f"it was asked for {len(asked)} times"
+
+
 BROKEN = {
     "utf-16": ("LABKIT_TOPIC=mine\n".encode("utf-16"), "saved as UTF-16, not UTF-8"),
     "no mark": ("LABKIT_TOPIC=mine\n".encode("utf-16-le"), "saved as UTF-16, not UTF-8"),
