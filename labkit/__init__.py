@@ -52,9 +52,15 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Show error cards in a notebook: ``%load_ext labkit``."""
+    """Show error cards in a notebook, and let ``!labkit`` find this Python's: ``%load_ext labkit``."""
+    import sysconfig
+
     from labkit.diagnostics.error_card.error_card import load
 
+    # Jupyter, or an editor, that was started without this environment does not have it on its PATH.
+    scripts, path = sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)
+    if path.split(os.pathsep)[0] != scripts:
+        os.environ["PATH"] = os.pathsep.join([scripts, path])
     load(shell)
 
 

@@ -1,23 +1,21 @@
-"""09b · Alerts: a dead consumer, which figures notice, and an alert that calls."""
+"""09b · Alerts: a dead consumer, which figures notice, and an alert that is delivered."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 from labkit.consumer.consumer import start_consumer
 from labkit.core import background_workers
-from labkit.exercises.engine.answer_kinds import RETURNED, number, refusal
+from labkit.exercises.engine.answer_kinds import RETURNED, refusal
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.metrics_queries import (
-    ACKED,
     LAG,
     SERVED,
-    STORED,
     Samples,
     records_in,
     scrape_with_consumer,
@@ -28,6 +26,7 @@ from labkit.exercises.queries.metrics_queries import (
 TOPIC, GROUP, DATA_DIR = "lesson09b-readings", "lesson09b", "data/lesson09b"
 MINUTE_S = 60.0
 LONGEST = 4
+ALERTS = ("silent", "disk", "ledger")
 
 
 @prediction(possible=("grows", "stays", "falls"), solution='ex.p1.predict("stays")')
@@ -47,32 +46,7 @@ def p1(before: Samples) -> Observed:
 
 
 @exercise
-def q1(backlog: Callable[[Samples], Any]) -> str:
-    """Write `backlog(samples)`: readings acknowledged by the broker but not yet served by the API.
-
-    It must be right about a dead consumer, too. `samples` is what `scrape(api.url)` returns.
-    """
-    samples = scrape_without_consumer(TOPIC)
-    said, served = number(backlog(samples), RETURNED), total(samples, SERVED)
-    right, waiting = total(samples, ACKED) - served, records_in(TOPIC) - int(served)
-    if said != right:
-        slips = {
-            total(samples, LAG): "That is what the consumer said last, before it died. ",
-            total(samples, ACKED) - total(samples, STORED): f"`{STORED}` is the dead consumer's "
-            "word, too: it had stored more since. ",
-        }
-        raise NotYet(
-            f"You returned {said:g}. {slips.get(said, '')}Kafka has {waiting:,} records that the "
-            "API does not serve."
-        )
-    return (
-        f"{right:g} by `/metrics`; asked a moment later, Kafka holds {waiting:,} that the API does "
-        "not serve yet."
-    )
-
-
-@exercise
-def q2(is_wrong: Callable[[Samples, float], Any]) -> str:
+def q1(is_wrong: Callable[[Samples, float], Any]) -> str:
     """Write `is_wrong(samples, now_s)`: True when somebody should be called, else False.
 
     The check asks it about a scrape without a consumer, a minute later, and about one with a
@@ -102,7 +76,7 @@ def q2(is_wrong: Callable[[Samples, float], Any]) -> str:
 
 
 @exercise
-def q3(fires: Callable[[list[bool], int], Any]) -> str:
+def q2(fires: Callable[[list[bool], int], Any]) -> str:
     """Write `fires(held, times)`: True if a condition held the last `times` times, else False.
 
     `held` is a list: what the condition said each time that Prometheus asked, the newest last.
@@ -120,3 +94,33 @@ def q3(fires: Callable[[list[bool], int], Any]) -> str:
         if said is not (len(held) >= times and all(held[-times:])):
             raise NotYet(f"`fires({held}, {times})` returned {said}.")
     return f"Right in all {len(cases)} cases, from none to {LONGEST} times asked."
+
+
+@exercise
+def q3(messages: Callable[[set[str], set[str]], Any]) -> str:
+    """Write `messages(before, now)`: a dictionary of what to send, alert by alert.
+
+    `before` and `now` are sets: the alerts that fired a moment ago, and those that fire now. A new
+    one is 'firing', one that has ended is 'resolved'; one that continues is not sent again.
+    """
+    alerts = [set(some) for count in range(len(ALERTS) + 1) for some in combinations(ALERTS, count)]
+    for before, now in product(alerts, alerts):
+        said = messages(set(before), set(now))
+        if not isinstance(said, dict):
+            raise NotYet(refusal(said, "a dictionary", RETURNED))
+        right = dict.fromkeys(now - before, "firing") | dict.fromkeys(before - now, "resolved")
+        if said != right:
+            raise NotYet(
+                f"`messages({_shown(before)}, {_shown(now)})` returned {said}. {_why(said, right)}"
+            )
+    return f"Right for all {len(alerts) ** 2} cases: new ones, ended ones, and those that continue."
+
+
+def _shown(alerts: set[str]) -> str:
+    return f"{{{', '.join(map(repr, sorted(alerts)))}}}" if alerts else "set()"
+
+
+def _why(said: dict[str, str], right: dict[str, str]) -> str:
+    """Name the first alert that is not as it has to be."""
+    alert = min(one for one in {*said, *right} if said.get(one) != right.get(one))
+    return f"'{alert}' is {right[alert]}." if alert in right else f"'{alert}' is not news."

@@ -27,6 +27,14 @@ def test_09b_quotes_a_rule_of_prometheus() -> None:
     assert rule == {name: known[name] for name in rule}
 
 
+def test_09b_quotes_a_runbook() -> None:
+    text = "\n".join(cell.source for cell in read("09b_alerts").cells)
+    (quote,) = re.findall(r"^> (.+)$", text, re.MULTILINE)
+    sections = (PROJECT / "docs" / "monitoring.md").read_text(encoding="utf-8").split("### ")
+    (section,) = [one for one in sections if one.startswith("LabkitConsumerSilent\n")]
+    assert quote in " ".join(section.split())
+
+
 def test_09c_quotes_the_services_of_compose() -> None:
     text = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
     services = {

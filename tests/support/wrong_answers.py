@@ -120,16 +120,16 @@ WRONG: dict[str, tuple[str, ...]] = {
         "def share(buckets, low, high):\n    print(buckets)",
     ),
     "09b.q1": (
-        "def backlog(samples):\n    return total(samples, 'labkit_consumer_lag_records')",
-        "def backlog(samples):\n    print(samples[0])",
-    ),
-    "09b.q2": (
         "def is_wrong(samples, now_s):\n    return False",
         "def is_wrong(samples, now_s):\n    return True",
     ),
-    "09b.q3": (
+    "09b.q2": (
         "def fires(held, times):\n    return all(held[-times:])",
         "def fires(held, times):\n    return sum(held)",
+    ),
+    "09b.q3": (
+        "def messages(before, now):\n    return dict.fromkeys(now, 'firing')",
+        "def messages(before, now):\n    return now - before",
     ),
     "09c.q1": (
         "def starts(own, asked):\n    return set(own) <= set(asked)",

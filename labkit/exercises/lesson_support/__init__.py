@@ -1,1 +1,1 @@
-"""Helpers of single lessons: child programs, drawings, torn files, seeded bugs."""
+"""Helpers of single lessons: child programs, drawings, torn files, seeded bugs, alerts."""

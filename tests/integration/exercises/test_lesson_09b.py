@@ -72,45 +72,11 @@ def wait_for_lag_0(api: Api) -> None:
 def test_nothing_is_there_yet(lab_dir: Path) -> None:
     """Alone and unrun: each says what is missing, and none fails."""
     expect(ex.q1, NOT_ATTEMPTED, lambda samples: 0, says="No API serves")
-    expect(ex.q2, NOT_ATTEMPTED, lambda samples, now_s: True, says="No API serves")
+    expect(ex.q1, NOT_ATTEMPTED, lambda samples, now_s: True, says="No API serves")
     expect_revealed(ex.p1, "grows", NOT_ATTEMPTED, [], says="No API serves")
 
 
-def test_q1_what_no_csv_holds(unwatched: Api) -> None:
-    def last_word(samples: Any) -> float:
-        return metrics.total(samples, metrics.LAG)
-
-    def acked(samples: Any) -> float:
-        return metrics.total(samples, metrics.ACKED)
-
-    def by_stored(samples: Any) -> float:
-        return acked(samples) - metrics.total(samples, metrics.STORED)
-
-    expect(ex.q1, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q1, NOT_YET, last_word, says="what the consumer said last")
-    expect(ex.q1, NOT_YET, acked, says=f"Kafka has {WAITING} records")
-    expect(ex.q1, NOT_YET, lambda samples: str(WAITING), says="Leave out the quotation marks")
-    expect(ex.q1, NOT_YET, lambda samples: print(len(samples)), says="has to end with `return`")
-    expect(ex.q1, NOT_YET, lambda samples: -WAITING, says=f"You returned -{WAITING}")
-
-    def from_kafka(samples: Any) -> float:
-        return metrics.records_in(ex.TOPIC) - metrics.total(samples, metrics.SERVED)
-
-    expect(ex.q1, CORRECT, from_kafka, says=f"{WAITING} by `/metrics`")
-    solved = solve(ex.q1, total=metrics.total)["backlog"]
-    expect(ex.q1, CORRECT, solved, says=f"{WAITING} by `/metrics`")
-    folder = unwatched.data_dir / ex.TOPIC
-    last_words = {path: path.read_bytes() for path in folder.glob("*.status.json")}
-    lab.start_consumer(ex.TOPIC, ex.GROUP, ex.DATA_DIR).wait_until_caught_up()
-    expect(ex.q1, NOT_ATTEMPTED, solved, says="run the cell that kills it")
-    kill_consumers()
-    for path, words in last_words.items():
-        path.write_bytes(words)  # as one leaves them who is killed before it has said more
-    expect(ex.q1, NOT_YET, by_stored, says="is the dead consumer's word, too")
-    expect(ex.q1, CORRECT, solved, says="0 by `/metrics`")
-
-
-def test_q2_an_alert_for_the_dead_alone(unwatched: Api) -> None:
+def test_q1_an_alert_for_the_dead_alone(unwatched: Api) -> None:
     def by_lag(samples: Any, now_s: float) -> bool:
         return metrics.total(samples, metrics.LAG) > 10
 
@@ -122,20 +88,20 @@ def test_q2_an_alert_for_the_dead_alone(unwatched: Api) -> None:
         acked = metrics.total(samples, metrics.ACKED)
         return acked - metrics.total(samples, metrics.SERVED) > WAITING - 10
 
-    expect(ex.q2, NOT_ATTEMPTED, ..., says="three dots")
-    expect(ex.q2, NOT_YET, lambda samples, now_s: False, says="does not see it")
-    expect(ex.q2, NOT_YET, lambda samples, now_s: print(now_s), says="has to end with `return`")
-    expect(ex.q2, ERROR, lambda samples: True, says="TypeError")
-    expect(ex.q2, NOT_YET, by_lag, says=f"{WAITING} records wait in Kafka")
-    expect(ex.q2, NOT_YET, by_state, says="`labkit_consumer_lag_records` is 0")
-    expect(ex.q2, CORRECT, by_backlog, says="does not when one runs")
+    expect(ex.q1, NOT_ATTEMPTED, ..., says="three dots")
+    expect(ex.q1, NOT_YET, lambda samples, now_s: False, says="does not see it")
+    expect(ex.q1, NOT_YET, lambda samples, now_s: print(now_s), says="has to end with `return`")
+    expect(ex.q1, ERROR, lambda samples: True, says="TypeError")
+    expect(ex.q1, NOT_YET, by_lag, says=f"{WAITING} records wait in Kafka")
+    expect(ex.q1, NOT_YET, by_state, says="`labkit_consumer_lag_records` is 0")
+    expect(ex.q1, CORRECT, by_backlog, says="does not when one runs")
     kill_consumers()
-    expect(ex.q2, CORRECT, solve(ex.q2)["is_wrong"], says="does not when one runs")
-    expect(ex.q2, NOT_YET, lambda samples, now_s: True, says="calls somebody")
+    expect(ex.q1, CORRECT, solve(ex.q1)["is_wrong"], says="does not when one runs")
+    expect(ex.q1, NOT_YET, lambda samples, now_s: True, says="calls somebody")
     assert [one.name for one in lab.running()] == ["api"]  # the check's own consumer is gone
 
 
-def test_q3_it_fires_after_some_time(lab_dir: Path) -> None:
+def test_q2_it_fires_after_some_time(lab_dir: Path) -> None:
     def blank(held, times): ...
 
     def anytime(held: list[bool], times: int) -> bool:
@@ -163,15 +129,65 @@ def test_q3_it_fires_after_some_time(lab_dir: Path) -> None:
         row = list(takewhile(bool, held[::-1]))
         return len(row) >= times
 
-    expect(ex.q3, NOT_ATTEMPTED, blank, says="three dots")
-    expect(ex.q3, NOT_YET, lambda held, times: print(held), says="has to end with `return`")
-    expect(ex.q3, NOT_YET, lambda held, times: len(held), says="True or False")
-    expect(ex.q3, NOT_YET, lambda held, times: True, says="`fires([], 1)` returned True")
-    expect(ex.q3, ERROR, lambda held, times: held[-times], says="IndexError")
+    expect(ex.q2, NOT_ATTEMPTED, blank, says="three dots")
+    expect(ex.q2, NOT_YET, lambda held, times: print(held), says="has to end with `return`")
+    expect(ex.q2, NOT_YET, lambda held, times: len(held), says="True or False")
+    expect(ex.q2, NOT_YET, lambda held, times: True, says="`fires([], 1)` returned True")
+    expect(ex.q2, ERROR, lambda held, times: held[-times], says="IndexError")
     for wrong in (anytime, the_first, without_len, once):
-        expect(ex.q3, NOT_YET, wrong, says=" returned ")
-    for right in (by_slice, by_loop, from_the_end, solve(ex.q3)["fires"]):
-        expect(ex.q3, CORRECT, right, says="Right in all")
+        expect(ex.q2, NOT_YET, wrong, says=" returned ")
+    for right in (by_slice, by_loop, from_the_end, solve(ex.q2)["fires"]):
+        expect(ex.q2, CORRECT, right, says="Right in all")
+
+
+def test_q3_what_is_sent(lab_dir: Path) -> None:
+    def blank(before, now): ...
+
+    def with_what_continues(before: set[str], now: set[str]) -> dict[str, str]:
+        return dict.fromkeys(now, "firing") | dict.fromkeys(before - now, "resolved")
+
+    def without_the_end(before: set[str], now: set[str]) -> dict[str, str]:
+        return dict.fromkeys(now - before, "firing")
+
+    def the_wrong_way(before: set[str], now: set[str]) -> dict[str, str]:
+        return dict.fromkeys(before - now, "firing") | dict.fromkeys(now - before, "resolved")
+
+    def all_resolved(before: set[str], now: set[str]) -> dict[str, str]:
+        return dict.fromkeys(now - before, "firing") | dict.fromkeys(before, "resolved")
+
+    def by_difference(before: set[str], now: set[str]) -> dict[str, str]:
+        return {one: "firing" if one in now else "resolved" for one in before ^ now}
+
+    def by_loops(before: set[str], now: set[str]) -> dict[str, str]:
+        found = {}
+        for one in now:
+            if one not in before:
+                found[one] = "firing"
+        for one in before:
+            if one not in now:
+                found[one] = "resolved"
+        return found
+
+    def by_emptying(before: set[str], now: set[str]) -> dict[str, str]:
+        found = {before.pop(): "resolved" for _ in range(len(before))}
+        continues = found.keys() & now
+        new = dict.fromkeys(now - continues, "firing")
+        return {one: said for one, said in (found | new).items() if one not in continues}
+
+    def knows(before: set[str], now: set[str]) -> dict[str, str]:
+        return {"silent": "firing"} if now == {"silent"} and not before else {}
+
+    expect(ex.q3, NOT_ATTEMPTED, blank, says="three dots")
+    expect(ex.q3, NOT_YET, lambda before, now: print(now), says="has to end with `return`")
+    expect(ex.q3, NOT_YET, lambda before, now: now - before, says="a dictionary")
+    expect(ex.q3, NOT_YET, with_what_continues, says="is not news")
+    expect(ex.q3, NOT_YET, without_the_end, says="is resolved.")
+    expect(ex.q3, NOT_YET, the_wrong_way, says="is firing.")
+    expect(ex.q3, NOT_YET, all_resolved, says="is not news")
+    expect(ex.q3, NOT_YET, knows, says="`messages(set(), {'disk'})` returned {}")
+    expect(ex.q3, ERROR, lambda before, now: now[0], says="TypeError")
+    for right in (by_difference, by_loops, by_emptying, solve(ex.q3)["messages"]):
+        expect(ex.q3, CORRECT, right, says="Right for all 64 cases")
 
 
 def test_p1_what_the_figures_of_the_dead_say(unwatched: Api) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -233,6 +235,17 @@ def test_it_stands_below_the_traceback_and_once(
     assert "errors.py" not in said
     shell.run_cell("%tb")
     assert "LabError: it is so" in capsys.readouterr().out
+
+
+def test_a_cell_finds_the_labkit_of_its_own_python(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert shutil.which("labkit") is None
+    for _ in range(2):
+        shell.run_line_magic("reload_ext", "labkit")
+    assert os.environ["PATH"] == os.pathsep.join([sysconfig.get_path("scripts"), str(tmp_path)])
+    assert shutil.which("labkit") is not None
 
 
 def test_the_learners_own_lines_and_no_others(
