@@ -52,7 +52,7 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Show error cards in a notebook, and let ``!labkit`` find this Python's: ``%load_ext labkit``."""
+    """Show error cards, and let ``!labkit`` find this Python's command: ``%load_ext labkit``."""
     import sysconfig
 
     from labkit.diagnostics.error_card.error_card import load
