@@ -1,40 +1,74 @@
-"""09c · Secure and upgrade: a compose file, a cluster that requires a password, new jars."""
+"""09c · Deploy: units of systemd, a compose file, this machine, a cluster that requires a login."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import struct
-import tempfile
+import subprocess
 from collections.abc import Callable
 from io import BufferedRWPair
 from itertools import permutations, product
-from pathlib import Path
 from typing import Any
 
-from labkit.broker.install.kafka_jars import jar_dir, kafka_jars, locked_jars
+import psutil
+
 from labkit.broker.lesson_brokers.secured_broker import SecuredBroker
 from labkit.core import background_workers
 from labkit.core.config import load_config
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.text_tables import many
-from labkit.exercises.engine.answer_kinds import RETURNED, refusal
+from labkit.exercises.engine.answer_kinds import RETURNED, number, refusal
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.experiments import environment
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.broker_queries import records_of, why_invalid
+from labkit.pipeline.server.systemd_services import FILES, RUNNING, SERVICES
 
 TOPIC = "lesson09c-locked"
 READINGS = 5
-SOME_JARS = 3
+UNITS = FILES / "etc" / "systemd" / "system"
+LIMIT = re.compile(r"^MemoryMax=(\d+)M$", re.MULTILINE)
+DOCKER_TIMEOUT_S = 10.0
 LOGIN_TIMEOUT_S = 5.0
 SASL_HANDSHAKE, SASL_AUTHENTICATE = 17, 36  # Kafka's numbers of these requests
 PROFILES = ("monitoring", "debug", "nightly", "mon")
 
 
 @exercise
-def q1(starts: Callable[[list[str], list[str]], Any]) -> str:
+def q1(most_mb: Callable[[dict[str, str]], Any]) -> str:
+    """Write `most_mb(units)`: how many megabytes all services may take together.
+
+    `units` is a dictionary as above: the text of each unit, by its name. `MemoryMax=500M` is a
+    limit of 500 MB; these units have no other letter than `M`.
+    """
+    units = {name: (UNITS / name).read_text(encoding="utf-8") for name in SERVICES}
+    first, *others = SERVICES
+    cases = {
+        "The lab's services": units,
+        f"`{first}` alone": {first: units[first]},
+        "Without any service": {},
+        f"With a limit of 64 MB for `{first}`": {
+            **units,
+            first: units[first].replace("MemoryMax=", "MemoryMax=64M\n#MemoryMax="),
+        },
+        f"Without `{others[0]}`": {name: units[name] for name in SERVICES if name != others[0]},
+    }
+    for what, some in cases.items():
+        said = number(most_mb(dict(some)), RETURNED)
+        limits = {name: int(LIMIT.findall(text)[0]) for name, text in some.items()}
+        if said != sum(limits.values()):
+            named = ", ".join(f"{name} {one} MB" for name, one in limits.items()) or "none"
+            raise NotYet(f"{what}: you returned {said:,g}. The limits: {named}.")
+    total = sum(int(LIMIT.findall(text)[0]) for text in units.values())
+    has = psutil.virtual_memory().total / 1e6
+    return f"{total:,} MB for {len(units)} services. This machine has {has:,.0f} MB."
+
+
+@exercise
+def q2(starts: Callable[[list[str], list[str]], Any]) -> str:
     """Write `starts(own, asked)`: True if Compose starts a service, else False.
 
     `own` is the list of the service's profiles, empty if it has none. `asked` is the list of
@@ -50,6 +84,45 @@ def q1(starts: Callable[[list[str], list[str]], Any]) -> str:
                 f"The service's profiles are {own}, asked for {asked}: you returned {said}."
             )
     return f"Right for {len(lists)} services, with none, one and two profiles."
+
+
+def on_this_machine() -> str:
+    """Return what can start the lab on this machine, with the lines to type for it."""
+    return f"systemd: {_systemd()}\n\nDocker: {_docker()}\n\nAnywhere:\n    labkit up"
+
+
+def _systemd() -> str:
+    if not RUNNING.is_dir():
+        return "it did not start this machine, so there are no services here."
+    return (
+        "it has started this machine. On a server that you may change (not on your laptop):\n"
+        "    .venv/bin/python deploy/release.py\n"
+        "    mkdir release && tar -xzf dist/labkit-server.tar.gz -C release\n"
+        "    sudo bash release/install.sh --site localhost\n"
+        "    sudo labkit service status"
+    )
+
+
+def _docker() -> str:
+    docker = shutil.which("docker")
+    if docker is None:
+        return "it is not installed."
+    ask = [docker, "version", "--format", "{{.Server.Version}}"]
+    try:
+        done = subprocess.run(
+            ask, capture_output=True, text=True, check=False, timeout=DOCKER_TIMEOUT_S
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        done = None
+    if done is None or done.returncode:
+        return "it is installed, and does not answer. Start Docker, and run this cell again."
+    return (
+        f"version {done.stdout.strip()} answers. The first line fetches what is missing, about "
+        "1 GB:\n"
+        "    docker compose --profile lab up -d\n"
+        "    docker compose exec consume labkit check\n"
+        "    docker compose --profile lab down"
+    )
 
 
 @prediction(possible=("yes", "no"), solution='ex.p1.predict("no")')
@@ -73,7 +146,7 @@ def p1(secured: SecuredBroker) -> Observed:
 
 
 @exercise
-def q2() -> str:
+def q3() -> str:
     """Create a topic `lesson09c-locked` on the secured cluster, with at least 5 readings in it.
 
     Point the lab at it with `os.environ`, or log in with kafka-python: both ways are right.
@@ -100,41 +173,6 @@ def q2() -> str:
         others = f", and {many(len(found) - good, 'other record')}" if len(found) > good else ""
         raise NotYet(f"`{TOPIC}` holds {many(good, 'reading')}{others}.")
     return f"The cluster that requires a password holds {many(good, 'reading')} in `{TOPIC}`."
-
-
-@exercise
-def q3(is_intact: Callable[[Path, str], Any]) -> str:
-    """Write `is_intact(path, sha256)`: True if the file's SHA-256 is the expected one.
-
-    The check asks about real jars of Kafka, and about changed copies. `path.read_bytes()` gives the
-    data.
-    """
-    kafka_jars()  # fetched and verified, if this lab has not started a broker yet
-    jars = sorted(locked_jars(), key=lambda one: one.size)
-    jars = [one for one in jars if (jar_dir() / one.file_name).exists()][:SOME_JARS]
-    for jar in jars:
-        _expect(is_intact, jar_dir() / jar.file_name, jar.sha256, True, "as it was published")
-    with tempfile.TemporaryDirectory() as folder:
-        for jar, other in zip(jars, [*jars[1:], jars[0]], strict=True):
-            copy = Path(shutil.copy(jar_dir() / jar.file_name, folder))
-            _expect(is_intact, copy, jar.sha256, True, "a copy of the whole file")
-            _expect(is_intact, copy, other.sha256, False, "another jar's number")
-            whole = copy.read_bytes()
-            copy.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
-            _expect(is_intact, copy, jar.sha256, False, "a copy with one byte changed")
-            copy.write_bytes(whole[:-1])
-            _expect(is_intact, copy, jar.sha256, False, "a copy without its last byte")
-    return f"Right for {many(len(jars), 'jar')} of Kafka, whole, changed and cut off."
-
-
-def _expect(
-    is_intact: Callable[[Path, str], Any], path: Path, sha256: str, right: bool, what: str
-) -> None:
-    said = is_intact(path, sha256)
-    if not isinstance(said, bool):
-        raise NotYet(refusal(said, "True or False", RETURNED))
-    if said is not right:
-        raise NotYet(f"`{path.name}`, {what}: you returned {said}.")
 
 
 def _secured() -> SecuredBroker:

@@ -41,5 +41,5 @@ def test_09c_quotes_the_services_of_compose() -> None:
         name: {key: service[key] for key in ("image", "profiles") if key in service}
         for name, service in yaml.safe_load(text)["services"].items()
     }
-    shown = quoted("09c_secure_and_upgrade")["services"]
+    shown = quoted("09c_deploy")["services"]
     assert shown == {name: services[name] for name in shown}

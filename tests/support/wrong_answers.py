@@ -132,14 +132,14 @@ WRONG: dict[str, tuple[str, ...]] = {
         "def messages(before, now):\n    return now - before",
     ),
     "09c.q1": (
+        "def most_mb(units):\n    return 500 * len(units)",
+        "def most_mb(units):\n    print(units)",
+    ),
+    "09c.q2": (
         "def starts(own, asked):\n    return set(own) <= set(asked)",
         "def starts(own, asked):\n    print(own)",
     ),
-    "09c.q2": ('os.environ.update(secured.variables)\nlab.ensure_topic("lesson09c-locked")',),
-    "09c.q3": (
-        "def is_intact(path, sha256):\n    return True",
-        "def is_intact(path, sha256):\n    print(path)",
-    ),
+    "09c.q3": ('os.environ.update(secured.variables)\nlab.ensure_topic("lesson09c-locked")',),
     "10.q1": ('lab.alter_topic("lesson10-scale", num_partitions=5)',),
     "10.q2": (
         'few = {"readings_per_s": 0, "count": 10, "key": "country", "name": "spread"}\n'

@@ -1,10 +1,11 @@
-"""Lesson 09c's checks: Compose's rule, a broker that requires a password, Kafka's real jars."""
+"""Lesson 09c's checks: the real units, Compose's rule, a broker that requires a password."""
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 from collections.abc import Iterator
+from configparser import ConfigParser
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,71 @@ from labkit.exercises.engine.outcome import Outcome
 
 CORRECT, NOT_YET = Outcome.CORRECT, Outcome.NOT_YET
 ERROR, NOT_ATTEMPTED = Outcome.ERROR, Outcome.NOT_ATTEMPTED
+
+
+def test_q1_what_the_services_may_take(lab_dir: Path) -> None:
+    def blank(units): ...
+
+    def by_pattern(units: dict[str, str]) -> int:
+        found = (re.search(r"^MemoryMax=(\d+)M", text, re.MULTILINE) for text in units.values())
+        return sum(int(one[1]) for one in found if one)
+
+    def by_loop(units: dict[str, str]) -> int:
+        total = 0
+        for text in units.values():
+            for line in text.splitlines():
+                if line.startswith("MemoryMax="):
+                    total += int(line.partition("=")[2].rstrip("M"))
+        return total
+
+    def by_parser(units: dict[str, str]) -> float:
+        total = 0.0
+        for text in units.values():
+            parser = ConfigParser(strict=False, interpolation=None)
+            parser.read_string(text)
+            total += float(parser["Service"]["MemoryMax"][:-1])
+        return total
+
+    def the_first_only(units: dict[str, str]) -> int:
+        text = next(iter(units.values()))
+        return int(text.partition("MemoryMax=")[2].partition("M")[0])
+
+    def anywhere(units: dict[str, str]) -> int:
+        found = re.findall(r"MemoryMax=(\d+)M", " ".join(units.values()))
+        return sum(map(int, found))
+
+    def largest(units: dict[str, str]) -> int:
+        return max((by_loop({name: text}) for name, text in units.items()), default=0)
+
+    expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
+    expect(ex.q1, NOT_YET, lambda units: print(len(units)), says="has to end with `return`")
+    expect(ex.q1, NOT_YET, lambda units: "3800", says="Leave out the quotation marks")
+    expect(ex.q1, NOT_YET, lambda units: 3_800, says="alone: you returned 3,800")
+    expect(ex.q1, NOT_YET, largest, says="The lab's services: you returned 1,500")
+    expect(ex.q1, NOT_YET, anywhere, says="With a limit of 64 MB")
+    expect(ex.q1, NOT_YET, the_first_only, says="labkit-api.service 800 MB")
+    expect(ex.q1, ERROR, lambda units: int(units["MemoryMax"]), says="KeyError")
+    for right in (by_pattern, by_loop, by_parser, solve(ex.q1)["most_mb"]):
+        expect(ex.q1, CORRECT, right, says="3,800 MB for 5 services")
+
+
+def test_what_this_machine_allows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(ex, "RUNNING", tmp_path / "none")
+    said = ex.on_this_machine()
+    assert "there are no services here" in said
+    assert "it is not installed" in said
+    assert "labkit up" in said
+
+    docker = tmp_path / "docker"  # as a client without its server answers, and then with it
+    docker.write_text("#!/bin/sh\nexit 1\n")
+    docker.chmod(0o755)
+    monkeypatch.setattr(ex, "RUNNING", tmp_path)
+    said = ex.on_this_machine()
+    assert "sudo bash release/install.sh" in said
+    assert "does not answer. Start Docker" in said
+    docker.write_text("#!/bin/sh\necho 29.1\n")
+    assert "docker compose --profile lab up -d" in ex.on_this_machine()
 
 
 def by_loop(own: list[str], asked: list[str]) -> bool:
@@ -44,21 +110,21 @@ def by_first(own: list[str], asked: list[str]) -> bool:
     return not own or own[0] in asked
 
 
-def test_q1_what_compose_starts(lab_dir: Path) -> None:
+def test_q2_what_compose_starts(lab_dir: Path) -> None:
     def blank(own, asked): ...
 
-    expect(ex.q1, NOT_ATTEMPTED, blank, says="three dots")
-    expect(ex.q1, NOT_YET, lambda own, asked: print(asked), says="has to end with `return`")
-    expect(ex.q1, NOT_YET, lambda own, asked: set(own) & set(asked), says="True or False")
-    expect(ex.q1, NOT_YET, lambda own, asked: True, says="asked for []: you returned True")
-    expect(ex.q1, NOT_YET, lambda own, asked: not own, says="you returned False")
-    expect(ex.q1, NOT_YET, lambda own, asked: own == asked, says="you returned False")
-    expect(ex.q1, NOT_YET, by_beginning, says="asked for ['mon']: you returned True")
+    expect(ex.q2, NOT_ATTEMPTED, blank, says="three dots")
+    expect(ex.q2, NOT_YET, lambda own, asked: print(asked), says="has to end with `return`")
+    expect(ex.q2, NOT_YET, lambda own, asked: set(own) & set(asked), says="True or False")
+    expect(ex.q2, NOT_YET, lambda own, asked: True, says="asked for []: you returned True")
+    expect(ex.q2, NOT_YET, lambda own, asked: not own, says="you returned False")
+    expect(ex.q2, NOT_YET, lambda own, asked: own == asked, says="you returned False")
+    expect(ex.q2, NOT_YET, by_beginning, says="asked for ['mon']: you returned True")
     for wrong in (by_all, by_first):
-        expect(ex.q1, NOT_YET, wrong, says="you returned False")
-    expect(ex.q1, ERROR, lambda own, asked: own["profiles"], says="TypeError")
-    for right in (by_loop, by_sets, solve(ex.q1)["starts"]):
-        expect(ex.q1, CORRECT, right, says="Right for")
+        expect(ex.q2, NOT_YET, wrong, says="you returned False")
+    expect(ex.q2, ERROR, lambda own, asked: own["profiles"], says="TypeError")
+    for right in (by_loop, by_sets, solve(ex.q2)["starts"]):
+        expect(ex.q2, CORRECT, right, says="Right for")
 
 
 @pytest.fixture
@@ -91,29 +157,29 @@ def send(secured: SecuredBroker, *values: bytes) -> None:
             producer.send(ex.TOPIC, value=value)
 
 
-def test_q2_and_p1_behind_the_password(
+def test_q3_and_p1_behind_the_password(
     bootstrap_servers: str, secured: SecuredBroker, lab_dir: Path
 ) -> None:
     point_back(secured, bootstrap_servers)
-    expect(ex.q2, NOT_ATTEMPTED, says="not pointed at it")
+    expect(ex.q3, NOT_ATTEMPTED, says="not pointed at it")
     lab.fresh_topic(ex.TOPIC)
-    expect(ex.q2, NOT_YET, says="but on another cluster")
+    expect(ex.q3, NOT_YET, says="but on another cluster")
     lab.delete_topic(ex.TOPIC)
     point_at(secured)
-    expect(ex.q2, NOT_YET, says=f"which has no `{ex.TOPIC}` yet")
+    expect(ex.q3, NOT_YET, says=f"which has no `{ex.TOPIC}` yet")
     lab.ensure_topic(ex.TOPIC)
-    expect(ex.q2, NOT_YET, says="holds 0 readings")
+    expect(ex.q3, NOT_YET, says="holds 0 readings")
     send(secured, *[b"not a reading"] * ex.READINGS)
-    expect(ex.q2, NOT_YET, says="holds 0 readings, and 5 other records")
+    expect(ex.q3, NOT_YET, says="holds 0 readings, and 5 other records")
     lab.start_producer(ex.TOPIC, readings_per_s=0, count=4).wait(60)
-    expect(ex.q2, NOT_YET, says="holds 4 readings")
+    expect(ex.q3, NOT_YET, says="holds 4 readings")
     point_back(secured, bootstrap_servers)
-    expect(ex.q2, NOT_YET, says="holds 4 readings")  # the lab is pointed elsewhere: no matter
+    expect(ex.q3, NOT_YET, says="holds 4 readings")  # the lab is pointed elsewhere: no matter
     fleet = lab.Fleet(seed=7).readings(datetime.now(UTC) - timedelta(minutes=5), 1.0)
     send(secured, next(iter(fleet)).to_json())  # by hand, with the login
-    expect(ex.q2, CORRECT, says="5 readings")
-    solve(ex.q2, secured=secured, os=os)
-    result = expect(ex.q2, CORRECT, says="10 readings")
+    expect(ex.q3, CORRECT, says="5 readings")
+    solve(ex.q3, secured=secured, os=os)
+    result = expect(ex.q3, CORRECT, says="10 readings")
     assert secured.password.get_secret_value() not in repr(result)
 
     expect_revealed(ex.p1, "yes", NOT_YET, secured, says="It was 'no'")
@@ -123,40 +189,6 @@ def test_q2_and_p1_behind_the_password(
     assert secured.password.get_secret_value() not in repr(result)
 
 
-def test_q2_and_p1_without_a_secured_broker(lab_dir: Path) -> None:
-    expect(ex.q2, NOT_ATTEMPTED, says="No secured broker")
+def test_q3_and_p1_without_a_secured_broker(lab_dir: Path) -> None:
+    expect(ex.q3, NOT_ATTEMPTED, says="No secured broker")
     expect_revealed(ex.p1, "no", NOT_ATTEMPTED, None, says="is stopped")
-
-
-def test_q3_what_makes_a_jar_intact(lab_dir: Path) -> None:
-    def blank(path, sha256): ...
-
-    def in_pieces(path: Path, sha256: str) -> bool:
-        found = hashlib.sha256()
-        with path.open("rb") as file:
-            while piece := file.read(65_536):
-                found.update(piece)
-        return found.hexdigest() == sha256
-
-    def by_file(path: Path, sha256: str) -> bool:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest().lower() == sha256.lower()
-
-    known = {one.file_name: one for one in ex.locked_jars()}
-    expect(ex.q3, NOT_ATTEMPTED, blank, says="three dots")
-    expect(ex.q3, NOT_YET, lambda path, sha256: print(path), says="has to end with `return`")
-    expect(ex.q3, NOT_YET, lambda path, sha256: True, says="another jar's number")
-    expect(ex.q3, NOT_YET, lambda path, sha256: False, says="as it was published")
-    expect(
-        ex.q3, NOT_YET, lambda path, sha256: known[path.name].sha256 == sha256, says="one byte"
-    )  # a look-up
-
-    def by_size(path: Path, sha256: str) -> bool:
-        jar = known[path.name]
-        return jar.sha256 == sha256 and path.stat().st_size == jar.size
-
-    expect(ex.q3, NOT_YET, by_size, says="one byte changed")
-    expect(ex.q3, NOT_YET, lambda path, sha256: "yes", says="True or False")
-    expect(ex.q3, ERROR, lambda path, sha256: hashlib.sha256(path), says="TypeError")
-    for right in (in_pieces, by_file, solve(ex.q3, hashlib=hashlib)["is_intact"]):
-        expect(ex.q3, CORRECT, right, says="whole, changed and cut off")
