@@ -20,15 +20,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from labkit.cli.lesson_copies import Copied, bring_back, copy_lessons
-from labkit.core.config import LabConfig, load_config
+from labkit.cli.lesson_copies import Copied, bring_back, copy_lessons, originals_for
+from labkit.core.config import STATE_FOLDER, LabConfig, load_config
 from labkit.core.errors import LabError
 from labkit.core.hidden_modules import hiding_files, set_file_aside_line
 from labkit.core.json_files import write_json
 from labkit.core.run_files import RunFile, read_run_files
 from labkit.core.text_tables import many
 
-ORIGINALS = "notebooks"
 FIRST_LESSON = "00_start_here.ipynb"
 ENDED_S = 3.0  # how long Python may take to end, once all is stopped
 KERNEL_SHUTDOWN_S = 15.0  # a kernel stops its producers and consumers before it ends
@@ -50,8 +49,9 @@ def open_lab(
     Parameters
     ----------
     folder : Path, optional
-        The folder to show. By default the learner's copies of the lessons in ``notebooks/``, or
-        the lab's folder where there are no lessons.
+        The folder to show; by default the learner's copies of the lessons. A folder that does not
+        exist yet, or is empty, becomes a lab of its own, with its copies of the lessons; a folder
+        that is such a lab is opened as one.
     fresh : str, optional
         A lesson to begin again, such as ``04``; the replaced copy is kept. If JupyterLab already
         runs on the copies, no second one is started.
@@ -67,6 +67,8 @@ def open_lab(
     LabError
         The folder or the lesson does not exist, or the port is taken.
     """
+    if folder is not None and _enter_lab(folder):
+        folder = None
     config = load_config()
     shown = _folder_to_show(folder, config)
     first = FIRST_LESSON
@@ -153,26 +155,46 @@ def _is_worth_logging(record: logging.LogRecord) -> bool:
     return not (said.startswith("{") or ("500 " in said[:4] and " /proxy/" in said))
 
 
+def _enter_lab(folder: Path) -> bool:
+    """Make a new or empty folder a lab, and let this process work in it; or in one that is there.
+
+    Returns
+    -------
+    bool
+        False if the folder is this lab's own, or contains something else: then it is only shown.
+
+    Raises
+    ------
+    LabError
+        The folder cannot be made.
+    """
+    is_lab = (folder / STATE_FOLDER).is_dir() and folder.resolve() != load_config().lab_dir
+    if not is_lab:
+        try:
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                return False
+            (folder / STATE_FOLDER).mkdir(parents=True)
+        except OSError as error:
+            msg = f"The folder {folder} cannot be made or read: {error.strerror or error}."
+            raise LabError(msg, "labkit lab   (it works in this folder)") from error
+        print(f"  {folder.resolve()} is a lab now. The next time: cd {folder} && labkit lab")
+    os.environ["LABKIT_LAB_DIR"] = str(folder.resolve())
+    return True
+
+
 def _folder_to_show(folder: Path | None, config: LabConfig) -> Path:
-    originals = config.lab_dir / ORIGINALS
-    if folder is None and originals.is_dir():
-        copies = config.notebooks_dir
-        _say(copy_lessons(originals, copies), copies)
-        return copies.resolve()
     if folder is None:
-        print(
-            f"  There are no lessons in {config.lab_dir}: it has no folder {ORIGINALS}/.\n"
-            "  They are in the folder that you cloned: go there, and run labkit lab again."
-        )
-    shown = folder or config.lab_dir
-    if not shown.is_dir():
-        raise LabError(f"There is no folder {shown}.", "labkit lab")
-    return shown.resolve()
+        copies = config.notebooks_dir
+        _say(copy_lessons(originals_for(config.lab_dir), copies), copies)
+        return copies.resolve()
+    if not folder.is_dir():
+        raise LabError(f"{folder} is not a folder.", "labkit lab")
+    return folder.resolve()
 
 
 def _say(copied: Copied, copies: Path) -> None:
     if copied.new:
-        print(f"  {many(len(copied.new), 'lesson')} copied to {copies}; the originals stay.")
+        print(f"  {many(len(copied.new), 'lesson')} copied to {copies}. Work there.")
     if copied.renewed:
         print(f"  Newer editions, because you had not begun them: {', '.join(copied.renewed)}.")
     for name in copied.offered:
@@ -188,7 +210,8 @@ def _bring_back(lesson: str, config: LabConfig, *, forget_marks: bool) -> str:
     # Only here, because it imports Kafka's client.
     from labkit.exercises.engine.learner_progress import forget_lesson, marks_of_lesson
 
-    copy, kept = bring_back(lesson, config.lab_dir / ORIGINALS, config.notebooks_dir)
+    originals = originals_for(config.lab_dir)
+    copy, kept = bring_back(lesson, originals, config.notebooks_dir)
     print(f"  {copy.stem} is as new." + (f" What you had is kept: {kept}" if kept else ""))
     number = copy.stem.partition("_")[0]
     if forget_marks:

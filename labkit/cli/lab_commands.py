@@ -74,7 +74,7 @@ def up(
 def lab(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="The folder to open; by default my-notebooks/."),
+        typer.Argument(metavar="[DIR]", help="A folder to open; a new one becomes a lab."),
     ] = None,
     fresh: Annotated[
         str | None,
@@ -90,9 +90,11 @@ def lab(
 ) -> None:
     """Open the lessons in JupyterLab, on this machine only, with a token in the address.
 
-    You work on copies, in my-notebooks/; the originals in notebooks/ stay as they are.
+    You work on copies, in my-notebooks/. They are made the first time, in any folder. Later, a
+    newer edition replaces only a copy that you have not begun.
 
     Example: `labkit lab`, or `labkit lab --fresh 04` to begin lesson 04 again
+    Example: `labkit lab kafka-course`, to make that folder and learn in it
     """
     from labkit.cli.jupyterlab import open_lab
 

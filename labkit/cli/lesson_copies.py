@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.resources import files
 from pathlib import Path
 
 from labkit.core.errors import LabError
@@ -19,6 +20,17 @@ OLDER = "older"
 """The folder, inside the other, for copies that `bring_back` has replaced."""
 EDITIONS = ".lessons.json"
 """The checksum of each original when it was copied; beside the copies, so they stay together."""
+
+
+def originals_for(lab_dir: Path) -> Path:
+    """Return the folder of the original lessons.
+
+    In the repository it is ``notebooks/``. Elsewhere, these are the lessons that were installed
+    with the program: its wheel contains them.
+    """
+    package = Path(str(files("labkit")))
+    folders = (lab_dir / "notebooks", package / "notebooks", package.parent / "notebooks")
+    return next((one for one in folders if one.is_dir()), folders[1])
 
 
 @dataclass

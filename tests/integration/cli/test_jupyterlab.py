@@ -151,10 +151,11 @@ def test_a_page_of_the_lab_is_shown_through_the_proxy(running: RunningLab) -> No
     assert running.ask("/proxy/example.com:80/")[0] == 403
 
 
-def test_a_taken_port_and_a_missing_folder_are_named(lab_dir: Path) -> None:
+def test_a_taken_port_and_a_file_as_a_folder_are_named(lab_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(LabError, match=f"port {port}"):
             open_lab(open_browser=False, port=port)
-    with pytest.raises(LabError, match="no folder"):
-        open_lab(lab_dir / "nowhere", open_browser=False)
+    (lab_dir / "file").touch()
+    with pytest.raises(LabError, match="is not a folder"):
+        open_lab(lab_dir / "file", open_browser=False)

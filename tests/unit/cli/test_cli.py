@@ -18,6 +18,7 @@ from labkit.cli.help_text import as_markup
 from labkit.cli.jupyterlab import open_lab
 from labkit.cli.lab_commands import seconds
 from labkit.cli.topic_commands import _settings
+from labkit.core.config import load_config
 from labkit.core.errors import LabError
 from labkit.core.run_files import RunFile
 from labkit.exercises.engine.learner_progress import (
@@ -285,7 +286,7 @@ def test_a_lesson_begun_again_keeps_its_marks_unless_they_are_to_be_forgotten(
     assert list(read_learner_progress()) == ["03b.q1"]
 
 
-def test_a_folder_without_lessons_is_said(
+def test_a_folder_outside_of_the_repository_gets_the_installed_lessons(
     lab_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (
@@ -293,7 +294,28 @@ def test_a_folder_without_lessons_is_said(
         pytest.raises(LabError, match="cannot listen"),
     ):
         open_lab(port=taken.getsockname()[1])
-    assert f"There are no lessons in {lab_dir}" in capsys.readouterr().out
+    copies = lab_dir / "my-notebooks"
+    assert f"lessons copied to {copies}" in capsys.readouterr().out
+    assert (copies / "11_capstone.ipynb").stat().st_size > 0
+
+
+def test_a_folder_becomes_a_lab_only_if_nothing_is_in_it(
+    lab_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_LAB_DIR", str(lab_dir))  # restored after the test
+    monkeypatch.delenv("LABKIT_STATE_DIR")
+    (lab_dir / "empty").mkdir()
+    (lab_dir / "thesis").mkdir()
+    (lab_dir / "thesis" / "mine.ipynb").write_text("{}")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for name in ("thesis", "empty", "new/course", "empty"):
+            with pytest.raises(LabError, match="cannot listen"):
+                open_lab(lab_dir / name, port=taken.getsockname()[1])
+            is_lab = (lab_dir / name / "my-notebooks" / "00_start_here.ipynb").is_file()
+            assert is_lab == (name != "thesis")
+            assert (load_config().lab_dir == lab_dir / name) == is_lab
+    assert [path.name for path in (lab_dir / "thesis").iterdir()] == ["mine.ipynb"]
+    assert not (lab_dir / "my-notebooks").exists()
 
 
 def test_break_without_a_name_teaches_every_fault() -> None:

@@ -210,6 +210,8 @@ def test_the_wheel_is_whole(wheel: Path) -> None:
         "exercises/lesson_support/pictures/journey.svg",
     ):
         assert f"labkit/{name}" in names
+    lessons = {f"labkit/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {name for name in names if name.endswith(".ipynb")} == lessons
     assert f"{info}/licenses/LICENSE" in names
     assert "License-Expression: MIT" in metadata
     assert "Requires-Python: >=3.11" in metadata
