@@ -28,6 +28,9 @@ NEW_TOPIC_S = 3.0
 METADATA_TIMEOUT_S = 15.0
 """How long a change may take to reach every broker: the controller answers before that."""
 
+_deleted_ids: set[str] = set()
+"""Ids of topics that this process has deleted: a broker that lags behind still shows them."""
+
 ATTEMPTS = 4
 Answer = TypeVar("Answer")
 
@@ -96,6 +99,20 @@ def describe_created(client: KafkaAdminClient, name: str) -> Topic:
     )
 
 
+def remember_deletion(topic: Topic) -> None:
+    """Note that a topic was deleted, so that no broker's older answer counts."""
+    _deleted_ids.add(topic.topic_id)
+
+
+def read_all_metadata(client: KafkaAdminClient) -> list[dict[str, Any]]:
+    """Return the metadata of all topics, without those that this process has deleted."""
+    return [one for one in client.describe_topics() if not _is_deleted(one)]
+
+
+def _is_deleted(metadata: dict[str, Any]) -> bool:
+    return _kafka_uuid(metadata["topic_id"]) in _deleted_ids
+
+
 def read_metadata(client: KafkaAdminClient, name: str) -> dict[str, Any] | None:
     """Return a topic's metadata, or None if the brokers do not know it."""
     metadata: dict[str, Any] = client.describe_topics([name])[0]
@@ -110,7 +127,7 @@ def read_metadata(client: KafkaAdminClient, name: str) -> dict[str, Any] | None:
     if error not in (kafka_errors.NoError, kafka_errors.LeaderNotAvailableError):
         msg = f"the cluster does not describe topic {name!r}: {error.__name__}"
         raise TopicRefused(msg, "labkit doctor")
-    return metadata
+    return None if _is_deleted(metadata) else metadata
 
 
 def read_topics(client: KafkaAdminClient, found: list[dict[str, Any]]) -> list[Topic]:
@@ -171,7 +188,7 @@ def read_configs(
 
 def no_such_topic(client: KafkaAdminClient, name: str) -> TopicNotFound:
     """Return the error to raise, with the most similar name on this cluster."""
-    return TopicNotFound.named(name, client.list_topics())
+    return TopicNotFound.named(name, [one["name"] for one in read_all_metadata(client)])
 
 
 def _read_offsets(

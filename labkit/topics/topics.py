@@ -24,10 +24,11 @@ from labkit.topics.topic_metadata import (
     describe,
     describe_created,
     describe_known,
-    no_such_topic,
+    read_all_metadata,
     read_configs,
     read_metadata,
     read_topics,
+    remember_deletion,
 )
 from labkit.topics.topic_model import Topic
 from labkit.topics.topic_refusals import (
@@ -159,7 +160,7 @@ def list_topics(internal: bool = False) -> list[Topic]:
     def all_topics(client: KafkaAdminClient) -> list[Topic]:
         found = [
             metadata
-            for metadata in client.describe_topics()
+            for metadata in read_all_metadata(client)
             if internal or not (metadata["is_internal"] or metadata["name"].startswith("__"))
         ]
         return read_topics(client, sorted(found, key=lambda metadata: metadata["name"]))
@@ -238,9 +239,9 @@ def delete_topic(name: str) -> None:
         It is not on this cluster.
     """
     with cluster() as client:
-        if read_metadata(client, name) is None:
-            raise no_such_topic(client, name)
+        topic = describe_known(client, name)
         reply = client.delete_topics([name], raise_errors=False)["topics"][0]
         what, line = f"topic {name!r} cannot be deleted", f"lab.describe_topic({name!r})"
         raise_refusal(reply, what, line, "Delete", name)
         wait_for_deletion(client, name)
+    remember_deletion(topic)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import threading
+from typing import Any
 
 import pytest
-from kafka import TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 
 import labkit as lab
 from labkit.broker.kafka_clients import admin, consumer, producer
@@ -128,6 +129,30 @@ def test_a_deleted_topic_is_gone_and_its_namesake_is_another(topic_name: str) ->
     after = lab.ensure_topic(topic_name)
     assert after.topic_id != before.topic_id
     assert after.cluster_id == before.cluster_id
+
+
+def test_a_broker_that_still_shows_a_deleted_topic_is_not_believed(
+    topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of three brokers, started a moment ago, may not know yet that a topic was deleted."""
+    before = lab.ensure_topic(topic_name)
+    with admin() as client:
+        old = client.describe_topics([topic_name])
+    lab.delete_topic(topic_name)
+    ask = KafkaAdminClient.describe_topics
+    late = [2]
+
+    def answer(self: KafkaAdminClient, names: list[str] | None = None) -> list[dict[str, Any]]:
+        if names == [topic_name] and late[0]:
+            late[0] -= 1
+            return list(old)
+        return ask(self, names)
+
+    monkeypatch.setattr(KafkaAdminClient, "describe_topics", answer)
+    after = lab.ensure_topic(topic_name)
+    assert late == [0]
+    assert after.topic_id != before.topic_id
+    assert lab.describe_topic(topic_name) == after
 
 
 def test_a_misspelt_topic_is_answered_with_the_nearest(topic_name: str) -> None:
