@@ -142,11 +142,11 @@ def test_a_broker_that_still_shows_a_deleted_topic_is_not_believed(
     ask = KafkaAdminClient.describe_topics
     late = [2]
 
-    def answer(self: KafkaAdminClient, names: list[str] | None = None) -> list[dict[str, Any]]:
-        if names == [topic_name] and late[0]:
+    def answer(self: KafkaAdminClient, topics: list[str] | None = None) -> list[dict[str, Any]]:
+        if topics == [topic_name] and late[0]:
             late[0] -= 1
             return list(old)
-        return ask(self, names)
+        return ask(self, topics)
 
     monkeypatch.setattr(KafkaAdminClient, "describe_topics", answer)
     after = lab.ensure_topic(topic_name)
