@@ -12,6 +12,7 @@ import pandas as pd
 from flask import Flask
 
 from labkit.core.config import load_config
+from labkit.core.text_tables import many
 from labkit.exercises.engine.answer_kinds import RETURNED, text
 from labkit.exercises.engine.exercise import exercise
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
@@ -122,9 +123,12 @@ def q3(readable: Callable[[list[bytes]], Any]) -> str:
     if len(lines) < LAST_ROWS or not all(map(verify_row, lines)):
         raise NotAttempted("There is no CSV with valid rows yet: run the cells above.")
     for case in torn(lines):
-        said = list(readable(list(case.lines)))
+        said = readable(list(case.lines))
+        if isinstance(said, bytes | str):
+            raise NotYet("Your function returned a single line. The answer is a list of lines.")
+        said = list(said)
         if said != case.lines[: case.true]:
-            raise NotYet(f"{len(said)} rows were read: {case.mistake}")
+            raise NotYet(f"You returned {many(len(said), 'line')}: {case.mistake}")
     return f"Tested on `1.csv`, torn at each of the {len(lines[-1]):,} bytes of its last row."
 
 

@@ -123,6 +123,11 @@ def q3(read_all: Callable[[str], Any]) -> str:
                     "`more` is false?"
                 ) from None
             raise
+    if not proxy.requests:
+        raise NotYet(
+            "Your function did not ask the API at `url`, which is another one than `api.url`: the "
+            "check counts what is asked there."
+        )
     places = [(one["partition"], one["offset"]) for one in readings]
     wanted = set(zip(frame["partition"], frame["offset"], strict=True))
     if len(set(places)) < len(places):
@@ -133,7 +138,11 @@ def q3(read_all: Callable[[str], Any]) -> str:
             f"{many(len(proxy.requests), 'time')}. Does `more` say that there are more?"
         )
     if len(proxy.requests) * 500 < len(wanted):
-        raise NotYet(f"{len(proxy.requests)} answers for {len(wanted):,} readings: too long.")
+        answers = many(len(proxy.requests), "answer")
+        raise NotYet(
+            f"{answers} for {len(wanted):,} readings: more than 500 of them in one. Ask for at "
+            "most 500 at a time."
+        )
     return f"{len(places):,} readings in {len(proxy.requests)} answers: no gap, none twice."
 
 

@@ -20,6 +20,7 @@ from labkit.topics.topic_model import Partition, Topic
 TOPIC = "lesson08-copied"
 ELECTION_TIMEOUT_S = 30.0
 SYNC_TIMEOUT_S = 30.0
+IN_LIST = "In the list that your function returned is"
 
 
 @exercise
@@ -58,7 +59,12 @@ def q2(under_replicated: Callable[[Sequence[Partition]], Any]) -> str:
         right = [one.partition for one in partitions if len(one.isr) < len(one.replicas)]
         if not isinstance(said, list | tuple | set):
             raise NotYet(refusal(said, "a list of numbers", RETURNED))
-        numbers = [whole_number(one, RETURNED) for one in said]
+        if other := next((one for one in said if isinstance(one, Partition)), None):
+            raise NotYet(
+                "You returned the partitions themselves. The answer is a list of their numbers: "
+                f"{other.partition} for the first of yours."
+            )
+        numbers = [whole_number(one, IN_LIST) for one in said]
         if sorted(numbers) != right:
             raise NotYet(f"{_as_text(partitions)} You returned {numbers}.")
     now = [one.partition for one in topic.partitions if len(one.isr) < len(one.replicas)]
@@ -153,6 +159,8 @@ def _made_up_topics() -> Iterator[list[Partition]]:
     # One replica each, and none is missing; and numbers that are not their places in the list.
     yield [Partition(number, 2, (2,), (2,)) for number in range(2)]
     yield [Partition(7, 1, (1, 2), (1,)), Partition(9, 3, (3, 1), (3, 1))]
+    # A broker that has come back is the last in sync, whatever its place among the replicas.
+    yield [Partition(0, 2, everyone, (2, 3, 1)), Partition(1, 2, (2, 3, 1), (2, 1))]
 
 
 def _as_text(partitions: Sequence[Partition]) -> str:

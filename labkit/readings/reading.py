@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from labkit.core.errors import BadReading
+from labkit.core.errors import BadReading, LabError
 from labkit.readings.emission_factors import Fuel, Sector
 from labkit.readings.rejection_reasons import COUNTRY, FACTOR_ID, TEXT, UUID7, sentence, shorten
 
@@ -142,10 +142,14 @@ class Reading(BaseModel):
         ------
         BadReading
             The bytes are not a valid reading; the message has the field and the wrong value.
+        LabError
+            It is not bytes: a whole record, for example.
 
         See: RFC 8259, section 4 (names within an object should be unique) for why a duplicate name
         is refused: parsers differ in which of the two values they take.
         """
+        if not isinstance(value, bytes | None):
+            raise _not_a_value(value)
         if value is None:
             raise BadReading("the value is null: a tombstone, not a reading")
         if len(value) > MAX_VALUE_BYTES:
@@ -208,3 +212,11 @@ def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         double = next(name for name in names if names.count(name) > 1)
         raise BadReading(f"{shorten(double)} stands twice")
     return fields
+
+
+def _not_a_value(given: Any) -> LabError:
+    """Return the error about what is not the value of a record."""
+    if isinstance(given, str):
+        return LabError("This is text, and the value of a record is bytes", "....encode()")
+    what = f"This is a {type(given).__name__}, and not the value of a record, which is bytes"
+    return LabError(what, "lab.Reading.from_json(record.value, record.timestamp)")

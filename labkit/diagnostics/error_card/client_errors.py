@@ -194,7 +194,7 @@ def commit_failed(trace: Trace) -> Answer | None:
     if type(consumer).__name__ != "KafkaConsumer":
         return known_problems.COMMIT_FAILED.answer()
     name = trace.name_of(consumer) or "consumer"
-    if not consumer.assignment():
+    if not getattr(consumer._coordinator, "_joined_subscription", True):
         return known_problems.COMMIT_FAILED.answer(
             "This consumer subscribes to a topic, and is not in its group yet: it joins in "
             "`poll()`. To commit without reading, make a consumer without the topic.",
@@ -234,6 +234,6 @@ def interrupted(trace: Trace) -> Answer | None:
     if consumer.config["group_id"]:
         words.append(f"group_id={consumer.config['group_id']!r}")
     return known_problems.SEES_NOTHING.answer(
-        "You interrupted a poll that waited for records: none came, and the doctor sees why.",
+        "You interrupted a poll that waited for records. If none came before, the doctor sees why.",
         f"lab.doctor({', '.join(words)})",
     )

@@ -99,9 +99,9 @@ def test_q3_every_page_once(api: Api) -> None:
 
     expect(ex.q3, NOT_YET, first_page, says=f"{READINGS - 500:,} of {READINGS:,} readings")
     expect(ex.q3, NOT_YET, without_cursor, says="does its cursor move?")
-    expect(ex.q3, NOT_YET, at_once, says="too long")
+    expect(ex.q3, NOT_YET, at_once, says="more than 500 of them in one")
     expect(ex.q3, NOT_YET, lambda url: 2 * at_once(url), says="appear twice")
-    expect(ex.q3, NOT_YET, from_the_file, says="too long")
+    expect(ex.q3, NOT_YET, from_the_file, says="did not ask the API at `url`")
     expect(ex.q3, NOT_YET, lambda url: print(end=""), says="returned nothing")
     expect(ex.q3, ERROR, lambda url: urlopen(f"{url}/api/reading"), says="404")
 

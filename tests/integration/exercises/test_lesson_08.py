@@ -95,7 +95,12 @@ def test_q2_the_under_replicated_partitions(three_brokers: Broker) -> None:
         (lambda them: [n for n, one in enumerate(them) if one.isr != one.replicas], "You returned"),
         (lambda them: [one.partition for one in them if one.isr == one.replicas], "You returned"),
         (lambda them: sum(len(one.isr) < len(one.replicas) for one in them), "a list of numbers"),
-        (lambda them: [one for one in them if len(one.isr) < len(one.replicas)], "a whole number"),
+        (lambda them: [one for one in them if len(one.isr) < 3], "the partitions themselves"),
+        (
+            lambda them: [one.partition for one in them if one.isr != one.replicas],
+            "in sync (2, 3, 1)",
+        ),
+        (lambda them: [str(one.partition) for one in them], "In the list that your function"),
         (lambda them: [], "in sync (1,)"),  # true of the topic, and a cheat
     ]
     for function, says in wrong:

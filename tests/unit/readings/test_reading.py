@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sample_readings import AT, make
 
-from labkit.core.errors import BadReading
+from labkit.core.errors import BadReading, LabError
 from labkit.readings.emission_factors import FACTORS, FUELS, SECTORS
 from labkit.readings.malformed_values import BAD_RECORDS, spoil
 from labkit.readings.reading import (
@@ -212,3 +213,11 @@ def test_more_decimals_than_grams_are_refused_everywhere():
 def test_a_reading_is_frozen():
     with pytest.raises(ValidationError):
         make().co2_kg = 0.0
+
+
+def test_what_is_not_a_value_is_named_with_the_line_to_type() -> None:
+    record = SimpleNamespace(value=b"{}", timestamp=0)
+    for thing, says in ((record, r"record\.value"), ("{}", "encode"), ({}, "a dict")):
+        with pytest.raises(LabError, match=says) as refused:
+            Reading.from_json(thing)  # type: ignore[arg-type]
+        assert not isinstance(refused.value, BadReading), "a bad reading would be a dead letter"
