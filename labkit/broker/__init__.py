@@ -8,6 +8,7 @@ It imports `core` only. Start with `broker`.
 - `node_control`: kill, freeze, thaw, stop and restart one node.
 - `broker_process`: the small parent process of the brokers; `aot_cache`: makes their start faster.
 - `kafka_clients`: kafka-python clients that fail fast; `security_properties`: logins for Java.
+- `certificates`: the certificate and the key of a broker with TLS.
 - `record_codecs`: which compression codecs this Python can read; `unreadable_batches`: what a
   client does with a batch that it cannot unpack.
 - `advertised_listeners`: the addresses that brokers advertise; `kafka_tools`: Kafka's own tools.

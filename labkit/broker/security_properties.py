@@ -95,10 +95,15 @@ def properties_file(config: LabConfig) -> Iterator[Path | None]:
 def write_private(path: Path, properties: Mapping[str, str]) -> Path:
     """Write a properties file that only its owner can read, and return its path."""
     lines = [f"{key}={_escaped(value)}" for key, value in properties.items()]
+    return write_private_text(path, "\n".join(lines) + "\n")
+
+
+def write_private_text(path: Path, text: str) -> Path:
+    """Write an ASCII file that only its owner can read, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # an old one may be readable by others
     path.touch(mode=0o600)
-    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    path.write_text(text, encoding="ascii")
     return path
 
 

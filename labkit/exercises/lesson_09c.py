@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 from collections.abc import Callable
@@ -189,11 +190,15 @@ def _refusal(secured: SecuredBroker, username: str, password: str) -> str:
     """Try to log in, and return what the broker says.
 
     kafka-python tries again and again, and logs the broker's sentence without returning it. So
-    these are the two requests of a login, as KIP-43 and KIP-152 define them.
+    these are the two requests of a login, as KIP-43 and KIP-152 define them, over TLS.
     """
     host, _, port = secured.bootstrap_servers.partition(":")
-    with socket.create_connection((host, int(port)), LOGIN_TIMEOUT_S) as connection:
-        file = connection.makefile("rwb")
+    tls = ssl.create_default_context(cafile=secured.ca_file)
+    with (
+        socket.create_connection((host, int(port)), LOGIN_TIMEOUT_S) as connection,
+        tls.wrap_socket(connection, server_hostname=host) as encrypted,
+    ):
+        file = encrypted.makefile("rwb")
         _ask(file, SASL_HANDSHAKE, 1, struct.pack(">h", 5) + b"PLAIN")
         login = f"\0{username}\0{password}".encode()
         answer = _ask(file, SASL_AUTHENTICATE, 0, struct.pack(">i", len(login)) + login)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import trustme
-from cryptography.hazmat.primitives import serialization as pem
 from cryptography.x509 import load_pem_x509_certificate
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import (
@@ -32,6 +31,7 @@ from waiting import wait_until
 
 import labkit as lab
 from labkit.broker import cluster_start, node_setup
+from labkit.broker.certificates import listener_properties, write_pair
 from labkit.broker.cluster_state import NodeState, cluster_lock
 from labkit.broker.lesson_brokers.side_cluster import start_one_node
 from labkit.broker.security_properties import login
@@ -139,17 +139,6 @@ def write_certificates(folder: Path) -> None:
     write_pair(folder / "late", ours.issue_cert("ada.client", common_name=CLIENT_NAME, **past))
 
 
-def write_pair(path: Path, leaf: trustme.LeafCert, password: str = "") -> None:
-    """Write a certificate chain, its key in the form PKCS#8, and both in one file."""
-    chain = b"".join(one.bytes() for one in leaf.cert_chain_pems)
-    key = pem.load_pem_private_key(leaf.private_key_pem.bytes(), None)
-    locked = pem.BestAvailableEncryption(password.encode()) if password else pem.NoEncryption()
-    text = key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, locked)
-    path.with_suffix(".pem").write_bytes(chain)
-    path.with_suffix(".key").write_bytes(text)
-    path.with_suffix(".both.pem").write_bytes(text + chain)
-
-
 def server_properties(
     ports: Mapping[str, int], folder: Path
 ) -> Callable[[NodeState, Path], Mapping[str, str]]:
@@ -159,13 +148,8 @@ def server_properties(
         own = {"INTERNAL": one.port, **ports}
         per_listener: dict[str, str] = {}
         for listener in CLIENT_LISTENERS:
-            prefix = f"listener.name.{listener.lower()}"
-            per_listener |= {
-                f"{prefix}.ssl.keystore.type": "PEM",
-                f"{prefix}.ssl.keystore.location": str(folder / f"{listener}.both.pem"),
-                f"{prefix}.ssl.truststore.type": "PEM",
-                f"{prefix}.ssl.truststore.location": str(folder / "ca.pem"),
-            }
+            key_store = folder / f"{listener}.both.pem"
+            per_listener |= listener_properties(listener, key_store, folder / "ca.pem")
         logins = "listener.name.login"
         users = {f"user_{USER}": PASSWORD}
         return {

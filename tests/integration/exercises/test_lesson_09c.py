@@ -148,7 +148,8 @@ def point_back(secured: SecuredBroker, bootstrap_servers: str) -> None:
 def send(secured: SecuredBroker, *values: bytes) -> None:
     with KafkaProducer(
         bootstrap_servers=secured.bootstrap_servers,
-        security_protocol="SASL_PLAINTEXT",
+        security_protocol="SASL_SSL",
+        ssl_cafile=str(secured.ca_file),
         sasl_mechanism="PLAIN",
         sasl_plain_username=secured.username,
         sasl_plain_password=secured.password.get_secret_value(),
