@@ -6,6 +6,7 @@ one lab write for each other are described in ``docs/formats.md``.
 - `errors`: the exceptions; `config`: the settings; `next_step`: a sentence and a line to type.
 - `background_workers`: threads and processes by name; `stop_signals`: how to stop one.
 - `run_files`: what runs in this lab; `processes`: pids; `json_files`: files replaced in one step.
+- `environment_variables`: set some for a moment.
 - `wait_until`: wait for a condition; `progress_bar`: show that something takes long.
 - `terminal_text`: escape control characters; `spreadsheet_text`: text that is not run as a formula.
 - `text_tables`: rows as text and HTML.

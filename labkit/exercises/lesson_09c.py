@@ -18,11 +18,11 @@ import psutil
 from labkit.broker.lesson_brokers.secured_broker import SecuredBroker
 from labkit.core import background_workers
 from labkit.core.config import load_config
+from labkit.core.environment_variables import environment
 from labkit.core.errors import BrokerUnavailable
 from labkit.core.text_tables import many
 from labkit.exercises.engine.answer_kinds import RETURNED, number, refusal
 from labkit.exercises.engine.exercise import exercise
-from labkit.exercises.engine.experiments import environment
 from labkit.exercises.engine.outcome import NotAttempted, NotYet
 from labkit.exercises.engine.prediction import Observed, prediction
 from labkit.exercises.queries.broker_queries import records_of, why_invalid

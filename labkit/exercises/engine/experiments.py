@@ -13,6 +13,7 @@ import psutil
 
 from labkit.core import background_workers
 from labkit.core.config import CLUSTERS, dead_letter_topic, load_config
+from labkit.core.environment_variables import environment
 from labkit.core.errors import TopicRefused
 from labkit.core.run_files import runs_on
 from labkit.core.wait_until import wait_until
@@ -156,21 +157,6 @@ def home_cluster() -> Iterator[None]:
     """Use the lab's own cluster for a moment, whichever this notebook uses otherwise."""
     with environment({"LABKIT_STATE_DIR": str(home_state_dir())}):
         yield
-
-
-@contextlib.contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set some variables for a moment; no other variable is touched, as threads read them."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 HOME_STATE_DIR = "LABKIT_HOME_STATE_DIR"

@@ -9,18 +9,17 @@ See: Kafka documentation, "Upgrading"; KIP-584 (versions of features).
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from labkit.broker.broker import start_broker, stop_cluster
 from labkit.broker.install.kafka_jars import KAFKA_VERSION, kafka_jars
 from labkit.core.background_workers import stop_all
 from labkit.core.config import load_config
+from labkit.core.environment_variables import environment
 from labkit.core.errors import BrokerUnavailable, LabError
 from labkit.core.processes import python_command
 from labkit.ledger.ledger_model import Stage
@@ -90,14 +89,9 @@ def upgrade(drill: Drill) -> None:
             raise LabError(msg, "")
 
 
-@contextmanager
-def _kafka(version: str) -> Iterator[None]:
+def _kafka(version: str) -> AbstractContextManager[None]:
     """Use another version of Kafka for a moment."""
-    os.environ["LABKIT_KAFKA_VERSION"] = version
-    try:
-        yield
-    finally:
-        del os.environ["LABKIT_KAFKA_VERSION"]
+    return environment({"LABKIT_KAFKA_VERSION": version})
 
 
 def _stop() -> float:
