@@ -37,18 +37,37 @@ def upgrade(as_json: shared_options.Json = False) -> None:
 
 @commands.command()
 def restore(as_json: shared_options.Json = False) -> None:
-    """Lose the broker's disk, then the CSV's disk too, and restore what the copies have.
+    """Lose the broker's disk, the CSV's disk too, the CSV's machine, and restore each.
 
     A pipeline stores readings and is backed up; then the broker is killed and its data are deleted.
     A new cluster gets the rows of the CSV, and after the second loss those of the backup. What no
-    copy had is named by reading, with its tonnes of CO₂. It takes a minute. Your own lab is not
-    touched. The exit status is 0 only if each step ended as it has to.
+    copy had is named by reading, with its tonnes of CO₂. At last a backup alone is restored into
+    another lab, while Kafka lives. It takes about a minute. Your own lab is not touched. The exit
+    status is 0 only if each step ended as it has to.
 
     Example: `labkit drill restore`
     """
     from labkit.pipeline.drills.restore_drill import restore as script
 
     _run("restore", script, as_json)
+
+
+@commands.command("disk-full")
+def disk_full(as_json: shared_options.Json = False) -> None:
+    """Fill the consumer's disk, then the broker's disk, and make room again.
+
+    The consumer takes half a row back, waits and says why; the broker halts. When there is room,
+    both go on, and the checker compares all records. Its RTO is the seconds without a stored
+    reading. It takes about a minute, on Linux and macOS: Windows cannot limit the files of a
+    process. Your own lab is not touched. The exit status is 0 only if each step ended as it has to.
+
+    Example: `labkit drill disk-full`
+    """
+    from labkit.pipeline.drills.disk_full_drill import disk_full as script
+    from labkit.pipeline.drills.disk_full_drill import refuse_without_limits
+
+    refuse_without_limits()
+    _run("disk-full", script, as_json)
 
 
 def _run(name: str, script: Callable[[Drill], None], as_json: bool) -> None:

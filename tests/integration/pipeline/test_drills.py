@@ -19,8 +19,14 @@ PATIENCE_S = 600.0
     [
         (
             "restore",
-            {"the broker's disk": 200, "both disks": 600},
+            {"the broker's disk": 200, "both disks": 600, "the CSV's machine": 0},
             "their cluster_id is",
+        ),
+        pytest.param(
+            "disk-full",
+            {"the consumer's disk": 0, "the broker's disk": 0},
+            "takes no more rows: File too large",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="no limit of a file's size"),
         ),
         (
             "upgrade",
