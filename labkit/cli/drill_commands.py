@@ -70,6 +70,22 @@ def disk_full(as_json: shared_options.Json = False) -> None:
     _run("disk-full", script, as_json)
 
 
+@commands.command("cert-expired")
+def cert_expired(as_json: shared_options.Json = False) -> None:
+    """Let a broker's certificate expire under a running pipeline, and replace it.
+
+    A broker with TLS takes readings until its certificate is no longer valid. What is connected
+    goes on; a new client is refused. The running broker does not take a new certificate; it is
+    restarted with one, and the checker compares all records. It takes about two minutes.
+    Your own lab is not touched. The exit status is 0 only if each step ended as it has to.
+
+    Example: `labkit drill cert-expired`
+    """
+    from labkit.pipeline.drills.certificate_drill import expire as script
+
+    _run("cert-expired", script, as_json)
+
+
 def _run(name: str, script: Callable[[Drill], None], as_json: bool) -> None:
     from labkit.pipeline.drills.drill import run_drill
 

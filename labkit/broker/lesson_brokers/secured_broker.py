@@ -10,18 +10,23 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from labkit.broker import node_setup
+from labkit.broker import cluster_start, node_setup
 from labkit.broker.certificates import listener_properties, write_pair
-from labkit.broker.cluster_state import ClusterState, NodeState, cluster_lock
+from labkit.broker.cluster_state import ClusterState, NodeState, cluster_lock, read_cluster
 from labkit.broker.lesson_brokers.side_cluster import SideCluster, start_one_node
 from labkit.broker.security_properties import login
 from labkit.core import background_workers
 from labkit.core.config import Unprinted, load_config
 from labkit.core.progress_bar import waiting
+
+if TYPE_CHECKING:
+    from trustme import CA
 
 PROTOCOL, MECHANISM = "SASL_SSL", "PLAIN"
 CA_FILE, CERTIFICATE, KEY_STORE = "ca.pem", "broker.pem", "broker.both.pem"
@@ -37,12 +42,20 @@ class SecuredBroker(SideCluster):
     what = "the secured broker"
 
     def __init__(
-        self, folder: Path, cluster: ClusterState, username: str, password: SecretStr, name: str
+        self,
+        folder: Path,
+        cluster: ClusterState,
+        username: str,
+        password: SecretStr,
+        name: str,
+        authority: CA,
     ) -> None:
         super().__init__(folder)
         self.name = name
         self.bootstrap_servers = cluster.bootstrap_servers
         self.cluster_id = cluster.cluster_id
+        self.controller = f"127.0.0.1:{cluster.nodes[0].controller_port}"
+        self._authority = authority
         self.username = username
         self.password = password
 
@@ -66,6 +79,29 @@ class SecuredBroker(SideCluster):
             "LABKIT_SASL_PLAIN_PASSWORD": Unprinted(self.password.get_secret_value()),
         }
 
+    def issue_certificate(self, name: str) -> Path:
+        """Write a new certificate for it, of the same authority; the broker does not use it yet.
+
+        Returns
+        -------
+        Path
+            Certificate and key in one file, relative to the folder in which the broker runs.
+        """
+        _issue(self._authority, self._folder / name)
+        return Path("..", name).with_suffix(".both.pem")
+
+    def restart(self) -> None:
+        """Stop it, and start it again with a new certificate.
+
+        Port, password, authority and records stay.
+        """
+        with waiting("Restarting the secured broker"), cluster_lock(self._folder):
+            known = read_cluster(self._folder)
+            if known is not None:
+                cluster_start.stop(known, self._folder)
+            _issue(self._authority, self._folder / CERTIFICATE)
+            _start(self._folder, self.username, self.password)
+
     def stop(self, timeout_s: float = 60.0) -> None:
         """Stop it. Its records stay on disk, and the settings no longer point to it."""
         for variable, value in self.variables.items():
@@ -78,7 +114,9 @@ class SecuredBroker(SideCluster):
         return f"<SecuredBroker at {self.bootstrap_servers}: {how} {self.username}, by password>"
 
 
-def start_secured_broker(username: str = "ada", *, name: str = "secured-broker") -> SecuredBroker:
+def start_secured_broker(
+    username: str = "ada", *, name: str = "secured-broker", expires_at: datetime | None = None
+) -> SecuredBroker:
     """Start a real broker with TLS that requires a login, on this machine only.
 
     Clients, and the broker's own connections, log in by SASL with the mechanism PLAIN, which sends
@@ -91,6 +129,8 @@ def start_secured_broker(username: str = "ada", *, name: str = "secured-broker")
         The user. A password is generated: ``secured.password``.
     name : str
         Its name in the lab. A running one of that name is stopped first.
+    expires_at : datetime, optional
+        When its certificate expires; by default, in some hundred years.
 
     Returns
     -------
@@ -113,18 +153,38 @@ def start_secured_broker(username: str = "ada", *, name: str = "secured-broker")
     authority = trustme.CA(organization_name="labkit")
     with waiting("Starting a broker that wants a password"), cluster_lock(folder):
         authority.cert_pem.write_to_path(folder / CA_FILE)
-        write_pair(folder / CERTIFICATE, authority.issue_cert("127.0.0.1", "localhost"))
-        try:
-            cluster = start_one_node(
-                folder,
-                "secured broker",
-                lambda one, data_dir: secured_properties(one, data_dir, username, password),
-            )
-        finally:  # it has been read, and contains the password
-            (folder / "node-1" / "server.properties").unlink(missing_ok=True)
-    secured = SecuredBroker(folder, cluster, username, password, name)
+        _issue(authority, folder / CERTIFICATE, expires_at)
+        cluster = _start(folder, username, password)
+    secured = SecuredBroker(folder, cluster, username, password, name, authority)
     background_workers.register(secured)
     return secured
+
+
+def _start(folder: Path, username: str, password: SecretStr) -> ClusterState:
+    """Start the node; called under the folder's lock."""
+    try:
+        return start_one_node(
+            folder,
+            "secured broker",
+            lambda one, data_dir: secured_properties(one, data_dir, username, password),
+        )
+    finally:  # it has been read, and contains the password
+        (folder / "node-1" / "server.properties").unlink(missing_ok=True)
+
+
+def _issue(authority: CA, path: Path, expires_at: datetime | None = None) -> None:
+    """Write a certificate for the broker, always with the same name in it.
+
+    A running broker takes a new certificate only if its name is that of the old one
+    (``ssl.allow.dn.changes``).
+    """
+    leaf = authority.issue_cert(
+        *("127.0.0.1", "localhost"),
+        organization_name="labkit",
+        organization_unit_name="secured broker",
+        not_after=expires_at,
+    )
+    write_pair(path, leaf)
 
 
 def secured_properties(

@@ -19,11 +19,15 @@ from pydantic import BaseModel, computed_field
 
 from labkit.checker.check_result import Verdict
 from labkit.checker.checker import check_pipeline
+from labkit.checker.delivery_history import read_deliveries
+from labkit.checker.independent_csv_reader import CsvReader
 from labkit.consumer.consumer import start_consumer
+from labkit.core.config import load_config
 from labkit.core.errors import LabError, WorkerFailed
 from labkit.core.text_tables import many
 from labkit.pipeline.scratch_lab import lab_in, stop_everything
 from labkit.producer.producer import Producer, start_producer
+from labkit.sink.segment_files import partitions, topic_dir
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -172,6 +176,23 @@ class Drill:
             raise WorkerFailed(f"the check found {verdict.violations or verdict.state}", "")
         self.found(f"{sum(one.records for one in verdict.partitions):,} records, each stored once.")
         return verdict
+
+    def missing(self) -> Loss:
+        """Compare the delivery logs of all clusters with the rows that there are, by reading."""
+        acked: dict[str, int] = {}
+        for path in (load_config().state_dir / "journal").glob("*/*.csv"):
+            for one in read_deliveries(path, path.stat().st_size):
+                if one.event == "acked" and one.reading_id:
+                    acked[one.reading_id] = one.co2_g or 0
+        stored = topic_dir(load_config().data_path(), load_config().topic)
+        rows = {
+            row.cells["reading_id"]
+            for one in partitions(stored)
+            for row in CsvReader(stored, one).rows()
+        }
+        missing = acked.keys() - rows
+        self.found(f"Of {len(acked):,} acknowledged readings, {len(missing):,} are missing.")
+        return Loss(readings=len(missing), tonnes=sum(acked[one] for one in missing) / 1e6)
 
 
 def run_drill(name: str, script: Callable[[Drill], None], say: Say) -> DrillReport:

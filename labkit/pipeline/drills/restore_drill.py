@@ -16,19 +16,17 @@ from pathlib import Path
 
 from labkit.broker.broker import Broker, start_broker, stop_cluster
 from labkit.broker.kafka_clients import bootstrap_servers
-from labkit.checker.delivery_history import read_deliveries
-from labkit.checker.independent_csv_reader import CsvReader
 from labkit.consumer.consumer import start_consumer
 from labkit.core.background_workers import stop_all
 from labkit.core.config import load_config
 from labkit.core.environment_variables import environment
 from labkit.core.errors import LabError
 from labkit.ledger.verdict_sentences import NO_LOG
-from labkit.pipeline.drills.drill import SEND_S, STORE_S, Drill, Loss
+from labkit.pipeline.drills.drill import SEND_S, STORE_S, Drill
 from labkit.pipeline.scratch_lab import lab_in
 from labkit.producer.producer import start_producer
 from labkit.readings.replay.replay import Replay
-from labkit.sink.segment_files import partitions, topic_dir
+from labkit.sink.segment_files import topic_dir
 from labkit.topics.topics import ensure_topic
 
 BACKED_UP, STORED, WAITING = 1_000, 400, 200
@@ -56,7 +54,7 @@ def restore(drill: Drill) -> None:
         load_config().data_path().rename(old)
     with drill.step("The rows of the old CSV are sent into the new topic, and stored"):
         _replay(drill, old)
-        drill.recovered("the broker's disk", began, _missing(drill))
+        drill.recovered("the broker's disk", began, drill.missing())
     _expect(drill, "the broker's disk", WAITING)
     with drill.step("The disks of the broker and of the CSV are gone"):
         stop_all(30.0)
@@ -67,7 +65,7 @@ def restore(drill: Drill) -> None:
         start_broker()
         ensure_topic()
         _replay(drill, copy)
-        drill.recovered("both disks", began, _missing(drill))
+        drill.recovered("both disks", began, drill.missing())
     _expect(drill, "both disks", STORED + WAITING)
     with drill.step("The CSV is backed up; more is stored, and the CSV's machine is gone"):
         shutil.rmtree(copy)
@@ -124,24 +122,6 @@ def _replay(drill: Drill, folder: Path) -> None:
         producer.wait(SEND_S)
         producer.stop()
     drill.store()
-
-
-def _missing(drill: Drill) -> Loss:
-    """Compare the delivery logs of all clusters with the rows that there are now, by reading."""
-    acked: dict[str, int] = {}
-    for path in (load_config().state_dir / "journal").glob("*/*.csv"):
-        for one in read_deliveries(path, path.stat().st_size):
-            if one.event == "acked" and one.reading_id:
-                acked[one.reading_id] = one.co2_g or 0
-    stored = topic_dir(load_config().data_path(), load_config().topic)
-    rows = {
-        row.cells["reading_id"]
-        for one in partitions(stored)
-        for row in CsvReader(stored, one).rows()
-    }
-    missing = acked.keys() - rows
-    drill.found(f"Of {len(acked):,} acknowledged readings, {len(missing):,} are missing.")
-    return Loss(readings=len(missing), tonnes=sum(acked[one] for one in missing) / 1e6)
 
 
 def _expect(drill: Drill, name: str, readings: int) -> None:

@@ -33,6 +33,11 @@ PATIENCE_S = 600.0
             {"upgrade to 4.4.0": 0, "way back to 4.3.1": 0, "copy from before": 1_501},
             "no way back but a copy",
         ),
+        (
+            "cert-expired",
+            {"connections that were open": 0, "new connections": 0},
+            "could not be applied': the certificate of the broker at",
+        ),
     ],
 )
 def test_a_drill_ends_as_it_has_to(
