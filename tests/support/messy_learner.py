@@ -139,11 +139,19 @@ class MessyLearner:
         """Run a cell; where it fails, run all above, and this cell again."""
         name = self.order[place]
         cell = self.run(name)
+        if self.is_disordered and self.is_refuted(name):
+            cell.error = cell.why = "not as predicted"  # it was of a topic that was made again
         if not cell.error or name in self.raises:
             return
         said = f"{name} {how}: {cell.why[:300]}"
         (self.note if self.is_disordered else self.find)(said)
         self.run_all_above(place)
+
+    def is_refuted(self, name: str) -> bool:
+        """Tell whether a cell reveals that a right prediction did not come true."""
+        task = self.tasks.get(name.removesuffix("-reveal"))
+        is_certain = isinstance(task, Prediction) and task.is_certain and name not in self.tasks
+        return is_certain and self.outcome(task) is Outcome.NOT_YET
 
     def run_all_above(self, place: int) -> None:
         """Run the cells up to a place, as the menu does: it ends at the first error."""
