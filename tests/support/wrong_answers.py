@@ -140,6 +140,14 @@ WRONG: dict[str, tuple[str, ...]] = {
         "def starts(own, asked):\n    print(own)",
     ),
     "09c.q3": ('os.environ.update(secured.variables)\nlab.ensure_topic("lesson09c-locked")',),
+    "09d.q1": (
+        "def lost(log, stored):\n    return len(log), 0",
+        "def lost(log, stored):\n    return 150",
+    ),
+    "09d.q2": (
+        "def longest_pause(times):\n    return max(times) - min(times)",
+        "def longest_pause(times):\n    print(times)",
+    ),
     "10.q1": ('lab.alter_topic("lesson10-scale", num_partitions=5)',),
     "10.q2": (
         'few = {"readings_per_s": 0, "count": 10, "key": "country", "name": "spread"}\n'

@@ -11,8 +11,8 @@ from labkit.core.text_tables import many
 from labkit.exercises.engine.outcome import Outcome
 from labkit.exercises.submission.submission import TOPICS, Mark, Submission
 
-WITHOUT_TOPICS = frozenset({"00", "08", "08b", "09c", "11"})
-"""Lessons that leave no topic of their own: 00 and 11 use the lab's, 08 to 09c another cluster."""
+WITHOUT_TOPICS = frozenset({"00", "08", "08b", "09c", "09d", "11"})
+"""Lessons that leave no topic of their own: 00 and 11 use the lab's, 08 to 09d another cluster."""
 SAME_TIMES = 3
 """So many marks of the same second are remarked; a class that works in step may share one."""
 
