@@ -132,7 +132,7 @@ def _continue(group_id: str, limit: int, read: list[Place], found: list[Place], 
     if again := set(read) & set(found):
         raise NotYet(
             f"{call} returned {many(len(again), 'record')} again that an earlier call for this "
-            "group had returned: it has to continue behind them. What does the group commit, and "
+            "group had returned: it has to continue after them. What does the group commit, and "
             "when?"
         )
     if len(found) < min(limit, left):

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from own_cluster import restore
 from typer.testing import CliRunner
-from waiting import wait_until
+from waiting import PATIENCE_S, wait_until
 
 import labkit as lab
 from labkit.broker import kafka_clients
@@ -54,7 +54,7 @@ def states(broker: Broker) -> list[str]:
 def write(partition: int, value: bytes) -> None:
     """Write one record that all replicas in sync have to take."""
     with kafka_clients.producer(acks="all", request_timeout_ms=10_000) as producer:
-        producer.send(TOPIC, value, partition=partition).get(timeout=30)
+        producer.send(TOPIC, value, partition=partition).get(timeout=PATIENCE_S)
 
 
 def read(partition: int) -> list[bytes]:
