@@ -41,13 +41,13 @@ CHOOSE_TESTS = ("-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise", "--de
 
 
 def test(arguments: list[str]) -> int:
-    """Run every test, in about 20 minutes; with ARGS="-k sink", those alone."""
+    """Run every test, in about 35 minutes; with ARGS="-k sink", those alone."""
     everything = not any(_chooses_tests(argument) for argument in arguments)
     lab_venv.ensure(with_node_modules=everything)
     if not everything:
         return _python("-m", "pytest", *arguments)
     print("1 Java's cache, unless it is there (20 s)   2 the page's tests (20 s)")
-    print("3 the lab's tests, in five processes: about 20 minutes on two cores")
+    print("3 the lab's tests, in five processes: about 35 minutes on two cores")
     print("A failure is reported at once; the details follow at the end.", flush=True)
     if _python("-c", MAKE_JAVAS_CACHE) in STOPPED or (web_status := _npm_run("test")) in STOPPED:
         raise KeyboardInterrupt

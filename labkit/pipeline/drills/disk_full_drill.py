@@ -145,7 +145,7 @@ def _why_all_are_paused(consumer: Consumer) -> str:
 def _whole_rows() -> str:
     """Say how many rows there are and how many records wait; refuse half a row."""
     config = load_config()
-    folder, rows, waits = topic_dir(config.data_path(), config.topic), 0, 0
+    folder, rows = topic_dir(config.data_path(), config.topic), 0
 
     def are_whole() -> bool:
         nonlocal rows
