@@ -47,7 +47,7 @@ def q1(next_leader: Callable[[Partition, int], Any]) -> str:
 
 @exercise
 def q2(under_replicated: Callable[[Sequence[Partition]], Any]) -> str:
-    """Write `under_replicated(partitions)`: the numbers of the under-replicated partitions, as a list.
+    """Write `under_replicated(partitions)`: a list of the numbers of under-replicated partitions.
 
     `partitions` is a list such as `lab.describe_topic(topic).partitions`. A partition's number is
     its `.partition`.
